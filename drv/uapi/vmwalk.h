@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * vmwalk: kernel buffers of a chosen kind in user space, and a page-table walker beside them.
+ *
+ * Copyright (C) The vmwalk authors
+ *
+ * Every structure starts with its own size, as the caller knows it, and a word of flags. A caller
+ * that was built with an older header passes a smaller size and gets the smaller structure; one
+ * that was built with a newer header may run on an older driver as long as what the driver does
+ * not know is zero. The layouts are the same for 32- and 64-bit callers.
+ *
+ * Fields are marked (in), (out) or (in, out). Addresses, lengths and offsets are in bytes unless
+ * said otherwise; a frame number (pfn) counts pages of the size that VMWALK_IOC_INFO reports.
+ *
+ * A call that fails returns -1 with errno set to one of these, and changes nothing of the caller's
+ * structure:
+ *
+ *   ENOTTY   this driver does not know the call
+ *   E2BIG    size is larger than this driver knows and a byte beyond what it knows is not zero
+ *   EINVAL   size is smaller than the call's first version, an unknown flag is set, padding is not
+ *            zero, or a field has a value that is not allowed
+ *   EFAULT   a pointer leads nowhere, or to where the caller may not write
+ *   ESRCH    the target process is gone, or has no memory of its own
+ *   EPERM    the descriptor's opener may not do this
+ *   ENODEV   the instance was removed, or is no longer live
+ *   EINTR    a fatal signal arrived
+ */
+#ifndef _UAPI_LINUX_VMWALK_H
+#define _UAPI_LINUX_VMWALK_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define VMWALK_ABI_VERSION	1
+
+#define VMWALK_IOC_MAGIC	0xF7
+
+/*
+ *  nr  call                  argument                 smallest size
+ *   0  VMWALK_IOC_INFO       struct vmwalk_info       VMWALK_INFO_SIZE_VER0
+ *   1  VMWALK_IOC_GET_PFN    a page number, by value  -
+ *   2  VMWALK_IOC_WALK       struct vmwalk_walk       VMWALK_WALK_SIZE_VER0
+ *   3  VMWALK_IOC_SCAN       struct vmwalk_scan       VMWALK_SCAN_SIZE_VER0
+ */
+#define VMWALK_IOC_INFO		_IO(VMWALK_IOC_MAGIC, 0)
+#define VMWALK_IOC_GET_PFN	_IO(VMWALK_IOC_MAGIC, 1)
+#define VMWALK_IOC_WALK		_IO(VMWALK_IOC_MAGIC, 2)
+#define VMWALK_IOC_SCAN		_IO(VMWALK_IOC_MAGIC, 3)
+
+/* The name under which page-table courses know VMWALK_IOC_GET_PFN. */
+#define IOCTL_GET_PFN		VMWALK_IOC_GET_PFN
+
+/* Values of vmwalk_info.buffer_type; the names are those of the configfs attribute. */
+#define VMWALK_BUFFER_KMALLOC	0
+#define VMWALK_BUFFER_VMALLOC	1
+
+/* Values of vmwalk_info.map_mode. */
+#define VMWALK_MAP_REMAP	0
+#define VMWALK_MAP_INSERT	1
+#define VMWALK_MAP_FAULT	2
+
+/* Values of vmwalk_info.cache_mode. */
+#define VMWALK_CACHE_WB		0
+
+/**
+ * struct vmwalk_info - what this instance is
+ * @size: (in) size of this structure as the caller knows it
+ * @flags: (in) must be zero
+ * @abi_version: (out) VMWALK_ABI_VERSION of the driver
+ * @instance: (out) N of /dev/vmwalkN
+ * @buffer_type: (out) one of VMWALK_BUFFER_*
+ * @map_mode: (out) one of VMWALK_MAP_*
+ * @cache_mode: (out) one of VMWALK_CACHE_*
+ * @page_size: (out) bytes in a page, the unit of frame numbers
+ * @buffer_size: (out) bytes in the buffer, a multiple of @page_size
+ * @paging_levels: (out) page-table levels that this machine uses now, 4 or 5 on x86-64
+ * @target_pid: (out) the target's number in the caller's pid namespace; 0: the caller itself, or
+ *              a target that has no number there
+ */
+struct vmwalk_info {
+	__u32 size;
+	__u32 flags;
+	__u32 abi_version;
+	__u32 instance;
+	__u32 buffer_type;
+	__u32 map_mode;
+	__u32 cache_mode;
+	__u32 page_size;
+	__u64 buffer_size;
+	__u32 paging_levels;
+	__s32 target_pid;
+};
+
+#define VMWALK_INFO_SIZE_VER0	48
+
+/*
+ * VMWALK_IOC_GET_PFN takes a virtual page number (address / page size) of the target by value and
+ * returns the page frame number. Beside the errors above: ENOENT where no page is present,
+ * EOVERFLOW where the frame number does not fit into an int, EINVAL for a page number beyond user
+ * space. It shows a frame, so it takes a descriptor that was opened with CAP_SYS_ADMIN.
+ */
+
+/* What a page-table entry says, in vmwalk_walk.state, vmwalk_extent.flags and the masks of a scan. */
+#define VMWALK_PRESENT		(1U << 0)	/* a frame is there; see PROTNONE */
+#define VMWALK_WRITE		(1U << 1)	/* the entry allows writing */
+#define VMWALK_EXEC		(1U << 2)	/* the entry allows execution */
+#define VMWALK_USER		(1U << 3)	/* the entry allows access from user mode */
+#define VMWALK_ACCESSED		(1U << 4)
+#define VMWALK_DIRTY		(1U << 5)
+#define VMWALK_SOFT_DIRTY	(1U << 6)	/* written since /proc/PID/clear_refs was told 4 */
+#define VMWALK_SWAP		(1U << 7)	/* not present: swapped out, or held by a driver */
+#define VMWALK_MIGRATION	(1U << 8)	/* not present: the kernel is moving the page */
+#define VMWALK_PROTNONE		(1U << 9)	/* present, but any access faults: PROT_NONE, NUMA hint */
+#define VMWALK_UFFD_WP		(1U << 10)	/* write-protected through userfaultfd */
+#define VMWALK_FILE		(1U << 11)	/* present, and not anonymous memory */
+#define VMWALK_ZERO		(1U << 12)	/* the shared page of zeroes, small or huge */
+#define VMWALK_HUGETLB		(1U << 13)	/* a page of hugetlbfs */
+#define VMWALK_SPECIAL		(1U << 14)	/* a frame that the kernel maps without its struct page */
+#define VMWALK_HIDDEN		(1U << 15)	/* frame and raw values withheld: they read 0 */
+
+/* Every flag above; a mask with another bit set gets EINVAL. */
+#define VMWALK_STATE_ALL	((1U << 16) - 1)
+
+/* Levels of the page table, in the order in which a walk reads them. */
+#define VMWALK_PGD		0
+#define VMWALK_P4D		1
+#define VMWALK_PUD		2
+#define VMWALK_PMD		3
+#define VMWALK_PTE		4
+#define VMWALK_LEVELS		5
+
+/* Flags of struct vmwalk_level. */
+#define VMWALK_LEVEL_READ	(1U << 0)	/* the walk read an entry of this level */
+#define VMWALK_LEVEL_FOLDED	(1U << 1)	/* this machine has no such level now */
+#define VMWALK_LEVEL_LEAF	(1U << 2)	/* the entry maps a page: the walk ends here */
+
+/**
+ * struct vmwalk_level - one level of a walk
+ * @table: (out) physical address of the table
+ * @entry: (out) the entry, raw
+ * @index: (out) the entry's place in its table
+ * @flags: (out) VMWALK_LEVEL_*
+ *
+ * All of it is zero for a level that the walk did not reach. A folded level has only its flag.
+ */
+struct vmwalk_level {
+	__u64 table;
+	__u64 entry;
+	__u32 index;
+	__u32 flags;
+};
+
+/* Values of vmwalk_walk.stop: why the walk ended at its last level. */
+#define VMWALK_STOP_PAGE	0	/* the entry maps a page */
+#define VMWALK_STOP_EMPTY	1	/* the entry is empty */
+#define VMWALK_STOP_ABSENT	2	/* the entry is neither empty nor present: see state */
+
+/**
+ * struct vmwalk_walk - every step from an address to its page
+ * @size: (in) size of this structure as the caller knows it
+ * @flags: (in) must be zero
+ * @addr: (in) an address of the target, below the end of user space
+ * @pfn: (out) frame of the page that holds @addr (not of the start of a huge page); 0 if none
+ * @phys: (out) physical address of the byte at @addr; 0 if none
+ * @state: (out) flags VMWALK_PRESENT to VMWALK_HIDDEN
+ * @page_shift: (out) log2 of the bytes that the last entry covers: 12, 21, 30, 39 on x86-64
+ * @stop_level: (out) VMWALK_PGD to VMWALK_PTE: the last level read
+ * @stop: (out) one of VMWALK_STOP_*
+ * @level: (out) the levels, from VMWALK_PGD down
+ *
+ * Without CAP_SYS_ADMIN of the opener @pfn, @phys and the table and entry of every level read 0 and
+ * @state has VMWALK_HIDDEN.
+ */
+struct vmwalk_walk {
+	__u32 size;
+	__u32 flags;
+	__u64 addr;
+	__u64 pfn;
+	__u64 phys;
+	__u32 state;
+	__u32 page_shift;
+	__u32 stop_level;
+	__u32 stop;
+	struct vmwalk_level level[VMWALK_LEVELS];
+};
+
+#define VMWALK_WALK_SIZE_VER0	168
+
+/**
+ * struct vmwalk_extent - neighbouring pages that are alike
+ * @start: address of the first page
+ * @pfn: frame of the first page, the others follow it; 0 where not present or withheld
+ * @pages: number of pages, in units of the page size (a 2 MiB page counts 512 on x86-64)
+ * @flags: VMWALK_PRESENT to VMWALK_HIDDEN, as selected by the scan's return_mask
+ * @page_shift: log2 of the bytes that each of the entries maps
+ * @node: NUMA node of the frames, -1 where there is none to tell
+ */
+struct vmwalk_extent {
+	__u64 start;
+	__u64 pfn;
+	__u64 pages;
+	__u32 flags;
+	__u16 page_shift;
+	__s16 node;
+};
+
+/* Flags of struct vmwalk_scan. */
+#define VMWALK_SCAN_TO_BUFFER	(1U << 0)	/* vec is a byte offset in the instance's buffer */
+
+/**
+ * struct vmwalk_scan - the extents of a range of addresses
+ * @size: (in) size of this structure as the caller knows it
+ * @flags: (in) VMWALK_SCAN_*
+ * @start: (in) first address, a multiple of the page size
+ * @end: (in) first address not looked at; rounded up to a page, and anything beyond user space means
+ *       the end of user space
+ * @walk_end: (out) where the walk ended: @end, or where to go on if @vec or @max_pages was used up
+ * @vec: (in) address of an array of struct vmwalk_extent, or with VMWALK_SCAN_TO_BUFFER the offset in
+ *       the buffer where it goes, a multiple of 8
+ * @vec_len: (in) extents that @vec has room for, at least 1
+ * @max_pages: (in) stop when so many pages were returned; 0: no limit
+ * @category_inverted: (in) flags to invert before the two masks below look at them
+ * @category_mask: (in) return a page only if all of these are set
+ * @category_anyof_mask: (in) return a page only if any of these is set; 0: don't ask
+ * @return_mask: (in) flags to return; pages whose returned flags differ don't share an extent.
+ *               VMWALK_HIDDEN is returned in any case
+ *
+ * Returns the number of extents. The masks mean what they mean to PAGEMAP_SCAN. A page whose entry
+ * is empty is never returned, whatever the masks say. Frames, and with them the borders between
+ * extents that they would give away, are withheld without CAP_SYS_ADMIN of the opener.
+ */
+struct vmwalk_scan {
+	__u32 size;
+	__u32 flags;
+	__u64 start;
+	__u64 end;
+	__u64 walk_end;
+	__u64 vec;
+	__u64 vec_len;
+	__u64 max_pages;
+	__u64 category_inverted;
+	__u64 category_mask;
+	__u64 category_anyof_mask;
+	__u64 return_mask;
+};
+
+#define VMWALK_SCAN_SIZE_VER0	88
+
+#endif /* _UAPI_LINUX_VMWALK_H */
