@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What every bats file of vmwalk shares; "load helper" at its top brings it in.
+#
+# With it a test starts from a machine without instances, may leave behind as many as it likes, and
+# fails if the kernel logged a complaint while it ran. A file that needs a setup or teardown of its
+# own defines it after the load and calls vmwalk_setup first, vmwalk_teardown last.
+#
+# Copyright (C) The vmwalk authors
+
+# Words of the kernel log that fail a test. Keep in step with tests/run and the driver tests.
+KMSG_BAD=(
+	'BUG:'
+	'WARNING:'
+	'KASAN'
+	'possible circular locking'
+	'INFO: possible recursive'
+	'INFO: task'
+	'general protection'
+	'Oops'
+	'UBSAN'
+	'unreferenced object'
+	'suspicious RCU usage'
+	'sleeping function called'
+	'scheduling while atomic'
+	'Call Trace'
+)
+
+# The folder of the subsystem, wherever configfs is mounted.
+VMWALK=$(awk '$3 == "configfs" { print $2; exit }' /proc/self/mounts)/vmwalk
+export VMWALK
+
+# Prints the kernel log's records, "priority,sequence,microseconds,flags;text", oldest first. dd is
+# what reads one record a read(2) and ends, with an error, where it would have to wait.
+kmsg_read()
+{
+	dd if=/dev/kmsg iflag=nonblock bs=16K status=none 2>/dev/null || true
+}
+
+# Remembers where the kernel log ends now.
+kmsg_mark()
+{
+	KMSG_SEQ=$(kmsg_read | awk -F, '/^[0-9]+,/ { seq = $2 } END { print seq + 0 }')
+}
+
+# Fails, and prints them, if records after the mark have a bad word, or if so much was logged that
+# some of them are lost.
+kmsg_check()
+{
+	local IFS='|'
+
+	kmsg_read | awk -F, -v mark="$KMSG_SEQ" -v bad="${KMSG_BAD[*]}" '
+		# A line that starts with a blank carries on the record before it.
+		/^[0-9]+,/ {
+			seq = $2
+			if (!first)
+				first = seq
+			sub(/^[^;]*;/, "")
+		}
+		seq > mark && $0 ~ bad {
+			print "kernel log: " $0
+			failed = 1
+		}
+		END {
+			if (first > mark + 1) {
+				print "kernel log: records between " mark " and " first " are lost"
+				failed = 1
+			}
+			exit failed
+		}'
+}
+
+# Removes every instance; fails if one is left.
+remove_instances()
+{
+	local item left=0
+
+	for item in "$VMWALK"/*/; do
+		[[ -d $item ]] || continue
+		if ! rmdir "$item"; then
+			echo "left behind: $item"
+			left=1
+		fi
+	done
+	return "$left"
+}
+
+# set_attribute NAME ATTRIBUTE VALUE: one write(2), as configfs wants it.
+set_attribute()
+{
+	printf '%s\n' "$3" >"$VMWALK/$1/$2"
+}
+
+# get_attribute NAME ATTRIBUTE: prints the value.
+get_attribute()
+{
+	cat "$VMWALK/$1/$2"
+}
+
+# make_instance NAME [ATTRIBUTE=VALUE]...: makes a live instance and prints its device's path. It is
+# plain configfs, so a test of one program does not lean on another.
+make_instance()
+{
+	local name=$1 pair
+
+	shift
+	mkdir "$VMWALK/$name"
+	for pair in "$@" live=1; do
+		if ! set_attribute "$name" "${pair%%=*}" "${pair#*=}"; then
+			get_attribute "$name" last_error
+			return 1
+		fi
+	done
+	echo "/dev/$(get_attribute "$name" dev_name)"
+}
+
+# as_nobody COMMAND...: runs it without root's rights; chroot is the coreutils' way to do so.
+as_nobody()
+{
+	chroot --userspec=65534:65534 --groups= / "$@"
+}
+
+# no_instances: succeeds if there is no instance at all.
+no_instances()
+{
+	local items=("$VMWALK"/*/)
+
+	[[ ! -d ${items[0]} ]] || { echo "instances: ${items[*]}"; return 1; }
+}
+
+vmwalk_setup()
+{
+	[[ -d $VMWALK ]] || { echo "no $VMWALK: is the vmwalk module loaded?"; return 1; }
+	remove_instances
+	kmsg_mark
+}
+
+# Ends what the test left running, removes its instances, and reads the kernel log, which it reads
+# in any case: a complaint matters most where something else failed too.
+vmwalk_teardown()
+{
+	local status=0 pids
+
+	pids=$(jobs -p)
+	if [[ $pids ]]; then
+		# shellcheck disable=SC2086 # the pids are words of their own
+		kill -KILL $pids 2>/dev/null || true
+		# shellcheck disable=SC2086
+		wait $pids 2>/dev/null || true
+	fi
+	remove_instances || status=1
+	kmsg_check || status=1
+	return "$status"
+}
+
+setup()
+{
+	vmwalk_setup
+}
+
+teardown()
+{
+	vmwalk_teardown
+}
