@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What an instance shall be: values, how they are written down, and which go together.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <linux/ctype.h>
+#include <linux/kernel.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/overflow.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+
+#include "vmwalk.h"
+
+/* 64 TiB: more than any machine has, and far from where sums of byte offsets overflow. */
+#define VMWALK_MAX_SIZE		(64ULL << 40)
+
+/**
+ * vmwalk_refuse - say why something is refused
+ * @why: where the sentence goes
+ * @err: negative errno
+ * @fmt: the sentence, with the limit that was met; no newline
+ *
+ * Return: @err, for the caller to pass on.
+ */
+int vmwalk_refuse(struct vmwalk_reason *why, int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vscnprintf(why->text, sizeof(why->text), fmt, args);
+	va_end(args);
+
+	return err;
+}
+
+static const struct vmwalk_word buffer_type_words[] = {
+	[VMWALK_BUFFER_KMALLOC] = { "kmalloc", true },
+	[VMWALK_BUFFER_VMALLOC] = { "vmalloc", true },
+	{ "pages", false },
+	{ "huge", false },
+	{ "dma", false },
+};
+
+static const struct vmwalk_word map_mode_words[] = {
+	[VMWALK_MAP_REMAP] = { "remap", true },
+	[VMWALK_MAP_INSERT] = { "insert", true },
+	[VMWALK_MAP_FAULT] = { "fault", true },
+};
+
+static const struct vmwalk_word cache_mode_words[] = {
+	[VMWALK_CACHE_WB] = { "wb", true },
+	{ "wc", false },
+	{ "uc", false },
+};
+
+static const struct vmwalk_word fill_words[] = {
+	{ "zero", true },
+	{ "digits", true },
+	{ "letters", true },
+};
+
+#define VMWALK_WORDS(_attribute)					\
+const struct vmwalk_words vmwalk_##_attribute##s = {			\
+	.attribute = #_attribute,					\
+	.word = _attribute##_words,					\
+	.count = ARRAY_SIZE(_attribute##_words),			\
+}
+
+VMWALK_WORDS(buffer_type);
+VMWALK_WORDS(map_mode);
+VMWALK_WORDS(cache_mode);
+VMWALK_WORDS(fill);
+
+/**
+ * vmwalk_words_show - the words that this build takes, in one line
+ * @words: the list
+ * @page: where the line goes
+ *
+ * Return: its length.
+ */
+ssize_t vmwalk_words_show(const struct vmwalk_words *words, char *page)
+{
+	const char *gap = "";
+	ssize_t len = 0;
+	unsigned int i;
+
+	for (i = 0; i < words->count; i++) {
+		if (!words->word[i].built)
+			continue;
+		len += sysfs_emit_at(page, len, "%s%s", gap, words->word[i].name);
+		gap = " ";
+	}
+
+	return len + sysfs_emit_at(page, len, "\n");
+}
+
+static int parse_word(const struct vmwalk_words *words, const char *text, unsigned int *value,
+		      struct vmwalk_reason *why)
+{
+	unsigned int i;
+
+	for (i = 0; i < words->count; i++) {
+		if (strcmp(text, words->word[i].name))
+			continue;
+		if (!words->word[i].built)
+			return vmwalk_refuse(why, -EINVAL,
+				"%s %s is not in this build; available_%ss lists what is",
+				words->attribute, text, words->attribute);
+		*value = i;
+		return 0;
+	}
+
+	return vmwalk_refuse(why, -EINVAL, "%s takes one of the words in available_%ss, not '%.32s'",
+			     words->attribute, words->attribute, text);
+}
+
+#define VMWALK_WORD_FIELD(_attribute)						\
+static ssize_t show_##_attribute(const struct vmwalk_config *config, char *page) \
+{										\
+	return sysfs_emit(page, "%s\n", _attribute##_words[config->_attribute].name); \
+}										\
+static int store_##_attribute(struct vmwalk_config *config, const char *text,	\
+			      struct vmwalk_reason *why)			\
+{										\
+	return parse_word(&vmwalk_##_attribute##s, text, &config->_attribute, why); \
+}										\
+const struct vmwalk_field vmwalk_field_##_attribute = {				\
+	.name = #_attribute, .show = show_##_attribute, .store = store_##_attribute, \
+}
+
+VMWALK_WORD_FIELD(buffer_type);
+VMWALK_WORD_FIELD(map_mode);
+VMWALK_WORD_FIELD(cache_mode);
+VMWALK_WORD_FIELD(fill);
+
+/* A number of bytes, decimal, with an optional K, M or G behind it. */
+static int parse_bytes(const char *text, u64 *bytes)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned int shift = 0;
+	char number[24];
+	int err;
+
+	switch (toupper(text[digits])) {
+	case 'K':
+		shift = 10;
+		break;
+	case 'M':
+		shift = 20;
+		break;
+	case 'G':
+		shift = 30;
+		break;
+	case '\0':
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (!digits || (shift && text[digits + 1]))
+		return -EINVAL;
+	if (digits >= sizeof(number))
+		return -ERANGE;
+
+	memcpy(number, text, digits);
+	number[digits] = '\0';
+	err = kstrtou64(number, 10, bytes);
+	if (err)
+		return err;
+
+	return check_shl_overflow(*bytes, shift, bytes) ? -ERANGE : 0;
+}
+
+static ssize_t show_size(const struct vmwalk_config *config, char *page)
+{
+	return sysfs_emit(page, "%llu\n", config->size);
+}
+
+static int store_size(struct vmwalk_config *config, const char *text, struct vmwalk_reason *why)
+{
+	u64 bytes;
+	int err;
+
+	err = parse_bytes(text, &bytes);
+	if (!err && (!bytes || bytes > VMWALK_MAX_SIZE))
+		err = -ERANGE;
+	if (err == -ERANGE)
+		return vmwalk_refuse(why, err, "size %.32s is out of range, 1 to %llu bytes",
+				     text, VMWALK_MAX_SIZE);
+	if (err)
+		return vmwalk_refuse(why, err,
+			"size takes a number of bytes, with K, M or G if you like, not '%.32s'", text);
+
+	config->size = PAGE_ALIGN(bytes);
+	return 0;
+}
+
+const struct vmwalk_field vmwalk_field_size = {
+	.name = "size", .show = show_size, .store = store_size,
+};
+
+static ssize_t show_fault_around(const struct vmwalk_config *config, char *page)
+{
+	return sysfs_emit(page, "%lu\n", config->fault_around);
+}
+
+/* A window of at most one PMD's size, aligned to its own: one fault fills one PTE table at most. */
+static int store_fault_around(struct vmwalk_config *config, const char *text,
+			      struct vmwalk_reason *why)
+{
+	u64 bytes;
+	int err;
+
+	err = parse_bytes(text, &bytes);
+	if (!err && (bytes < PAGE_SIZE || bytes > PMD_SIZE))
+		err = -ERANGE;
+	if (err == -ERANGE)
+		return vmwalk_refuse(why, err, "fault_around %.32s is out of range, %lu to %lu bytes",
+				     text, PAGE_SIZE, PMD_SIZE);
+	if (err || !is_power_of_2(bytes))
+		return vmwalk_refuse(why, -EINVAL,
+			"fault_around takes a power of two in bytes, with K or M if you like, not '%.32s'",
+			text);
+
+	config->fault_around = bytes;
+	return 0;
+}
+
+const struct vmwalk_field vmwalk_field_fault_around = {
+	.name = "fault_around", .show = show_fault_around, .store = store_fault_around,
+};
+
+static ssize_t show_numa_node(const struct vmwalk_config *config, char *page)
+{
+	return sysfs_emit(page, "%d\n", config->numa_node);
+}
+
+static int store_numa_node(struct vmwalk_config *config, const char *text,
+			   struct vmwalk_reason *why)
+{
+	int err, node;
+
+	err = kstrtoint(text, 10, &node);
+	if (!err && (node < NUMA_NO_NODE || node >= MAX_NUMNODES))
+		err = -ERANGE;
+	if (err == -ERANGE)
+		return vmwalk_refuse(why, err, "numa_node %.32s is out of range, -1 to %d",
+				     text, MAX_NUMNODES - 1);
+	if (err)
+		return vmwalk_refuse(why, err, "numa_node takes a node's number or -1, not '%.32s'",
+				     text);
+	if (node != NUMA_NO_NODE && !node_state(node, N_MEMORY))
+		return vmwalk_refuse(why, -EINVAL,
+			"numa_node %d has no memory here; the nodes that have: %*pbl", node,
+			nodemask_pr_args(&node_states[N_MEMORY]));
+
+	config->numa_node = node;
+	return 0;
+}
+
+const struct vmwalk_field vmwalk_field_numa_node = {
+	.name = "numa_node", .show = show_numa_node, .store = store_numa_node,
+};
+
+static ssize_t show_track_dirty(const struct vmwalk_config *config, char *page)
+{
+	return sysfs_emit(page, "0\n");
+}
+
+static int store_track_dirty(struct vmwalk_config *config, const char *text,
+			     struct vmwalk_reason *why)
+{
+	if (!strcmp(text, "0"))
+		return 0;
+	if (!strcmp(text, "1"))
+		return vmwalk_refuse(why, -EINVAL, "track_dirty is not in this build");
+
+	return vmwalk_refuse(why, -EINVAL, "track_dirty takes 0 or 1, not '%.32s'", text);
+}
+
+const struct vmwalk_field vmwalk_field_track_dirty = {
+	.name = "track_dirty", .show = show_track_dirty, .store = store_track_dirty,
+};
+
+/**
+ * vmwalk_config_init - the working defaults
+ * @config: is set to them
+ */
+void vmwalk_config_init(struct vmwalk_config *config)
+{
+	*config = (struct vmwalk_config) {
+		.buffer_type = VMWALK_BUFFER_VMALLOC,
+		.map_mode = VMWALK_MAP_FAULT,
+		.cache_mode = VMWALK_CACHE_WB,
+		.numa_node = NUMA_NO_NODE,
+		.size = SZ_1M,
+		.fault_around = SZ_64K,
+	};
+}
+
+/**
+ * vmwalk_config_judge - do the values go together?
+ * @config: the config
+ * @why: says why not
+ *
+ * Return: 0, or -EINVAL.
+ */
+int vmwalk_config_judge(const struct vmwalk_config *config, struct vmwalk_reason *why)
+{
+	if (!vmwalk_buffer_can_map(config->buffer_type, config->map_mode))
+		return vmwalk_refuse(why, -EINVAL, "buffer_type %s can't be mapped by map_mode %s",
+				     buffer_type_words[config->buffer_type].name,
+				     map_mode_words[config->map_mode].name);
+
+	return 0;
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The calls: arguments, rights, and results on their way back. See uapi/vmwalk.h for what they
+ * promise.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "vmwalk.h"
+
+static_assert(sizeof(struct vmwalk_info) == VMWALK_INFO_SIZE_VER0);
+static_assert(sizeof(struct vmwalk_walk) == VMWALK_WALK_SIZE_VER0);
+static_assert(sizeof(struct vmwalk_scan) == VMWALK_SCAN_SIZE_VER0);
+static_assert(sizeof(struct vmwalk_extent) == 32);
+
+/* Extents gathered before they are copied out: a page of them. */
+#define VMWALK_CHUNK		(PAGE_SIZE / sizeof(struct vmwalk_extent))
+
+/*
+ * Fetch a structure whose size its first word tells. On return that word is the size that was
+ * checked, whatever the caller may have written there since.
+ */
+static int get_struct(void *to, size_t known, size_t smallest, void __user *from)
+{
+	u32 size;
+	int err;
+
+	if (get_user(size, (u32 __user *)from))
+		return -EFAULT;
+	if (size < smallest)
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+
+	err = copy_struct_from_user(to, known, from, size);
+	if (err)
+		return err;
+
+	*(u32 *)to = size;
+	return 0;
+}
+
+/* Give it back, as much of it as the caller knows. */
+static int put_struct(void __user *to, const void *from, size_t known)
+{
+	return copy_to_user(to, from, min_t(size_t, *(u32 *)from, known)) ? -EFAULT : 0;
+}
+
+static long vmwalk_ioctl_info(struct vmwalk_file *vf, void __user *user)
+{
+	struct vmwalk_device *device = vf->device;
+	struct vmwalk_info info;
+	int err;
+
+	err = get_struct(&info, sizeof(info), VMWALK_INFO_SIZE_VER0, user);
+	if (err)
+		return err;
+	if (info.flags)
+		return -EINVAL;
+
+	info.abi_version = VMWALK_ABI_VERSION;
+	info.instance = device->number;
+	info.buffer_type = device->config.buffer_type;
+	info.map_mode = device->config.map_mode;
+	info.cache_mode = device->config.cache_mode;
+	info.page_size = PAGE_SIZE;
+	info.buffer_size = device->buffer.size;
+	info.paging_levels = vmwalk_paging_levels();
+	info.target_pid = vmwalk_target_number(device);
+
+	return put_struct(user, &info, sizeof(info));
+}
+
+static void count_walk(struct vmwalk_device *device, u64 started, u64 pages, u64 extents)
+{
+	vmwalk_stats_add(&device->stats, VMWALK_WALKS, 1);
+	vmwalk_stats_add(&device->stats, VMWALK_WALKED_PAGES, pages);
+	vmwalk_stats_add(&device->stats, VMWALK_WALK_NS, ktime_get_ns() - started);
+	vmwalk_stats_add(&device->stats, VMWALK_EXTENTS, extents);
+}
+
+static long vmwalk_ioctl_get_pfn(struct vmwalk_file *vf, unsigned long page_number)
+{
+	u64 started = ktime_get_ns();
+	struct vmwalk_entry entry;
+	struct mm_struct *mm;
+	long ret;
+
+	if (!vf->sees_frames)
+		return -EPERM;
+	if (page_number >= TASK_SIZE_MAX >> PAGE_SHIFT)
+		return -EINVAL;
+
+	mm = vmwalk_target_mm(vf);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+
+	ret = vmwalk_target_lock(mm);
+	if (ret)
+		goto out;
+	entry = vmwalk_descend(mm, page_number << PAGE_SHIFT, NULL);
+	vmwalk_target_unlock(mm);
+
+	if (!entry.present)
+		ret = -ENOENT;
+	else if (entry.pfn > INT_MAX)
+		ret = -EOVERFLOW;
+	else
+		ret = entry.pfn;
+	count_walk(vf->device, started, entry.present, 0);
+out:
+	mmdrop(mm);
+	return ret;
+}
+
+/* Everything that tells where things are in memory. */
+static void hide_frames(struct vmwalk_walk *walk)
+{
+	int i;
+
+	walk->pfn = 0;
+	walk->phys = 0;
+	walk->state |= VMWALK_HIDDEN;
+	for (i = 0; i < VMWALK_LEVELS; i++) {
+		walk->level[i].table = 0;
+		walk->level[i].entry = 0;
+	}
+}
+
+static long vmwalk_ioctl_walk(struct vmwalk_file *vf, void __user *user)
+{
+	u64 started = ktime_get_ns();
+	struct vmwalk_entry entry;
+	struct vmwalk_walk walk;
+	struct mm_struct *mm;
+	int err;
+
+	err = get_struct(&walk, sizeof(walk), VMWALK_WALK_SIZE_VER0, user);
+	if (err)
+		return err;
+	if (walk.flags || walk.addr >= TASK_SIZE_MAX)
+		return -EINVAL;
+
+	mm = vmwalk_target_mm(vf);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+
+	memset(walk.level, 0, sizeof(walk.level));
+	err = vmwalk_target_lock(mm);
+	if (err)
+		goto out;
+	entry = vmwalk_descend(mm, walk.addr, walk.level);
+	walk.state = vmwalk_entry_state(mm, &entry, walk.addr);
+	vmwalk_target_unlock(mm);
+
+	walk.pfn = entry.pfn;
+	walk.phys = entry.present ? PFN_PHYS(entry.pfn) + offset_in_page(walk.addr) : 0;
+	walk.page_shift = entry.shift;
+	walk.stop_level = entry.level;
+	walk.stop = entry.present ? VMWALK_STOP_PAGE :
+		    pte_none(entry.pte) ? VMWALK_STOP_EMPTY : VMWALK_STOP_ABSENT;
+	if (!vf->sees_frames)
+		hide_frames(&walk);
+
+	count_walk(vf->device, started, entry.present, 0);
+	err = put_struct(user, &walk, sizeof(walk));
+out:
+	mmdrop(mm);
+	return err;
+}
+
+/* Every check of a scan's arguments; afterwards @scan->end is where the walk shall end. */
+static int check_scan(const struct vmwalk_device *device, struct vmwalk_scan *scan)
+{
+	const u64 size = device->buffer.size;
+
+	if (scan->flags & ~VMWALK_SCAN_TO_BUFFER)
+		return -EINVAL;
+	if ((scan->category_inverted | scan->category_mask | scan->category_anyof_mask |
+	     scan->return_mask) & ~(u64)VMWALK_STATE_ALL)
+		return -EINVAL;
+
+	scan->end = scan->end > TASK_SIZE_MAX ? TASK_SIZE_MAX : PAGE_ALIGN(scan->end);
+	if (!PAGE_ALIGNED(scan->start) || scan->start > scan->end)
+		return -EINVAL;
+
+	if (!scan->vec_len || scan->vec_len > U64_MAX / sizeof(struct vmwalk_extent))
+		return -EINVAL;
+	if (!(scan->flags & VMWALK_SCAN_TO_BUFFER))
+		return 0;
+
+	if (!IS_ALIGNED(scan->vec, sizeof(u64)) || scan->vec > size ||
+	    scan->vec_len > (size - scan->vec) / sizeof(struct vmwalk_extent))
+		return -EINVAL;
+
+	return 0;
+}
+
+/* Copy out what the scanner has gathered; it has room again then. */
+static int flush_extents(struct vmwalk_scanner *scanner, struct vmwalk_extent __user **vec)
+{
+	if (copy_to_user(*vec, scanner->out, scanner->filled * sizeof(**vec)))
+		return -EFAULT;
+
+	*vec += scanner->filled;
+	scanner->filled = 0;
+	return 0;
+}
+
+/*
+ * Scan chunk by chunk. Without @vec the output has room for everything. mmap_lock is not held
+ * while extents are copied out: a page fault there could wait for it behind a writer that waits
+ * for us.
+ */
+static int run_scan(struct vmwalk_scanner *scanner, struct vmwalk_scan *scan,
+		    struct vmwalk_extent __user *vec)
+{
+	unsigned long addr = scan->start;
+	int err;
+
+	while (addr < scan->end && !scanner->stop) {
+		err = vmwalk_target_lock(scanner->mm);
+		if (err)
+			return err;
+		addr = vmwalk_scan_range(scanner, addr, scan->end);
+		vmwalk_target_unlock(scanner->mm);
+
+		if (vec && scanner->filled == scanner->room) {
+			err = flush_extents(scanner, &vec);
+			if (err)
+				return err;
+		}
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+
+	scan->walk_end = addr;
+	if (scanner->last.pages)
+		scanner->out[scanner->filled++] = scanner->last;
+
+	return vec ? flush_extents(scanner, &vec) : 0;
+}
+
+static long vmwalk_ioctl_scan(struct vmwalk_file *vf, struct file *file, void __user *user)
+{
+	struct vmwalk_device *device = vf->device;
+	struct vmwalk_extent __user *vec = NULL;
+	struct vmwalk_extent *chunk = NULL;
+	u64 started = ktime_get_ns();
+	struct vmwalk_scanner scanner;
+	struct vmwalk_scan scan;
+	struct mm_struct *mm;
+	long ret;
+
+	ret = get_struct(&scan, sizeof(scan), VMWALK_SCAN_SIZE_VER0, user);
+	if (ret)
+		return ret;
+	ret = check_scan(device, &scan);
+	if (ret)
+		return ret;
+
+	mm = vmwalk_target_mm(vf);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+
+	vmwalk_scan_init(&scanner, mm, &scan, !vf->sees_frames);
+	if (scan.flags & VMWALK_SCAN_TO_BUFFER) {
+		/* This writes to the buffer, which takes a descriptor that may. */
+		ret = -EPERM;
+		if (!(file->f_mode & FMODE_WRITE))
+			goto out;
+		scanner.out = device->buffer.kaddr + scan.vec;
+		scanner.room = scan.vec_len;
+	} else {
+		ret = -EFAULT;
+		vec = u64_to_user_ptr(scan.vec);
+		if (!access_ok(vec, scan.vec_len * sizeof(*vec)))
+			goto out;
+		ret = -ENOMEM;
+		chunk = (struct vmwalk_extent *)__get_free_page(GFP_KERNEL_ACCOUNT);
+		if (!chunk)
+			goto out;
+		/* One place is kept for the last extent, which is added at the end. */
+		scanner.out = chunk;
+		scanner.room = VMWALK_CHUNK - 1;
+	}
+
+	ret = run_scan(&scanner, &scan, vec);
+	count_walk(device, started, scanner.pages, scanner.extents);
+	if (!ret)
+		ret = put_struct(user, &scan, sizeof(scan));
+	if (!ret)
+		ret = min_t(u64, scanner.extents, INT_MAX);
+out:
+	free_page((unsigned long)chunk);
+	mmdrop(mm);
+	return ret;
+}
+
+/**
+ * vmwalk_ioctl - ioctl(2) of a device, for 32- and 64-bit callers alike
+ * @file: the descriptor
+ * @cmd: VMWALK_IOC_*
+ * @arg: its argument
+ *
+ * Return: what uapi/vmwalk.h says.
+ */
+long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vmwalk_file *vf = file->private_data;
+	void __user *user = (void __user *)arg;
+
+	if (vmwalk_instance_is_dead(vf->device))
+		return -ENODEV;
+
+	switch (cmd) {
+	case VMWALK_IOC_INFO:
+		return vmwalk_ioctl_info(vf, user);
+	case VMWALK_IOC_GET_PFN:
+		return vmwalk_ioctl_get_pfn(vf, arg);
+	case VMWALK_IOC_WALK:
+		return vmwalk_ioctl_walk(vf, user);
+	case VMWALK_IOC_SCAN:
+		return vmwalk_ioctl_scan(vf, file, user);
+	default:
+		return -ENOTTY;
+	}
+}

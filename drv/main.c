@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vmwalk: kernel buffers of a chosen kind in user space, and a page-table walker beside them.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <linux/module.h>
+
+#include "vmwalk.h"
+
+static int __init vmwalk_init(void)
+{
+	int err;
+
+	vmwalk_buffer_init();
+
+	err = vmwalk_instance_init();
+	if (err)
+		return err;
+
+	err = vmwalk_configfs_init();
+	if (err)
+		vmwalk_instance_exit();
+
+	return err;
+}
+module_init(vmwalk_init);
+
+static void __exit vmwalk_exit(void)
+{
+	vmwalk_configfs_exit();
+	vmwalk_instance_exit();
+}
+module_exit(vmwalk_exit);
+
+MODULE_AUTHOR("The vmwalk authors");
+MODULE_DESCRIPTION("Buffers of a chosen kind in user space, and a page-table walker");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /sys/class/vmwalk/vmwalkN: what an instance is, and what happened to it.
+ *
+ * Copyright (C) The vmwalk authors
+ *
+ * The kernel waits for a reader before it takes the folder away, and the item that published the
+ * device holds it until then; so a device that is found here lives.
+ */
+#include <linux/capability.h>
+#include <linux/device.h>
+#include <linux/sysfs.h>
+
+#include "vmwalk.h"
+
+static ssize_t name_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vmwalk_device *device = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%s\n", device->name);
+}
+static DEVICE_ATTR_RO(name);
+
+/* What the config says, in the config's own words. */
+#define VMWALK_SYSFS_FIELD(_name)						\
+static ssize_t _name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
+{										\
+	struct vmwalk_device *device = dev_get_drvdata(dev);			\
+										\
+	return vmwalk_field_##_name.show(&device->config, buf);			\
+}										\
+static DEVICE_ATTR_RO(_name)
+
+VMWALK_SYSFS_FIELD(buffer_type);
+VMWALK_SYSFS_FIELD(size);
+VMWALK_SYSFS_FIELD(map_mode);
+VMWALK_SYSFS_FIELD(cache_mode);
+VMWALK_SYSFS_FIELD(numa_node);
+
+static ssize_t target_pid_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", vmwalk_target_number(dev_get_drvdata(dev)));
+}
+static DEVICE_ATTR_RO(target_pid);
+
+static ssize_t phys_addr_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vmwalk_device *device = dev_get_drvdata(dev);
+	u64 phys = 0;
+
+	/* A physical address is shown to those who could read it in /proc/PID/pagemap. */
+	if (device->buffer.segments == 1 && capable(CAP_SYS_ADMIN))
+		phys = PFN_PHYS(vmwalk_buffer_pfn(&device->buffer, 0));
+
+	return sysfs_emit(buf, "0x%llx\n", phys);
+}
+static DEVICE_ATTR_RO(phys_addr);
+
+static ssize_t segments_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vmwalk_device *device = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%lu\n", device->buffer.segments);
+}
+static DEVICE_ATTR_RO(segments);
+
+static struct attribute *vmwalk_attrs[] = {
+	&dev_attr_name.attr,
+	&dev_attr_buffer_type.attr,
+	&dev_attr_size.attr,
+	&dev_attr_target_pid.attr,
+	&dev_attr_map_mode.attr,
+	&dev_attr_cache_mode.attr,
+	&dev_attr_numa_node.attr,
+	&dev_attr_phys_addr.attr,
+	&dev_attr_segments.attr,
+	NULL
+};
+
+static const struct attribute_group vmwalk_group = {
+	.attrs = vmwalk_attrs,
+};
+
+static ssize_t faults_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vmwalk_device *device = dev_get_drvdata(dev);
+	u64 faults = 0;
+	int i;
+
+	for (i = VMWALK_READ_FAULTS; i <= VMWALK_FAILED_FAULTS; i++)
+		faults += vmwalk_stats_read(&device->stats, i);
+
+	return sysfs_emit(buf, "%llu\n", faults);
+}
+static DEVICE_ATTR_RO(faults);
+
+#define VMWALK_SYSFS_COUNTER(_name, _counter)					\
+static ssize_t _name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
+{										\
+	struct vmwalk_device *device = dev_get_drvdata(dev);			\
+										\
+	return sysfs_emit(buf, "%llu\n", vmwalk_stats_read(&device->stats, _counter)); \
+}										\
+static DEVICE_ATTR_RO(_name)
+
+VMWALK_SYSFS_COUNTER(read_faults, VMWALK_READ_FAULTS);
+VMWALK_SYSFS_COUNTER(write_faults, VMWALK_WRITE_FAULTS);
+VMWALK_SYSFS_COUNTER(mkwrite_faults, VMWALK_MKWRITE_FAULTS);
+VMWALK_SYSFS_COUNTER(huge_faults, VMWALK_HUGE_FAULTS);
+VMWALK_SYSFS_COUNTER(failed_faults, VMWALK_FAILED_FAULTS);
+VMWALK_SYSFS_COUNTER(walks, VMWALK_WALKS);
+VMWALK_SYSFS_COUNTER(walked_pages, VMWALK_WALKED_PAGES);
+VMWALK_SYSFS_COUNTER(walk_ns, VMWALK_WALK_NS);
+VMWALK_SYSFS_COUNTER(extents, VMWALK_EXTENTS);
+
+static ssize_t mapped_pages_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", vmwalk_map_count(dev_get_drvdata(dev)).pages);
+}
+static DEVICE_ATTR_RO(mapped_pages);
+
+static ssize_t mappings_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", vmwalk_map_count(dev_get_drvdata(dev)).mappings);
+}
+static DEVICE_ATTR_RO(mappings);
+
+static ssize_t opens_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vmwalk_device *device = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%ld\n", atomic_long_read(&device->opens));
+}
+static DEVICE_ATTR_RO(opens);
+
+/* No buffer of this build can have track_dirty on. */
+static ssize_t dirty_pages_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "0\n");
+}
+static DEVICE_ATTR_RO(dirty_pages);
+
+static ssize_t reset_store(struct device *dev, struct device_attribute *attr, const char *buf,
+			   size_t count)
+{
+	struct vmwalk_device *device = dev_get_drvdata(dev);
+
+	if (!sysfs_streq(buf, "1"))
+		return -EINVAL;
+
+	vmwalk_stats_reset(&device->stats);
+	return count;
+}
+static DEVICE_ATTR_WO(reset);
+
+static struct attribute *vmwalk_stats_attrs[] = {
+	&dev_attr_faults.attr,
+	&dev_attr_read_faults.attr,
+	&dev_attr_write_faults.attr,
+	&dev_attr_mkwrite_faults.attr,
+	&dev_attr_huge_faults.attr,
+	&dev_attr_failed_faults.attr,
+	&dev_attr_mapped_pages.attr,
+	&dev_attr_mappings.attr,
+	&dev_attr_opens.attr,
+	&dev_attr_dirty_pages.attr,
+	&dev_attr_walks.attr,
+	&dev_attr_walked_pages.attr,
+	&dev_attr_walk_ns.attr,
+	&dev_attr_extents.attr,
+	&dev_attr_reset.attr,
+	NULL
+};
+
+static const struct attribute_group vmwalk_stats_group = {
+	.name = "stats",
+	.attrs = vmwalk_stats_attrs,
+};
+
+const struct attribute_group *vmwalk_sysfs_groups[] = {
+	&vmwalk_group,
+	&vmwalk_stats_group,
+	NULL
+};

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The process that is walked: found once by number, held as a struct pid, and its memory held by
+ * nothing that would keep it alive.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <linux/mmap_lock.h>
+#include <linux/pid.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
+
+#include "vmwalk.h"
+
+/**
+ * vmwalk_target_find - the process that a number means now, in the caller's pid namespace
+ * @text: the number
+ * @why: says why not
+ *
+ * Return: a reference for the caller to put_pid(), NULL for 0, or an ERR_PTR().
+ */
+struct pid *vmwalk_target_find(const char *text, struct vmwalk_reason *why)
+{
+	struct task_struct *task;
+	bool kernel_thread;
+	struct pid *pid;
+	int err, nr;
+
+	err = kstrtoint(text, 10, &nr);
+	if (!err && nr < 0)
+		err = -ERANGE;
+	if (err == -ERANGE)
+		return ERR_PTR(vmwalk_refuse(why, err, "target_pid %.32s is out of range, 0 to %d",
+					     text, INT_MAX));
+	if (err)
+		return ERR_PTR(vmwalk_refuse(why, err, "target_pid takes a pid or 0, not '%.32s'",
+					     text));
+	if (!nr)
+		return NULL;
+
+	pid = find_get_pid(nr);
+	task = get_pid_task(pid, PIDTYPE_PID);
+	if (!task) {
+		put_pid(pid);
+		return ERR_PTR(vmwalk_refuse(why, -ESRCH, "target_pid %d: no such process", nr));
+	}
+
+	kernel_thread = task->flags & PF_KTHREAD;
+	put_task_struct(task);
+	if (kernel_thread) {
+		put_pid(pid);
+		return ERR_PTR(vmwalk_refuse(why, -EINVAL,
+			"target_pid %d is a kernel thread and has no memory of its own", nr));
+	}
+
+	return pid;
+}
+
+/**
+ * vmwalk_target_set - walk another process from now on
+ * @device: the device
+ * @target: the process, or NULL; the device takes a reference of its own
+ *
+ * A walk under way ends with the old one.
+ */
+void vmwalk_target_set(struct vmwalk_device *device, struct pid *target)
+{
+	struct pid *old;
+
+	spin_lock(&device->target_lock);
+	old = device->target;
+	device->target = get_pid(target);
+	spin_unlock(&device->target_lock);
+
+	put_pid(old);
+}
+
+static struct pid *vmwalk_target_get(struct vmwalk_device *device)
+{
+	struct pid *target;
+
+	spin_lock(&device->target_lock);
+	target = get_pid(device->target);
+	spin_unlock(&device->target_lock);
+
+	return target;
+}
+
+/**
+ * vmwalk_target_number - the target's number in the caller's pid namespace
+ * @device: the device
+ *
+ * Return: the number; 0 without a target, or if it has no number there.
+ */
+int vmwalk_target_number(struct vmwalk_device *device)
+{
+	struct pid *target = vmwalk_target_get(device);
+	int nr = pid_vnr(target);
+
+	put_pid(target);
+	return nr;
+}
+
+/* By mm_count, not mm_users: see vmwalk_target_lock(). */
+static struct mm_struct *grab_mm(struct task_struct *task)
+{
+	struct mm_struct *mm;
+
+	task_lock(task);
+	mm = task->flags & PF_KTHREAD ? NULL : task->mm;
+	if (mm)
+		mmgrab(mm);
+	task_unlock(task);
+
+	return mm;
+}
+
+/**
+ * vmwalk_target_mm - the memory to walk, for who may
+ * @vf: the descriptor that asks
+ *
+ * ptrace_may_access() isn't there for modules, so the rule is our own: one's own memory is open to
+ * everybody who could open the device; another's takes CAP_SYS_PTRACE of the opener.
+ *
+ * Return: the mm, for the caller to mmdrop(), or an ERR_PTR(): -ESRCH, -EPERM.
+ */
+struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf)
+{
+	struct pid *target = vmwalk_target_get(vf->device);
+	struct mm_struct *mm = NULL;
+	struct task_struct *task;
+
+	if (!target) {
+		mm = grab_mm(current);
+		return mm ?: ERR_PTR(-ESRCH);
+	}
+
+	task = get_pid_task(target, PIDTYPE_PID);
+	put_pid(target);
+	if (task) {
+		mm = grab_mm(task);
+		put_task_struct(task);
+	}
+
+	/* Whether another process is there isn't everybody's to know, either. */
+	if (!vf->sees_others && (!mm || mm != current->mm)) {
+		if (mm)
+			mmdrop(mm);
+		return ERR_PTR(-EPERM);
+	}
+
+	return mm ?: ERR_PTR(-ESRCH);
+}
+
+/**
+ * vmwalk_target_lock - keep a target's page tables for one chunk of a walk
+ * @mm: from vmwalk_target_mm()
+ *
+ * The mm is held by mm_count, which keeps the structure and the top-level table and lets the memory
+ * go when the process exits. While mm_users is not yet zero under mmap_lock the page tables are
+ * all there, and they stay: exit_mmap() takes mmap_lock for writing before it frees them. Entries
+ * may go empty at any time, as they do under madvise().
+ *
+ * Return: 0, to be followed by vmwalk_target_unlock(); -EINTR on a fatal signal; -ESRCH if the
+ * process has exited.
+ */
+int vmwalk_target_lock(struct mm_struct *mm)
+{
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+
+	if (!atomic_read(&mm->mm_users)) {
+		mmap_read_unlock(mm);
+		return -ESRCH;
+	}
+
+	return 0;
+}
+
+void vmwalk_target_unlock(struct mm_struct *mm)
+{
+	mmap_read_unlock(mm);
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the driver know of each other.
+ *
+ * Copyright (C) The vmwalk authors
+ *
+ * Lock order, outermost first:
+ *
+ *   vmwalk_item.lock
+ *     mmap_lock of a target, for reading
+ *       i_mmap_rwsem of vmwalk_device.inode, for reading
+ *     xa_lock of the table of devices
+ *     vmwalk_device.target_lock
+ *     vmwalk_stats.reset_lock
+ *
+ * The four at the end are leaves: nothing of ours is taken inside them. The kernel takes
+ * i_mmap_rwsem inside the mmap_lock of a process that maps a device.
+ */
+#ifndef VMWALK_H
+#define VMWALK_H
+
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/pid.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "uapi/vmwalk.h"
+
+#define VMWALK_NAME		"vmwalk"
+
+/* Minor numbers that the driver reserves, and so the most instances at a time. */
+#define VMWALK_MAX_INSTANCES	(1U << 16)
+
+/* ---- config.c: what an instance shall be; knows nothing of configfs ---- */
+
+/* Why something was refused, in one sentence for last_error. */
+struct vmwalk_reason {
+	char text[200];
+};
+
+__printf(3, 4)
+int vmwalk_refuse(struct vmwalk_reason *why, int err, const char *fmt, ...);
+
+/* A word that an attribute takes. Its place in the list is its value in the uapi header. */
+struct vmwalk_word {
+	const char *name;
+	bool built;		/* false: DESIGN has it, this build does not */
+};
+
+struct vmwalk_words {
+	const char *attribute;
+	const struct vmwalk_word *word;
+	unsigned int count;
+};
+
+extern const struct vmwalk_words vmwalk_buffer_types;
+extern const struct vmwalk_words vmwalk_map_modes;
+extern const struct vmwalk_words vmwalk_cache_modes;
+extern const struct vmwalk_words vmwalk_fills;
+
+ssize_t vmwalk_words_show(const struct vmwalk_words *words, char *page);
+
+struct vmwalk_config {
+	unsigned int buffer_type;	/* VMWALK_BUFFER_* */
+	unsigned int map_mode;		/* VMWALK_MAP_* */
+	unsigned int cache_mode;	/* VMWALK_CACHE_* */
+	unsigned int fill;		/* index in vmwalk_fills */
+	int numa_node;			/* NUMA_NO_NODE: anywhere */
+	u64 size;			/* in bytes, whole pages */
+	unsigned long fault_around;	/* in bytes, a power of two */
+};
+
+/**
+ * struct vmwalk_field - one attribute of a config
+ * @show: writes the value and a newline to a page, returns the length
+ * @store: parses @text, which has no white space around it, and assigns it; on failure returns a
+ *         negative errno, has said why and changed nothing
+ */
+struct vmwalk_field {
+	const char *name;
+	ssize_t (*show)(const struct vmwalk_config *config, char *page);
+	int (*store)(struct vmwalk_config *config, const char *text, struct vmwalk_reason *why);
+};
+
+extern const struct vmwalk_field vmwalk_field_buffer_type;
+extern const struct vmwalk_field vmwalk_field_size;
+extern const struct vmwalk_field vmwalk_field_map_mode;
+extern const struct vmwalk_field vmwalk_field_cache_mode;
+extern const struct vmwalk_field vmwalk_field_numa_node;
+extern const struct vmwalk_field vmwalk_field_fill;
+extern const struct vmwalk_field vmwalk_field_track_dirty;
+extern const struct vmwalk_field vmwalk_field_fault_around;
+
+void vmwalk_config_init(struct vmwalk_config *config);
+int vmwalk_config_judge(const struct vmwalk_config *config, struct vmwalk_reason *why);
+
+/* ---- stats.c: counters ---- */
+
+enum vmwalk_counter {
+	VMWALK_READ_FAULTS,
+	VMWALK_WRITE_FAULTS,
+	VMWALK_MKWRITE_FAULTS,
+	VMWALK_HUGE_FAULTS,
+	VMWALK_FAILED_FAULTS,
+	VMWALK_WALKS,
+	VMWALK_WALKED_PAGES,
+	VMWALK_WALK_NS,
+	VMWALK_EXTENTS,
+	VMWALK_COUNTERS
+};
+
+struct vmwalk_counts {
+	u64 n[VMWALK_COUNTERS];
+};
+
+struct vmwalk_stats {
+	struct vmwalk_counts __percpu *now;
+	spinlock_t reset_lock;		/* protects base */
+	struct vmwalk_counts base;	/* what the counters stood at when they were reset */
+};
+
+int vmwalk_stats_init(struct vmwalk_stats *stats);
+void vmwalk_stats_free(struct vmwalk_stats *stats);
+void vmwalk_stats_reset(struct vmwalk_stats *stats);
+u64 vmwalk_stats_read(struct vmwalk_stats *stats, enum vmwalk_counter counter);
+
+static inline void vmwalk_stats_add(struct vmwalk_stats *stats, enum vmwalk_counter counter, u64 n)
+{
+	this_cpu_add(stats->now->n[counter], n);
+}
+
+/* ---- buffer.c: the memory ---- */
+
+void vmwalk_buffer_init(void);
+
+/**
+ * struct vmwalk_buffer - kernel memory that programs map
+ * @kaddr: where the kernel sees it, in one piece
+ * @size: in bytes, whole pages
+ * @nr_pages: the same in pages
+ * @pages: its pages; NULL for a buffer that is contiguous and not refcounted for users
+ * @pfn: first frame of a buffer without @pages
+ * @segments: number of physically contiguous runs
+ *
+ * Nothing of it changes between vmwalk_buffer_create() and vmwalk_buffer_destroy(), save contents.
+ */
+struct vmwalk_buffer {
+	void *kaddr;
+	size_t size;
+	unsigned long nr_pages;
+	struct page **pages;
+	unsigned long pfn;
+	unsigned long segments;
+	unsigned int type;
+	bool vmapped;
+};
+
+bool vmwalk_buffer_can_map(unsigned int buffer_type, unsigned int map_mode);
+int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_config *config,
+			 struct vmwalk_reason *why);
+void vmwalk_buffer_destroy(struct vmwalk_buffer *buffer);
+
+static inline unsigned long vmwalk_buffer_pfn(const struct vmwalk_buffer *buffer,
+					      unsigned long index)
+{
+	return buffer->pages ? page_to_pfn(buffer->pages[index]) : buffer->pfn + index;
+}
+
+/* ---- instance.c: a device's way to life and out of it ---- */
+
+/**
+ * struct vmwalk_device - a published instance
+ *
+ * Made by vmwalk_instance_publish(). The item that it belongs to has one reference until
+ * vmwalk_instance_withdraw(), and each open descriptor has one.
+ */
+struct vmwalk_device {
+	struct kref ref;
+	unsigned int number;		/* N of vmwalkN */
+	bool dead;			/* withdrawn: calls get ENODEV; set once, read without a lock */
+	char *name;			/* of the configfs item */
+	struct vmwalk_config config;
+	struct vmwalk_buffer buffer;
+	struct vmwalk_stats stats;
+	atomic_long_t opens;
+
+	/* Only its address space is used: it collects the VMAs of every descriptor's mappings. */
+	struct inode *inode;
+
+	struct device *dev;		/* the node and the sysfs folder, while published */
+
+	spinlock_t target_lock;		/* protects the pointer below */
+	struct pid *target;		/* NULL: whoever makes the call */
+};
+
+struct vmwalk_device *vmwalk_instance_publish(unsigned int number, const char *name,
+					      const struct vmwalk_config *config,
+					      struct pid *target, struct vmwalk_reason *why);
+void vmwalk_instance_withdraw(struct vmwalk_device *device);
+struct vmwalk_device *vmwalk_instance_get(unsigned int number);
+void vmwalk_instance_put(struct vmwalk_device *device);
+
+static inline bool vmwalk_instance_is_dead(const struct vmwalk_device *device)
+{
+	return READ_ONCE(device->dead);
+}
+
+int vmwalk_instance_init(void);
+void vmwalk_instance_exit(void);
+
+/* ---- configfs.c and sysfs.c: the two trees ---- */
+
+int vmwalk_configfs_init(void);
+void vmwalk_configfs_exit(void);
+
+extern const struct attribute_group *vmwalk_sysfs_groups[];
+
+/* ---- device.c and ioctl.c: the character device ---- */
+
+/**
+ * struct vmwalk_file - an open descriptor
+ * @device: the device; the descriptor has a reference
+ * @sees_frames: the opener had CAP_SYS_ADMIN
+ * @sees_others: the opener had CAP_SYS_PTRACE
+ *
+ * What a descriptor may do was settled when it was opened: passing it on passes that on, and
+ * whoever it is passed to adds nothing.
+ */
+struct vmwalk_file {
+	struct vmwalk_device *device;
+	bool sees_frames;
+	bool sees_others;
+};
+
+extern const struct file_operations vmwalk_file_operations;
+long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* ---- map.c: mappings of a buffer ---- */
+
+struct vmwalk_mapped {
+	unsigned long mappings;		/* VMAs */
+	unsigned long pages;		/* entries that hold a frame of the buffer */
+};
+
+int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma);
+struct vmwalk_mapped vmwalk_map_count(struct vmwalk_device *device);
+
+/* ---- target.c: the process that is walked ---- */
+
+struct pid *vmwalk_target_find(const char *text, struct vmwalk_reason *why);
+void vmwalk_target_set(struct vmwalk_device *device, struct pid *target);
+int vmwalk_target_number(struct vmwalk_device *device);
+struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf);
+int vmwalk_target_lock(struct mm_struct *mm);
+void vmwalk_target_unlock(struct mm_struct *mm);
+
+/* ---- walk.c: page tables; knows nothing of ioctls, rights or buffers ---- */
+
+/**
+ * struct vmwalk_entry - the entry at which the way down from an address ends
+ * @pte: its value. Entries of every level are kept as a pte_t, as the kernel keeps those of
+ *       hugetlb: the flags that we ask for are at the same place
+ * @present: a frame is there. Not always pte_present(): a huge entry that is being split has the bit
+ *           for the CPU cleared for a moment, and its own level's helper knows
+ * @pfn: frame that holds the address, if present
+ * @level: VMWALK_PGD to VMWALK_PTE
+ * @shift: log2 of the bytes that it covers
+ */
+struct vmwalk_entry {
+	pte_t pte;
+	bool present;
+	unsigned long pfn;
+	unsigned int level;
+	unsigned int shift;
+};
+
+/**
+ * struct vmwalk_visitor - who is shown the entries of a range
+ * @ptes: shown the part of a PTE table that maps [addr, end), empty entries and all
+ * @leaf: shown an entry above the PTE level that is not empty and not a table; @addr and @end are
+ *        the part of it that lies in the range
+ *
+ * Both are called with interrupts off. They return the address up to which they have taken what
+ * they were shown; anything below @end ends the visit there.
+ */
+struct vmwalk_visitor {
+	unsigned long (*ptes)(struct vmwalk_visitor *visitor, pte_t *ptep,
+			      unsigned long addr, unsigned long end);
+	unsigned long (*leaf)(struct vmwalk_visitor *visitor, const struct vmwalk_entry *entry,
+			      unsigned long addr, unsigned long end);
+};
+
+unsigned long vmwalk_visit(struct mm_struct *mm, unsigned long addr, unsigned long end,
+			   struct vmwalk_visitor *visitor);
+struct vmwalk_entry vmwalk_descend(struct mm_struct *mm, unsigned long addr,
+				   struct vmwalk_level *levels);
+u32 vmwalk_entry_state(struct mm_struct *mm, const struct vmwalk_entry *entry, unsigned long addr);
+int vmwalk_paging_levels(void);
+
+/**
+ * struct vmwalk_scanner - a scan under way
+ * @arg: what was asked for
+ * @hide: withhold frames
+ * @out: where finished extents go
+ * @room: extents that fit into @out; when they are used up, vmwalk_scan_range() returns
+ * @filled: extents in @out
+ * @extents: extents begun in all, never more than @arg->vec_len
+ * @pages: pages in them
+ * @last: the extent that may still grow, if its pages isn't zero
+ * @stop: @arg->vec_len or @arg->max_pages was used up
+ */
+struct vmwalk_scanner {
+	struct vmwalk_visitor visitor;
+	struct mm_struct *mm;
+	const struct vmwalk_scan *arg;
+	bool hide;
+	struct vmwalk_extent *out;
+	unsigned long room;
+	unsigned long filled;
+	u64 extents;
+	u64 pages;
+	struct vmwalk_extent last;
+	bool stop;
+};
+
+void vmwalk_scan_init(struct vmwalk_scanner *scanner, struct mm_struct *mm,
+		      const struct vmwalk_scan *arg, bool hide);
+unsigned long vmwalk_scan_range(struct vmwalk_scanner *scanner, unsigned long addr,
+				unsigned long end);
+
+#endif /* VMWALK_H */

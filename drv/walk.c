@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Page tables: the way down from an address, the entries of a range, and extents made of them.
+ *
+ * Copyright (C) The vmwalk authors
+ *
+ * Whoever calls keeps the tables of the range from being freed as vmwalk_target_lock() or
+ * i_mmap_rwsem do. Two kinds of tables can go all the same: PTE tables that the kernel replaces or
+ * reclaims, and PMD tables that hugetlb shares between processes. Those are freed after an RCU grace
+ * period or after an interrupt on every CPU, so no table is looked at but with interrupts off, and
+ * the way down starts from the top each time that they were on. Each entry is read once, into a
+ * local; what is decided and what is reported is that one value.
+ *
+ * Entries of every level are decoded as a pte_t by the kernel's helpers, as the kernel itself reads
+ * the entries of hugetlb. Only presence and frame are asked of an entry's own level: a huge entry
+ * has other bits for those.
+ */
+#include <linux/hugetlb.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/pgtable.h>
+#include <linux/swapops.h>
+#include <linux/userfaultfd_k.h>
+
+#include "compat.h"
+#include "vmwalk.h"
+
+/* Steps of a visit before it lets the caller drop its lock: each one PTE table or less. */
+#define VMWALK_VISIT_STEPS	64
+
+/**
+ * vmwalk_paging_levels - levels of the page tables that the CPU reads now
+ */
+int vmwalk_paging_levels(void)
+{
+	return VMWALK_LEVELS - (mm_p4d_folded(NULL) ? 1 : 0) - (mm_pud_folded(NULL) ? 1 : 0) -
+	       (mm_pmd_folded(NULL) ? 1 : 0);
+}
+
+static struct vmwalk_entry pte_entry(pte_t pte)
+{
+	struct vmwalk_entry entry = {
+		.pte = pte,
+		.present = pte_present(pte),
+		.level = VMWALK_PTE,
+		.shift = PAGE_SHIFT,
+	};
+
+	if (entry.present)
+		entry.pfn = pte_pfn(pte);
+	return entry;
+}
+
+static struct vmwalk_entry pmd_entry(pmd_t pmd, unsigned long addr)
+{
+	struct vmwalk_entry entry = {
+		.pte = __pte(pmd_val(pmd)),
+		.present = pmd_present(pmd) || pte_present(__pte(pmd_val(pmd))),
+		.level = VMWALK_PMD,
+		.shift = PMD_SHIFT,
+	};
+
+	if (entry.present)
+		entry.pfn = pmd_pfn(pmd) + ((addr & ~PMD_MASK) >> PAGE_SHIFT);
+	return entry;
+}
+
+static struct vmwalk_entry pud_entry(pud_t pud, unsigned long addr)
+{
+	struct vmwalk_entry entry = {
+		.pte = __pte(pud_val(pud)),
+		.present = pud_present(pud) || pte_present(__pte(pud_val(pud))),
+		.level = VMWALK_PUD,
+		.shift = PUD_SHIFT,
+	};
+
+	if (entry.present)
+		entry.pfn = pud_pfn(pud) + ((addr & ~PUD_MASK) >> PAGE_SHIFT);
+	return entry;
+}
+
+/* Neither empty nor a table: it maps a page, or stands for one that is elsewhere. */
+static bool pmd_ends_walk(pmd_t pmd)
+{
+	return !pmd_present(pmd) || pmd_leaf(pmd);
+}
+
+static bool pud_ends_walk(pud_t pud)
+{
+	return !pud_present(pud) || pud_leaf(pud);
+}
+
+/* Show the visitor the entries of one PMD table up to the first that isn't empty. */
+static unsigned long visit_pmds(pmd_t *pmdp, unsigned long addr, unsigned long end,
+				struct vmwalk_visitor *visitor, bool *more)
+{
+	unsigned long next, done;
+
+	for (; addr < end; addr = next, pmdp++) {
+		struct vmwalk_entry entry;
+		pmd_t pmd = READ_ONCE(*pmdp);
+
+		next = pmd_addr_end(addr, end);
+		if (pmd_none(pmd))
+			continue;
+
+		if (pmd_ends_walk(pmd)) {
+			entry = pmd_entry(pmd, addr);
+			done = visitor->leaf(visitor, &entry, addr, next);
+		} else if (pmd_bad(pmd)) {
+			continue;
+		} else {
+			done = visitor->ptes(visitor, pte_offset_kernel(&pmd, addr), addr, next);
+		}
+
+		*more = done == next;
+		return done;
+	}
+
+	return end;
+}
+
+/* One step of a visit: down from the top, as far as one PTE table or one huge entry. */
+static unsigned long visit_step(struct mm_struct *mm, unsigned long addr, unsigned long end,
+				struct vmwalk_visitor *visitor, bool *more)
+{
+	struct vmwalk_entry entry;
+	unsigned long next, done;
+	pgd_t *pgdp, pgd;
+	p4d_t *p4dp, p4d;
+	pud_t *pudp, pud;
+
+	pgdp = pgd_offset(mm, addr);
+	pgd = READ_ONCE(*pgdp);
+	if (pgd_none(pgd) || pgd_bad(pgd))
+		return pgd_addr_end(addr, end);
+
+	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
+	p4d = READ_ONCE(*p4dp);
+	if (p4d_none(p4d) || p4d_bad(p4d))
+		return p4d_addr_end(addr, end);
+
+	pudp = pud_offset_lockless(p4dp, p4d, addr);
+	pud = READ_ONCE(*pudp);
+	next = pud_addr_end(addr, end);
+	if (pud_none(pud))
+		return next;
+	if (pud_ends_walk(pud)) {
+		entry = pud_entry(pud, addr);
+		done = visitor->leaf(visitor, &entry, addr, next);
+		*more = done == next;
+		return done;
+	}
+	if (pud_bad(pud))
+		return next;
+
+	return visit_pmds(pmd_offset_lockless(pudp, pud, addr), addr, next, visitor, more);
+}
+
+/**
+ * vmwalk_visit - show a visitor the entries of a range
+ * @mm: whose page tables
+ * @addr: first address, page aligned
+ * @end: first address beyond, page aligned
+ * @visitor: is shown every entry that isn't empty, once, from low to high addresses
+ *
+ * Ends after a bounded number of steps, so that the caller can let go of its lock.
+ *
+ * Return: the address to go on from; @end if there is nothing left.
+ */
+unsigned long vmwalk_visit(struct mm_struct *mm, unsigned long addr, unsigned long end,
+			   struct vmwalk_visitor *visitor)
+{
+	unsigned int steps = VMWALK_VISIT_STEPS;
+	unsigned long flags;
+	bool more = true;
+
+	while (addr < end && more && steps--) {
+		local_irq_save(flags);
+		addr = visit_step(mm, addr, end, visitor, &more);
+		local_irq_restore(flags);
+	}
+
+	return addr;
+}
+
+/* Note an entry that was read, if anybody wants to know. Entries are words in a table of a page. */
+static void note_level(struct vmwalk_level *levels, unsigned int level, void *entryp, u64 entry)
+{
+	if (!levels)
+		return;
+
+	levels[level].table = __pa(entryp) & PAGE_MASK;
+	levels[level].index = offset_in_page(entryp) / sizeof(u64);
+	levels[level].entry = entry;
+	levels[level].flags = VMWALK_LEVEL_READ;
+}
+
+static struct vmwalk_entry descend(struct mm_struct *mm, unsigned long addr,
+				   struct vmwalk_level *levels)
+{
+	struct vmwalk_entry empty = { .level = VMWALK_PGD, .shift = PGDIR_SHIFT };
+	pgd_t *pgdp, pgd;
+	p4d_t *p4dp, p4d;
+	pud_t *pudp, pud;
+	pmd_t *pmdp, pmd;
+	pte_t *ptep, pte;
+
+	pgdp = pgd_offset(mm, addr);
+	pgd = READ_ONCE(*pgdp);
+	note_level(levels, VMWALK_PGD, pgdp, pgd_val(pgd));
+	if (pgd_none(pgd) || pgd_bad(pgd))
+		return empty;
+
+	/* A folded level has no table of its own: its helper hands the entry above down. */
+	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
+	p4d = READ_ONCE(*p4dp);
+	if (!mm_p4d_folded(mm)) {
+		note_level(levels, VMWALK_P4D, p4dp, p4d_val(p4d));
+		empty.level = VMWALK_P4D;
+		empty.shift = P4D_SHIFT;
+	} else if (levels) {
+		levels[VMWALK_P4D].flags = VMWALK_LEVEL_FOLDED;
+	}
+	if (p4d_none(p4d) || p4d_bad(p4d))
+		return empty;
+
+	pudp = pud_offset_lockless(p4dp, p4d, addr);
+	pud = READ_ONCE(*pudp);
+	note_level(levels, VMWALK_PUD, pudp, pud_val(pud));
+	empty.level = VMWALK_PUD;
+	empty.shift = PUD_SHIFT;
+	if (pud_none(pud))
+		return empty;
+	if (pud_ends_walk(pud))
+		return pud_entry(pud, addr);
+	if (pud_bad(pud))
+		return empty;
+
+	pmdp = pmd_offset_lockless(pudp, pud, addr);
+	pmd = READ_ONCE(*pmdp);
+	note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
+	empty.level = VMWALK_PMD;
+	empty.shift = PMD_SHIFT;
+	if (pmd_none(pmd))
+		return empty;
+	if (pmd_ends_walk(pmd))
+		return pmd_entry(pmd, addr);
+	if (pmd_bad(pmd))
+		return empty;
+
+	ptep = pte_offset_kernel(&pmd, addr);
+	pte = ptep_get(ptep);
+	note_level(levels, VMWALK_PTE, ptep, pte_val(pte));
+
+	return pte_entry(pte);
+}
+
+/**
+ * vmwalk_descend - the way down from one address
+ * @mm: whose page tables
+ * @addr: the address
+ * @levels: VMWALK_LEVELS of them, zeroed, where each step is noted; or NULL
+ *
+ * Return: the entry at which the way ends; an empty one has neither @present nor a value.
+ */
+struct vmwalk_entry vmwalk_descend(struct mm_struct *mm, unsigned long addr,
+				   struct vmwalk_level *levels)
+{
+	struct vmwalk_entry entry;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	entry = descend(mm, addr, levels);
+	local_irq_restore(flags);
+
+	if (levels && entry.present)
+		levels[entry.level].flags |= VMWALK_LEVEL_LEAF;
+
+	return entry;
+}
+
+/* Not empty, not present: swapped, moving, or a mark that userfaultfd or madvise left. */
+static u32 absent_state(pte_t pte)
+{
+	swp_entry_t swap = pte_to_swp_entry(pte);
+	u32 state = 0;
+
+	if (is_migration_entry(swap))
+		state |= VMWALK_MIGRATION;
+	else if (!is_pte_marker_entry(swap))
+		state |= VMWALK_SWAP;
+	if (pte_swp_soft_dirty(pte))
+		state |= VMWALK_SOFT_DIRTY;
+	if (pte_swp_uffd_wp(pte) || pte_swp_uffd_wp_any(pte))
+		state |= VMWALK_UFFD_WP;
+
+	return state;
+}
+
+static u32 present_state(pte_t pte)
+{
+	u32 state = VMWALK_PRESENT;
+
+	if (pte_write(pte))
+		state |= VMWALK_WRITE;
+	if (pte_exec(pte))
+		state |= VMWALK_EXEC;
+	if (vmwalk_pte_user(pte))
+		state |= VMWALK_USER;
+	if (pte_young(pte))
+		state |= VMWALK_ACCESSED;
+	if (pte_dirty(pte))
+		state |= VMWALK_DIRTY;
+	if (pte_soft_dirty(pte))
+		state |= VMWALK_SOFT_DIRTY;
+	if (pte_protnone(pte))
+		state |= VMWALK_PROTNONE;
+	if (pte_uffd_wp(pte))
+		state |= VMWALK_UFFD_WP;
+
+	return state;
+}
+
+/* The struct page of a frame that an entry maps as a page; NULL for a bare frame. */
+static struct page *entry_page(const struct vmwalk_entry *entry)
+{
+	if (entry->level == VMWALK_PTE && pte_special(entry->pte))
+		return NULL;
+
+	/* Frames that aren't RAM may have no struct page, or one that nobody has set up. */
+	return pfn_to_online_page(entry->pfn);
+}
+
+/*
+ * Modules can't ask for the huge zero page by name. But in anonymous memory a huge entry maps either
+ * an anonymous page or that one.
+ */
+static bool is_huge_zero(struct mm_struct *mm, struct page *page, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+
+	if (PageAnon(page))
+		return false;
+
+	vma = find_vma(mm, addr);
+	return vma && vma->vm_start <= addr && vma_is_anonymous(vma);
+}
+
+static u32 page_state(struct mm_struct *mm, const struct vmwalk_entry *entry, struct page *page,
+		      unsigned long addr)
+{
+	u32 state = 0;
+
+	if (entry->level == VMWALK_PTE && is_zero_pfn(entry->pfn))
+		return VMWALK_ZERO;
+	if (!page)
+		return VMWALK_SPECIAL;
+
+	if (entry->level != VMWALK_PTE) {
+		if (PageHuge(page))
+			state |= VMWALK_HUGETLB;
+		else if (is_huge_zero(mm, page, addr))
+			return VMWALK_ZERO;
+	}
+
+	return PageAnon(page) ? state : state | VMWALK_FILE;
+}
+
+/**
+ * vmwalk_entry_state - what an entry says
+ * @mm: whose it is; the caller has its mmap_lock
+ * @entry: the entry
+ * @addr: an address that it covers
+ *
+ * Return: flags VMWALK_PRESENT to VMWALK_SPECIAL; 0 for an empty entry, and for a mark that stands
+ * for no page.
+ */
+u32 vmwalk_entry_state(struct mm_struct *mm, const struct vmwalk_entry *entry, unsigned long addr)
+{
+	if (entry->present)
+		return present_state(entry->pte) | page_state(mm, entry, entry_page(entry), addr);
+	if (pte_none(entry->pte))
+		return 0;
+	return absent_state(entry->pte);
+}
+
+/* Does a page with @state go into the result? The formula is PAGEMAP_SCAN's. */
+static bool scan_selects(const struct vmwalk_scan *arg, u32 state)
+{
+	u64 categories = state ^ arg->category_inverted;
+
+	if ((categories & arg->category_mask) != arg->category_mask)
+		return false;
+
+	return !arg->category_anyof_mask || categories & arg->category_anyof_mask;
+}
+
+static bool scan_grows(const struct vmwalk_extent *last, const struct vmwalk_extent *next)
+{
+	return last->start + (last->pages << PAGE_SHIFT) == next->start &&
+	       last->flags == next->flags && last->page_shift == next->page_shift &&
+	       last->node == next->node && (last->pfn ? last->pfn + last->pages : 0) == next->pfn;
+}
+
+/*
+ * Take pages that are alike into the result. Returns the address up to which they are dealt with,
+ * which is short of their end if vec_len, max_pages or the room in the output was used up.
+ */
+static unsigned long scan_take(struct vmwalk_scanner *scanner, const struct vmwalk_entry *entry,
+			       unsigned long addr, unsigned long end)
+{
+	const struct vmwalk_scan *arg = scanner->arg;
+	struct vmwalk_extent next = { .start = addr, .page_shift = entry->shift, .node = -1 };
+	u64 pages_left = arg->max_pages ? arg->max_pages - scanner->pages : U64_MAX;
+	struct page *page = NULL;
+	u32 state;
+
+	if (entry->present) {
+		page = entry_page(entry);
+		state = present_state(entry->pte) | page_state(scanner->mm, entry, page, addr);
+	} else {
+		state = absent_state(entry->pte);
+	}
+	if (!state || !scan_selects(arg, state))
+		return end;
+
+	next.pages = min_t(u64, (end - addr) >> PAGE_SHIFT, pages_left);
+	next.flags = state & arg->return_mask;
+	if (page)
+		next.node = page_to_nid(page);
+	if (scanner->hide)
+		next.flags |= VMWALK_HIDDEN;
+	else
+		next.pfn = entry->pfn;
+
+	if (scanner->last.pages && scan_grows(&scanner->last, &next)) {
+		scanner->last.pages += next.pages;
+	} else {
+		if (scanner->extents == arg->vec_len) {
+			scanner->stop = true;
+			return addr;
+		}
+		if (scanner->last.pages) {
+			if (scanner->filled == scanner->room)
+				return addr;
+			scanner->out[scanner->filled++] = scanner->last;
+		}
+		scanner->last = next;
+		scanner->extents++;
+	}
+	scanner->pages += next.pages;
+	scanner->stop = next.pages == pages_left;
+
+	return addr + (next.pages << PAGE_SHIFT);
+}
+
+static struct vmwalk_scanner *to_scanner(struct vmwalk_visitor *visitor)
+{
+	return container_of(visitor, struct vmwalk_scanner, visitor);
+}
+
+static unsigned long scan_ptes(struct vmwalk_visitor *visitor, pte_t *ptep,
+			       unsigned long addr, unsigned long end)
+{
+	struct vmwalk_scanner *scanner = to_scanner(visitor);
+	struct vmwalk_entry entry;
+	unsigned long next;
+
+	for (; addr < end; addr = next, ptep++) {
+		pte_t pte = ptep_get(ptep);
+
+		next = addr + PAGE_SIZE;
+		if (pte_none(pte))
+			continue;
+
+		entry = pte_entry(pte);
+		if (scan_take(scanner, &entry, addr, next) != next)
+			return addr;
+		if (scanner->stop)
+			return next;
+	}
+
+	return end;
+}
+
+static unsigned long scan_leaf(struct vmwalk_visitor *visitor, const struct vmwalk_entry *entry,
+			       unsigned long addr, unsigned long end)
+{
+	return scan_take(to_scanner(visitor), entry, addr, end);
+}
+
+/**
+ * vmwalk_scan_init - start a scan
+ * @scanner: is set up; the caller then sets its out and room
+ * @mm: whose page tables
+ * @arg: what is asked for, checked
+ * @hide: withhold frames
+ */
+void vmwalk_scan_init(struct vmwalk_scanner *scanner, struct mm_struct *mm,
+		      const struct vmwalk_scan *arg, bool hide)
+{
+	*scanner = (struct vmwalk_scanner) {
+		.visitor = { .ptes = scan_ptes, .leaf = scan_leaf },
+		.mm = mm,
+		.arg = arg,
+		.hide = hide,
+	};
+}
+
+/**
+ * vmwalk_scan_range - scan a part of the range, for a bounded time
+ * @scanner: the scan
+ * @addr: where to go on
+ * @end: where the range ends
+ *
+ * The caller has the mm's mmap_lock, and interrupts on.
+ *
+ * Return: where to go on; not before the output is emptied, if it is full.
+ */
+unsigned long vmwalk_scan_range(struct vmwalk_scanner *scanner, unsigned long addr,
+				unsigned long end)
+{
+	return vmwalk_visit(scanner->mm, addr, end, &scanner->visitor);
+}
