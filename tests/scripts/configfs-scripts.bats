@@ -1,0 +1,480 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+#
+# vmwalk-create, vmwalk-destroy, vmwalk-list and vmwalk-show: what they do, what they refuse, and that
+# a refusal leaves nothing behind.
+#
+# Copyright (C) The vmwalk authors
+
+load helper
+
+# refused STATUS LINE...: the last run ended so, with these lines as all its output.
+refused()
+{
+	local expected
+
+	printf -v expected '%s\n' "${@:2}"
+	[[ $status == "$1" && $output == "${expected%$'\n'}" ]] && return
+	echo "status $status instead of $1, output:"
+	echo "$output"
+	echo "instead of:"
+	echo "$expected"
+	return 1
+}
+
+# The sentence that the driver itself has on attribute $1 and value $2, found with echo alone.
+driver_says()
+{
+	mkdir "$VMWALK/witness"
+	if set_attribute witness "$1" "$2" 2>/dev/null; then
+		echo "$1=$2 is not refused"
+		return 1
+	fi
+	get_attribute witness last_error
+	rmdir "$VMWALK/witness"
+}
+
+# Runs the command with configfs unmounted, in a mount namespace of its own.
+without_configfs()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare --mount bash -c 'umount "${0%/vmwalk}" && exec "$@"' "$VMWALK" "$@"
+}
+
+# Runs the command with an empty folder where the module would be, as before it is loaded.
+without_module()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare --mount bash -c '
+		mount -t tmpfs none /mnt && mkdir /mnt/config &&
+		mount --bind /mnt/config "${0%/vmwalk}" && exec "$@"' "$VMWALK" "$@"
+}
+
+# What a signal's test has in place of mkdir: does its work, then sends $SIGNAL to the script, which
+# is the parent, so that it arrives while there is an item that nobody knows of yet.
+signalling_mkdir()
+{
+	mkdir -p "$BATS_TEST_TMPDIR/bin"
+	cat >"$BATS_TEST_TMPDIR/bin/mkdir" <<-'EOF'
+		#!/bin/bash
+		/bin/mkdir "$@" || exit
+		kill -s "$SIGNAL" "$(cat "$BATS_TEST_TMPDIR/pid")"
+	EOF
+	chmod +x "$BATS_TEST_TMPDIR/bin/mkdir"
+}
+
+# Runs vmwalk-create with a signalling mkdir. env restores signals that bats may have ignored.
+create_with_signal()
+{
+	signalling_mkdir
+	export SIGNAL=$1
+	# shellcheck disable=SC2016 # for the inner shell
+	run env --default-signal PATH="$BATS_TEST_TMPDIR/bin:$PATH" \
+		bash -c 'echo $$ >"$BATS_TEST_TMPDIR/pid"; exec vmwalk-create a'
+}
+
+@test "create: with defaults, prints the device's path and nothing else" {
+	run vmwalk-create a
+	refused 0 /dev/vmwalk0
+	[[ -c /dev/vmwalk0 ]]
+	[[ $(get_attribute a live) == 1 ]]
+}
+
+@test "create: attributes not given keep the driver's defaults" {
+	mkdir "$VMWALK/pending"
+	vmwalk-create a
+	for file in "$VMWALK"/pending/*; do
+		attribute=${file##*/}
+		case $attribute in
+		dev_name | live)
+			;;
+		*)
+			[[ $(get_attribute a "$attribute") == "$(get_attribute pending "$attribute")" ]]
+			;;
+		esac
+	done
+}
+
+@test "create: takes every attribute" {
+	pairs=(
+		buffer_type=kmalloc
+		size=128K
+		target_pid=$$
+		map_mode=remap
+		cache_mode=wb
+		numa_node=0
+		fill=letters
+		track_dirty=0
+		fault_around=4K
+	)
+	vmwalk-create a "${pairs[@]}"
+	for pair in "${pairs[@]}"; do
+		value=${pair#*=}
+		case $pair in
+		size=* | fault_around=*)
+			value=$((${value%K} * 1024))
+			;;
+		esac
+		[[ $(get_attribute a "${pair%%=*}") == "$value" ]]
+	done
+	[[ $(head -c 27 /dev/vmwalk0) == abcdefghijklmnopqrstuvwxyza ]]
+}
+
+@test "create: every writable attribute is known to the test above" {
+	mkdir "$VMWALK/a"
+	[[ $(stat --format='%A %n' "$VMWALK"/a/* | grep '^..w' | sed 's,.*/,,' | sort | xargs) == \
+		"buffer_type cache_mode fault_around fill live map_mode numa_node size target_pid track_dirty" ]]
+}
+
+@test "create: live=0 leaves it pending, wherever it stands" {
+	run vmwalk-create a live=0 size=8K
+	refused 0 /dev/vmwalk0
+	[[ ! -e /dev/vmwalk0 ]]
+	[[ $(get_attribute a live) == 0 ]]
+	[[ $(get_attribute a size) == 8192 ]]
+}
+
+@test "create: live=1 may be said, and is still written last" {
+	run vmwalk-create a live=1 size=8K
+	refused 0 /dev/vmwalk0
+	[[ $(get_attribute a size) == 8192 ]]
+}
+
+@test "create: of an attribute given twice the last value counts" {
+	vmwalk-create a size=8K size=16K
+	[[ $(get_attribute a size) == 16384 ]]
+}
+
+@test "create: a value is refused in the driver's own words, and nothing is left" {
+	for pair in size=0 size= size=1T size=-1 size=100000000000G buffer_type=slab \
+		    buffer_type=pages map_mode= map_mode=Remap cache_mode=uc numa_node=-2 \
+		    numa_node=x fill=ones track_dirty=1 fault_around=3K fault_around=12K \
+		    target_pid=x target_pid=-1 target_pid=2 target_pid=99999999 live=2 live=; do
+		words=$(driver_says "${pair%%=*}" "${pair#*=}")
+		[[ $words ]]
+		run vmwalk-create a "$pair"
+		refused 1 "vmwalk-create: a: $pair: $words"
+		no_instances
+	done
+}
+
+@test "create: values that don't go together are refused at live=1, and nothing is left" {
+	run vmwalk-create a buffer_type=kmalloc map_mode=insert
+	[[ $status == 1 ]]
+	[[ $output == "vmwalk-create: a: live=1: "*kmalloc*insert* ]]
+	no_instances
+	[[ ! -e /dev/vmwalk0 ]]
+}
+
+@test "create: more memory than max_buffer_mb is refused with the limit, and nothing is left" {
+	run vmwalk-create a size=1024G
+	[[ $status == 1 ]]
+	[[ $output == "vmwalk-create: a: live=1: "*max_buffer_mb* ]]
+	no_instances
+}
+
+@test "create: an attribute that there isn't is answered with those that there are" {
+	run vmwalk-create a colour=red
+	refused 1 "vmwalk-create: a: no attribute 'colour'; there are: $(
+		)buffer_type cache_mode fault_around fill live map_mode numa_node size target_pid track_dirty"
+	no_instances
+}
+
+@test "create: a read-only attribute is refused, and nothing is left" {
+	for attribute in dev_name last_error; do
+		run vmwalk-create a "$attribute=x"
+		[[ $status == 1 ]]
+		[[ $output == "vmwalk-create: a: $attribute=x: "?* ]]
+		no_instances
+	done
+}
+
+@test "create: a name that exists is refused, and what has it stays" {
+	vmwalk-create a size=8K
+	run vmwalk-create a size=16K
+	refused 1 'vmwalk-create: a: File exists'
+	[[ $(get_attribute a size) == 8192 ]]
+	[[ -c /dev/vmwalk0 ]]
+}
+
+@test "create: the name of one of the subsystem's own files is refused" {
+	run vmwalk-create available_fills
+	refused 1 'vmwalk-create: available_fills: File exists'
+}
+
+@test "create: a name longer than a file's is refused" {
+	run vmwalk-create "$(printf '%0256d' 0)"
+	[[ $status == 1 && $output == *': File name too long' ]]
+	no_instances
+}
+
+@test "create: what can't name a folder is wrong usage" {
+	for name in '' . .. / a/b ../a /a a/; do
+		run vmwalk-create "$name"
+		refused 2 "vmwalk-create: '$name' cannot name an instance" \
+			"vmwalk-create: try 'vmwalk-create --help'"
+	done
+	no_instances
+}
+
+@test "create: no name is wrong usage" {
+	run vmwalk-create
+	refused 2 'vmwalk-create: no NAME' "vmwalk-create: try 'vmwalk-create --help'"
+	run vmwalk-create size=8K
+	refused 2 "vmwalk-create: no NAME: 'size=8K' looks like an attribute" \
+		"vmwalk-create: try 'vmwalk-create --help'"
+	no_instances
+}
+
+@test "create: what isn't ATTRIBUTE=VALUE is wrong usage, before anything is made" {
+	for word in size '' =8K a/b=c ../../b/live=0; do
+		run vmwalk-create a size=8K "$word"
+		refused 2 "vmwalk-create: '$word' is not ATTRIBUTE=VALUE" \
+			"vmwalk-create: try 'vmwalk-create --help'"
+	done
+	run vmwalk-create a $'fill=zero\nsize'
+	refused 2 "vmwalk-create: 'fill=zero' has a second line; a value is one line" \
+		"vmwalk-create: try 'vmwalk-create --help'"
+	no_instances
+}
+
+@test "create: names that look like options or hold blanks" {
+	run vmwalk-create -- -a
+	refused 0 /dev/vmwalk0
+	run vmwalk-create 'two words' size=8K
+	refused 0 /dev/vmwalk1
+	[[ $(get_attribute 'two words' live) == 1 ]]
+	run vmwalk-destroy -- -a 'two words'
+	refused 0 ''
+	no_instances
+}
+
+@test "create: if the path can't be written out, nothing is left" {
+	run bash -c 'vmwalk-create a >/dev/full'
+	refused 1 "vmwalk-create: a: the path of its device can't be written out"
+	no_instances
+	run bash -c 'set -o pipefail; vmwalk-create a | true'
+	no_instances || [[ $status == 0 ]]
+}
+
+@test "create: a signal right after mkdir leaves nothing" {
+	for row in HUP:129 INT:130 TERM:143; do
+		create_with_signal "${row%:*}"
+		refused "${row#*:}" ''
+		no_instances
+	done
+}
+
+@test "create: a signal at any moment leaves all or nothing" {
+	for ((i = 0; i < 40; i++)); do
+		run timeout --preserve-status --signal=INT "0.$(printf %02d "$i")" \
+			vmwalk-create a size=4M fill=digits
+		case $status in
+		0)
+			refused 0 /dev/vmwalk0
+			[[ $(get_attribute a live) == 1 ]]
+			vmwalk-destroy a
+			;;
+		130)
+			no_instances
+			;;
+		*)
+			refused 130 ''
+			;;
+		esac
+	done
+}
+
+@test "destroy: a pending and a live one" {
+	vmwalk-create a live=0
+	vmwalk-create b
+	run vmwalk-destroy a
+	refused 0 ''
+	[[ -c /dev/vmwalk1 ]]
+	run vmwalk-destroy b
+	refused 0 ''
+	[[ ! -e /dev/vmwalk1 && ! -e /sys/class/vmwalk/vmwalk1 ]]
+	no_instances
+}
+
+@test "destroy: one whose device is open" {
+	vmwalk-create a fill=digits
+	exec {device}<>/dev/vmwalk0
+	run vmwalk-destroy a
+	refused 0 ''
+	no_instances
+	[[ ! -e /dev/vmwalk0 ]]
+	run head -c 1 <&"$device"
+	[[ $status == 1 && $output == *'No such device' ]]
+	exec {device}>&-
+}
+
+@test "destroy: one that isn't there is refused" {
+	run vmwalk-destroy a
+	refused 1 'vmwalk-destroy: a: no such instance'
+	run vmwalk-destroy available_fills
+	refused 1 'vmwalk-destroy: available_fills: no such instance'
+}
+
+@test "destroy: one that fails doesn't keep the others" {
+	vmwalk-create a
+	vmwalk-create c
+	run vmwalk-destroy a b c
+	refused 1 'vmwalk-destroy: b: no such instance'
+	no_instances
+}
+
+@test "destroy: what can't name a folder is wrong usage, and nothing goes" {
+	vmwalk-create a
+	for name in '' . .. a/ ../vmwalk; do
+		run vmwalk-destroy a "$name"
+		refused 2 "vmwalk-destroy: '$name' cannot name an instance" \
+			"vmwalk-destroy: try 'vmwalk-destroy --help'"
+	done
+	run vmwalk-destroy
+	refused 2 'vmwalk-destroy: no NAME' "vmwalk-destroy: try 'vmwalk-destroy --help'"
+	[[ -c /dev/vmwalk0 ]]
+}
+
+@test "list: without an instance, the heading" {
+	run vmwalk-list
+	[[ $status == 0 && ${#lines[@]} == 1 && $output == 'NAME '*' TARGET_PID' ]]
+}
+
+@test "list: a line for each, values as configfs has them" {
+	vmwalk-create b size=8K buffer_type=kmalloc
+	vmwalk-create a live=0 target_pid=$$
+	run vmwalk-list
+	[[ $status == 0 && ${#lines[@]} == 3 ]]
+	read -ra heading <<<"${lines[0]}"
+	for i in 1 2; do
+		read -ra cells <<<"${lines[i]}"
+		[[ ${cells[0]} == "$(printf 'x\na\nb' | sed -n "$((i + 1))p")" ]]
+		for ((column = 1; column < ${#heading[@]}; column++)); do
+			[[ ${cells[column]} == "$(get_attribute "${cells[0]}" "${heading[column],,}")" ]]
+		done
+	done
+}
+
+@test "list: columns line up, however long a name is" {
+	vmwalk-create a live=0
+	vmwalk-create a-name-that-is-longer-than-any-heading live=0
+	run vmwalk-list
+	before=${lines[0]%%DEV_NAME*}
+	for line in "${lines[@]:1}"; do
+		[[ ${line:${#before}:6} == vmwalk ]]
+	done
+}
+
+@test "list: a hundred" {
+	for ((i = 0; i < 100; i++)); do
+		mkdir "$VMWALK/instance-$i"
+	done
+	run vmwalk-list
+	[[ $status == 0 && ${#lines[@]} == 101 ]]
+}
+
+@test "list: while instances come and go" {
+	while :; do
+		mkdir "$VMWALK/passing" && rmdir "$VMWALK/passing"
+	done &
+	vmwalk-create a
+	for ((i = 0; i < 20; i++)); do
+		run vmwalk-list
+		[[ $status == 0 && ${lines[1]} == 'a '* && ${#lines[@]} -le 3 ]]
+	done
+}
+
+@test "list: an operand is wrong usage" {
+	run vmwalk-list a
+	refused 2 "vmwalk-list: 'a' is too much: it lists all instances" \
+		"vmwalk-list: try 'vmwalk-list --help'"
+}
+
+@test "show: a pending one has its attributes only" {
+	vmwalk-create a live=0 size=8K
+	run vmwalk-show a
+	[[ $status == 0 && ${lines[0]} == "$VMWALK/a" ]]
+	[[ $output != */sys/class* ]]
+	grep -qx '  size  *8192' <<<"$output"
+	[[ $((${#lines[@]} - 1)) == "$(find "$VMWALK/a" -type f | wc -l)" ]]
+}
+
+@test "show: a live one has sysfs and its counters too" {
+	vmwalk-create a size=8K
+	exec {device}<>/dev/vmwalk0
+	run vmwalk-show a
+	[[ $status == 0 ]]
+	grep -qx /sys/class/vmwalk/vmwalk0 <<<"$output"
+	grep -qx '  segments  *[0-9]*' <<<"$output"
+	grep -qx /sys/class/vmwalk/vmwalk0/stats <<<"$output"
+	grep -qx '  opens  *1' <<<"$output"
+	[[ $output != *reset* && $output != *uevent* ]]
+	exec {device}>&-
+}
+
+@test "show: one that isn't there, none, two" {
+	run vmwalk-show a
+	refused 1 'vmwalk-show: a: no such instance'
+	run vmwalk-show
+	refused 2 'vmwalk-show: no NAME' "vmwalk-show: try 'vmwalk-show --help'"
+	run vmwalk-show a b
+	refused 2 "vmwalk-show: 'b' is too much: it shows one instance" \
+		"vmwalk-show: try 'vmwalk-show --help'"
+	run vmwalk-show ../..
+	refused 2 "vmwalk-show: '../..' cannot name an instance" \
+		"vmwalk-show: try 'vmwalk-show --help'"
+}
+
+@test "all: --help and -h, also without configfs and without rights" {
+	for script in vmwalk-create vmwalk-destroy vmwalk-list vmwalk-show; do
+		run "$script" --help
+		[[ $status == 0 && ${lines[0]} == "Usage: $script [OPTION]..."* ]]
+		grep -q '^  -h, --help  *' <<<"$output"
+		help=$output
+		run without_configfs "$script" -h
+		refused 0 "$help"
+		run as_nobody "$script" -h
+		refused 0 "$help"
+	done
+}
+
+@test "all: an option that there isn't is wrong usage" {
+	for script in vmwalk-create vmwalk-destroy vmwalk-list vmwalk-show; do
+		for option in -x --live --helpme -hh; do
+			run "$script" "$option"
+			refused 2 "$script: unknown option '$option'" "$script: try '$script --help'"
+		done
+	done
+}
+
+@test "all: configfs not mounted" {
+	for command in 'vmwalk-create a' 'vmwalk-destroy a' vmwalk-list 'vmwalk-show a'; do
+		# shellcheck disable=SC2086 # words
+		run without_configfs $command
+		refused 1 "${command%% *}: configfs is not mounted: $(
+			)mount -t configfs configfs /sys/kernel/config"
+	done
+}
+
+@test "all: module not loaded" {
+	for command in 'vmwalk-create a' 'vmwalk-destroy a' vmwalk-list 'vmwalk-show a'; do
+		# shellcheck disable=SC2086 # words
+		run without_module $command
+		refused 1 "${command%% *}: no $VMWALK: the vmwalk module is not loaded: modprobe vmwalk"
+	done
+}
+
+@test "all: without root's rights create and destroy are refused, list and show work" {
+	vmwalk-create a
+	for command in 'vmwalk-create b' 'vmwalk-destroy a'; do
+		# shellcheck disable=SC2086 # words
+		run as_nobody $command
+		refused 1 "${command%% *}: may not write to $VMWALK: configfs is root's"
+	done
+	[[ $(get_attribute a live) == 1 ]]
+	run as_nobody vmwalk-list
+	[[ $status == 0 && ${#lines[@]} == 2 ]]
+	run as_nobody vmwalk-show a
+	[[ $status == 0 && ${lines[0]} == "$VMWALK/a" ]]
+}
