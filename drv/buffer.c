@@ -237,9 +237,8 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 	if (err)
 		return err;
 
-	vmwalk_refuse(why, -ENOMEM,
-		"size %zu: the machine, the node or the memory cgroup has not so much memory left",
-		buffer->size);
+	vmwalk_refuse(why, -ENOMEM, "size %zu: machine, node or memory cgroup has less left",
+		      buffer->size);
 	err = buffer_types[buffer->type].create(buffer, config->numa_node, why);
 	if (err) {
 		give_pages(buffer->nr_pages);

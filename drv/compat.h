@@ -10,7 +10,7 @@
 
 #include <linux/mm.h>
 #include <linux/pgtable.h>
-#if __has_include(<linux/pfn_t.h>)
+#ifdef VMWALK_HAVE_PFN_T
 #include <linux/pfn_t.h>
 #else
 #define pfn_to_pfn_t(pfn) (pfn)

@@ -64,17 +64,21 @@ static const struct vmwalk_word fill_words[] = {
 	{ "letters", true },
 };
 
-#define VMWALK_WORDS(_attribute)					\
-const struct vmwalk_words vmwalk_##_attribute##s = {			\
-	.attribute = #_attribute,					\
-	.word = _attribute##_words,					\
-	.count = ARRAY_SIZE(_attribute##_words),			\
-}
+const struct vmwalk_words vmwalk_buffer_types = {
+	"buffer_type", buffer_type_words, ARRAY_SIZE(buffer_type_words)
+};
 
-VMWALK_WORDS(buffer_type);
-VMWALK_WORDS(map_mode);
-VMWALK_WORDS(cache_mode);
-VMWALK_WORDS(fill);
+const struct vmwalk_words vmwalk_map_modes = {
+	"map_mode", map_mode_words, ARRAY_SIZE(map_mode_words)
+};
+
+const struct vmwalk_words vmwalk_cache_modes = {
+	"cache_mode", cache_mode_words, ARRAY_SIZE(cache_mode_words)
+};
+
+const struct vmwalk_words vmwalk_fills = {
+	"fill", fill_words, ARRAY_SIZE(fill_words)
+};
 
 /**
  * vmwalk_words_show - the words that this build takes, in one line
@@ -115,8 +119,9 @@ static int parse_word(const struct vmwalk_words *words, const char *text, unsign
 		return 0;
 	}
 
-	return vmwalk_refuse(why, -EINVAL, "%s takes one of the words in available_%ss, not '%.32s'",
-			     words->attribute, words->attribute, text);
+	return vmwalk_refuse(why, -EINVAL,
+		"%s takes one of the words in available_%ss, not '%.32s'",
+		words->attribute, words->attribute, text);
 }
 
 #define VMWALK_WORD_FIELD(_attribute)						\
@@ -193,7 +198,8 @@ static int store_size(struct vmwalk_config *config, const char *text, struct vmw
 				     text, VMWALK_MAX_SIZE);
 	if (err)
 		return vmwalk_refuse(why, err,
-			"size takes a number of bytes, with K, M or G if you like, not '%.32s'", text);
+			"size takes a number of bytes, with K, M or G if you like, not '%.32s'",
+			text);
 
 	config->size = PAGE_ALIGN(bytes);
 	return 0;
@@ -219,8 +225,9 @@ static int store_fault_around(struct vmwalk_config *config, const char *text,
 	if (!err && (bytes < PAGE_SIZE || bytes > PMD_SIZE))
 		err = -ERANGE;
 	if (err == -ERANGE)
-		return vmwalk_refuse(why, err, "fault_around %.32s is out of range, %lu to %lu bytes",
-				     text, PAGE_SIZE, PMD_SIZE);
+		return vmwalk_refuse(why, err,
+			"fault_around %.32s is out of range, %lu to %lu bytes",
+			text, PAGE_SIZE, PMD_SIZE);
 	if (err || !is_power_of_2(bytes))
 		return vmwalk_refuse(why, -EINVAL,
 			"fault_around takes a power of two in bytes, with K or M if you like, not '%.32s'",

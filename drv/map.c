@@ -30,6 +30,10 @@ static bool vmwalk_is_cow(const struct vm_area_struct *vma)
 	return (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
 }
 
+/* Installs pages @index and on of the buffer at @addr and on. */
+typedef vm_fault_t map_fn(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
+			  unsigned long count);
+
 /*
  * Install frames one by one, and leave those that are there alone. Returns VM_FAULT_NOPAGE, or the
  * error at which it stopped.
@@ -85,8 +89,7 @@ static vm_fault_t fault_in(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	const struct vmwalk_device *device = vma->vm_private_data;
-	vm_fault_t (*map)(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
-			  unsigned long count) = vmwalk_maps_frames(device) ? map_frames : map_pages;
+	map_fn *map = vmwalk_maps_frames(device) ? map_frames : map_pages;
 	unsigned long addr = vmf->address & PAGE_MASK;
 	unsigned long window = device->config.fault_around;
 	unsigned long start, end;

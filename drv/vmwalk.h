@@ -32,7 +32,7 @@
 #define VMWALK_NAME		"vmwalk"
 
 /* Minor numbers that the driver reserves, and so the most instances at a time. */
-#define VMWALK_MAX_INSTANCES	(1U << 16)
+#define VMWALK_MAX_INSTANCES	65536
 
 /* ---- config.c: what an instance shall be; knows nothing of configfs ---- */
 
@@ -75,6 +75,7 @@ struct vmwalk_config {
 
 /**
  * struct vmwalk_field - one attribute of a config
+ * @name: its name in configfs
  * @show: writes the value and a newline to a page, returns the length
  * @store: parses @text, which has no white space around it, and assigns it; on failure returns a
  *         negative errno, has said why and changed nothing
@@ -144,6 +145,8 @@ void vmwalk_buffer_init(void);
  * @pages: its pages; NULL for a buffer that is contiguous and not refcounted for users
  * @pfn: first frame of a buffer without @pages
  * @segments: number of physically contiguous runs
+ * @type: VMWALK_BUFFER_*
+ * @vmapped: @kaddr is a vmap() of @pages, not a vmalloc()
  *
  * Nothing of it changes between vmwalk_buffer_create() and vmwalk_buffer_destroy(), save contents.
  */
@@ -171,8 +174,8 @@ static inline unsigned long vmwalk_buffer_pfn(const struct vmwalk_buffer *buffer
 
 /* ---- instance.c: a device's way to life and out of it ---- */
 
-/**
- * struct vmwalk_device - a published instance
+/*
+ * A published instance.
  *
  * Made by vmwalk_instance_publish(). The item that it belongs to has one reference until
  * vmwalk_instance_withdraw(), and each open descriptor has one.
@@ -180,7 +183,7 @@ static inline unsigned long vmwalk_buffer_pfn(const struct vmwalk_buffer *buffer
 struct vmwalk_device {
 	struct kref ref;
 	unsigned int number;		/* N of vmwalkN */
-	bool dead;			/* withdrawn: calls get ENODEV; set once, read without a lock */
+	bool dead;			/* withdrawn, calls get ENODEV; set once, read lockless */
 	char *name;			/* of the configfs item */
 	struct vmwalk_config config;
 	struct vmwalk_buffer buffer;
@@ -218,7 +221,7 @@ void vmwalk_configfs_exit(void);
 
 extern const struct attribute_group *vmwalk_sysfs_groups[];
 
-/* ---- device.c and ioctl.c: the character device ---- */
+/* ---- the character device: device.c, ioctl.c ---- */
 
 /**
  * struct vmwalk_file - an open descriptor
@@ -263,8 +266,8 @@ void vmwalk_target_unlock(struct mm_struct *mm);
  * struct vmwalk_entry - the entry at which the way down from an address ends
  * @pte: its value. Entries of every level are kept as a pte_t, as the kernel keeps those of
  *       hugetlb: the flags that we ask for are at the same place
- * @present: a frame is there. Not always pte_present(): a huge entry that is being split has the bit
- *           for the CPU cleared for a moment, and its own level's helper knows
+ * @present: a frame is there. Not always pte_present(): a huge entry that is being split has the
+ *           bit for the CPU cleared for a moment, and its own level's helper knows
  * @pfn: frame that holds the address, if present
  * @level: VMWALK_PGD to VMWALK_PTE
  * @shift: log2 of the bytes that it covers
@@ -302,6 +305,8 @@ int vmwalk_paging_levels(void);
 
 /**
  * struct vmwalk_scanner - a scan under way
+ * @visitor: gathers the extents
+ * @mm: whose page tables
  * @arg: what was asked for
  * @hide: withhold frames
  * @out: where finished extents go

@@ -6,10 +6,10 @@
  *
  * Whoever calls keeps the tables of the range from being freed as vmwalk_target_lock() or
  * i_mmap_rwsem do. Two kinds of tables can go all the same: PTE tables that the kernel replaces or
- * reclaims, and PMD tables that hugetlb shares between processes. Those are freed after an RCU grace
- * period or after an interrupt on every CPU, so no table is looked at but with interrupts off, and
- * the way down starts from the top each time that they were on. Each entry is read once, into a
- * local; what is decided and what is reported is that one value.
+ * reclaims, and PMD tables that hugetlb shares between processes. Those are freed after an RCU
+ * grace period or after an interrupt on every CPU, so no table is looked at but with interrupts
+ * off, and the way down starts from the top each time that they were on. Each entry is read once,
+ * into a local; what is decided and what is reported is that one value.
  *
  * Entries of every level are decoded as a pte_t by the kernel's helpers, as the kernel itself reads
  * the entries of hugetlb. Only presence and frame are asked of an entry's own level: a huge entry
@@ -334,8 +334,8 @@ static struct page *entry_page(const struct vmwalk_entry *entry)
 }
 
 /*
- * Modules can't ask for the huge zero page by name. But in anonymous memory a huge entry maps either
- * an anonymous page or that one.
+ * Modules can't ask for the huge zero page by name. But in anonymous memory a huge entry maps
+ * either an anonymous page or that one.
  */
 static bool is_huge_zero(struct mm_struct *mm, struct page *page, unsigned long addr)
 {

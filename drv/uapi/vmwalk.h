@@ -100,26 +100,26 @@ struct vmwalk_info {
  * space. It shows a frame, so it takes a descriptor that was opened with CAP_SYS_ADMIN.
  */
 
-/* What a page-table entry says, in vmwalk_walk.state, vmwalk_extent.flags and the masks of a scan. */
-#define VMWALK_PRESENT		(1U << 0)	/* a frame is there; see PROTNONE */
-#define VMWALK_WRITE		(1U << 1)	/* the entry allows writing */
-#define VMWALK_EXEC		(1U << 2)	/* the entry allows execution */
-#define VMWALK_USER		(1U << 3)	/* the entry allows access from user mode */
-#define VMWALK_ACCESSED		(1U << 4)
-#define VMWALK_DIRTY		(1U << 5)
-#define VMWALK_SOFT_DIRTY	(1U << 6)	/* written since /proc/PID/clear_refs was told 4 */
-#define VMWALK_SWAP		(1U << 7)	/* not present: swapped out, or held by a driver */
-#define VMWALK_MIGRATION	(1U << 8)	/* not present: the kernel is moving the page */
-#define VMWALK_PROTNONE		(1U << 9)	/* present, but any access faults: PROT_NONE, NUMA hint */
-#define VMWALK_UFFD_WP		(1U << 10)	/* write-protected through userfaultfd */
-#define VMWALK_FILE		(1U << 11)	/* present, and not anonymous memory */
-#define VMWALK_ZERO		(1U << 12)	/* the shared page of zeroes, small or huge */
-#define VMWALK_HUGETLB		(1U << 13)	/* a page of hugetlbfs */
-#define VMWALK_SPECIAL		(1U << 14)	/* a frame that the kernel maps without its struct page */
-#define VMWALK_HIDDEN		(1U << 15)	/* frame and raw values withheld: they read 0 */
+/* What an entry says: vmwalk_walk.state, vmwalk_extent.flags and the masks of a scan. */
+#define VMWALK_PRESENT		0x0001	/* a frame is there; see PROTNONE */
+#define VMWALK_WRITE		0x0002	/* the entry allows writing */
+#define VMWALK_EXEC		0x0004	/* the entry allows execution */
+#define VMWALK_USER		0x0008	/* the entry allows access from user mode */
+#define VMWALK_ACCESSED		0x0010
+#define VMWALK_DIRTY		0x0020
+#define VMWALK_SOFT_DIRTY	0x0040	/* written since /proc/PID/clear_refs was told 4 */
+#define VMWALK_SWAP		0x0080	/* not present: swapped out, or held by a driver */
+#define VMWALK_MIGRATION	0x0100	/* not present: the kernel is moving the page */
+#define VMWALK_PROTNONE		0x0200	/* present, but any access faults: PROT_NONE, NUMA hint */
+#define VMWALK_UFFD_WP		0x0400	/* write-protected through userfaultfd */
+#define VMWALK_FILE		0x0800	/* present, and not anonymous memory */
+#define VMWALK_ZERO		0x1000	/* the shared page of zeroes, small or huge */
+#define VMWALK_HUGETLB		0x2000	/* a page of hugetlbfs */
+#define VMWALK_SPECIAL		0x4000	/* a frame that the kernel maps without its struct page */
+#define VMWALK_HIDDEN		0x8000	/* frame and raw values withheld: they read 0 */
 
 /* Every flag above; a mask with another bit set gets EINVAL. */
-#define VMWALK_STATE_ALL	((1U << 16) - 1)
+#define VMWALK_STATE_ALL	0xffff
 
 /* Levels of the page table, in the order in which a walk reads them. */
 #define VMWALK_PGD		0
@@ -130,9 +130,9 @@ struct vmwalk_info {
 #define VMWALK_LEVELS		5
 
 /* Flags of struct vmwalk_level. */
-#define VMWALK_LEVEL_READ	(1U << 0)	/* the walk read an entry of this level */
-#define VMWALK_LEVEL_FOLDED	(1U << 1)	/* this machine has no such level now */
-#define VMWALK_LEVEL_LEAF	(1U << 2)	/* the entry maps a page: the walk ends here */
+#define VMWALK_LEVEL_READ	0x0001	/* the walk read an entry of this level */
+#define VMWALK_LEVEL_FOLDED	0x0002	/* this machine has no such level now */
+#define VMWALK_LEVEL_LEAF	0x0004	/* the entry maps a page: the walk ends here */
 
 /**
  * struct vmwalk_level - one level of a walk
@@ -205,18 +205,18 @@ struct vmwalk_extent {
 };
 
 /* Flags of struct vmwalk_scan. */
-#define VMWALK_SCAN_TO_BUFFER	(1U << 0)	/* vec is a byte offset in the instance's buffer */
+#define VMWALK_SCAN_TO_BUFFER	0x0001	/* vec is a byte offset in the instance's buffer */
 
 /**
  * struct vmwalk_scan - the extents of a range of addresses
  * @size: (in) size of this structure as the caller knows it
  * @flags: (in) VMWALK_SCAN_*
  * @start: (in) first address, a multiple of the page size
- * @end: (in) first address not looked at; rounded up to a page, and anything beyond user space means
- *       the end of user space
+ * @end: (in) first address not looked at; rounded up to a page, and anything beyond user space
+ *       means the end of user space
  * @walk_end: (out) where the walk ended: @end, or where to go on if @vec or @max_pages was used up
- * @vec: (in) address of an array of struct vmwalk_extent, or with VMWALK_SCAN_TO_BUFFER the offset in
- *       the buffer where it goes, a multiple of 8
+ * @vec: (in) address of an array of struct vmwalk_extent, or with VMWALK_SCAN_TO_BUFFER the offset
+ *       in the buffer where it goes, a multiple of 8; that takes a descriptor open for writing
  * @vec_len: (in) extents that @vec has room for, at least 1
  * @max_pages: (in) stop when so many pages were returned; 0: no limit
  * @category_inverted: (in) flags to invert before the two masks below look at them
