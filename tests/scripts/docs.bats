@@ -1,0 +1,103 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the documentation says of the files that the driver makes is held against those files, and
+# what the guide shows of a session is run again. The documents lie beside this file, as links in the
+# source tree and as copies where it is installed.
+#
+# Copyright (C) The vmwalk authors
+
+load helper
+
+ABI=("$BATS_TEST_DIRNAME"/{configfs,sysfs-class,sysfs-module}-vmwalk)
+
+# Prints each file that docs/ABI has below a folder, with its mode in the kernel's letters.
+documented()
+{
+	awk -v folder="$1/" '
+		$1 == "What:" { what = $2 }
+		$1 ~ /^\((RO|RW|WO)\)$/ && index(what, folder) == 1 { print what, substr($1, 2, 2) }
+	' "${ABI[@]}" | sort
+}
+
+# existing FOLDER NAME PLACEHOLDER: prints the same of what there is, with the placeholder that the
+# documents have where the path has the name.
+existing()
+{
+	find "$1/" -type f -printf '%p %m\n' |
+		sed -e "s,/$2\([/ ]\),/$3\1," -e 's,//,/,' \
+			-e 's/ 444$/ RO/' -e 's/ 644$/ RW/' -e 's/ 200$/ WO/' | sort
+}
+
+@test "ABI: every configfs file and its mode, no other" {
+	mkdir "$VMWALK/a"
+	diff <(documented /sys/kernel/config/vmwalk) <(existing "$VMWALK" a '<name>')
+}
+
+@test "ABI: every sysfs file and its mode, no other" {
+	make_instance a
+	# Those that every device has aren't ours to describe.
+	diff <(documented /sys/class/vmwalk/vmwalkN) \
+		<(existing /sys/class/vmwalk/vmwalk0 vmwalk0 vmwalkN |
+			grep -v -e /dev -e /uevent -e /power/)
+}
+
+@test "ABI: every module parameter and its mode, no other" {
+	diff <(documented /sys/module/vmwalk/parameters) <(existing /sys/module/vmwalk/parameters - -)
+}
+
+@test "ABI: the defaults are those of a new instance" {
+	mkdir "$VMWALK/a"
+	defaults=$(awk '
+		$1 == "What:" { sub(/.*\//, "", $2); what = $2; last = "" }
+		{
+			for (i = 1; i <= NF; last = $i, i++)
+				if (last == "Default:")
+					print what, substr($i, 1, length($i) - 1)
+		}' "$BATS_TEST_DIRNAME/configfs-vmwalk")
+	[[ $(wc -l <<<"$defaults") == 10 ]]
+	while read -r attribute value; do
+		echo "$attribute: $value"
+		[[ $(get_attribute a "$attribute") == "$value" ]]
+	done <<<"$defaults"
+}
+
+@test "ABI: every word that an attribute takes is described, no other" {
+	for attribute in buffer_type map_mode fill; do
+		described=$(awk -v what="/$attribute" '
+			$1 == "What:" { on = substr($2, length($2) - length(what) + 1) == what }
+			on && $1 == "|" && $2 ~ /:$/ { print substr($2, 1, length($2) - 1) }
+			on && $1 ~ /^[a-z]+:$/ { print substr($1, 1, length($1) - 1) }
+		' "$BATS_TEST_DIRNAME/configfs-vmwalk" | sort | xargs)
+		[[ $described == "$(xargs -n 1 <"$VMWALK/available_${attribute}s" | sort | xargs)" ]]
+	done
+	[[ $(<"$VMWALK/available_cache_modes") == wb ]]
+}
+
+# Numbers differ from one machine and one run to the next; all else has to be as it is written.
+without_numbers()
+{
+	sed -E -e 's/0x[0-9a-f]+/#/g' -e 's/[0-9]+/#/g' -e 's/ +/ /g' -e 's/ $//'
+}
+
+@test "guide: its sessions go as it shows them" {
+	# A session is a console block; a line that starts with "# " is a command of root's.
+	# shellcheck disable=SC2016 # the backquotes are Markdown's
+	sed -n '/^```console$/,/^```$/{/^```/d;p}' "$BATS_TEST_DIRNAME/guide.md" >"$BATS_TEST_TMPDIR/shown"
+	{
+		echo 'exec 2>&1'
+		while read -r line; do
+			printf 'printf "%%s\\n" %q\n%s\n' "# $line" "$line"
+		done < <(sed -n 's/^# //p' "$BATS_TEST_TMPDIR/shown")
+	} >"$BATS_TEST_TMPDIR/script"
+	[[ $(wc -l <"$BATS_TEST_TMPDIR/script") -gt 20 ]]
+	bash <"$BATS_TEST_TMPDIR/script" | sed 's/^bash: line [0-9]*: /bash: /' >"$BATS_TEST_TMPDIR/run"
+	diff <(without_numbers <"$BATS_TEST_TMPDIR/shown") <(without_numbers <"$BATS_TEST_TMPDIR/run")
+}
+
+@test "guide: its table has every attribute, no other" {
+	mkdir "$VMWALK/a"
+	# shellcheck disable=SC2016 # the backquotes are Markdown's
+	diff <(sed -n '/^| attribute /,/^$/s/^| `\([a-z_]*\)`.*/\1/p' "$BATS_TEST_DIRNAME/guide.md" | sort) \
+		<(find "$VMWALK/a" -type f -printf '%f\n' | sort)
+}
