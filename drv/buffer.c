@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#include "vmwalk.h"
+#include "internal.h"
 
 static unsigned long max_buffer_mb;
 module_param(max_buffer_mb, ulong, 0644);

@@ -14,7 +14,7 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
-#include "vmwalk.h"
+#include "internal.h"
 
 /* 64 TiB: more than any machine has, and far from where sums of byte offsets overflow. */
 #define VMWALK_MAX_SIZE		(64ULL << 40)

@@ -13,7 +13,7 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
-#include "vmwalk.h"
+#include "internal.h"
 
 /* Numbers of all items, live or not. */
 static DEFINE_IDA(vmwalk_numbers);

@@ -10,7 +10,7 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 
-#include "vmwalk.h"
+#include "internal.h"
 
 static int vmwalk_open(struct inode *inode, struct file *file)
 {

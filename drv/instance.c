@@ -13,7 +13,7 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
-#include "vmwalk.h"
+#include "internal.h"
 
 #define VMWALK_FS_MAGIC		0x766d776b	/* "vmwk" */
 

@@ -13,7 +13,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "vmwalk.h"
+#include "internal.h"
 
 static_assert(sizeof(struct vmwalk_info) == VMWALK_INFO_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_walk) == VMWALK_WALK_SIZE_VER0);

@@ -6,7 +6,7 @@
  */
 #include <linux/module.h>
 
-#include "vmwalk.h"
+#include "internal.h"
 
 static int __init vmwalk_init(void)
 {

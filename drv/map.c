@@ -12,7 +12,7 @@
 #include <linux/sched/signal.h>
 
 #include "compat.h"
-#include "vmwalk.h"
+#include "internal.h"
 
 /*
  * Pages that are refcounted go into page tables as pages, the others as bare frames. Bare frames of

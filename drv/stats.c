@@ -7,7 +7,7 @@
 #include <linux/cpumask.h>
 #include <linux/gfp.h>
 
-#include "vmwalk.h"
+#include "internal.h"
 
 int vmwalk_stats_init(struct vmwalk_stats *stats)
 {

@@ -11,7 +11,7 @@
 #include <linux/device.h>
 #include <linux/sysfs.h>
 
-#include "vmwalk.h"
+#include "internal.h"
 
 static ssize_t name_show(struct device *dev, struct device_attribute *attr, char *buf)
 {

@@ -11,7 +11,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 
-#include "vmwalk.h"
+#include "internal.h"
 
 /**
  * vmwalk_target_find - the process that a number means now, in the caller's pid namespace

@@ -24,7 +24,7 @@
 #include <linux/userfaultfd_k.h>
 
 #include "compat.h"
-#include "vmwalk.h"
+#include "internal.h"
 
 /* Steps of a visit before it lets the caller drop its lock: each one PTE table or less. */
 #define VMWALK_VISIT_STEPS	64

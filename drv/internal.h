@@ -16,8 +16,8 @@
  * The four at the end are leaves: nothing of ours is taken inside them. The kernel takes
  * i_mmap_rwsem inside the mmap_lock of a process that maps a device.
  */
-#ifndef VMWALK_H
-#define VMWALK_H
+#ifndef VMWALK_INTERNAL_H
+#define VMWALK_INTERNAL_H
 
 #include <linux/fs.h>
 #include <linux/kref.h>
@@ -336,4 +336,4 @@ void vmwalk_scan_init(struct vmwalk_scanner *scanner, struct mm_struct *mm,
 unsigned long vmwalk_scan_range(struct vmwalk_scanner *scanner, unsigned long addr,
 				unsigned long end);
 
-#endif /* VMWALK_H */
+#endif /* VMWALK_INTERNAL_H */
