@@ -25,11 +25,6 @@ static bool vmwalk_maps_frames(const struct vmwalk_device *device)
 	return device->config.map_mode == VMWALK_MAP_REMAP || !device->buffer.pages;
 }
 
-static bool vmwalk_is_cow(const struct vm_area_struct *vma)
-{
-	return (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
-}
-
 /* Installs pages @index and on of the buffer at @addr and on. */
 typedef vm_fault_t map_fn(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
 			  unsigned long count);
@@ -112,7 +107,7 @@ static vm_fault_t vmwalk_vm_fault(struct vm_fault *vmf)
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	vm_fault_t ret;
 
-	if (write && vmwalk_is_cow(vmf->vma) && !vmwalk_maps_frames(device)) {
+	if (write && is_cow_mapping(vmf->vma->vm_flags) && !vmwalk_maps_frames(device)) {
 		/* The kernel copies the page at once; its reference is the kernel's to put. */
 		vmf->page = device->buffer.pages[vmf->pgoff];
 		get_page(vmf->page);
@@ -186,7 +181,7 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 
 	/* Never executable, and never larger than what was checked above. */
 	vm_flags_mod(vma, VM_DONTEXPAND, VM_MAYEXEC);
-	if (frames && !vmwalk_is_cow(vma))
+	if (frames && !is_cow_mapping(vma->vm_flags))
 		vm_flags_mod(vma, VM_PFNMAP | VM_IO | VM_DONTDUMP, 0);
 	else
 		vm_flags_mod(vma, VM_MIXEDMAP, 0);

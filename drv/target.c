@@ -9,6 +9,7 @@
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 
 #include "internal.h"
@@ -103,15 +104,35 @@ int vmwalk_target_number(struct vmwalk_device *device)
 }
 
 /* By mm_count, not mm_users: see vmwalk_target_lock(). */
-static struct mm_struct *grab_mm(struct task_struct *task)
+static struct mm_struct *grab_thread_mm(struct task_struct *thread)
 {
 	struct mm_struct *mm;
 
-	task_lock(task);
-	mm = task->flags & PF_KTHREAD ? NULL : task->mm;
+	task_lock(thread);
+	mm = thread->flags & PF_KTHREAD ? NULL : thread->mm;
 	if (mm)
 		mmgrab(mm);
-	task_unlock(task);
+	task_unlock(thread);
+
+	return mm;
+}
+
+/* A process whose first thread has ended lives on in the others. */
+static struct mm_struct *grab_mm(struct task_struct *task)
+{
+	struct mm_struct *mm = grab_thread_mm(task);
+	struct task_struct *thread;
+
+	if (mm)
+		return mm;
+
+	rcu_read_lock();
+	for_each_thread(task, thread) {
+		mm = grab_thread_mm(thread);
+		if (mm)
+			break;
+	}
+	rcu_read_unlock();
 
 	return mm;
 }
@@ -132,7 +153,7 @@ struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf)
 	struct task_struct *task;
 
 	if (!target) {
-		mm = grab_mm(current);
+		mm = grab_thread_mm(current);
 		return mm ?: ERR_PTR(-ESRCH);
 	}
 
