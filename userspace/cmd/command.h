@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the parts of the vmwalk command share.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#ifndef _VMWALK_COMMAND_H
+#define _VMWALK_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "libvmwalk.h"
+
+/* Exit status beside EXIT_SUCCESS and EXIT_FAILURE: the command line can't be understood. */
+#define EXIT_USAGE	2
+
+/* The verbs: one description drives parsing and help alike. */
+
+struct verb_option {
+	const char *name;		/* long; NULL ends the list */
+	char letter;			/* short; 0 if there is none */
+	const char *arg;		/* what it takes; NULL for a switch */
+	const char *help;
+};
+
+struct column;
+
+struct verb {
+	const char *name;
+	const char *args;		/* what comes after the options; "" for nothing */
+	unsigned int min_args, max_args;
+	const char *summary;		/* a line for the list of verbs */
+	const char *details;		/* more for the verb's own help, or NULL */
+	const struct verb_option *options;
+	const struct column *columns;	/* of its listing, for its help, or NULL */
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct verb create_verb, destroy_verb, list_verb, show_verb, walk_verb, scan_verb;
+
+/*
+ * Take the next option of the running verb. Returns its index in the verb's options with *@arg set,
+ * or -1 when only arguments are left, from argv[optind] on. Doesn't return on what isn't an option.
+ */
+int next_option(int argc, char **argv, const char **arg);
+
+/* Say "vmwalk: VERB: ..." on stderr. Returns EXIT_FAILURE, or EXIT_USAGE with a hint at --help. */
+__attribute__((format(printf, 1, 2))) int failure(const char *format, ...);
+__attribute__((format(printf, 1, 2))) int usage_failure(const char *format, ...);
+
+/* An address is hexadecimal, with or without 0x, as in /proc/PID/maps. */
+bool parse_address(const char *text, uint64_t *addr);
+bool parse_pid(const char *text, pid_t *pid);
+
+/* Tables, for a reader or, as JSON and raw, for a program. */
+
+enum cell_type {
+	CELL_STRING,
+	CELL_NUMBER,
+	CELL_BOOLEAN,		/* "0" or "1" */
+	CELL_WORDS,		/* separated by commas; an array in JSON */
+};
+
+struct column {
+	const char *name;	/* NULL ends the list */
+	const char *help;
+	enum cell_type type;
+	bool right;		/* aligned to the right */
+	int width;		/* least width in a table that is printed while it grows */
+};
+
+struct table_options {
+	bool json;
+	bool raw;
+	bool noheadings;
+	const char *columns;	/* what -o named, or NULL */
+};
+
+/* The same four options for each verb with a table; a verb's own options follow them. */
+#define TABLE_OPTIONS \
+	{ "json", 'J', NULL, "print JSON" }, \
+	{ "raw", 'r', NULL, "print columns separated by one space" }, \
+	{ "noheadings", 'n', NULL, "leave out the line of column names" }, \
+	{ "output", 'o', "COLUMNS", "print these columns, separated by commas" }
+#define NR_TABLE_OPTIONS 4
+
+/* Take option @option of TABLE_OPTIONS. Returns false if it is one of the verb's own. */
+bool table_option(struct table_options *options, int option, const char *arg);
+
+struct table;
+
+/*
+ * The text of one cell, for the table to free, or NULL where there is nothing to say. Figures are
+ * @exact for a program and rounded for a reader.
+ */
+typedef char *(*cell_fn)(const void *row, size_t column, bool exact);
+
+/*
+ * Start a table on stdout. With @streams rows are printed as they come, in columns of fixed widths.
+ * Returns an exit status, after saying what is wrong.
+ */
+int table_open(struct table **table, const char *name, const struct column *columns, cell_fn cell,
+	       bool streams, const struct table_options *options);
+
+/* Both return -1 with errno set on failure, and table_close() frees the table in any case. */
+int table_add(struct table *table, const void *row);
+int table_close(struct table *table);
+
+/* JSON on stdout. A name is NULL in an array and at the top. */
+
+void json_object(const char *name);
+void json_array(const char *name);
+void json_end(void);
+void json_value(const char *name, enum cell_type type, const char *text);
+
+/* Whose memory walk and scan look at. */
+
+struct target {
+	struct vmwalk_device *device;
+	struct vmwalk_info info;
+	pid_t pid;				/* the process, for /proc; this one if info has 0 */
+	struct vmwalk_instance *temporary;	/* made for this run, or NULL */
+};
+
+#define TARGET_OPTIONS \
+	{ "device", 'd', "NAME", "use this instance (or path, or vmwalkN) and its target" }, \
+	{ "pid", 'p', "PID", "look at this process, through an instance made for the purpose" }
+#define NR_TARGET_OPTIONS 2
+
+struct target_options {
+	const char *device;
+	const char *pid;
+};
+
+bool target_option(struct target_options *options, int option, const char *arg);
+
+/* Both hold and release the signals below. Returns an exit status, after saying what failed. */
+int target_open(struct target *target, const struct target_options *options);
+void target_close(struct target *target);
+
+/* Print "process PID (COMM)", or what can be had of it. */
+void target_print(FILE *out, const struct target *target);
+
+/*
+ * From signals_hold() on, signals that would end the command are only remembered, so that it can
+ * remove what it made; signals_release() lets the remembered one have its way.
+ */
+void signals_hold(void);
+bool signals_caught(void);
+void signals_release(void);
+
+/* Mappings of a process, in the order of their addresses. */
+
+struct mapping {
+	uint64_t start, end;
+	uint64_t offset;
+	char perms[5];
+	char *name;		/* of the file or of what the kernel calls it; "[anon]" for neither */
+};
+
+struct maps;
+
+/* Returns NULL with errno set. */
+struct maps *maps_open(pid_t pid);
+void maps_close(struct maps *maps);
+
+/*
+ * The mapping that holds @addr, or the next one above it, or NULL; it lasts until the next call.
+ * From one call to the next addresses may only grow.
+ */
+const struct mapping *maps_find(struct maps *maps, uint64_t addr);
+
+/* What configfs says, and small texts */
+
+/* Say why a vmwalk_instance_set() failed. Returns EXIT_FAILURE. */
+int attribute_failure(const struct vmwalk_instance *instance, const char *attr, const char *value);
+
+/* Say why, by errno, an instance or with NULL the driver can't be had. Returns EXIT_FAILURE. */
+int instance_failure(const char *name);
+
+/* Names of VMWALK_PRESENT and so on, separated by commas. The caller frees the text. */
+char *state_names(uint32_t state);
+bool parse_state(const char *names, uint32_t *state);
+
+/* Bytes in the largest unit that divides them, as 64K. The caller frees the text. */
+char *size_text(uint64_t bytes, bool exact);
+
+/* Text of a printf format for the caller to free; NULL if memory ran out. */
+__attribute__((format(printf, 1, 2))) char *text(const char *format, ...);
+
+#endif /* _VMWALK_COMMAND_H */

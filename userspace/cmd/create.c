@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vmwalk create, vmwalk destroy
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <getopt.h>
+
+#include "command.h"
+
+static const struct verb_option create_options[] = {
+	{ "type", 't', "TYPE", "kind of memory" },
+	{ "size", 's', "BYTES", "size of the buffer, with K, M or G if you like" },
+	{ "map-mode", 'm', "MODE", "how mappings get their pages: remap, insert or fault" },
+	{ "cache-mode", 'c', "MODE", "caching of the buffer's mappings" },
+	{ "node", 'N', "NODE", "NUMA node to take memory from, -1 for any" },
+	{ "fill", 'f', "FILL", "first contents: zero, digits or letters" },
+	{ "pid", 'p', "PID", "process to walk, 0 for whoever asks" },
+	{ "fault-around", 'a', "BYTES", "how much a fault maps around the page it wants" },
+	{ }
+};
+
+/* The attribute that goes with each option above. */
+static const char *const create_attributes[] = {
+	"buffer_type", "size", "map_mode", "cache_mode", "numa_node", "fill", "target_pid",
+	"fault_around",
+};
+
+#define NR_CREATE	(sizeof(create_attributes) / sizeof(create_attributes[0]))
+
+static int make_live(struct vmwalk_instance *instance, const char *const values[])
+{
+	size_t i;
+
+	for (i = 0; i < NR_CREATE; i++)
+		if (values[i] && vmwalk_instance_set(instance, create_attributes[i], values[i]))
+			return attribute_failure(instance, create_attributes[i], values[i]);
+	if (vmwalk_instance_set(instance, "live", "1"))
+		return attribute_failure(instance, "live", "1");
+	return EXIT_SUCCESS;
+}
+
+static int create(int argc, char **argv)
+{
+	const char *values[NR_CREATE] = { };
+	struct vmwalk_instance *instance;
+	const char *arg;
+	int option, status;
+
+	while ((option = next_option(argc, argv, &arg)) >= 0)
+		values[option] = arg;
+
+	signals_hold();
+	instance = vmwalk_instance_create(argv[optind]);
+	if (!instance) {
+		status = instance_failure(argv[optind]);
+		goto out;
+	}
+
+	status = make_live(instance, values);
+	if (!status && !signals_caught())
+		printf("/dev/%s\n", vmwalk_instance_dev_name(instance));
+	else if (vmwalk_instance_destroy(instance))
+		failure("%s stays: %m", vmwalk_instance_name(instance));
+	vmwalk_instance_close(instance);
+out:
+	signals_release();
+	return status;
+}
+
+const struct verb create_verb = {
+	.name = "create",
+	.args = "NAME",
+	.min_args = 1,
+	.max_args = 1,
+	.summary = "Make an instance, live, and print the path of its device",
+	.details = "What isn't said keeps the driver's default. If anything is refused, nothing is made.\n"
+		   "The files available_* in /sys/kernel/config/vmwalk tell which words this kernel takes.\n",
+	.options = create_options,
+	.run = create,
+};
+
+static const struct verb_option destroy_options[] = {
+	{ }
+};
+
+static int destroy(int argc, char **argv)
+{
+	struct vmwalk_instance *instance;
+	int status = EXIT_SUCCESS;
+	const char *arg;
+
+	next_option(argc, argv, &arg);
+	instance = vmwalk_instance_open(argv[optind]);
+	if (!instance)
+		return instance_failure(argv[optind]);
+
+	if (vmwalk_instance_destroy(instance))
+		status = instance_failure(argv[optind]);
+	vmwalk_instance_close(instance);
+	return status;
+}
+
+const struct verb destroy_verb = {
+	.name = "destroy",
+	.args = "NAME",
+	.min_args = 1,
+	.max_args = 1,
+	.summary = "Remove an instance, in use or not",
+	.details = "Programs that have its buffer mapped keep their mappings, as of a file that is unlinked.\n",
+	.options = destroy_options,
+	.run = destroy,
+};

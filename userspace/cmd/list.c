@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vmwalk list
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+enum {
+	COL_NAME, COL_DEVICE, COL_LIVE, COL_TYPE, COL_SIZE, COL_MODE, COL_CACHE, COL_NODE,
+	COL_FILL, COL_TARGET,
+};
+
+static const struct column list_columns[] = {
+	[COL_NAME] = { "NAME", "name of the instance" },
+	[COL_DEVICE] = { "DEVICE", "path of its device, there once it is live" },
+	[COL_LIVE] = { "LIVE", "whether its device is there", CELL_BOOLEAN },
+	[COL_TYPE] = { "TYPE", "kind of memory" },
+	[COL_SIZE] = { "SIZE", "size of the buffer", CELL_NUMBER, true },
+	[COL_MODE] = { "MODE", "how mappings get their pages" },
+	[COL_CACHE] = { "CACHE", "caching of its mappings" },
+	[COL_NODE] = { "NODE", "NUMA node asked for, -1 for any", CELL_NUMBER, true },
+	[COL_FILL] = { "FILL", "first contents" },
+	[COL_TARGET] = { "TARGET", "pid of the process to walk, 0 for whoever asks", CELL_NUMBER,
+			 true },
+	{ }
+};
+
+/* The attribute behind a column, where it is as simple as that. */
+static const char *const list_attributes[] = {
+	[COL_LIVE] = "live", [COL_TYPE] = "buffer_type", [COL_MODE] = "map_mode",
+	[COL_CACHE] = "cache_mode", [COL_NODE] = "numa_node", [COL_FILL] = "fill",
+	[COL_TARGET] = "target_pid", [COL_SIZE] = "size",
+};
+
+static char *list_cell(const void *row, size_t column, bool exact)
+{
+	const struct vmwalk_instance *instance = row;
+	char *value, *shown;
+
+	switch (column) {
+	case COL_NAME:
+		return strdup(vmwalk_instance_name(instance));
+	case COL_DEVICE:
+		return text("/dev/%s", vmwalk_instance_dev_name(instance));
+	}
+
+	value = vmwalk_instance_get(instance, list_attributes[column]);
+	if (!value || exact)
+		return value;
+	if (column == COL_SIZE)
+		shown = size_text(strtoull(value, NULL, 10), false);
+	else if (column == COL_LIVE)
+		shown = strdup(strcmp(value, "0") ? "yes" : "no");
+	else
+		return value;
+	free(value);
+	return shown;
+}
+
+static int list_one(struct vmwalk_instance *instance, void *data)
+{
+	return table_add(data, instance);
+}
+
+static const struct verb_option list_options[] = {
+	TABLE_OPTIONS,
+	{ }
+};
+
+static int list(int argc, char **argv)
+{
+	struct table_options options = { };
+	struct table *table;
+	const char *arg;
+	int option, status;
+
+	while ((option = next_option(argc, argv, &arg)) >= 0)
+		table_option(&options, option, arg);
+
+	status = table_open(&table, "instances", list_columns, list_cell, false, &options);
+	if (status)
+		return status;
+	if (vmwalk_instance_for_each(list_one, table))
+		status = instance_failure(NULL);
+	if (table_close(table))
+		status = failure("%m");
+	return status;
+}
+
+const struct verb list_verb = {
+	.name = "list",
+	.args = "",
+	.summary = "List the instances",
+	.options = list_options,
+	.columns = list_columns,
+	.run = list,
+};

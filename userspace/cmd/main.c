@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vmwalk: make vmwalk instances, look at them, and walk page tables with them.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+#define NR_ELEMENTS(array)	(sizeof(array) / sizeof((array)[0]))
+
+static const struct verb *const verbs[] = {
+	&create_verb, &destroy_verb, &list_verb, &show_verb, &walk_verb, &scan_verb,
+};
+
+static const struct verb *current;	/* the verb that is running, NULL before one is known */
+
+static void complain(const char *format, va_list args)
+{
+	fflush(stdout);
+	fprintf(stderr, "vmwalk: ");
+	if (current)
+		fprintf(stderr, "%s: ", current->name);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+}
+
+int failure(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	complain(format, args);
+	va_end(args);
+	return EXIT_FAILURE;
+}
+
+int usage_failure(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	complain(format, args);
+	va_end(args);
+	fprintf(stderr, "Try 'vmwalk %s%s--help'.\n", current ? current->name : "",
+		current ? " " : "");
+	return EXIT_USAGE;
+}
+
+static void print_help(void)
+{
+	size_t i;
+
+	printf("Usage: vmwalk VERB [OPTION]... [ARGUMENT]...\n\n"
+	       "Make kernel buffers that programs can map, and walk page tables beside them.\n\n"
+	       "Verbs:\n");
+	for (i = 0; i < NR_ELEMENTS(verbs); i++)
+		printf("  %-8s  %s\n", verbs[i]->name, verbs[i]->summary);
+	printf("\n'vmwalk VERB --help' says more of each; --version tells the version.\n"
+	       "\nExit status: 0 done, 1 failed, 2 the command line can't be understood.\n"
+	       "\nVMWALK_SYSROOT=FOLDER looks for sys, proc and dev in a captured tree.\n");
+}
+
+static void print_option(char letter, const char *name, const char *arg, const char *help)
+{
+	char left[64];
+
+	snprintf(left, sizeof(left), "%c%c%c --%s%s%s", letter ? '-' : ' ', letter ? letter : ' ',
+		 letter ? ',' : ' ', name, arg ? " " : "", arg ? arg : "");
+	printf("  %-26s  %s\n", left, help);
+}
+
+static void print_verb_help(void)
+{
+	const struct verb_option *option;
+	const struct column *column;
+
+	printf("Usage: vmwalk %s [OPTION]...%s%s\n\n%s.\n", current->name,
+	       *current->args ? " " : "", current->args, current->summary);
+	if (current->details)
+		printf("%s", current->details);
+	printf("\nOptions:\n");
+	for (option = current->options; option->name; option++)
+		print_option(option->letter, option->name, option->arg, option->help);
+	print_option('h', "help", NULL, "print this");
+	if (!current->columns)
+		return;
+	printf("\nColumns:\n");
+	for (column = current->columns; column->name; column++)
+		printf("  %-10s  %s\n", column->name, column->help);
+}
+
+/* What getopt_long() wants to know of the running verb, made from its table. */
+static struct {
+	struct option options[32];
+	char letters[64];
+	int count;
+} getopt_tables;
+
+static void make_getopt_tables(const struct verb *verb)
+{
+	struct option *next = getopt_tables.options;
+	char *letter = getopt_tables.letters;
+	const struct verb_option *option;
+
+	for (option = verb->options; option->name; option++, next++) {
+		next->name = option->name;
+		next->has_arg = option->arg ? required_argument : no_argument;
+		next->val = 256 + getopt_tables.count++;
+		if (!option->letter)
+			continue;
+		*letter++ = option->letter;
+		if (option->arg)
+			*letter++ = ':';
+	}
+	next->name = "help";
+	next->val = 'h';
+	*letter = 'h';
+}
+
+int next_option(int argc, char **argv, const char **arg)
+{
+	unsigned int given;
+	int value, i;
+
+	value = getopt_long(argc, argv, getopt_tables.letters, getopt_tables.options, NULL);
+	*arg = optarg;
+	if (value == 'h') {
+		print_verb_help();
+		exit(EXIT_SUCCESS);
+	}
+	if (value == '?') {	/* getopt_long() has said what is wrong. */
+		fprintf(stderr, "Try 'vmwalk %s --help'.\n", current->name);
+		exit(EXIT_USAGE);
+	}
+	if (value >= 256)
+		return value - 256;
+	for (i = 0; value != -1 && i < getopt_tables.count; i++)
+		if (current->options[i].letter == value)
+			return i;
+
+	given = argc - optind;
+	if (given < current->min_args)
+		exit(usage_failure("%s is missing", current->args));
+	if (given > current->max_args)
+		exit(usage_failure("%s: one argument too many",
+				   argv[optind + current->max_args]));
+	return -1;
+}
+
+bool parse_address(const char *text, uint64_t *addr)
+{
+	char *end;
+
+	if (strspn(text, "0123456789abcdefABCDEFxX") != strlen(text))
+		return false;
+	errno = 0;
+	*addr = strtoull(text, &end, 16);
+	return !errno && end != text && !*end;
+}
+
+bool parse_pid(const char *text, pid_t *pid)
+{
+	long number;
+	char *end;
+
+	if (strspn(text, "0123456789") != strlen(text))
+		return false;
+	errno = 0;
+	number = strtol(text, &end, 10);
+	*pid = number;
+	return !errno && end != text && number > 0 && *pid == number;
+}
+
+/* The command line says "vmwalk VERB ...", and getopt's messages should too. */
+static int run_verb(int argc, char **argv)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), "vmwalk: %s", current->name);
+	argv[0] = name;
+	make_getopt_tables(current);
+	return current->run(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+	size_t i;
+
+	setlocale(LC_ALL, "");
+	if (argc < 2)
+		return usage_failure("VERB is missing");
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		print_help();
+		return EXIT_SUCCESS;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("vmwalk " VERSION);
+		return EXIT_SUCCESS;
+	}
+
+	for (i = 0; i < NR_ELEMENTS(verbs); i++)
+		if (!strcmp(argv[1], verbs[i]->name))
+			current = verbs[i];
+	if (!current)
+		return usage_failure("%s: there is no such verb", argv[1]);
+
+	status = run_verb(argc - 1, argv + 1);
+	if (fclose(stdout))
+		status = failure("standard output: %m");
+	return status;
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /proc/PID/maps, read one line at a time: a process may have more mappings than fit in memory.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+struct maps {
+	FILE *file;
+	char *line;
+	size_t size;
+	struct mapping mapping;		/* the one that line tells of */
+	bool valid;
+};
+
+struct maps *maps_open(pid_t pid)
+{
+	const char *root = secure_getenv("VMWALK_SYSROOT");
+	struct maps *maps = calloc(1, sizeof(*maps));
+	char *path = text("%s/proc/%d/maps", root ? root : "", pid);
+
+	if (maps && path)
+		maps->file = fopen(path, "re");
+	free(path);
+	if (maps && !maps->file) {
+		free(maps);
+		return NULL;
+	}
+	return maps;
+}
+
+void maps_close(struct maps *maps)
+{
+	if (!maps)
+		return;
+	fclose(maps->file);
+	free(maps->line);
+	free(maps);
+}
+
+/* START-END PERMS OFFSET MAJOR:MINOR INODE, blanks, NAME up to the end of the line */
+static bool next_mapping(struct maps *maps)
+{
+	struct mapping *mapping = &maps->mapping;
+	ssize_t len;
+	int name;
+
+	len = getline(&maps->line, &maps->size, maps->file);
+	if (len < 0)
+		return false;
+	if (len && maps->line[len - 1] == '\n')
+		maps->line[len - 1] = '\0';
+
+	name = 0;
+	if (sscanf(maps->line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %n",
+		   &mapping->start, &mapping->end, mapping->perms, &mapping->offset, &name) < 4)
+		return false;
+	mapping->name = name ? maps->line + name : "";
+	if (!*mapping->name)
+		mapping->name = "[anon]";
+	return true;
+}
+
+const struct mapping *maps_find(struct maps *maps, uint64_t addr)
+{
+	while (maps && (!maps->valid || maps->mapping.end <= addr)) {
+		maps->valid = next_mapping(maps);
+		if (!maps->valid)
+			break;
+	}
+	return maps && maps->valid ? &maps->mapping : NULL;
+}

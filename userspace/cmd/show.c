@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vmwalk show
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+struct field {
+	const char *name;	/* of the file; NULL ends the list */
+	enum cell_type type;
+	bool bytes;
+};
+
+static const struct field configfs_fields[] = {
+	{ "live", CELL_BOOLEAN },
+	{ "buffer_type" },
+	{ "size", CELL_NUMBER, true },
+	{ "map_mode" },
+	{ "cache_mode" },
+	{ "numa_node", CELL_NUMBER },
+	{ "fill" },
+	{ "fault_around", CELL_NUMBER, true },
+	{ "track_dirty", CELL_BOOLEAN },
+	{ "target_pid", CELL_NUMBER },
+	{ "last_error" },
+	{ }
+};
+
+/* The rest of this folder repeats what configfs says. */
+static const struct field sysfs_fields[] = {
+	{ "phys_addr" },
+	{ "segments", CELL_NUMBER },
+	{ }
+};
+
+static const struct field stats_fields[] = {
+	{ "faults", CELL_NUMBER },
+	{ "read_faults", CELL_NUMBER },
+	{ "write_faults", CELL_NUMBER },
+	{ "mkwrite_faults", CELL_NUMBER },
+	{ "huge_faults", CELL_NUMBER },
+	{ "failed_faults", CELL_NUMBER },
+	{ "mapped_pages", CELL_NUMBER },
+	{ "mappings", CELL_NUMBER },
+	{ "opens", CELL_NUMBER },
+	{ "dirty_pages", CELL_NUMBER },
+	{ "walks", CELL_NUMBER },
+	{ "walked_pages", CELL_NUMBER },
+	{ "walk_ns", CELL_NUMBER },
+	{ "extents", CELL_NUMBER },
+	{ }
+};
+
+/* A folder, and how to read a file of it. */
+struct group {
+	const char *name;
+	const char *before, *after;	/* its path, around the instance's or the device's name */
+	const struct field *fields;
+	char *(*read)(const struct vmwalk_instance *instance, const char *file);
+};
+
+static char *read_configfs(const struct vmwalk_instance *instance, const char *file)
+{
+	return vmwalk_instance_get(instance, file);
+}
+
+static char *read_sysfs(const struct vmwalk_instance *instance, const char *file)
+{
+	const char *dev_name = vmwalk_instance_dev_name(instance);
+	char *value = vmwalk_sysfs_get(dev_name, file);
+	char *segments;
+
+	if (!value || strcmp(file, "phys_addr") || strtoull(value, NULL, 16))
+		return value;
+
+	/* An address of 0 stands for a buffer in pieces, or for one that isn't ours to know. */
+	segments = vmwalk_sysfs_get(dev_name, "segments");
+	free(value);
+	value = segments && strcmp(segments, "1") ? NULL : strdup("hidden");
+	free(segments);
+	return value;
+}
+
+static char *read_stats(const struct vmwalk_instance *instance, const char *file)
+{
+	uint64_t value;
+
+	if (vmwalk_sysfs_counter(vmwalk_instance_dev_name(instance), file, &value))
+		return NULL;
+	return text("%ju", (uintmax_t)value);
+}
+
+static const struct group groups[] = {
+	{ "configfs", "/sys/kernel/config/vmwalk/", "", configfs_fields, read_configfs },
+	{ "sysfs", "/sys/class/vmwalk/", "", sysfs_fields, read_sysfs },
+	{ "stats", "/sys/class/vmwalk/", "/stats", stats_fields, read_stats },
+};
+
+#define NR_GROUPS	(sizeof(groups) / sizeof(groups[0]))
+
+static char *readable(const struct field *field, char *value)
+{
+	char *size;
+
+	if (!value || !*value || !field->bytes)
+		return value;
+	size = size_text(strtoull(value, NULL, 10), false);
+	free(value);
+	return size;
+}
+
+static void show_group(const struct group *group, const struct vmwalk_instance *instance, bool json)
+{
+	const struct field *field;
+	char *value;
+
+	for (field = group->fields; field->name; field++) {
+		value = group->read(instance, field->name);
+		if (json) {
+			json_value(field->name, field->type, value);
+		} else {
+			value = readable(field, value);
+			printf("  %-14s  %s\n", field->name, value && *value ? value : "-");
+		}
+		free(value);
+	}
+}
+
+static void show_instance(const struct vmwalk_instance *instance, bool json)
+{
+	const char *dev_name = vmwalk_instance_dev_name(instance);
+	char *device = text("/dev/%s", dev_name);
+	char *live = vmwalk_instance_get(instance, "live");
+	size_t i, shown = live && !strcmp(live, "1") ? NR_GROUPS : 1;
+
+	if (json) {
+		json_object(NULL);
+		json_value("name", CELL_STRING, vmwalk_instance_name(instance));
+		json_value("device", CELL_STRING, device);
+	}
+	for (i = 0; i < shown; i++) {
+		if (json) {
+			json_object(groups[i].name);
+		} else {
+			printf("%s%s%s\n", groups[i].before,
+			       i ? dev_name : vmwalk_instance_name(instance), groups[i].after);
+		}
+		show_group(&groups[i], instance, json);
+		if (json)
+			json_end();
+	}
+	if (json)
+		json_end();
+	free(live);
+	free(device);
+}
+
+static const struct verb_option show_options[] = {
+	{ "json", 'J', NULL, "print JSON" },
+	{ }
+};
+
+static int show(int argc, char **argv)
+{
+	struct vmwalk_instance *instance;
+	bool json = false;
+	const char *arg;
+
+	while (next_option(argc, argv, &arg) >= 0)
+		json = true;
+
+	instance = vmwalk_instance_open(argv[optind]);
+	if (!instance)
+		return instance_failure(argv[optind]);
+	show_instance(instance, json);
+	vmwalk_instance_close(instance);
+	return EXIT_SUCCESS;
+}
+
+const struct verb show_verb = {
+	.name = "show",
+	.args = "NAME",
+	.min_args = 1,
+	.max_args = 1,
+	.summary = "Show an instance: its attributes, and its counters once it is live",
+	.options = show_options,
+	.run = show,
+};

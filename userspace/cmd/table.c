@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tables: one description of columns, three ways to print them.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <errno.h>
+#include <libsmartcols/libsmartcols.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "command.h"
+
+#define MAX_COLUMNS	32
+
+/* Rows that a streaming table gathers before it prints them. */
+#define PORTION		128
+
+struct table {
+	const struct column *columns;
+	size_t shown[MAX_COLUMNS];	/* indices of the columns to print, in order */
+	size_t nr_shown;
+	cell_fn cell;
+	bool streams;
+	bool exact;
+	struct libscols_table *scols;	/* NULL for JSON */
+};
+
+bool table_option(struct table_options *options, int option, const char *arg)
+{
+	switch (option) {
+	case 0:
+		options->json = true;
+		return true;
+	case 1:
+		options->raw = true;
+		return true;
+	case 2:
+		options->noheadings = true;
+		return true;
+	case 3:
+		options->columns = arg;
+		return true;
+	}
+	return false;
+}
+
+static bool show_column(struct table *table, const char *name, size_t len)
+{
+	size_t i;
+
+	for (i = 0; table->columns[i].name; i++) {
+		if (strncasecmp(table->columns[i].name, name, len) || table->columns[i].name[len])
+			continue;
+		if (table->nr_shown == MAX_COLUMNS)
+			return false;
+		table->shown[table->nr_shown++] = i;
+		return true;
+	}
+	return false;
+}
+
+static int choose_columns(struct table *table, const char *names)
+{
+	size_t len;
+
+	if (!names) {
+		for (; table->columns[table->nr_shown].name; table->nr_shown++)
+			table->shown[table->nr_shown] = table->nr_shown;
+		return EXIT_SUCCESS;
+	}
+
+	for (;; names += len + 1) {
+		len = strcspn(names, ",");
+		if (!show_column(table, names, len))
+			return usage_failure("%.*s: there is no such column", (int)len, names);
+		if (!names[len])
+			return EXIT_SUCCESS;
+	}
+}
+
+static int make_scols(struct table *table, const struct table_options *options)
+{
+	const struct column *column;
+	size_t i;
+	int flags;
+
+	table->scols = scols_new_table();
+	if (!table->scols)
+		return -1;
+	scols_table_enable_raw(table->scols, options->raw);
+	scols_table_enable_noheadings(table->scols, options->noheadings);
+	/* Nothing is ever cut to the width of the terminal. */
+	scols_table_set_termforce(table->scols, SCOLS_TERMFORCE_NEVER);
+
+	for (i = 0; i < table->nr_shown; i++) {
+		column = &table->columns[table->shown[i]];
+		flags = column->right ? SCOLS_FL_RIGHT : 0;
+		if (table->streams)
+			flags |= SCOLS_FL_STRICTWIDTH;
+		if (!scols_table_new_column(table->scols, column->name,
+					    table->streams ? column->width : 0, flags))
+			return -1;
+	}
+	return 0;
+}
+
+static void table_free(struct table *table)
+{
+	scols_unref_table(table->scols);
+	free(table);
+}
+
+int table_open(struct table **result, const char *name, const struct column *columns, cell_fn cell,
+	       bool streams, const struct table_options *options)
+{
+	struct table *table = calloc(1, sizeof(*table));
+	int status;
+
+	if (!table)
+		return failure("%m");
+	table->columns = columns;
+	table->cell = cell;
+	table->streams = streams;
+	table->exact = options->json || options->raw;
+
+	if (options->json && options->raw)
+		status = usage_failure("--json and --raw exclude each other");
+	else
+		status = choose_columns(table, options->columns);
+	if (!status && !options->json && make_scols(table, options))
+		status = failure("%s", strerror(ENOMEM));
+	if (status) {
+		table_free(table);
+		return status;
+	}
+
+	if (options->json) {
+		json_object(NULL);
+		json_array(name);
+	}
+	*result = table;
+	return EXIT_SUCCESS;
+}
+
+static int flush(struct table *table)
+{
+	int ret;
+
+	if (!scols_table_get_nlines(table->scols))
+		return 0;
+	/* The column names come with the first portion only; a portion's last line lacks its end. */
+	ret = scols_table_print_range(table->scols, NULL, NULL);
+	putchar('\n');
+	scols_table_remove_lines(table->scols);
+	if (ret) {
+		errno = -ret;
+		return -1;
+	}
+	return 0;
+}
+
+static int add_json(struct table *table, const void *row)
+{
+	const struct column *column;
+	char *text;
+	size_t i;
+
+	json_object(NULL);
+	for (i = 0; i < table->nr_shown; i++) {
+		column = &table->columns[table->shown[i]];
+		text = table->cell(row, table->shown[i], true);
+		json_value(column->name, column->type, text);
+		free(text);
+	}
+	json_end();
+	return 0;
+}
+
+int table_add(struct table *table, const void *row)
+{
+	struct libscols_line *line;
+	char *text;
+	size_t i;
+
+	if (!table->scols)
+		return add_json(table, row);
+
+	line = scols_table_new_line(table->scols, NULL);
+	if (!line)
+		return -1;
+	for (i = 0; i < table->nr_shown; i++) {
+		text = table->cell(row, table->shown[i], table->exact);
+		if (!text)
+			text = strdup("-");
+		if (!text || scols_line_refer_data(line, i, text)) {
+			free(text);
+			return -1;
+		}
+	}
+	if (table->streams && scols_table_get_nlines(table->scols) == PORTION)
+		return flush(table);
+	return 0;
+}
+
+int table_close(struct table *table)
+{
+	int ret = 0;
+
+	if (table->scols) {
+		ret = flush(table);
+	} else {
+		json_end();
+		json_end();
+	}
+	table_free(table);
+	return ret;
+}

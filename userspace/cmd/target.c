@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whose memory to look at: the target of an instance that exists, or any process by way of an
+ * instance that lives as long as the command.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+
+bool target_option(struct target_options *options, int option, const char *arg)
+{
+	if (option == 0)
+		options->device = arg;
+	else if (option == 1)
+		options->pid = arg;
+	else
+		return false;
+	return true;
+}
+
+/* A path has a slash; a name is an instance's before it is a device's. */
+static struct vmwalk_device *open_named(const char *name)
+{
+	struct vmwalk_device *device;
+	unsigned int number;
+	int len = 0;
+
+	if (strchr(name, '/'))
+		return vmwalk_device_open(name);
+
+	device = vmwalk_device_open_by_name(name);
+	if (!device && errno == ENOENT && sscanf(name, "vmwalk%u%n", &number, &len) == 1 &&
+	    !name[len])
+		device = vmwalk_device_open_by_number(number);
+	return device;
+}
+
+static int make_temporary(struct target *target, const char *pid)
+{
+	char *name = text("vmwalk-command-%d", getpid());
+	struct vmwalk_instance *instance = NULL;
+
+	if (name)
+		instance = vmwalk_instance_create(name);
+	target->temporary = instance;
+	if (!instance) {
+		instance_failure(name ? name : pid);
+		free(name);
+		return EXIT_FAILURE;
+	}
+	free(name);
+
+	/* One byte is rounded up to one page, of whatever size. */
+	if (vmwalk_instance_set(instance, "size", "1"))
+		return attribute_failure(instance, "size", "1");
+	if (vmwalk_instance_set(instance, "target_pid", pid))
+		return attribute_failure(instance, "target_pid", pid);
+	if (vmwalk_instance_set(instance, "live", "1"))
+		return attribute_failure(instance, "live", "1");
+
+	target->device = vmwalk_device_open_by_name(vmwalk_instance_name(instance));
+	if (!target->device)
+		return failure("/dev/%s: %m", vmwalk_instance_dev_name(instance));
+	return EXIT_SUCCESS;
+}
+
+int target_open(struct target *target, const struct target_options *options)
+{
+	int status = EXIT_SUCCESS;
+
+	*target = (struct target) { .info.size = sizeof(target->info) };
+	if (!options->device == !options->pid)
+		return usage_failure("say whom to look at, with either --pid or --device");
+	if (options->pid && !parse_pid(options->pid, &target->pid))
+		return usage_failure("%s: a pid is a number above 0", options->pid);
+
+	signals_hold();
+	if (options->pid) {
+		status = make_temporary(target, options->pid);
+	} else {
+		target->device = open_named(options->device);
+		if (!target->device)
+			status = failure("%s: %m", options->device);
+	}
+	if (!status && vmwalk_device_info(target->device, &target->info))
+		status = failure("%m");
+	if (status) {
+		target_close(target);
+		return status;
+	}
+
+	if (!target->pid)
+		target->pid = target->info.target_pid ? target->info.target_pid : getpid();
+	return EXIT_SUCCESS;
+}
+
+void target_close(struct target *target)
+{
+	vmwalk_device_close(target->device);
+	if (target->temporary && vmwalk_instance_destroy(target->temporary))
+		failure("%s stays: %m", vmwalk_instance_name(target->temporary));
+	vmwalk_instance_close(target->temporary);
+	signals_release();
+}
+
+void target_print(FILE *out, const struct target *target)
+{
+	const char *root = secure_getenv("VMWALK_SYSROOT");
+	char *path = text("%s/proc/%d/comm", root ? root : "", target->pid);
+	char comm[64] = "";
+	FILE *file = path ? fopen(path, "re") : NULL;
+
+	if (file) {
+		if (fgets(comm, sizeof(comm), file))
+			comm[strcspn(comm, "\n")] = '\0';
+		fclose(file);
+	}
+	free(path);
+
+	fprintf(out, "process %d", target->pid);
+	if (*comm)
+		fprintf(out, " (%s)", comm);
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Small texts: sizes and the names of states.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+/* In the order of their bits, from VMWALK_PRESENT to VMWALK_HIDDEN. */
+static const char *const state_name[] = {
+	"present", "write", "exec", "user", "accessed", "dirty", "soft_dirty", "swap",
+	"migration", "protnone", "uffd_wp", "file", "zero", "hugetlb", "special", "hidden",
+};
+
+#define NR_STATES	(sizeof(state_name) / sizeof(state_name[0]))
+
+char *text(const char *format, ...)
+{
+	va_list args;
+	char *result;
+	int len;
+
+	va_start(args, format);
+	len = vasprintf(&result, format, args);
+	va_end(args);
+	return len < 0 ? NULL : result;
+}
+
+char *size_text(uint64_t bytes, bool exact)
+{
+	static const char units[] = "KMGTPE";
+	unsigned int unit = 0;
+
+	if (exact || !bytes || bytes % 1024)
+		return text("%" PRIu64, bytes);
+	while (bytes % (1024 * 1024) == 0) {
+		bytes /= 1024;
+		unit++;
+	}
+	return text("%" PRIu64 "%c", bytes / 1024, units[unit]);
+}
+
+char *state_names(uint32_t state)
+{
+	char names[256] = "";
+	size_t i;
+
+	for (i = 0; i < NR_STATES; i++) {
+		if (!(state & 1U << i))
+			continue;
+		if (*names)
+			strcat(names, ",");
+		strcat(names, state_name[i]);
+	}
+	return strdup(names);
+}
+
+bool parse_state(const char *names, uint32_t *state)
+{
+	size_t i, len;
+
+	*state = 0;
+	for (;; names += len + 1) {
+		len = strcspn(names, ",");
+		for (i = 0; i < NR_STATES; i++)
+			if (!strncmp(state_name[i], names, len) && !state_name[i][len])
+				break;
+		if (i == NR_STATES)
+			return false;
+		*state |= 1U << i;
+		if (!names[len])
+			return true;
+	}
+}

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vmwalk walk
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+static const char *const level_name[VMWALK_LEVELS] = { "pgd", "p4d", "pud", "pmd", "pte" };
+static const char *const stop_name[] = { "page", "empty", "absent" };
+
+/* What is printed in several places. */
+struct walk_view {
+	const struct target *target;
+	const struct vmwalk_walk *walk;
+	const struct mapping *mapping;		/* that holds the address, or NULL */
+	bool hidden;
+};
+
+/* A part of the address: the index at a level, or the offset in the page. */
+struct part {
+	const char *name;
+	unsigned int low, width;		/* 0 bits wide: the level is folded */
+};
+
+/*
+ * Split the address as the CPU does. A table fills a page with entries of eight bytes, and levels
+ * fold from p4d down. What a huge page leaves unused of the levels is part of the offset. Returns
+ * the number of parts.
+ */
+static int split_address(const struct walk_view *view, struct part parts[VMWALK_LEVELS + 1])
+{
+	const struct vmwalk_info *info = &view->target->info;
+	unsigned int page_bits = __builtin_ctz(info->page_size);
+	unsigned int low = page_bits;
+	int level, last = VMWALK_PTE;
+
+	if (view->walk->stop == VMWALK_STOP_PAGE) {
+		last = view->walk->stop_level;
+		low = view->walk->page_shift;
+	}
+	parts[last + 1] = (struct part){ "offset", 0, low };
+	for (level = last; level >= VMWALK_PGD; level--) {
+		parts[level] = (struct part){ level_name[level], low, page_bits - 3 };
+		if (level >= VMWALK_P4D && level <= VMWALK_LEVELS - (int)info->paging_levels)
+			parts[level].width = 0;
+		low += parts[level].width;
+	}
+	return last + 2;
+}
+
+static uint64_t take_part(uint64_t addr, const struct part *part)
+{
+	return addr >> part->low & ((1ULL << part->width) - 1);
+}
+
+/* The text of a part in one of the rows: its bits, their values, the number that they make. */
+static void part_text(char *cell, size_t size, int row, const struct part *part, uint64_t addr)
+{
+	uint64_t value = take_part(addr, part);
+	unsigned int bit;
+
+	*cell = '\0';
+	if (row == 0)
+		snprintf(cell, size, "%s", part->name);
+	else if (!part->width)
+		snprintf(cell, size, "%s", row == 1 ? "folded" : "");
+	else if (row == 1)
+		snprintf(cell, size, "%u-%u", part->low + part->width - 1, part->low);
+	else if (row == 3)
+		snprintf(cell, size, part->low ? "%" PRIu64 : "0x%" PRIx64, value);
+	else
+		for (bit = 0; bit < part->width; bit++)
+			snprintf(cell + bit, size - bit, "%d",
+				 (int)(value >> (part->width - 1 - bit) & 1));
+}
+
+static void draw_address(const struct walk_view *view)
+{
+	static const char *const rows[] = { "", "bits", "binary", "index" };
+	struct part parts[VMWALK_LEVELS + 1];
+	int i, row, count = split_address(view, parts);
+	char cell[65];
+
+	for (row = 0; row < 4; row++) {
+		printf("  %-8s", rows[row]);
+		for (i = 0; i < count; i++) {
+			part_text(cell, sizeof(cell), row, &parts[i], view->walk->addr);
+			if (i < count - 1)
+				printf("%-*s", parts[i].width ? (int)parts[i].width + 2 : 8, cell);
+			else
+				printf("%s\n", cell);
+		}
+	}
+}
+
+/* The stem of a step in the staircase, with its name, as wide as the deepest. */
+static void draw_stem(unsigned int depth, const char *name)
+{
+	const char *corner = strcmp(nl_langinfo(CODESET), "UTF-8") ? "\\_ " : "└─ ";
+	unsigned int indent = depth ? 3 * (depth - 1) : 0;
+
+	printf("  %*s%s%-*s", indent, "", depth ? corner : "", 22 - 3 * depth, name);
+}
+
+static void draw_levels(const struct walk_view *view)
+{
+	const struct vmwalk_walk *walk = view->walk;
+	uint64_t offset = walk->addr & ((1ULL << walk->page_shift) - 1);
+	const struct vmwalk_level *level;
+	char table[24], entry[24];
+	unsigned int i;
+
+	printf("  %-22s%-18s%6s  %s\n", "level", "table at", "index", "entry");
+	for (i = 0; i <= walk->stop_level; i++) {
+		level = &walk->level[i];
+		draw_stem(i, level_name[i]);
+		if (level->flags & VMWALK_LEVEL_FOLDED) {
+			printf("folded: this machine has %u levels\n",
+			       view->target->info.paging_levels);
+			continue;
+		}
+		snprintf(table, sizeof(table), "0x%" PRIx64, (uint64_t)level->table);
+		snprintf(entry, sizeof(entry), "0x%016" PRIx64, (uint64_t)level->entry);
+		printf("%-18s%6u  %s\n", view->hidden ? "hidden" : table, level->index,
+		       view->hidden ? "hidden" : entry);
+	}
+	if (walk->stop != VMWALK_STOP_PAGE)
+		return;
+	draw_stem(i, "page");
+	if (view->hidden)
+		printf("hidden\n");
+	else
+		printf("0x%" PRIx64 "\n", (uint64_t)(walk->phys - offset));
+}
+
+static void draw_end(const struct walk_view *view)
+{
+	const struct vmwalk_walk *walk = view->walk;
+	char *size = size_text(1ULL << walk->page_shift, false);
+	char *flags = state_names(walk->state);
+
+	if (walk->stop == VMWALK_STOP_PAGE) {
+		printf("  page      %s, found in the %s\n", size, level_name[walk->stop_level]);
+		if (view->hidden)
+			printf("  frame     hidden: the device was opened without CAP_SYS_ADMIN\n"
+			       "  physical  hidden\n");
+		else
+			printf("  frame     0x%" PRIx64 "\n  physical  0x%" PRIx64 "\n",
+			       (uint64_t)walk->pfn, (uint64_t)walk->phys);
+	} else if (walk->stop == VMWALK_STOP_EMPTY) {
+		printf("  page      none: the %s entry is empty, for all of its %s\n",
+		       level_name[walk->stop_level], size);
+	} else {
+		printf("  page      none: the %s entry stands for one that is elsewhere\n",
+		       level_name[walk->stop_level]);
+	}
+	if (flags && *flags)
+		printf("  flags     %s\n", flags);
+	free(flags);
+	free(size);
+}
+
+static void draw(const struct walk_view *view)
+{
+	printf("address 0x%" PRIx64 " of ", (uint64_t)view->walk->addr);
+	target_print(stdout, view->target);
+	if (view->mapping)
+		printf("\nin %" PRIx64 "-%" PRIx64 " %s %s\n\n", view->mapping->start,
+		       view->mapping->end, view->mapping->perms, view->mapping->name);
+	else
+		printf("\nin no mapping\n\n");
+	draw_address(view);
+	putchar('\n');
+	draw_levels(view);
+	putchar('\n');
+	draw_end(view);
+}
+
+/* A value that may be withheld, or not be there at all. */
+static void json_hex(const struct walk_view *view, const char *name, bool there, uint64_t value)
+{
+	char *hex = NULL;
+
+	if (there)
+		hex = view->hidden ? strdup("hidden") : text("0x%" PRIx64, value);
+	json_value(name, CELL_STRING, hex);
+	free(hex);
+}
+
+static void json_number(const char *name, uint64_t value)
+{
+	char *number = text("%" PRIu64, value);
+
+	json_value(name, CELL_NUMBER, number);
+	free(number);
+}
+
+static void json_address(const char *name, uint64_t addr)
+{
+	char *hex = text("0x%" PRIx64, addr);
+
+	json_value(name, CELL_STRING, hex);
+	free(hex);
+}
+
+static void print_json_level(const struct walk_view *view, int i)
+{
+	const struct vmwalk_level *level = &view->walk->level[i];
+	bool read = level->flags & VMWALK_LEVEL_READ;
+	char *index = read ? text("%u", level->index) : NULL;
+
+	json_object(NULL);
+	json_value("level", CELL_STRING, level_name[i]);
+	json_value("state", CELL_STRING, level->flags & VMWALK_LEVEL_FOLDED ? "folded" :
+		   level->flags & VMWALK_LEVEL_LEAF ? "leaf" : read ? "read" : "unread");
+	json_hex(view, "table", read, level->table);
+	json_value("index", CELL_NUMBER, index);
+	json_hex(view, "entry", read, level->entry);
+	json_end();
+	free(index);
+}
+
+static void print_json(const struct walk_view *view)
+{
+	const struct vmwalk_walk *walk = view->walk;
+	bool page = walk->stop == VMWALK_STOP_PAGE;
+	char *flags = state_names(walk->state);
+	int i;
+
+	json_object(NULL);
+	json_address("address", walk->addr);
+	json_number("pid", view->target->pid);
+	if (view->mapping) {
+		json_object("mapping");
+		json_address("start", view->mapping->start);
+		json_address("end", view->mapping->end);
+		json_value("perms", CELL_STRING, view->mapping->perms);
+		json_value("name", CELL_STRING, view->mapping->name);
+		json_end();
+	} else {
+		json_value("mapping", CELL_STRING, NULL);
+	}
+	json_array("levels");
+	for (i = 0; i < VMWALK_LEVELS; i++)
+		print_json_level(view, i);
+	json_end();
+	json_value("stop", CELL_STRING, stop_name[walk->stop]);
+	json_value("stop_level", CELL_STRING, level_name[walk->stop_level]);
+	json_number("size", 1ULL << walk->page_shift);
+	json_hex(view, "pfn", page, walk->pfn);
+	json_hex(view, "phys", page, walk->phys);
+	json_value("flags", CELL_WORDS, flags);
+	json_end();
+	free(flags);
+}
+
+static int walk_one(struct target *target, uint64_t addr, bool json)
+{
+	struct vmwalk_walk walk = { .size = sizeof(walk), .addr = addr };
+	struct walk_view view = { .target = target, .walk = &walk };
+	struct maps *maps;
+
+	if (vmwalk_device_walk(target->device, &walk))
+		return failure("process %d: address 0x%" PRIx64 ": %m", target->pid, addr);
+
+	maps = maps_open(target->pid);
+	view.hidden = walk.state & VMWALK_HIDDEN;
+	view.mapping = maps_find(maps, addr);
+	if (view.mapping && view.mapping->start > addr)
+		view.mapping = NULL;
+	if (json)
+		print_json(&view);
+	else
+		draw(&view);
+	maps_close(maps);
+	return EXIT_SUCCESS;
+}
+
+static const struct verb_option walk_options[] = {
+	{ "json", 'J', NULL, "print JSON" },
+	TARGET_OPTIONS,
+	{ }
+};
+
+static int walk(int argc, char **argv)
+{
+	struct target_options options = { };
+	struct target target;
+	bool json = false;
+	int option, status;
+	const char *arg;
+	uint64_t addr;
+
+	while ((option = next_option(argc, argv, &arg)) >= 0)
+		if (!target_option(&options, option - 1, arg))
+			json = true;
+	if (!parse_address(argv[optind], &addr))
+		return usage_failure("%s: an address is a hexadecimal number", argv[optind]);
+
+	status = target_open(&target, &options);
+	if (status)
+		return status;
+	status = walk_one(&target, addr, json);
+	target_close(&target);
+	return status;
+}
+
+const struct verb walk_verb = {
+	.name = "walk",
+	.args = "ADDRESS",
+	.min_args = 1,
+	.max_args = 1,
+	.summary = "Walk the page tables from an address to its page, and show each step",
+	.details = "The address is hexadecimal, with or without 0x. A frame that is there but withheld from\n"
+		   "who may not see it is shown as 'hidden'.\n",
+	.options = walk_options,
+	.run = walk,
+};
