@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Copyright (C) The vmwalk authors
+
+PREFIX ?= /usr/local
+KDIR ?= /lib/modules/$(shell uname -r)/build
+# Where this machine's own build goes; each kernel of the VM has a folder beside it.
+OUT ?= build/host
+KERNEL ?= 6.1
+
+override OUT := $(abspath $(OUT))
+vm := tests/vm
+# 6.1 walks four levels and all others five, where the processor has them.
+check-levels := $(if $(filter 6.1,$(KERNEL)),--levels 4)
+build = $(MAKE) -C $(1) O=$(OUT)/$(1) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
+
+all: module userspace
+
+help:
+	@echo 'On this machine:'
+	@echo '  make            build the module for KDIR (now $(KDIR)) and userspace'
+	@echo '  make install    install both, below DESTDIR and PREFIX (now $(PREFIX))'
+	@echo '  make load       load the module that was built into the running kernel'
+	@echo
+	@echo 'In a throw-away VM, with KERNEL=6.1, 6.12, debug or the path of an image (now $(KERNEL)):'
+	@echo '  make demo       make an instance, walk a process, show the result'
+	@echo '  make check      run all tests'
+	@echo '  make check-debug  run the driver tests on a kernel that watches them'
+	@echo
+	@echo '  make lint       check style and correctness; silent on success'
+	@echo '  make clean      remove what was built'
+
+# Objects of different kernels must not meet, so the driver is built in a copy.
+module: $(if $(wildcard $(KDIR)),,no-headers)
+	@mkdir -p $(OUT)/drv
+	@cp -ru --preserve=timestamps drv/. $(OUT)/drv
+	$(MAKE) -C $(KDIR) M=$(OUT)/drv CONFIG_VMWALK=m modules
+
+no-headers:
+	@echo 'vmwalk: no kernel headers at $(KDIR): install linux-headers-$$(uname -r) or set KDIR' >&2
+	@false
+
+userspace:
+	$(call build,userspace) all
+
+install: install-userspace $(if $(wildcard $(KDIR)),install-module)
+
+install-module: module
+	install -D -m 644 -t $(DESTDIR)/lib/modules/$(release)/updates $(OUT)/drv/vmwalk.ko
+	$(if $(DESTDIR),,depmod $(release))
+
+install-module: release = $(shell modinfo -F vermagic $(OUT)/drv/vmwalk.ko | cut -d' ' -f1)
+
+install-userspace: userspace
+	$(call build,userspace) install
+	install -d $(DESTDIR)$(PREFIX)/sbin
+	install $(filter-out %.md,$(wildcard configfs-scripts/*)) $(DESTDIR)$(PREFIX)/sbin
+
+# What only the VM has: the tests and the demo.
+install-tests: tests-dir := $(DESTDIR)$(PREFIX)/lib/vmwalk
+install-tests: install-userspace
+	$(call build,tests/driver) all
+	$(call build,tests/driver) install
+	install -d $(tests-dir)/tests/scripts
+	install -m 644 tests/scripts/* $(tests-dir)/tests/scripts
+	install tests/run $(tests-dir)/tests
+	install $(vm)/demo $(tests-dir)
+
+load: module
+	grep -qw '^configfs' /proc/modules || modprobe configfs || grep -qw configfs /proc/filesystems
+	insmod $(OUT)/drv/vmwalk.ko
+
+demo:
+	@$(vm)/run --kernel $(KERNEL) -- /usr/lib/vmwalk/demo </dev/null
+
+check:
+	@$(vm)/check --kernel $(KERNEL) $(check-levels) -- /usr/lib/vmwalk/tests/run
+
+check-debug:
+	@$(vm)/check --kernel debug -- /usr/lib/vmwalk/tests/run --driver
+
+lint:
+	@$(vm)/lint
+
+clean:
+	rm -rf build
+
+.PHONY: all help module no-headers userspace install install-module install-userspace \
+	install-tests load demo check check-debug lint clean
