@@ -1,0 +1,918 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What every driver test stands on: see harness.h.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "harness.h"
+
+#define MAX_BUFFER_MB	VW_MODULE "/parameters/max_buffer_mb"
+
+const struct vw_combo vw_combos[VW_COMBOS] = {
+	{ "kmalloc", "remap" },
+	{ "kmalloc", "fault" },
+	{ "vmalloc", "remap" },
+	{ "vmalloc", "insert" },
+	{ "vmalloc", "fault" },
+};
+
+/* --- One test ------------------------------------------------------------------------------- */
+
+void vw_fail_at(const char *file, int line, const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	print_message("# %s:%d: %s\n", file, line, text);
+	_fail(file, line);
+	abort();
+}
+
+void vw_skip(const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	print_message("# skipped: %s\n", text);
+	skip();
+	abort();
+}
+
+static const char *error_name(long long rc, char *buf, size_t len)
+{
+	if (rc < 0 && rc > -4096)
+		snprintf(buf, len, "-%s", strerrorname_np(-rc) ?: "?");
+	else
+		snprintf(buf, len, "%lld", rc);
+	return buf;
+}
+
+void vw_expect_at(const char *file, int line, const char *what, long long got, long long wanted)
+{
+	char a[32], b[32];
+
+	if (got != wanted)
+		vw_fail_at(file, line, "%s: got %s, wanted %s", what,
+			   error_name(got, a, sizeof(a)), error_name(wanted, b, sizeof(b)));
+}
+
+__u64 vw_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * SECOND + now.tv_nsec;
+}
+
+/* --- What a test leaves behind -------------------------------------------------------------- */
+
+/* Lines that no test may cause, whether it passed or not. */
+static const char * const splats[] = {
+	"BUG:", "WARNING:", "KASAN", "UBSAN", "Oops", "general protection", "Call Trace",
+	"possible circular locking", "INFO: possible recursive", "INFO: task",
+	"suspicious RCU usage", "sleeping function called", "scheduling while atomic",
+	"unreferenced object",
+};
+
+static int kmsg = -1;
+static char max_buffer_mb[32];
+
+static struct vw_child children[64];
+static size_t nr_children;
+
+static void log_mark(const char *name)
+{
+	dprintf(kmsg, "vmwalk test: %s\n", name);
+	lseek(kmsg, 0, SEEK_END);
+}
+
+/* Reads what the kernel has logged since log_mark(): true if there is nothing bad in it. */
+static bool log_is_clean(void)
+{
+	char record[8192], *text;
+	bool clean = true;
+	ssize_t len;
+
+	for (;;) {
+		len = read(kmsg, record, sizeof(record) - 1);
+		if (len < 0 && (errno == EPIPE || errno == EINTR))
+			continue;
+		if (len <= 0)
+			return clean;
+		record[len] = '\0';
+		text = strchr(record, ';');
+		text = text ? text + 1 : record;
+		text[strcspn(text, "\n")] = '\0';
+		for (size_t i = 0; i < COUNT(splats); i++) {
+			if (strstr(text, splats[i])) {
+				clean = false;
+				break;
+			}
+		}
+		if (!clean)
+			print_message("# kernel log: %s\n", text);
+	}
+}
+
+/* A failed assert leaves descriptors and mappings of devices behind: they would hold buffers. */
+static void drop_devices(void)
+{
+	char path[64], link[64], line[512], name[256];
+	unsigned long start, end;
+	struct dirent *entry;
+	ssize_t len;
+	FILE *maps;
+	DIR *dir;
+
+	dir = opendir("/proc/self/fd");
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%.16s", entry->d_name);
+		len = readlink(path, link, sizeof(link) - 1);
+		if (len > 0) {
+			link[len] = '\0';
+			if (!strncmp(link, "/dev/vmwalk", 11))
+				close(atoi(entry->d_name));
+		}
+	}
+	if (dir)
+		closedir(dir);
+
+	maps = fopen("/proc/self/maps", "re");
+	while (maps && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %255s", &start, &end, name) == 3 &&
+		    !strncmp(name, "/dev/vmwalk", 11))
+			munmap((void *)start, end - start);
+	}
+	if (maps)
+		fclose(maps);
+}
+
+/* Removes every item: how many are left. */
+static int remove_items(void)
+{
+	struct dirent *entry;
+	int left = 0;
+	DIR *dir;
+
+	dir = opendir(VW_CONFIGFS);
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			vw_rmdir(entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+
+	dir = opendir(VW_CONFIGFS);
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.') {
+			print_message("# item %s cannot be removed\n", entry->d_name);
+			left++;
+		}
+	}
+	if (dir)
+		closedir(dir);
+	return left;
+}
+
+static int setup(void **state)
+{
+	const struct vw_case *test = *state;
+
+	log_mark(test->name);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char now[32];
+	int rc = 0;
+
+	(void)state;
+	while (nr_children)
+		vw_kill(&children[nr_children - 1]);
+	drop_devices();
+	if (remove_items())
+		rc = -1;
+	if (vw_file_read(MAX_BUFFER_MB, now, sizeof(now)) > 0 && strcmp(now, max_buffer_mb))
+		vw_file_write(MAX_BUFFER_MB, max_buffer_mb);
+	if (!log_is_clean())
+		rc = -1;
+	return rc;
+}
+
+static void add_test(struct CMUnitTest *test, const struct vw_case *from,
+		     const struct vw_combo *combo)
+{
+	struct vw_case *own = malloc(sizeof(*own));
+
+	if (!own)
+		abort();
+	*own = *from;
+	own->combo = combo;
+	if (combo && asprintf((char **)&own->name, "%s [%s %s]", from->name, combo->type,
+			      combo->mode) < 0)
+		abort();
+	*test = (struct CMUnitTest){ own->name, own->body, setup, teardown, own };
+}
+
+int vw_run(const char *program, const struct vw_case *cases, size_t count)
+{
+	struct CMUnitTest *tests;
+	size_t nr_tests = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (sysconf(_SC_PAGESIZE) != PAGE || geteuid()) {
+		printf("Bail out! these tests need root and pages of 4 KiB\n");
+		return 1;
+	}
+	kmsg = open("/dev/kmsg", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (kmsg < 0 || !vw_exists(VW_CONFIGFS)) {
+		printf("Bail out! /dev/kmsg and %s are needed\n", VW_CONFIGFS);
+		return 1;
+	}
+	tests = calloc(count * VW_COMBOS, sizeof(*tests));
+	if (!tests)
+		abort();
+	for (size_t i = 0; i < count; i++) {
+		if (!cases[i].each)
+			add_test(&tests[nr_tests++], &cases[i], NULL);
+		for (size_t j = 0; cases[i].each && j < VW_COMBOS; j++)
+			add_test(&tests[nr_tests++], &cases[i], &vw_combos[j]);
+	}
+	vw_file_read(MAX_BUFFER_MB, max_buffer_mb, sizeof(max_buffer_mb));
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return _cmocka_run_group_tests(program, tests, nr_tests, NULL, NULL) ? 1 : 0;
+}
+
+/* --- Files ---------------------------------------------------------------------------------- */
+
+int vw_file_read(const char *path, char *buf, size_t len)
+{
+	ssize_t n;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = vw_sys(read(fd, buf, len - 1));
+	close(fd);
+	if (n < 0)
+		return n;
+	if (n && buf[n - 1] == '\n')
+		n--;
+	buf[n] = '\0';
+	return n;
+}
+
+int vw_file_write(const char *path, const char *text)
+{
+	ssize_t n;
+	int fd;
+
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = vw_sys(write(fd, text, strlen(text)));
+	close(fd);
+	return n < 0 ? n : 0;
+}
+
+bool vw_exists(const char *path)
+{
+	return !access(path, F_OK);
+}
+
+long long vw_field(const char *path, const char *name)
+{
+	size_t len = strlen(name);
+	long long value = -1;
+	char line[256];
+	FILE *file;
+
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, name, len) && strchr(": \t", line[len])) {
+			value = strtoll(line + len + 1, NULL, 10);
+			break;
+		}
+	}
+	fclose(file);
+	return value;
+}
+
+/* --- Instances ------------------------------------------------------------------------------ */
+
+int vw_mkdir(const char *item)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), VW_CONFIGFS "/%s", item);
+	return vw_sys(mkdir(path, 0755));
+}
+
+int vw_rmdir(const char *item)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), VW_CONFIGFS "/%s", item);
+	return vw_sys(rmdir(path));
+}
+
+int vw_set(const char *item, const char *attr, const char *value)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), VW_CONFIGFS "/%s/%s", item, attr);
+	return vw_file_write(path, value);
+}
+
+int vw_get(const char *item, const char *attr, char *buf, size_t len)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), VW_CONFIGFS "/%s/%s", item, attr);
+	return vw_file_read(path, buf, len);
+}
+
+void vw_expect_attr_at(const char *file, int line, const char *item, const char *attr,
+		       const char *wanted)
+{
+	char got[512] = "";
+	int rc = vw_get(item, attr, got, sizeof(got));
+
+	if (rc < 0)
+		vw_fail_at(file, line, "%s/%s cannot be read: %s", item, attr, strerror(-rc));
+	if (strcmp(got, wanted))
+		vw_fail_at(file, line, "%s/%s reads \"%s\", wanted \"%s\"", item, attr, got,
+			   wanted);
+}
+
+int vw_number(const char *item)
+{
+	char name[64];
+	int n, end = 0;
+
+	if (vw_get(item, "dev_name", name, sizeof(name)) <= 0 ||
+	    sscanf(name, "vmwalk%d%n", &n, &end) != 1 || name[end])
+		vw_fail("%s/dev_name does not read vmwalkN", item);
+	return n;
+}
+
+static void set_pairs(const char *item, va_list args)
+{
+	const char *attr, *value;
+	char why[512] = "";
+	int rc;
+
+	while ((attr = va_arg(args, const char *))) {
+		value = va_arg(args, const char *);
+		rc = vw_set(item, attr, value);
+		if (rc < 0) {
+			vw_get(item, "last_error", why, sizeof(why));
+			vw_fail("%s/%s = %s: %s (%s)", item, attr, value, strerror(-rc), why);
+		}
+	}
+}
+
+void vw_make_pending(const char *item, ...)
+{
+	va_list args;
+
+	vw_ok(vw_mkdir(item));
+	va_start(args, item);
+	set_pairs(item, args);
+	va_end(args);
+}
+
+int vw_make(const char *item, ...)
+{
+	char why[512] = "";
+	va_list args;
+	int rc;
+
+	vw_ok(vw_mkdir(item));
+	va_start(args, item);
+	set_pairs(item, args);
+	va_end(args);
+	rc = vw_set(item, "live", "1");
+	if (rc < 0) {
+		vw_get(item, "last_error", why, sizeof(why));
+		vw_fail("%s/live = 1: %s (%s)", item, strerror(-rc), why);
+	}
+	return vw_number(item);
+}
+
+int vw_make_combo(const struct vw_combo *combo, size_t size, const char *fill)
+{
+	char bytes[32];
+
+	snprintf(bytes, sizeof(bytes), "%zu", size);
+	return vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "size", bytes,
+		       "fill", fill, NULL);
+}
+
+int vw_open(int n, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/dev/vmwalk%d", n);
+	return vw_sys(open(path, flags | O_CLOEXEC));
+}
+
+int vw_open_rw(int n)
+{
+	int fd = vw_open(n, O_RDWR);
+
+	if (fd < 0)
+		vw_fail("/dev/vmwalk%d cannot be opened: %s", n, strerror(-fd));
+	return fd;
+}
+
+int vw_sysfs(int n, const char *file, char *buf, size_t len)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/%s", n, file);
+	return vw_file_read(path, buf, len);
+}
+
+long long vw_stat(int n, const char *file)
+{
+	char path[64], text[64], *end;
+	long long value;
+	int rc;
+
+	snprintf(path, sizeof(path), "stats/%s", file);
+	rc = vw_sysfs(n, path, text, sizeof(text));
+	if (rc <= 0)
+		vw_fail("vmwalk%d/%s cannot be read: %s", n, path, rc ? strerror(-rc) : "empty");
+	value = strtoll(text, &end, 10);
+	if (*end)
+		vw_fail("vmwalk%d/%s is no number: %s", n, path, text);
+	return value;
+}
+
+void *vw_map(int fd, size_t len, off_t offset, int prot, int flags)
+{
+	void *at = mmap(NULL, len, prot, flags, fd, offset);
+
+	if (at == MAP_FAILED)
+		vw_fail("mmap of %zu bytes at %lld: %s", len, (long long)offset, strerror(errno));
+	return at;
+}
+
+void *vw_anon(size_t len)
+{
+	return vw_map(-1, len, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+}
+
+void *vw_pointer(uintptr_t at)
+{
+	return (void *)at;
+}
+
+unsigned char vw_fill_byte(const char *fill, size_t offset)
+{
+	if (!strcmp(fill, "digits"))
+		return '0' + offset % 10;
+	if (!strcmp(fill, "letters"))
+		return 'a' + offset % 26;
+	return 0;
+}
+
+bool vw_holds_fill(const void *data, const char *fill, size_t offset, size_t len)
+{
+	const unsigned char *byte = data;
+
+	for (size_t i = 0; i < len; i++) {
+		if (byte[i] != vw_fill_byte(fill, offset + i)) {
+			print_message("# byte %zu is 0x%02x, not 0x%02x\n", offset + i, byte[i],
+				      vw_fill_byte(fill, offset + i));
+			return false;
+		}
+	}
+	return true;
+}
+
+/* --- Page tables ---------------------------------------------------------------------------- */
+
+ssize_t vw_pagemap(pid_t pid, __u64 addr, size_t pages, __u64 *entries)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	if (pid)
+		snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
+	else
+		snprintf(path, sizeof(path), "/proc/self/pagemap");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = vw_sys(pread(fd, entries, pages * 8, addr / PAGE * 8));
+	close(fd);
+	return n < 0 ? n : n / 8;
+}
+
+__u64 vw_pagemap_one(pid_t pid, const void *addr)
+{
+	__u64 entry = 0;
+
+	vw_pagemap(pid, (uintptr_t)addr, 1, &entry);
+	return entry;
+}
+
+__u64 vw_pfn(const void *addr)
+{
+	__u64 entry = vw_pagemap_one(0, addr);
+
+	return entry & PM_PRESENT ? PM_PFN(entry) : 0;
+}
+
+size_t vw_count_frames(pid_t pid, const void *addr, size_t pages, const __u64 *frames,
+		       size_t nframes)
+{
+	__u64 *entries = calloc(pages, 8);
+	size_t count = 0;
+
+	if (!entries || vw_pagemap(pid, (uintptr_t)addr, pages, entries) < 0)
+		pages = 0;
+	for (size_t i = 0; i < pages; i++) {
+		for (size_t j = 0; entries[i] & PM_PRESENT && j < nframes; j++)
+			count += frames[j] == PM_PFN(entries[i]);
+	}
+	free(entries);
+	return count;
+}
+
+int vw_ioctl(int fd, unsigned long nr, void *arg)
+{
+	return vw_sys(ioctl(fd, nr, arg));
+}
+
+int vw_walk(int fd, __u64 addr, struct vmwalk_walk *walk)
+{
+	memset(walk, 0, sizeof(*walk));
+	walk->size = sizeof(*walk);
+	walk->addr = addr;
+	return vw_ioctl(fd, VMWALK_IOC_WALK, walk);
+}
+
+struct vmwalk_scan vw_scan_args(__u64 start, __u64 end)
+{
+	return (struct vmwalk_scan){
+		.size = sizeof(struct vmwalk_scan),
+		.start = start,
+		.end = end,
+		.return_mask = VMWALK_STATE_ALL,
+	};
+}
+
+static int scan_broken(const struct vmwalk_scan *scan, const char *why)
+{
+	print_message("# scan of 0x%llx-0x%llx that ended at 0x%llx: %s\n",
+		      scan->start, scan->end,
+		      scan->walk_end, why);
+	return -EPROTO;
+}
+
+/* What is true of every successful scan, whatever it looked at. */
+static int scan_judge(const struct vmwalk_scan *scan, const struct vmwalk_extent *extent, int n)
+{
+	__u64 at = scan->start, pages = 0;
+
+	if (n < 0 || (__u64)n > scan->vec_len)
+		return scan_broken(scan, "more extents than there is room for");
+	for (int i = 0; i < n; i++) {
+		if (extent[i].start < at || extent[i].start % PAGE)
+			return scan_broken(scan, "an extent starts before the end of the last");
+		if (!extent[i].pages)
+			return scan_broken(scan, "an extent has no pages");
+		at = extent[i].start + extent[i].pages * PAGE;
+		if (at > ALIGN_UP(scan->end, PAGE) || at > scan->walk_end)
+			return scan_broken(scan, "an extent goes beyond the end");
+		if (extent[i].flags & ~(scan->return_mask | VMWALK_HIDDEN))
+			return scan_broken(scan, "an extent has flags that are not returned");
+		pages += extent[i].pages;
+	}
+	if (scan->max_pages && pages > scan->max_pages)
+		return scan_broken(scan, "more pages than max_pages");
+	if (scan->walk_end < scan->start || scan->walk_end > ALIGN_UP(scan->end, PAGE))
+		return scan_broken(scan, "walk_end is outside the range");
+	return 0;
+}
+
+int vw_scan_all(int fd, const struct vmwalk_scan *args, size_t vec_len, struct vw_extents *out)
+{
+	struct vmwalk_scan scan = *args;
+	__u64 end = args->end;
+	size_t room = 0;
+	void *grown;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	if (end > vw_user_end())
+		end = vw_user_end();
+	do {
+		if (room - out->count < vec_len) {
+			room = room * 2 + vec_len;
+			grown = realloc(out->extent, room * sizeof(*out->extent));
+			if (!grown)
+				return -ENOMEM;
+			out->extent = grown;
+		}
+		scan.end = end;
+		scan.vec = (uintptr_t)(out->extent + out->count);
+		scan.vec_len = vec_len;
+		rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+		if (rc < 0)
+			return rc;
+		out->calls++;
+		if (scan_judge(&scan, out->extent + out->count, rc))
+			return -EPROTO;
+		if (scan.walk_end == scan.start && scan.start != scan.end)
+			return scan_broken(&scan, "no progress");
+		for (int i = 0; i < rc; i++)
+			out->pages += out->extent[out->count + i].pages;
+		out->count += rc;
+		scan.start = scan.walk_end;
+	} while (scan.walk_end < end);
+	return 0;
+}
+
+void vw_extents_free(struct vw_extents *extents)
+{
+	free(extents->extent);
+	memset(extents, 0, sizeof(*extents));
+}
+
+const struct vmwalk_extent *vw_extent_at(const struct vw_extents *extents, const void *addr)
+{
+	__u64 at = (uintptr_t)addr;
+
+	for (size_t i = 0; i < extents->count; i++) {
+		const struct vmwalk_extent *extent = &extents->extent[i];
+
+		if (at >= extent->start && at - extent->start < extent->pages * PAGE)
+			return extent;
+	}
+	return NULL;
+}
+
+__u64 vw_user_end(void)
+{
+	static __u64 end;
+	char line[4096];
+	FILE *file;
+
+	if (end)
+		return end;
+	/* The flag is there only if the kernel uses five levels. */
+	end = BIT_ULL(47) - PAGE;
+	file = fopen("/proc/cpuinfo", "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, "flags", 5) && strstr(line, " la57"))
+			end = BIT_ULL(56) - PAGE;
+	}
+	if (file)
+		fclose(file);
+	return end;
+}
+
+bool vw_swap_out(void *addr, size_t len)
+{
+	__u64 *entries = calloc(len / PAGE, 8);
+	bool out = false;
+
+	/* The kernel may pass over a page that is still on its way to the reclaim lists. */
+	for (int try = 0; entries && !out && try < 50; try++) {
+		if (madvise(addr, len, MADV_PAGEOUT))
+			break;
+		if (vw_pagemap(0, (uintptr_t)addr, len / PAGE, entries) < 0)
+			break;
+		out = true;
+		for (size_t i = 0; i < len / PAGE; i++)
+			out = out && entries[i] & PM_SWAP;
+		if (!out)
+			usleep(20000);
+	}
+	free(entries);
+	return out;
+}
+
+/* --- Children ------------------------------------------------------------------------------- */
+
+static int child_socket = -1;
+
+void vw_check_failed(const char *file, int line, const char *what)
+{
+	dprintf(STDOUT_FILENO, "# %s:%d: in a child: %s (errno %s)\n", file, line, what,
+		strerrorname_np(errno) ?: "?");
+	_exit(VW_CHILD_FAILED);
+}
+
+void vw_check_rc_at(const char *file, int line, const char *what, long long got, long long wanted)
+{
+	char a[32], b[32];
+
+	if (got == wanted)
+		return;
+	dprintf(STDOUT_FILENO, "# %s:%d: in a child: %s: got %s, wanted %s\n", file, line, what,
+		error_name(got, a, sizeof(a)), error_name(wanted, b, sizeof(b)));
+	_exit(VW_CHILD_FAILED);
+}
+
+struct vw_child vw_fork(int (*fn)(void *arg), void *arg)
+{
+	static const int fatal[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+	pid_t parent = getpid();
+	struct vw_child child;
+	int pair[2];
+
+	if (nr_children == COUNT(children) ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		vw_fail("no socket pair for a child: %s", strerror(errno));
+	child.fd = pair[0];
+	child.pid = fork();
+	if (child.pid < 0)
+		vw_fail("fork: %s", strerror(errno));
+	if (!child.pid) {
+		for (size_t i = 0; i < COUNT(fatal); i++)
+			signal(fatal[i], SIG_DFL);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(VW_CHILD_FAILED);
+		close(pair[0]);
+		child_socket = pair[1];
+		_exit(fn(arg));
+	}
+	close(pair[1]);
+	children[nr_children++] = child;
+	return child;
+}
+
+static void forget_child(struct vw_child *child)
+{
+	for (size_t i = 0; i < nr_children; i++) {
+		if (children[i].pid == child->pid) {
+			close(children[i].fd);
+			children[i] = children[--nr_children];
+			return;
+		}
+	}
+}
+
+int vw_join(struct vw_child *child)
+{
+	int status;
+
+	while (waitpid(child->pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			vw_fail("waitpid: %s", strerror(errno));
+	}
+	forget_child(child);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+void vw_join_ok_at(const char *file, int line, struct vw_child *child)
+{
+	int rc = vw_join(child);
+
+	if (rc == VW_CHILD_SKIPPED)
+		vw_skip("the child cannot do this here");
+	if (rc < 0)
+		vw_fail_at(file, line, "a child was ended by signal %d", -rc);
+	if (rc)
+		vw_fail_at(file, line, "a child ended with %d", rc);
+}
+
+void vw_kill(struct vw_child *child)
+{
+	struct vw_child gone = *child;
+
+	kill(gone.pid, SIGKILL);
+	waitpid(gone.pid, NULL, 0);
+	forget_child(&gone);
+}
+
+__u64 vw_hear(struct vw_child *child)
+{
+	struct pollfd wait = { .fd = child->fd, .events = POLLIN };
+	__u64 value;
+	int rc;
+
+	if (poll(&wait, 1, 60000) != 1)
+		vw_fail("a child said nothing for a minute");
+	if (recv(child->fd, &value, sizeof(value), 0) == sizeof(value))
+		return value;
+	rc = vw_join(child);
+	if (rc == VW_CHILD_SKIPPED)
+		vw_skip("the child cannot do this here");
+	vw_fail("a child ended early, with %d", rc);
+}
+
+void vw_tell(struct vw_child *child, __u64 value)
+{
+	if (send(child->fd, &value, sizeof(value), MSG_NOSIGNAL) != sizeof(value))
+		vw_fail("a child does not listen: %s", strerror(errno));
+}
+
+void vw_say(__u64 value)
+{
+	vw_check(send(child_socket, &value, sizeof(value), MSG_NOSIGNAL) == sizeof(value));
+}
+
+__u64 vw_listen(void)
+{
+	__u64 value;
+
+	vw_check(recv(child_socket, &value, sizeof(value), 0) == sizeof(value));
+	return value;
+}
+
+__u64 vw_sync(__u64 value)
+{
+	vw_say(value);
+	return vw_listen();
+}
+
+int vw_child_socket(void)
+{
+	return child_socket;
+}
+
+void vw_become(uid_t uid, __u64 caps)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = {
+		{ .effective = caps, .permitted = caps },
+		{ .effective = caps >> 32, .permitted = caps >> 32 },
+	};
+
+	vw_check(!prctl(PR_SET_KEEPCAPS, 1));
+	vw_check(!setgroups(0, NULL));
+	vw_check(!setresgid(uid, uid, uid));
+	vw_check(!setresuid(uid, uid, uid));
+	vw_check(!syscall(SYS_capset, &header, data));
+}
+
+int vw_send_fd(int socket, int fd)
+{
+	char byte = 0, control[CMSG_SPACE(sizeof(int))] = "";
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(head), &fd, sizeof(int));
+	return sendmsg(socket, &msg, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+}
+
+int vw_receive_fd(int socket)
+{
+	char byte, control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	int fd;
+
+	if (recvmsg(socket, &msg, MSG_CMSG_CLOEXEC) != 1)
+		return -errno;
+	if (!CMSG_FIRSTHDR(&msg))
+		return -EBADMSG;
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
+	return fd;
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The buffer as a file of fixed size: fills, read, write, lseek and their borders, for every buffer
+ * type and map mode, and the same bytes through a mapping.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <limits.h>
+#include <sys/uio.h>
+
+#include "harness.h"
+
+#define SIZE	(5 * PAGE)
+
+static void fills_are_what_they_say_through_read_and_mmap(void **state)
+{
+	static const char * const fills[] = { "zero", "digits", "letters" };
+	static const size_t sizes[] = { PAGE, SIZE, MIB };
+	char *data = malloc(MIB), *map;
+	int n, fd;
+
+	assert_non_null(data);
+	for (size_t i = 0; i < COUNT(fills); i++) {
+		for (size_t j = 0; j < COUNT(sizes); j++) {
+			n = vw_make_combo(vw_combo(state), sizes[j], fills[i]);
+			fd = vw_open_rw(n);
+			memset(data, 0xff, MIB);
+			vw_expect(vw_sys(read(fd, data, MIB)), sizes[j]);
+			assert_true(vw_holds_fill(data, fills[i], 0, sizes[j]));
+			map = vw_map(fd, sizes[j], 0, PROT_READ, MAP_SHARED);
+			assert_true(vw_holds_fill(map, fills[i], 0, sizes[j]));
+			munmap(map, sizes[j]);
+			close(fd);
+			vw_ok(vw_rmdir("t"));
+		}
+	}
+	free(data);
+}
+
+static void read_follows_the_position_and_ends_with_0(void **state)
+{
+	char data[SIZE];
+	int fd;
+
+	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "letters"));
+	vw_expect(vw_sys(read(fd, data, 100)), 100);
+	assert_true(vw_holds_fill(data, "letters", 0, 100));
+	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), 100);
+	vw_expect(vw_sys(read(fd, data, PAGE)), PAGE);
+	assert_true(vw_holds_fill(data, "letters", 100, PAGE));
+	vw_expect(vw_sys(read(fd, data, SIZE)), SIZE - PAGE - 100);
+	assert_true(vw_holds_fill(data, "letters", PAGE + 100, SIZE - PAGE - 100));
+	vw_expect(vw_sys(read(fd, data, 1)), 0);
+	vw_expect(vw_sys(read(fd, data, SIZE)), 0);
+	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), SIZE);
+}
+
+static void pread_leaves_the_position_alone(void **state)
+{
+	static const size_t at[] = { 0, 1, PAGE - 1, PAGE, PAGE + 1, SIZE - PAGE, SIZE - 1 };
+	static const size_t len[] = { 1, 2, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, SIZE };
+	char data[SIZE];
+	size_t want;
+	int fd;
+
+	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
+	for (size_t i = 0; i < COUNT(at); i++) {
+		for (size_t j = 0; j < COUNT(len); j++) {
+			want = len[j] < SIZE - at[i] ? len[j] : SIZE - at[i];
+			memset(data, 0xff, SIZE);
+			vw_expect(vw_sys(pread(fd, data, len[j], at[i])), want);
+			assert_true(vw_holds_fill(data, "digits", at[i], want));
+			for (size_t k = want; k < SIZE; k++)
+				assert_int_equal((unsigned char)data[k], 0xff);
+		}
+	}
+	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), 0);
+}
+
+static void pread_at_and_past_the_end_gives_0(void **state)
+{
+	static const off_t at[] = { SIZE, SIZE + 1, 2 * SIZE, 1LL << 40, LLONG_MAX - PAGE };
+	char data[2] = { 'x', 'y' };
+	int fd;
+
+	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
+	for (size_t i = 0; i < COUNT(at); i++)
+		vw_expect(vw_sys(pread(fd, data, 2, at[i])), 0);
+	vw_expect(vw_sys(pread(fd, data, 2, -1)), -EINVAL);
+	assert_int_equal(data[0], 'x');
+	assert_int_equal(data[1], 'y');
+}
+
+static void write_is_seen_by_read_and_mmap(void **state)
+{
+	static const size_t at[] = { 0, 1, PAGE - 3, 2 * PAGE, SIZE - 6 };
+	char data[SIZE], *shared, *private;
+	int fd;
+
+	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "zero"));
+	shared = vw_map(fd, SIZE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	private = vw_map(fd, SIZE, 0, PROT_READ, MAP_PRIVATE);
+	for (size_t i = 0; i < COUNT(at); i++) {
+		vw_expect(vw_sys(pwrite(fd, "vmwalk", 6, at[i])), 6);
+		assert_memory_equal(shared + at[i], "vmwalk", 6);
+		assert_memory_equal(private + at[i], "vmwalk", 6);
+		vw_expect(vw_sys(pread(fd, data, SIZE, 0)), SIZE);
+		assert_memory_equal(data, shared, SIZE);
+		memset(shared + at[i], 0, 6);
+		vw_expect(vw_sys(pread(fd, data, SIZE, 0)), SIZE);
+		assert_true(vw_holds_fill(data, "zero", 0, SIZE));
+	}
+}
+
+static void two_descriptors_share_the_buffer_and_not_the_position(void **state)
+{
+	char data[4];
+	int n, a, b;
+
+	n = vw_make_combo(vw_combo(state), SIZE, "zero");
+	a = vw_open_rw(n);
+	b = vw_open_rw(n);
+	vw_expect(vw_sys(write(a, "1234", 4)), 4);
+	vw_expect(vw_sys(lseek(b, 0, SEEK_CUR)), 0);
+	vw_expect(vw_sys(read(b, data, 4)), 4);
+	assert_memory_equal(data, "1234", 4);
+}
+
+static void write_past_the_end_gives_enospc(void **state)
+{
+	static const off_t at[] = { SIZE, SIZE + 1, 2 * SIZE, 1LL << 40, LLONG_MAX - PAGE };
+	char before[SIZE], after[SIZE], data[PAGE] = "x";
+	int fd;
+
+	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "letters"));
+	vw_expect(vw_sys(pread(fd, before, SIZE, 0)), SIZE);
+	for (size_t i = 0; i < COUNT(at); i++)
+		vw_expect(vw_sys(pwrite(fd, data, PAGE, at[i])), -ENOSPC);
+	vw_expect(vw_sys(lseek(fd, 0, SEEK_END)), SIZE);
+	vw_expect(vw_sys(write(fd, data, 1)), -ENOSPC);
+	vw_expect(vw_sys(pwrite(fd, data, 1, -1)), -EINVAL);
+	vw_expect(vw_sys(pread(fd, after, SIZE, 0)), SIZE);
+	assert_memory_equal(before, after, SIZE);
+}
+
+static void write_across_the_end_is_short(void **state)
+{
+	char data[PAGE], back[PAGE];
+	int fd;
+
+	memset(data, '#', sizeof(data));
+	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "zero"));
+	vw_expect(vw_sys(pwrite(fd, data, PAGE, SIZE - 1)), 1);
+	vw_expect(vw_sys(pwrite(fd, data, PAGE, SIZE - 100)), 100);
+	vw_expect(vw_sys(lseek(fd, SIZE - 200, SEEK_SET)), SIZE - 200);
+	vw_expect(vw_sys(write(fd, data, PAGE)), 200);
+	vw_expect(vw_sys(write(fd, data, PAGE)), -ENOSPC);
+	vw_expect(vw_sys(pread(fd, back, PAGE, SIZE - PAGE)), PAGE);
+	assert_true(vw_holds_fill(back, "zero", SIZE - PAGE, PAGE - 200));
+	assert_memory_equal(back + PAGE - 200, data, 200);
+}
+
+static void nothing_is_read_or_written_with_a_length_of_0(void **state)
+{
+	char byte = 'x';
+	int fd;
+
+	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
+	vw_expect(vw_sys(read(fd, &byte, 0)), 0);
+	vw_expect(vw_sys(pread(fd, &byte, 0, SIZE)), 0);
+	vw_expect(vw_sys(write(fd, &byte, 0)), 0);
+	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), 0);
+	assert_int_equal(byte, 'x');
+}
+
+static void readv_and_writev_fill_each_piece(void **state)
+{
+	char a[3], b[PAGE], c[10], back[PAGE];
+	struct iovec out[] = { { "abc", 3 }, { "", 0 }, { "defgh", 5 } };
+	struct iovec in[] = { { a, sizeof(a) }, { b, sizeof(b) }, { c, sizeof(c) } };
+	int fd;
+
+	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
+	vw_expect(vw_sys(preadv(fd, in, 3, PAGE - 2)), 3 + PAGE + 10);
+	assert_true(vw_holds_fill(a, "digits", PAGE - 2, 3));
+	assert_true(vw_holds_fill(b, "digits", PAGE + 1, PAGE));
+	assert_true(vw_holds_fill(c, "digits", 2 * PAGE + 1, 10));
+	vw_expect(vw_sys(preadv(fd, in, 3, SIZE - 5)), 5);
+	assert_true(vw_holds_fill(b, "digits", SIZE - 2, 2));
+	vw_expect(vw_sys(pwritev(fd, out, 3, PAGE - 4)), 8);
+	vw_expect(vw_sys(pread(fd, back, 8, PAGE - 4)), 8);
+	assert_memory_equal(back, "abcdefgh", 8);
+	vw_expect(vw_sys(pwritev(fd, out, 3, SIZE - 4)), 4);
+	vw_expect(vw_sys(pread(fd, back, 4, SIZE - 4)), 4);
+	assert_memory_equal(back, "abcd", 4);
+}
+
+static void lseek_stays_in_the_buffer(void **state)
+{
+	int fd;
+
+	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
+	vw_expect(vw_sys(lseek(fd, 10, SEEK_SET)), 10);
+	vw_expect(vw_sys(lseek(fd, 5, SEEK_CUR)), 15);
+	vw_expect(vw_sys(lseek(fd, -15, SEEK_CUR)), 0);
+	vw_expect(vw_sys(lseek(fd, 0, SEEK_END)), SIZE);
+	vw_expect(vw_sys(lseek(fd, -(off_t)SIZE, SEEK_END)), 0);
+	vw_expect(vw_sys(lseek(fd, SIZE, SEEK_SET)), SIZE);
+	vw_expect(vw_sys(lseek(fd, 7, SEEK_SET)), 7);
+	vw_expect(vw_sys(lseek(fd, -1, SEEK_SET)), -EINVAL);
+	vw_expect(vw_sys(lseek(fd, SIZE + 1, SEEK_SET)), -EINVAL);
+	vw_expect(vw_sys(lseek(fd, 1, SEEK_END)), -EINVAL);
+	vw_expect(vw_sys(lseek(fd, -(off_t)SIZE - 1, SEEK_END)), -EINVAL);
+	vw_expect(vw_sys(lseek(fd, -8, SEEK_CUR)), -EINVAL);
+	vw_expect(vw_sys(lseek(fd, SIZE, SEEK_CUR)), -EINVAL);
+	vw_expect(vw_sys(lseek(fd, LLONG_MAX, SEEK_CUR)), -EINVAL);
+	vw_expect(vw_sys(lseek(fd, 0, 99)), -EINVAL);
+	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), 7);
+}
+
+static void bad_pointers_give_efault_and_change_nothing(void **state)
+{
+	char before[SIZE], after[SIZE], *pages;
+	int fd;
+
+	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "letters"));
+	vw_expect(vw_sys(pread(fd, before, SIZE, 0)), SIZE);
+	vw_expect(vw_sys(read(fd, vw_pointer(0), 10)), -EFAULT);
+	vw_expect(vw_sys(write(fd, vw_pointer(0), 10)), -EFAULT);
+	vw_expect(vw_sys(pread(fd, vw_pointer(8), SIZE, 0)), -EFAULT);
+	vw_expect(vw_sys(read(fd, vw_pointer(-PAGE), 10)), -EFAULT);
+	vw_expect(vw_sys(write(fd, vw_pointer(-PAGE), 10)), -EFAULT);
+	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), 0);
+
+	/* A pointer that goes bad half way: what could be copied counts, or nothing does. */
+	pages = vw_anon(2 * PAGE);
+	munmap(pages + PAGE, PAGE);
+	memset(pages, '#', PAGE);
+	for (int i = 0; i < 2; i++) {
+		long long rc = i ? vw_sys(pwrite(fd, pages + PAGE - 16, 64, 0))
+				 : vw_sys(pread(fd, pages + PAGE - 16, 64, 0));
+
+		if (rc != -EFAULT && (rc < 1 || rc > 16))
+			vw_fail("%s over the end of a mapping gives %lld",
+				i ? "pwrite" : "pread", rc);
+	}
+	vw_expect(vw_sys(pread(fd, after, SIZE, 0)), SIZE);
+	assert_memory_equal(before + 16, after + 16, SIZE - 16);
+}
+
+static void the_buffer_copies_into_its_own_mapping_and_out_of_it(void **state)
+{
+	char *map, back[PAGE];
+	int fd;
+
+	/* The page that read() writes to is of this very device and not there yet. */
+	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
+	map = vw_map(fd, SIZE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	vw_expect(vw_sys(pread(fd, map + PAGE, PAGE, 3)), PAGE);
+	assert_true(vw_holds_fill(map + PAGE, "digits", 3, PAGE));
+	vw_expect(vw_sys(pwrite(fd, map + 2 * PAGE, PAGE, 3 * PAGE)), PAGE);
+	vw_expect(vw_sys(pread(fd, back, PAGE, 3 * PAGE)), PAGE);
+	assert_true(vw_holds_fill(back, "digits", 2 * PAGE, PAGE));
+}
+
+static void descriptors_keep_to_the_way_they_were_opened(void **state)
+{
+	char byte = 0;
+	int n, reader, writer;
+
+	n = vw_make_combo(vw_combo(state), SIZE, "digits");
+	reader = vw_open(n, O_RDONLY);
+	writer = vw_open(n, O_WRONLY);
+	assert_true(reader >= 0 && writer >= 0);
+	vw_expect(vw_sys(write(reader, &byte, 1)), -EBADF);
+	vw_expect(vw_sys(read(writer, &byte, 1)), -EBADF);
+	vw_expect(vw_sys(read(reader, &byte, 1)), 1);
+	assert_int_equal(byte, '0');
+	vw_expect(vw_sys(write(writer, "z", 1)), 1);
+	assert_true(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, reader, 0) == MAP_FAILED);
+	assert_int_equal(errno, EACCES);
+	assert_true(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, writer, 0) == MAP_FAILED);
+	assert_int_equal(errno, EACCES);
+	vw_ok(vw_sys(munmap(vw_map(reader, PAGE, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE), PAGE)));
+	vw_ok(vw_sys(munmap(vw_map(reader, PAGE, 0, PROT_READ, MAP_SHARED), PAGE)));
+}
+
+static void opens_counts_open_descriptors(void **state)
+{
+	int n, a, b;
+
+	n = vw_make_combo(vw_combo(state), SIZE, "zero");
+	vw_expect_stat(n, "opens", 0);
+	a = vw_open_rw(n);
+	vw_expect_stat(n, "opens", 1);
+	b = vw_open(n, O_RDONLY);
+	vw_expect_stat(n, "opens", 2);
+	close(a);
+	vw_expect_stat(n, "opens", 1);
+	close(b);
+	vw_expect_stat(n, "opens", 0);
+}
+
+static void segments_and_phys_addr_are_what_the_page_tables_say(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	__u64 entries[16], runs = 1;
+	char text[64];
+	int n, fd;
+	void *map;
+
+	n = vw_make_combo(combo, 16 * PAGE, "digits");
+	fd = vw_open_rw(n);
+	map = vw_map(fd, 16 * PAGE, 0, PROT_READ, MAP_SHARED);
+	for (size_t i = 0; i < 16; i++)
+		vw_peek((char *)map + i * PAGE);
+	vw_expect(vw_pagemap(0, (uintptr_t)map, 16, entries), 16);
+	for (size_t i = 1; i < 16; i++)
+		runs += PM_PFN(entries[i]) != PM_PFN(entries[i - 1]) + 1;
+	assert_true(vw_sysfs(n, "segments", text, sizeof(text)) > 0);
+	vw_expect(strtoll(text, NULL, 0), runs);
+	assert_true(vw_sysfs(n, "phys_addr", text, sizeof(text)) > 0);
+	if (runs == 1 && !strcmp(combo->type, "kmalloc"))
+		vw_expect(strtoll(text, NULL, 0), PM_PFN(entries[0]) * PAGE);
+	if (runs > 1)
+		vw_expect(strtoll(text, NULL, 0), 0);
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test_each(fills_are_what_they_say_through_read_and_mmap),
+		vw_test_each(read_follows_the_position_and_ends_with_0),
+		vw_test_each(pread_leaves_the_position_alone),
+		vw_test_each(pread_at_and_past_the_end_gives_0),
+		vw_test_each(write_is_seen_by_read_and_mmap),
+		vw_test_each(two_descriptors_share_the_buffer_and_not_the_position),
+		vw_test_each(write_past_the_end_gives_enospc),
+		vw_test_each(write_across_the_end_is_short),
+		vw_test_each(nothing_is_read_or_written_with_a_length_of_0),
+		vw_test_each(readv_and_writev_fill_each_piece),
+		vw_test_each(lseek_stays_in_the_buffer),
+		vw_test_each(bad_pointers_give_efault_and_change_nothing),
+		vw_test_each(the_buffer_copies_into_its_own_mapping_and_out_of_it),
+		vw_test_each(descriptors_keep_to_the_way_they_were_opened),
+		vw_test_each(opens_counts_open_descriptors),
+		vw_test_each(segments_and_phys_addr_are_what_the_page_tables_say),
+	};
+
+	return vw_run_cases(cases);
+}

@@ -1,0 +1,1509 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * configfs: what can be asked for, what is refused and how, and what an item's life looks like.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+
+#define MAX_BUFFER_MB	VW_MODULE "/parameters/max_buffer_mb"
+
+/* Every attribute with its default, as a fresh item reads. */
+static const char * const defaults[][2] = {
+	{ "live", "0" },
+	{ "buffer_type", "vmalloc" },
+	{ "size", "1048576" },
+	{ "target_pid", "0" },
+	{ "map_mode", "fault" },
+	{ "cache_mode", "wb" },
+	{ "numa_node", "-1" },
+	{ "fill", "zero" },
+	{ "track_dirty", "0" },
+	{ "fault_around", "65536" },
+	{ "last_error", "" },
+};
+
+/* One sentence on one line, so that a script can show it as it is. */
+static void expect_sentence_at(const char *file, int line, const char *item, const char *limit)
+{
+	char path[128], text[512] = "";
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), VW_CONFIGFS "/%s/last_error", item);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len < 10 || !strchr(text, ' '))
+		vw_fail_at(file, line, "last_error is no sentence: \"%s\"", text);
+	if (strchr(text, '\n') != text + len - 1)
+		vw_fail_at(file, line, "last_error is not one line: \"%s\"", text);
+	if (limit && !strstr(text, limit))
+		vw_fail_at(file, line, "last_error does not name \"%s\": %s", limit, text);
+}
+
+#define expect_sentence(item, limit) expect_sentence_at(__FILE__, __LINE__, item, limit)
+
+/*
+ * A refused write: its errno, the value as it was, and a sentence that has the limit in it. Another
+ * write was refused just before, so that an old sentence cannot pass for the new one.
+ */
+static void expect_refused_at(const char *file, int line, const char *item, const char *attr,
+			      const char *value, int error, const char *limit)
+{
+	char before[128], after[128], old[512], new[512];
+
+	vw_set(item, strcmp(attr, "live") ? "live" : "track_dirty", "neither");
+	vw_get(item, "last_error", old, sizeof(old));
+	vw_get(item, attr, before, sizeof(before));
+	vw_expect_at(file, line, value, vw_set(item, attr, value), -error);
+	vw_get(item, attr, after, sizeof(after));
+	if (strcmp(before, after))
+		vw_fail_at(file, line, "%s was %s and reads %s after a refused write of %s", attr,
+			   before, after, value);
+	vw_get(item, "last_error", new, sizeof(new));
+	if (!strcmp(old, new))
+		vw_fail_at(file, line, "%s = %s was refused and last_error still says \"%s\"",
+			   attr, value, new);
+	expect_sentence_at(file, line, item, limit);
+}
+
+#define expect_refused(item, attr, value, error, limit) \
+	expect_refused_at(__FILE__, __LINE__, item, attr, value, error, limit)
+
+static void expect_accepted_at(const char *file, int line, const char *item, const char *attr,
+			       const char *value, const char *reads)
+{
+	vw_expect_at(file, line, value, vw_set(item, attr, value), 0);
+	vw_expect_attr_at(file, line, item, attr, reads);
+}
+
+#define expect_accepted(item, attr, value, reads) \
+	expect_accepted_at(__FILE__, __LINE__, item, attr, value, reads)
+
+static bool node_exists(int n)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/dev/vmwalk%d", n);
+	return vw_exists(path);
+}
+
+static bool sysfs_exists(int n)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d", n);
+	return vw_exists(path);
+}
+
+static void expect_pending(const char *item)
+{
+	int n = vw_number(item);
+
+	vw_expect_attr(item, "live", "0");
+	assert_false(node_exists(n));
+	assert_false(sysfs_exists(n));
+}
+
+/* --- The subsystem -------------------------------------------------------------------------- */
+
+static bool has_word(const char *line, const char *word)
+{
+	char copy[256], *save, *at;
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (at = strtok_r(copy, " ", &save); at; at = strtok_r(NULL, " ", &save)) {
+		if (!strcmp(at, word))
+			return true;
+	}
+	return false;
+}
+
+static void available_files_name_what_this_build_has_and_nothing_else(void **state)
+{
+	static const char * const words[][8] = {
+		{ "buffer_type", "buffer_types", "kmalloc", "vmalloc", "pages", "huge", "dma" },
+		{ "map_mode", "map_modes", "remap", "insert", "fault" },
+		{ "cache_mode", "cache_modes", "wb", "wc", "uc" },
+		{ "fill", "fills", "zero", "digits", "letters" },
+	};
+	char path[128], line[256];
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	for (size_t i = 0; i < COUNT(words); i++) {
+		snprintf(path, sizeof(path), VW_CONFIGFS "/available_%s", words[i][1]);
+		assert_true(vw_file_read(path, line, sizeof(line)) > 0);
+		assert_null(strchr(line, '\n'));
+		assert_null(strstr(line, "  "));
+		assert_true(line[0] != ' ' && line[strlen(line) - 1] != ' ');
+		for (size_t j = 2; j < COUNT(words[i]) && words[i][j]; j++) {
+			/* What a file offers is accepted, what it leaves out is refused. */
+			vw_expect(vw_set("t", words[i][0], words[i][j]),
+				  has_word(line, words[i][j]) ? 0 : -EINVAL);
+		}
+	}
+	assert_int_equal(vw_file_read(VW_CONFIGFS "/available_buffer_types", line, 256) > 0, 1);
+	assert_true(has_word(line, "kmalloc") && has_word(line, "vmalloc"));
+	assert_int_equal(vw_file_read(VW_CONFIGFS "/available_map_modes", line, 256) > 0, 1);
+	assert_string_equal(line, "remap insert fault");
+	assert_int_equal(vw_file_read(VW_CONFIGFS "/available_cache_modes", line, 256) > 0, 1);
+	assert_true(has_word(line, "wb"));
+	assert_int_equal(vw_file_read(VW_CONFIGFS "/available_fills", line, 256) > 0, 1);
+	assert_string_equal(line, "zero digits letters");
+}
+
+static void abi_version_is_that_of_the_header(void **state)
+{
+	char line[32];
+
+	(void)state;
+	assert_true(vw_file_read(VW_CONFIGFS "/abi_version", line, sizeof(line)) > 0);
+	assert_int_equal(atoi(line), VMWALK_ABI_VERSION);
+}
+
+static void read_only_files_refuse_to_be_written(void **state)
+{
+	static const char * const files[] = {
+		"available_buffer_types", "available_map_modes", "available_cache_modes",
+		"available_fills", "abi_version", "t/dev_name", "t/last_error",
+	};
+	char path[128], before[256], after[256];
+	int rc;
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	for (size_t i = 0; i < COUNT(files); i++) {
+		snprintf(path, sizeof(path), VW_CONFIGFS "/%s", files[i]);
+		vw_file_read(path, before, sizeof(before));
+		rc = vw_file_write(path, "1");
+		if (rc != -EACCES && rc != -EIO)
+			vw_fail("writing %s gives %d", files[i], rc);
+		vw_file_read(path, after, sizeof(after));
+		assert_string_equal(before, after);
+	}
+}
+
+static void configfs_is_roots(void **state)
+{
+	static const char * const files[] = { "", "/t/live", "/t/size", "/t/target_pid" };
+	char path[128];
+	struct stat st;
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	for (size_t i = 0; i < COUNT(files); i++) {
+		snprintf(path, sizeof(path), VW_CONFIGFS "%s", files[i]);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_uid, 0);
+		assert_int_equal(st.st_mode & 0022, 0);
+	}
+}
+
+/* --- Items ---------------------------------------------------------------------------------- */
+
+static void mkdir_makes_a_pending_item_with_defaults(void **state)
+{
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	for (size_t i = 0; i < COUNT(defaults); i++)
+		vw_expect_attr("t", defaults[i][0], defaults[i][1]);
+	expect_pending("t");
+}
+
+static void the_defaults_can_go_live(void **state)
+{
+	int n;
+
+	(void)state;
+	n = vw_make("t", NULL);
+	vw_expect_attr("t", "live", "1");
+	assert_true(node_exists(n));
+	assert_true(sysfs_exists(n));
+	vw_expect_attr("t", "last_error", "");
+}
+
+static void an_item_has_no_other_attributes(void **state)
+{
+	struct dirent *entry;
+	unsigned int files = 0;
+	DIR *dir;
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	dir = opendir(VW_CONFIGFS "/t");
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		files += entry->d_name[0] != '.';
+	closedir(dir);
+	assert_int_equal(files, COUNT(defaults) + 1);
+}
+
+static void names_of_any_kind_are_kept(void **state)
+{
+	static const char * const names[] = {
+		"a", "with space", "Größe", "-1", "live", "vmwalk0",
+	};
+	char longest[256], text[512];
+	int n;
+
+	(void)state;
+	memset(longest, 'x', 255);
+	longest[255] = '\0';
+	for (size_t i = 0; i <= COUNT(names); i++) {
+		const char *name = i < COUNT(names) ? names[i] : longest;
+
+		n = vw_make(name, "size", "4096", NULL);
+		assert_true(vw_sysfs(n, "name", text, sizeof(text)) > 0);
+		assert_string_equal(text, name);
+		vw_ok(vw_rmdir(name));
+	}
+}
+
+static void mkdir_refuses_bad_names_and_places(void **state)
+{
+	char too_long[257];
+
+	(void)state;
+	memset(too_long, 'x', 256);
+	too_long[256] = '\0';
+	vw_expect(vw_mkdir(too_long), -ENAMETOOLONG);
+	vw_ok(vw_mkdir("t"));
+	vw_expect(vw_mkdir("t"), -EEXIST);
+	assert_true(vw_mkdir("t/inside") < 0);
+	assert_true(vw_mkdir("abi_version") < 0);
+	vw_expect(vw_rmdir("missing"), -ENOENT);
+}
+
+static void the_lowest_free_number_is_reserved_by_mkdir(void **state)
+{
+	(void)state;
+	vw_ok(vw_mkdir("a"));
+	vw_ok(vw_mkdir("b"));
+	vw_ok(vw_mkdir("c"));
+	assert_int_equal(vw_number("a"), 0);
+	assert_int_equal(vw_number("b"), 1);
+	assert_int_equal(vw_number("c"), 2);
+	vw_ok(vw_rmdir("b"));
+	vw_ok(vw_rmdir("a"));
+	vw_ok(vw_mkdir("d"));
+	assert_int_equal(vw_number("d"), 0);
+	vw_ok(vw_mkdir("e"));
+	assert_int_equal(vw_number("e"), 1);
+	vw_ok(vw_mkdir("f"));
+	assert_int_equal(vw_number("f"), 3);
+}
+
+static void going_live_and_back_keeps_number_and_values(void **state)
+{
+	char name[64], again[64];
+	int n;
+
+	(void)state;
+	vw_ok(vw_mkdir("below"));
+	vw_make_pending("t", "size", "3K", "buffer_type", "kmalloc", "map_mode", "remap",
+			"fill", "digits", "fault_around", "4K", NULL);
+	n = vw_number("t");
+	assert_int_equal(n, 1);
+	vw_get("t", "dev_name", name, sizeof(name));
+	vw_ok(vw_rmdir("below"));
+	for (int i = 0; i < 10; i++) {
+		vw_ok(vw_set("t", "live", "1"));
+		assert_true(node_exists(n) && sysfs_exists(n));
+		vw_get("t", "dev_name", again, sizeof(again));
+		assert_string_equal(name, again);
+		vw_ok(vw_set("t", "live", "0"));
+		expect_pending("t");
+		vw_get("t", "dev_name", again, sizeof(again));
+		assert_string_equal(name, again);
+	}
+	vw_expect_attr("t", "size", "4096");
+	vw_expect_attr("t", "buffer_type", "kmalloc");
+	vw_expect_attr("t", "map_mode", "remap");
+	vw_expect_attr("t", "fill", "digits");
+	vw_expect_attr("t", "fault_around", "4096");
+}
+
+static void live_written_as_it_is_changes_nothing(void **state)
+{
+	char byte = 'x';
+	int n, fd;
+
+	(void)state;
+	n = vw_make("t", "size", "4K", NULL);
+	fd = vw_open_rw(n);
+	assert_int_equal(pwrite(fd, &byte, 1, 7), 1);
+	vw_ok(vw_set("t", "live", "1"));
+	byte = 0;
+	assert_int_equal(pread(fd, &byte, 1, 7), 1);
+	assert_int_equal(byte, 'x');
+	vw_expect_stat(n, "opens", 1);
+	vw_ok(vw_set("t", "live", "0"));
+	vw_ok(vw_set("t", "live", "0"));
+	expect_pending("t");
+	vw_expect_attr("t", "last_error", "");
+}
+
+static void each_life_starts_with_a_fresh_buffer(void **state)
+{
+	char byte = 'x';
+	int n, fd;
+
+	(void)state;
+	n = vw_make("t", "size", "4K", "fill", "letters", NULL);
+	fd = vw_open_rw(n);
+	assert_int_equal(pwrite(fd, &byte, 1, 0), 1);
+	vw_ok(vw_set("t", "live", "0"));
+	vw_ok(vw_set("t", "live", "1"));
+	vw_expect(vw_sys(pread(fd, &byte, 1, 0)), -ENODEV);
+	fd = vw_open_rw(n);
+	assert_int_equal(pread(fd, &byte, 1, 0), 1);
+	assert_int_equal(byte, 'a');
+}
+
+/* --- Values --------------------------------------------------------------------------------- */
+
+static void live_takes_0_and_1_alone(void **state)
+{
+	static const char * const bad[] = {
+		"2", "-1", "\n", " ", "y", "n", "yes", "on", "true", "10", "1 1", "0x1", "1a",
+	};
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		expect_refused("t", "live", bad[i], EINVAL, NULL);
+		expect_pending("t");
+	}
+	vw_ok(vw_set("t", "live", "1\n"));
+	expect_refused("t", "live", "2", EINVAL, NULL);
+	expect_refused("t", "live", "y", EINVAL, NULL);
+	vw_expect_attr("t", "live", "1");
+	vw_ok(vw_set("t", "live", "0\n"));
+	expect_pending("t");
+}
+
+static void size_takes_bytes_and_suffixes_and_rounds_up(void **state)
+{
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	expect_accepted("t", "size", "1", "4096");
+	expect_accepted("t", "size", "4095\n", "4096");
+	expect_accepted("t", "size", "4096", "4096");
+	expect_accepted("t", "size", "4097", "8192");
+	expect_accepted("t", "size", "1k", "4096");
+	expect_accepted("t", "size", "5K", "8192");
+	expect_accepted("t", "size", "3m", "3145728");
+	expect_accepted("t", "size", "3M\n", "3145728");
+	expect_accepted("t", "size", "2g", "2147483648");
+	expect_accepted("t", "size", "2G", "2147483648");
+	expect_accepted("t", "size", "65536G", "70368744177664");
+	expect_accepted("t", "size", "70368744177663", "70368744177664");
+	vw_expect_attr("t", "last_error", "");
+}
+
+static void size_out_of_range_is_refused_with_erange_and_changes_nothing(void **state)
+{
+	static const char * const bad[] = {
+		"0", "0K", "70368744177665", "65537G", "68719476737K", "18446744073709551615",
+		"18446744073709551616", "99999999999999999999999999", "18014398509481984K",
+		"17179869184G", "17179869185G", "9223372036854775808",
+	};
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	for (size_t i = 0; i < COUNT(bad); i++)
+		expect_refused("t", "size", bad[i], ERANGE, "64");
+	vw_expect_attr("t", "size", "1048576");
+}
+
+static void size_that_is_no_number_is_refused_with_einval(void **state)
+{
+	static const char * const bad[] = {
+		"\n", " ", "K", "M", "many", "1T", "1P", "1E", "1KK", "1MB", "1 M", "1.5M",
+		"4096x", "4096 4096", "--1", "1-", "M1", "1K\n2K",
+	};
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	for (size_t i = 0; i < COUNT(bad); i++)
+		expect_refused("t", "size", bad[i], EINVAL, NULL);
+	vw_expect_attr("t", "size", "1048576");
+}
+
+static void words_are_taken_with_and_without_a_newline(void **state)
+{
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	expect_accepted("t", "buffer_type", "kmalloc", "kmalloc");
+	expect_accepted("t", "buffer_type", "vmalloc\n", "vmalloc");
+	expect_accepted("t", "map_mode", "remap", "remap");
+	expect_accepted("t", "map_mode", "insert\n", "insert");
+	expect_accepted("t", "map_mode", "fault", "fault");
+	expect_accepted("t", "cache_mode", "wb\n", "wb");
+	expect_accepted("t", "fill", "digits", "digits");
+	expect_accepted("t", "fill", "letters\n", "letters");
+	expect_accepted("t", "fill", "zero", "zero");
+	vw_expect_attr("t", "last_error", "");
+}
+
+static void unknown_words_are_refused_with_einval(void **state)
+{
+	static const char * const attrs[] = { "buffer_type", "map_mode", "cache_mode", "fill" };
+	static const char * const bad[] = {
+		"\n", " ", "none", "0", "1", "-1", "VMALLOC", "vmallo", "vmallocs", "faul",
+		"faults", "w", "wbb", "zer", "zeroes", "vmalloc kmalloc",
+		"remap\nfault",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	};
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	for (size_t i = 0; i < COUNT(attrs); i++) {
+		for (size_t j = 0; j < COUNT(bad); j++)
+			expect_refused("t", attrs[i], bad[j], EINVAL, NULL);
+	}
+}
+
+static void words_this_build_lacks_say_so(void **state)
+{
+	static const char * const lacks[][2] = {
+		{ "buffer_type", "pages" }, { "buffer_type", "huge" }, { "buffer_type", "dma" },
+		{ "cache_mode", "wc" }, { "cache_mode", "uc" }, { "track_dirty", "1" },
+	};
+	char path[128], line[256] = "";
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	for (size_t i = 0; i < COUNT(lacks); i++) {
+		snprintf(path, sizeof(path), VW_CONFIGFS "/available_%ss", lacks[i][0]);
+		vw_file_read(path, line, sizeof(line));
+		if (!has_word(line, lacks[i][1]))
+			expect_refused("t", lacks[i][0], lacks[i][1], EINVAL, "not in this build");
+	}
+}
+
+static void track_dirty_takes_0_and_refuses_the_rest(void **state)
+{
+	static const char * const bad[] = { "2", "-1", "\n", "yes", "y", "n", "00x" };
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	expect_accepted("t", "track_dirty", "0\n", "0");
+	for (size_t i = 0; i < COUNT(bad); i++)
+		expect_refused("t", "track_dirty", bad[i], EINVAL, NULL);
+	vw_expect_attr("t", "track_dirty", "0");
+}
+
+static void numa_node_takes_what_the_machine_has(void **state)
+{
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	expect_accepted("t", "numa_node", "0", "0");
+	expect_accepted("t", "numa_node", "-1\n", "-1");
+	if (vw_exists("/sys/devices/system/node/node1"))
+		expect_accepted("t", "numa_node", "1", "1");
+	vw_expect_attr("t", "last_error", "");
+}
+
+static void numa_node_refuses_what_the_machine_has_not(void **state)
+{
+	static const char * const range[] = {
+		"-2", "-2147483648", "100000", "2147483647", "2147483648", "-2147483649",
+		"99999999999999999999",
+	};
+	static const char * const text[] = { "\n", "a", "0a", "node0", "0 1", "-", "--1", "0.0" };
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	for (size_t i = 0; i < COUNT(range); i++)
+		expect_refused("t", "numa_node", range[i], ERANGE, NULL);
+	for (size_t i = 0; i < COUNT(text); i++)
+		expect_refused("t", "numa_node", text[i], EINVAL, NULL);
+	/* Every kernel that has NUMA at all can count to 63. */
+	if (!vw_exists("/sys/devices/system/node/node63"))
+		expect_refused("t", "numa_node", "63", EINVAL, "63");
+	vw_expect_attr("t", "numa_node", "-1");
+}
+
+static void fault_around_takes_powers_of_two(void **state)
+{
+	char value[32], reads[32];
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	for (unsigned long bytes = PAGE; bytes <= PMD_SIZE; bytes *= 2) {
+		snprintf(value, sizeof(value), "%luK\n", bytes / KIB);
+		snprintf(reads, sizeof(reads), "%lu", bytes);
+		expect_accepted("t", "fault_around", value, reads);
+		expect_accepted("t", "fault_around", reads, reads);
+	}
+	expect_accepted("t", "fault_around", "1M", "1048576");
+	expect_accepted("t", "fault_around", "2m", "2097152");
+	vw_expect_attr("t", "last_error", "");
+}
+
+static void fault_around_refuses_what_is_out_of_range_or_uneven(void **state)
+{
+	static const char * const range[] = {
+		"0", "1", "2048", "4M", "1G", "18446744073709551616", "18014398509481984K",
+	};
+	static const char * const uneven[] = {
+		"4097", "12K", "65535", "65537", "2097151", "\n", "a", "4Q", "K", "4 K", "4K4K",
+	};
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	for (size_t i = 0; i < COUNT(range); i++)
+		expect_refused("t", "fault_around", range[i], ERANGE, "2");
+	for (size_t i = 0; i < COUNT(uneven); i++)
+		expect_refused("t", "fault_around", uneven[i], EINVAL, NULL);
+	vw_expect_attr("t", "fault_around", "65536");
+}
+
+static int nap(void *arg)
+{
+	(void)arg;
+	vw_sync(0);
+	return 0;
+}
+
+static void target_pid_takes_a_process_or_0(void **state)
+{
+	struct vw_child child = vw_fork(nap, NULL);
+	char pid[32];
+
+	(void)state;
+	vw_hear(&child);
+	vw_ok(vw_mkdir("t"));
+	snprintf(pid, sizeof(pid), "%d\n", child.pid);
+	vw_ok(vw_set("t", "target_pid", pid));
+	pid[strlen(pid) - 1] = '\0';
+	vw_expect_attr("t", "target_pid", pid);
+	vw_ok(vw_set("t", "live", "1"));
+	vw_expect_attr("t", "target_pid", pid);
+	expect_accepted("t", "target_pid", "0", "0");
+	expect_accepted("t", "target_pid", pid, pid);
+	expect_accepted("t", "target_pid", "1", "1");
+	vw_tell(&child, 0);
+	vw_join_ok(&child);
+}
+
+static pid_t free_pid(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	return pid;
+}
+
+static void target_pid_refuses_what_is_no_process(void **state)
+{
+	static const char * const bad[] = {
+		"\n", " ", "a", "1a", "self", "1 1", "1.0", "-", "--1",
+	};
+	char pid[32];
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	for (int live = 0; live < 2; live++) {
+		if (live)
+			vw_ok(vw_set("t", "live", "1"));
+		for (size_t i = 0; i < COUNT(bad); i++)
+			expect_refused("t", "target_pid", bad[i], EINVAL, NULL);
+		expect_refused("t", "target_pid", "-1", ERANGE, NULL);
+		expect_refused("t", "target_pid", "-2147483648", ERANGE, NULL);
+		expect_refused("t", "target_pid", "99999999999999999999", ERANGE, NULL);
+		expect_refused("t", "target_pid", "2147483647", ESRCH, "2147483647");
+		snprintf(pid, sizeof(pid), "%d", free_pid());
+		expect_refused("t", "target_pid", pid, ESRCH, pid);
+		/* kthreadd has the number 2 in the first pid namespace. */
+		expect_refused("t", "target_pid", "2", EINVAL, "2");
+		vw_expect_attr("t", "target_pid", "0");
+	}
+}
+
+static int name_child_in_its_namespace(void *arg)
+{
+	char pid[32];
+
+	(void)arg;
+	/* The next child is number 1 of a namespace of its own, and writes that number. */
+	vw_check(!unshare(CLONE_NEWPID));
+	if (!fork()) {
+		vw_check(getpid() == 1);
+		vw_check_rc(vw_set("t", "target_pid", "1"), 0);
+		vw_check(vw_get("t", "target_pid", pid, sizeof(pid)) > 0);
+		vw_check(!strcmp(pid, "1"));
+		vw_check_rc(vw_set("t", "target_pid", "2"), -ESRCH);
+		vw_sync(0);
+		_exit(0);
+	}
+	wait(NULL);
+	return 0;
+}
+
+static void target_pid_is_a_number_of_the_writers_namespace(void **state)
+{
+	struct vw_child child;
+	char pid[32];
+
+	(void)state;
+	vw_make("t", NULL);
+	child = vw_fork(name_child_in_its_namespace, NULL);
+	vw_hear(&child);
+	vw_get("t", "target_pid", pid, sizeof(pid));
+	assert_true(atoi(pid) > 2);
+	vw_tell(&child, 0);
+	vw_join_ok(&child);
+}
+
+static void last_error_keeps_the_last_refusal(void **state)
+{
+	char first[512], again[512];
+
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	vw_expect_attr("t", "last_error", "");
+	vw_expect(vw_set("t", "size", "0"), -ERANGE);
+	assert_true(vw_get("t", "last_error", first, sizeof(first)) > 0);
+	vw_ok(vw_set("t", "size", "4K"));
+	vw_ok(vw_set("t", "live", "1"));
+	vw_get("t", "last_error", again, sizeof(again));
+	assert_string_equal(first, again);
+	vw_expect(vw_set("t", "size", "4K"), -EBUSY);
+	vw_get("t", "last_error", again, sizeof(again));
+	assert_string_not_equal(first, again);
+	expect_sentence("t", NULL);
+}
+
+static void one_items_errors_are_not_anothers(void **state)
+{
+	(void)state;
+	vw_ok(vw_mkdir("a"));
+	vw_ok(vw_mkdir("b"));
+	vw_expect(vw_set("a", "size", "0"), -ERANGE);
+	vw_expect_attr("b", "last_error", "");
+}
+
+static void a_page_of_text_is_no_value(void **state)
+{
+	static const char * const attrs[] = {
+		"live", "size", "buffer_type", "map_mode", "cache_mode", "numa_node", "fill",
+		"track_dirty", "fault_around", "target_pid",
+	};
+	char *text = malloc(2 * PAGE);
+	int rc;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, '7', 2 * PAGE);
+	text[2 * PAGE - 1] = '\0';
+	vw_ok(vw_mkdir("t"));
+	for (size_t i = 0; i < COUNT(attrs); i++) {
+		rc = vw_set("t", attrs[i], text);
+		if (rc >= 0)
+			vw_fail("%s takes a page of sevens", attrs[i]);
+		expect_sentence("t", NULL);
+	}
+	for (size_t i = 0; i < COUNT(defaults) - 1; i++)
+		vw_expect_attr("t", defaults[i][0], defaults[i][1]);
+	free(text);
+}
+
+/* --- Frozen while live ---------------------------------------------------------------------- */
+
+static void every_attribute_but_two_is_frozen_while_live(void **state)
+{
+	static const char * const frozen[][3] = {
+		/* attribute, the value it has, another good one */
+		{ "buffer_type", "vmalloc", "kmalloc" }, { "size", "1048576", "4096" },
+		{ "map_mode", "fault", "remap" }, { "cache_mode", "wb", "wb" },
+		{ "numa_node", "-1", "0" }, { "fill", "zero", "digits" },
+		{ "track_dirty", "0", "0" }, { "fault_around", "65536", "4096" },
+	};
+
+	(void)state;
+	vw_make("t", NULL);
+	for (size_t i = 0; i < COUNT(frozen); i++) {
+		expect_refused("t", frozen[i][0], frozen[i][1], EBUSY, "live");
+		expect_refused("t", frozen[i][0], frozen[i][2], EBUSY, "live");
+	}
+	for (size_t i = 1; i < COUNT(defaults) - 1; i++)
+		vw_expect_attr("t", defaults[i][0], defaults[i][1]);
+	vw_ok(vw_set("t", "live", "0"));
+	for (size_t i = 0; i < COUNT(frozen); i++)
+		vw_ok(vw_set("t", frozen[i][0], frozen[i][2]));
+}
+
+static void the_target_changes_while_live(void **state)
+{
+	struct vw_child child = vw_fork(nap, NULL);
+	struct vmwalk_info info = { .size = sizeof(info) };
+	char pid[32], text[32];
+	int n, fd;
+
+	(void)state;
+	vw_hear(&child);
+	n = vw_make("t", NULL);
+	fd = vw_open_rw(n);
+	snprintf(pid, sizeof(pid), "%d", child.pid);
+	vw_ok(vw_set("t", "target_pid", pid));
+	assert_true(vw_sysfs(n, "target_pid", text, sizeof(text)) > 0);
+	assert_string_equal(text, pid);
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_INFO, &info));
+	assert_int_equal(info.target_pid, child.pid);
+	vw_ok(vw_set("t", "target_pid", "0"));
+	assert_true(vw_sysfs(n, "target_pid", text, sizeof(text)) > 0);
+	assert_string_equal(text, "0");
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_INFO, &info));
+	assert_int_equal(info.target_pid, 0);
+}
+
+/* --- live = 1 judged ------------------------------------------------------------------------ */
+
+static void a_combination_is_judged_at_live_and_not_before(void **state)
+{
+	(void)state;
+	vw_ok(vw_mkdir("t"));
+	/* In either order, and through a combination that would be wrong. */
+	vw_ok(vw_set("t", "map_mode", "insert"));
+	vw_ok(vw_set("t", "buffer_type", "kmalloc"));
+	expect_refused("t", "live", "1", EINVAL, "kmalloc");
+	expect_sentence("t", "insert");
+	expect_pending("t");
+	vw_ok(vw_set("t", "map_mode", "remap"));
+	vw_ok(vw_set("t", "live", "1"));
+}
+
+static void kmalloc_larger_than_its_largest_block_is_refused(void **state)
+{
+	(void)state;
+	vw_make_pending("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "64M", NULL);
+	expect_refused("t", "live", "1", ENOMEM, NULL);
+	expect_pending("t");
+	vw_ok(vw_set("t", "size", "4M"));
+	vw_ok(vw_set("t", "live", "1"));
+	vw_ok(vw_set("t", "live", "0"));
+	vw_ok(vw_set("t", "size", "8K"));
+	vw_ok(vw_set("t", "live", "1"));
+}
+
+static void a_buffer_beyond_max_buffer_mb_is_refused_and_leaves_nothing(void **state)
+{
+	static const char * const sizes[] = { "5M", "4100K", "1G", "65536G" };
+
+	(void)state;
+	vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
+	vw_ok(vw_mkdir("t"));
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		vw_ok(vw_set("t", "size", sizes[i]));
+		expect_refused("t", "live", "1", ENOMEM, "4");
+		expect_sentence("t", "max_buffer_mb");
+		expect_pending("t");
+	}
+	vw_ok(vw_set("t", "size", "4M"));
+	vw_ok(vw_set("t", "live", "1"));
+}
+
+static void max_buffer_mb_limits_all_buffers_together(void **state)
+{
+	(void)state;
+	vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
+	vw_make("a", "size", "3M", NULL);
+	vw_make_pending("b", "size", "2M", NULL);
+	expect_refused("b", "live", "1", ENOMEM, "4");
+	vw_ok(vw_set("b", "size", "1M"));
+	vw_ok(vw_set("b", "live", "1"));
+	vw_make_pending("c", "size", "4K", NULL);
+	expect_refused("c", "live", "1", ENOMEM, "4");
+	vw_ok(vw_set("a", "live", "0"));
+	vw_ok(vw_set("c", "live", "1"));
+	vw_ok(vw_set("c", "live", "0"));
+	vw_ok(vw_set("c", "size", "3M"));
+	vw_ok(vw_set("c", "live", "1"));
+}
+
+static void a_refused_live_does_not_use_up_the_limit(void **state)
+{
+	(void)state;
+	vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
+	vw_make_pending("t", "size", "5M", NULL);
+	for (int i = 0; i < 10; i++)
+		vw_expect(vw_set("t", "live", "1"), -ENOMEM);
+	vw_ok(vw_set("t", "size", "4M"));
+	for (int i = 0; i < 10; i++) {
+		vw_ok(vw_set("t", "live", "1"));
+		vw_ok(vw_set("t", "live", "0"));
+	}
+}
+
+static void a_removed_buffer_counts_until_its_last_mapping_goes(void **state)
+{
+	void *map;
+	int n, fd;
+
+	(void)state;
+	vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
+	n = vw_make("a", "size", "3M", NULL);
+	fd = vw_open_rw(n);
+	map = vw_map(fd, 3 * MIB, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	close(fd);
+	vw_ok(vw_rmdir("a"));
+	vw_make_pending("b", "size", "2M", NULL);
+	expect_refused("b", "live", "1", ENOMEM, "4");
+	munmap(map, 3 * MIB);
+	assert_true(vw_eventually(!vw_set("b", "live", "1")));
+}
+
+static void max_buffer_mb_has_a_default_of_a_quarter_of_ram(void **state)
+{
+	long long mib, ram = vw_field("/proc/meminfo", "MemTotal") / 1024;
+	char text[32];
+
+	(void)state;
+	assert_true(vw_file_read(MAX_BUFFER_MB, text, sizeof(text)) > 0);
+	mib = atoll(text);
+	/* The kernel may count RAM before or after it has reserved some for itself. */
+	if (mib < ram * 20 / 100 || mib > ram * 30 / 100)
+		vw_fail("max_buffer_mb is %lld where RAM has %lld MiB", mib, ram);
+}
+
+static int live_in_a_small_cgroup(void *arg)
+{
+	const char *type = arg;
+	char path[128], why[512] = "";
+	long long before, with;
+	int rc;
+
+	vw_check(!mkdir("/sys/fs/cgroup/vmwalk_test", 0755));
+	vw_check_rc(vw_file_write("/sys/fs/cgroup/vmwalk_test/cgroup.procs", "0"), 0);
+	vw_check_rc(vw_file_write("/sys/fs/cgroup/vmwalk_test/memory.max", "16M"), 0);
+
+	/* kmalloc has no block that large, so it is vmalloc alone that can meet this limit. */
+	if (!strcmp(type, "vmalloc")) {
+		vw_check_rc(vw_set("t", "size", "64M"), 0);
+		rc = vw_set("t", "live", "1");
+		vw_check_rc(rc, -ENOMEM);
+		vw_get("t", "last_error", why, sizeof(why));
+		vw_check(strlen(why) > 10);
+		vw_check(vw_field("/sys/fs/cgroup/vmwalk_test/memory.events", "oom_kill") == 0);
+	}
+	vw_check_rc(vw_set("t", "size", "4M"), 0);
+	snprintf(path, sizeof(path), "/sys/fs/cgroup/vmwalk_test/memory.current");
+	vw_check(vw_file_read(path, why, sizeof(why)) > 0);
+	before = atoll(why);
+	vw_check_rc(vw_set("t", "live", "1"), 0);
+	vw_check(vw_file_read(path, why, sizeof(why)) > 0);
+	with = atoll(why);
+	/* Each processor keeps up to 64 pages in stock that are charged already. */
+	vw_check(with - before >= (long long)(3 * MIB));
+	vw_check_rc(vw_set("t", "live", "0"), 0);
+	vw_check(vw_eventually(vw_file_read(path, why, sizeof(why)) > 0 &&
+			       atoll(why) < before + (long long)MIB));
+	vw_check_rc(vw_file_write("/sys/fs/cgroup/cgroup.procs", "0"), 0);
+	return 0;
+}
+
+static void buffers_are_charged_to_the_memory_cgroup(void **state)
+{
+	static const char * const types[] = { "vmalloc", "kmalloc" };
+	struct vw_child child;
+	char text[256] = "";
+	int rc;
+
+	(void)state;
+	if (vw_file_read("/sys/fs/cgroup/cgroup.controllers", text, sizeof(text)) < 0 ||
+	    !has_word(text, "memory"))
+		vw_skip("no memory controller in cgroup2");
+	vw_ok(vw_file_write("/sys/fs/cgroup/cgroup.subtree_control", "+memory"));
+	for (size_t i = 0; i < COUNT(types); i++) {
+		vw_make_pending("t", "buffer_type", types[i], "map_mode", "remap", NULL);
+		child = vw_fork(live_in_a_small_cgroup, (void *)types[i]);
+		rc = vw_join(&child);
+		vw_eventually(!rmdir("/sys/fs/cgroup/vmwalk_test"));
+		if (rc)
+			vw_fail("%s in a small memory cgroup: the child ended with %d", types[i],
+				rc);
+		expect_pending("t");
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
+static void the_buffer_is_on_the_node_that_was_asked_for(void **state)
+{
+	static const char * const types[] = { "vmalloc", "kmalloc" };
+	char node[8], text[32];
+
+	(void)state;
+	if (!vw_exists("/sys/devices/system/node/node1"))
+		vw_skip("one NUMA node only");
+	for (int want = 0; want < 2; want++) {
+		for (size_t i = 0; i < COUNT(types); i++) {
+			struct vw_extents extents;
+			struct vmwalk_scan scan;
+			void *map;
+			int n, fd;
+
+			snprintf(node, sizeof(node), "%d", want);
+			n = vw_make("t", "buffer_type", types[i], "map_mode", "remap",
+				    "numa_node", node, "size", "1M", NULL);
+			fd = vw_open_rw(n);
+			map = vw_map(fd, MIB, 0, PROT_READ, MAP_SHARED);
+			scan = vw_scan_args((uintptr_t)map, (uintptr_t)map + MIB);
+			vw_ok(vw_scan_all(fd, &scan, 256, &extents));
+			assert_int_equal(extents.pages, MIB / PAGE);
+			for (size_t j = 0; j < extents.count; j++)
+				assert_int_equal(extents.extent[j].node, want);
+			vw_extents_free(&extents);
+			assert_true(vw_sysfs(n, "numa_node", text, sizeof(text)) > 0);
+			assert_string_equal(text, node);
+			munmap(map, MIB);
+			close(fd);
+			vw_ok(vw_rmdir("t"));
+		}
+	}
+}
+
+/* --- rmdir is unlink ------------------------------------------------------------------------ */
+
+static void expect_gone(int fd)
+{
+	struct vmwalk_info info = { .size = sizeof(info) };
+	struct vmwalk_scan scan = vw_scan_args(0, PAGE);
+	struct vmwalk_extent extent;
+	struct vmwalk_walk walk;
+	char byte = 0;
+
+	scan.vec = (uintptr_t)&extent;
+	scan.vec_len = 1;
+	vw_expect(vw_sys(read(fd, &byte, 1)), -ENODEV);
+	vw_expect(vw_sys(write(fd, &byte, 1)), -ENODEV);
+	vw_expect(vw_sys(pread(fd, &byte, 1, 0)), -ENODEV);
+	vw_expect(vw_sys(pwrite(fd, &byte, 1, 0)), -ENODEV);
+	vw_expect(vw_sys(lseek(fd, 0, SEEK_SET)), -ENODEV);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_INFO, &info), -ENODEV);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_GET_PFN, (void *)((uintptr_t)&byte / PAGE)), -ENODEV);
+	vw_expect(vw_walk(fd, (uintptr_t)&byte, &walk), -ENODEV);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), -ENODEV);
+	assert_ptr_equal(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0), MAP_FAILED);
+	assert_int_equal(errno, ENODEV);
+}
+
+static void rmdir_withdraws_an_open_device(void **state)
+{
+	int n, fd, rc;
+
+	(void)state;
+	n = vw_make("t", NULL);
+	fd = vw_open_rw(n);
+	vw_ok(vw_rmdir("t"));
+	assert_false(node_exists(n));
+	assert_false(sysfs_exists(n));
+	expect_gone(fd);
+	rc = vw_open(n, O_RDWR);
+	assert_int_equal(rc, -ENOENT);
+	vw_ok(vw_sys(close(fd)));
+}
+
+static void live_0_withdraws_an_open_device(void **state)
+{
+	int n, fd;
+
+	(void)state;
+	n = vw_make("t", NULL);
+	fd = vw_open_rw(n);
+	vw_ok(vw_set("t", "live", "0"));
+	expect_pending("t");
+	expect_gone(fd);
+	/* A new life does not bring the old descriptor back. */
+	vw_ok(vw_set("t", "live", "1"));
+	expect_gone(fd);
+}
+
+static void a_node_made_by_hand_leads_nowhere_once_the_instance_is_gone(void **state)
+{
+	struct stat st;
+	char path[64];
+	int n, fd;
+
+	(void)state;
+	n = vw_make("t", NULL);
+	snprintf(path, sizeof(path), "/dev/vmwalk%d", n);
+	assert_int_equal(stat(path, &st), 0);
+	unlink("/dev/shm/vmwalk_node");
+	assert_int_equal(mknod("/dev/shm/vmwalk_node", S_IFCHR | 0600, st.st_rdev), 0);
+	fd = open("/dev/shm/vmwalk_node", O_RDWR | O_CLOEXEC);
+	if (fd < 0 && (errno == EACCES || errno == EPERM)) {
+		unlink("/dev/shm/vmwalk_node");
+		vw_skip("no device nodes on /dev/shm");
+	}
+	assert_true(fd >= 0);
+	close(fd);
+	vw_ok(vw_rmdir("t"));
+	fd = vw_sys(open("/dev/shm/vmwalk_node", O_RDWR | O_CLOEXEC));
+	unlink("/dev/shm/vmwalk_node");
+	if (fd != -ENODEV && fd != -ENXIO)
+		vw_fail("open gives %d", fd);
+}
+
+static void rmdir_leaves_mappings_with_their_data(void **state)
+{
+	char *shared, *private;
+	int n, fd;
+
+	(void)state;
+	n = vw_make("t", "size", "64K", "fill", "digits", "fault_around", "4K", NULL);
+	fd = vw_open_rw(n);
+	shared = vw_map(fd, 16 * PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	private = vw_map(fd, 16 * PAGE, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	memcpy(shared + 3 * PAGE, "shared", 7);
+	memcpy(private + 4 * PAGE, "private", 8);
+	vw_ok(vw_rmdir("t"));
+	close(fd);
+	assert_string_equal(shared + 3 * PAGE, "shared");
+	assert_string_equal(private + 4 * PAGE, "private");
+	assert_string_equal(private + 3 * PAGE, "shared");
+	/* Pages that nobody touched before come too. */
+	assert_true(vw_holds_fill(shared + 8 * PAGE, "digits", 8 * PAGE, 8 * PAGE));
+	assert_true(vw_holds_fill(private + 8 * PAGE, "digits", 8 * PAGE, 8 * PAGE));
+	shared[9 * PAGE] = '!';
+	assert_int_equal(private[9 * PAGE], '!');
+	munmap(shared, 16 * PAGE);
+	munmap(private, 16 * PAGE);
+}
+
+static void a_number_is_reused_while_its_old_device_is_still_open(void **state)
+{
+	struct vmwalk_info info = { .size = sizeof(info) };
+	char *old, *new;
+	int n, fd, fresh;
+
+	(void)state;
+	n = vw_make("a", "size", "4K", "fill", "digits", NULL);
+	fd = vw_open_rw(n);
+	old = vw_map(fd, PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	vw_ok(vw_rmdir("a"));
+	assert_int_equal(vw_make("b", "size", "8K", "fill", "letters", NULL), n);
+	fresh = vw_open_rw(n);
+	new = vw_map(fresh, PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	expect_gone(fd);
+	vw_ok(vw_ioctl(fresh, VMWALK_IOC_INFO, &info));
+	assert_int_equal(info.buffer_size, 8192);
+	assert_int_equal(old[0], '0');
+	assert_int_equal(new[0], 'a');
+	new[0] = 'x';
+	assert_int_equal(old[0], '0');
+	/* The old device's mapping is not counted as the new one's. */
+	vw_expect_stat(n, "mappings", 1);
+	vw_expect_stat(n, "opens", 1);
+}
+
+static int scan_until_gone(void *arg)
+{
+	int fd = *(int *)arg, rc;
+	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
+	struct vmwalk_extent *vec = malloc(4096 * sizeof(*vec));
+	bool heard = false;
+
+	vw_check(vec);
+	for (;;) {
+		scan.start = 0;
+		scan.vec = (uintptr_t)vec;
+		scan.vec_len = 4096;
+		rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+		if (!heard)
+			vw_say(0);
+		heard = true;
+		if (rc < 0)
+			break;
+	}
+	vw_check_rc(rc, -ENODEV);
+	return 0;
+}
+
+static void rmdir_of_a_walking_device_ends_its_walks(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		struct vw_child child;
+		int n, fd;
+
+		n = vw_make("t", "size", "4K", NULL);
+		fd = vw_open_rw(n);
+		child = vw_fork(scan_until_gone, &fd);
+		vw_hear(&child);
+		vw_ok(i % 2 ? vw_rmdir("t") : vw_set("t", "live", "0"));
+		vw_join_ok(&child);
+		close(fd);
+		if (i % 2 == 0)
+			vw_ok(vw_rmdir("t"));
+	}
+}
+
+static int fault_until_told(void *arg)
+{
+	char *map = *(char **)arg;
+	unsigned int seen = 0;
+
+	vw_say(0);
+	for (int round = 0; round < 50; round++) {
+		for (size_t i = 0; i < 256; i++)
+			seen += vw_peek(map + i * PAGE);
+		vw_check(!madvise(map, MIB, MADV_DONTNEED));
+	}
+	/* 4096 is no multiple of 26, so that the pages start with different letters. */
+	for (size_t i = 0; i < 256; i++)
+		seen -= 50 * vw_fill_byte("letters", i * PAGE);
+	vw_check(seen == 0);
+	return 0;
+}
+
+static void rmdir_of_a_faulting_device_does_not_disturb_its_faults(void **state)
+{
+	struct vw_child child;
+	int n, fd;
+	void *map;
+
+	(void)state;
+	n = vw_make("t", "size", "1M", "fill", "letters", "fault_around", "4K", NULL);
+	fd = vw_open_rw(n);
+	map = vw_map(fd, MIB, 0, PROT_READ, MAP_SHARED);
+	child = vw_fork(fault_until_told, &map);
+	vw_hear(&child);
+	vw_ok(vw_rmdir("t"));
+	vw_join_ok(&child);
+}
+
+static void sysfs_files_held_open_do_not_hold_up_rmdir(void **state)
+{
+	char path[128], text[64];
+	int n, fd;
+
+	(void)state;
+	n = vw_make("t", NULL);
+	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/stats/mapped_pages", n);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	vw_ok(vw_rmdir("t"));
+	vw_expect(vw_sys(pread(fd, text, sizeof(text), 0)), -ENODEV);
+	close(fd);
+}
+
+static void the_module_stays_while_item_descriptor_or_mapping_is_left(void **state)
+{
+	long long rc;
+	int n, fd;
+	void *map;
+
+	(void)state;
+	n = vw_make("t", NULL);
+	fd = vw_open_rw(n);
+	map = vw_map(fd, PAGE, 0, PROT_READ, MAP_SHARED);
+	for (int step = 0; step < 3; step++) {
+		/* delete_module(2) says EAGAIN where rmmod(8) says that the module is in use. */
+		rc = vw_sys(syscall(SYS_delete_module, "vmwalk", O_NONBLOCK));
+		if (rc != -EBUSY && rc != -EAGAIN)
+			vw_fail("unloading the module at step %d gives %lld", step, rc);
+		if (step == 0)
+			vw_ok(vw_rmdir("t"));
+		if (step == 1)
+			close(fd);
+	}
+	munmap(map, PAGE);
+	vw_ok(vw_mkdir("t"));
+	rc = vw_sys(syscall(SYS_delete_module, "vmwalk", O_NONBLOCK));
+	if (rc != -EBUSY && rc != -EAGAIN)
+		vw_fail("unloading the module with a pending item gives %lld", rc);
+}
+
+/* --- sysfs ---------------------------------------------------------------------------------- */
+
+static void sysfs_tells_what_configfs_was_told(void **state)
+{
+	static const char * const told[][2] = {
+		{ "name", "t" }, { "buffer_type", "kmalloc" }, { "size", "16384" },
+		{ "target_pid", "1" }, { "map_mode", "remap" }, { "cache_mode", "wb" },
+		{ "numa_node", "0" }, { "segments", "1" },
+	};
+	char text[64];
+	int n;
+
+	(void)state;
+	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "16K",
+		    "numa_node", "0", "target_pid", "1", NULL);
+	for (size_t i = 0; i < COUNT(told); i++) {
+		if (vw_sysfs(n, told[i][0], text, sizeof(text)) < 0)
+			vw_fail("no %s in sysfs", told[i][0]);
+		if (strcmp(text, told[i][1]))
+			vw_fail("%s reads %s, not %s", told[i][0], text, told[i][1]);
+	}
+}
+
+static void stats_start_at_zero(void **state)
+{
+	static const char * const files[] = {
+		"faults", "read_faults", "write_faults", "mkwrite_faults", "huge_faults",
+		"failed_faults", "mapped_pages", "mappings", "opens", "dirty_pages", "walks",
+		"walked_pages", "walk_ns", "extents",
+	};
+	int n;
+
+	(void)state;
+	n = vw_make("t", NULL);
+	for (size_t i = 0; i < COUNT(files); i++)
+		vw_expect_stat(n, files[i], 0);
+}
+
+static void reset_clears_what_adds_up_and_not_what_is(void **state)
+{
+	char path[128];
+	char *map;
+	int n, fd;
+
+	(void)state;
+	n = vw_make("t", "fault_around", "4K", NULL);
+	fd = vw_open_rw(n);
+	map = vw_map(fd, 2 * PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	map[0] = 1;
+	map[PAGE] = 1;
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_GET_PFN, (void *)((uintptr_t)map / PAGE)) < 0);
+	vw_expect_stat(n, "faults", 2);
+	assert_true(vw_stat(n, "walks") > 0);
+	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/stats/reset", n);
+	vw_expect(vw_file_write(path, "0"), -EINVAL);
+	vw_expect(vw_file_write(path, "x"), -EINVAL);
+	vw_expect_stat(n, "faults", 2);
+	vw_ok(vw_file_write(path, "1\n"));
+	vw_expect_stat(n, "faults", 0);
+	vw_expect_stat(n, "write_faults", 0);
+	vw_expect_stat(n, "walks", 0);
+	vw_expect_stat(n, "walked_pages", 0);
+	vw_expect_stat(n, "walk_ns", 0);
+	vw_expect_stat(n, "mapped_pages", 2);
+	vw_expect_stat(n, "mappings", 1);
+	vw_expect_stat(n, "opens", 1);
+	madvise(map, PAGE, MADV_DONTNEED);
+	map[0] = 1;
+	vw_expect_stat(n, "faults", 1);
+}
+
+static void sysfs_refuses_to_be_written(void **state)
+{
+	static const char * const files[] = {
+		"name", "buffer_type", "size", "target_pid", "map_mode", "cache_mode", "numa_node",
+		"phys_addr", "segments", "stats/faults", "stats/mapped_pages", "stats/walks",
+	};
+	char path[128];
+	int n, rc;
+
+	(void)state;
+	n = vw_make("t", NULL);
+	for (size_t i = 0; i < COUNT(files); i++) {
+		snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/%s", n, files[i]);
+		rc = vw_file_write(path, "1");
+		if (rc != -EACCES && rc != -EIO)
+			vw_fail("writing %s gives %d", files[i], rc);
+	}
+	snprintf(path, sizeof(path), "stats/reset");
+	assert_true(vw_sysfs(n, path, path, sizeof(path)) < 0);
+}
+
+static void the_node_is_roots_alone(void **state)
+{
+	struct stat st;
+	char path[64];
+
+	(void)state;
+	snprintf(path, sizeof(path), "/dev/vmwalk%d", vw_make("t", NULL));
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(S_ISCHR(st.st_mode));
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_uid, 0);
+	assert_int_equal(st.st_gid, 0);
+}
+
+/* --- All at once ---------------------------------------------------------------------------- */
+
+struct crowd {
+	bool stop;
+	int bad;
+};
+
+static bool one_of(int rc, const int *allowed, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (rc == -allowed[i])
+			return true;
+	}
+	return false;
+}
+
+/* The item comes and goes under these writers: every answer must be one that makes sense. */
+static void *write_live(void *arg)
+{
+	static const int allowed[] = { 0, ENOENT, ENOMEM, ENODEV };
+	struct crowd *crowd = arg;
+
+	for (int i = 0; !__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED); i++) {
+		int rc = vw_set("t", "live", i % 2 ? "0" : "1");
+
+		if (!one_of(rc, allowed, COUNT(allowed)))
+			crowd->bad = rc;
+	}
+	return NULL;
+}
+
+static void *write_attributes(void *arg)
+{
+	static const int allowed[] = { 0, ENOENT, EBUSY, ENODEV };
+	static const char * const writes[][2] = {
+		{ "size", "4K" }, { "fill", "digits" }, { "buffer_type", "kmalloc" },
+		{ "map_mode", "remap" }, { "target_pid", "1" }, { "fault_around", "4K" },
+		{ "numa_node", "0" }, { "size", "64K" }, { "map_mode", "fault" },
+		{ "buffer_type", "vmalloc" }, { "target_pid", "0" },
+	};
+	struct crowd *crowd = arg;
+	char text[512];
+
+	for (int i = 0; !__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED); i++) {
+		const char * const *w = writes[i % COUNT(writes)];
+		int rc = vw_set("t", w[0], w[1]);
+
+		if (!one_of(rc, allowed, COUNT(allowed)))
+			crowd->bad = rc;
+		vw_get("t", "last_error", text, sizeof(text));
+		vw_get("t", w[0], text, sizeof(text));
+	}
+	return NULL;
+}
+
+static void *use_devices(void *arg)
+{
+	struct crowd *crowd = arg;
+
+	while (!__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED)) {
+		struct vmwalk_info info = { .size = sizeof(info) };
+		char text[64], *map;
+		int fd, rc;
+
+		vw_sysfs(0, "stats/mapped_pages", text, sizeof(text));
+		fd = vw_open(0, O_RDWR);
+		if (fd < 0)
+			continue;
+		rc = vw_ioctl(fd, VMWALK_IOC_INFO, &info);
+		if (rc && rc != -ENODEV)
+			crowd->bad = rc;
+		map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (map != MAP_FAILED) {
+			vw_poke(map, 1);
+			munmap(map, PAGE);
+		}
+		close(fd);
+	}
+	return NULL;
+}
+
+static void writers_makers_and_users_do_not_trip_over_each_other(void **state)
+{
+	void *(*const bodies[])(void *) = { write_live, write_live, write_attributes, use_devices };
+	struct crowd crowd = { .stop = false };
+	pthread_t threads[COUNT(bodies)];
+	__u64 end = vw_now() + 5 * SECOND;
+	int rounds = 0, rc;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bodies); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, bodies[i], &crowd), 0);
+	while (vw_now() < end) {
+		vw_mkdir("t");
+		sched_yield();
+		rc = vw_rmdir("t");
+		if (rc)
+			break;
+		rounds++;
+	}
+	__atomic_store_n(&crowd.stop, true, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < COUNT(bodies); i++)
+		pthread_join(threads[i], NULL);
+	vw_ok(rc);
+	vw_ok(crowd.bad);
+	assert_true(rounds > 10);
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test(available_files_name_what_this_build_has_and_nothing_else),
+		vw_test(abi_version_is_that_of_the_header),
+		vw_test(read_only_files_refuse_to_be_written),
+		vw_test(configfs_is_roots),
+		vw_test(mkdir_makes_a_pending_item_with_defaults),
+		vw_test(the_defaults_can_go_live),
+		vw_test(an_item_has_no_other_attributes),
+		vw_test(names_of_any_kind_are_kept),
+		vw_test(mkdir_refuses_bad_names_and_places),
+		vw_test(the_lowest_free_number_is_reserved_by_mkdir),
+		vw_test(going_live_and_back_keeps_number_and_values),
+		vw_test(live_written_as_it_is_changes_nothing),
+		vw_test(each_life_starts_with_a_fresh_buffer),
+		vw_test(live_takes_0_and_1_alone),
+		vw_test(size_takes_bytes_and_suffixes_and_rounds_up),
+		vw_test(size_out_of_range_is_refused_with_erange_and_changes_nothing),
+		vw_test(size_that_is_no_number_is_refused_with_einval),
+		vw_test(words_are_taken_with_and_without_a_newline),
+		vw_test(unknown_words_are_refused_with_einval),
+		vw_test(words_this_build_lacks_say_so),
+		vw_test(track_dirty_takes_0_and_refuses_the_rest),
+		vw_test(numa_node_takes_what_the_machine_has),
+		vw_test(numa_node_refuses_what_the_machine_has_not),
+		vw_test(fault_around_takes_powers_of_two),
+		vw_test(fault_around_refuses_what_is_out_of_range_or_uneven),
+		vw_test(target_pid_takes_a_process_or_0),
+		vw_test(target_pid_refuses_what_is_no_process),
+		vw_test(target_pid_is_a_number_of_the_writers_namespace),
+		vw_test(last_error_keeps_the_last_refusal),
+		vw_test(one_items_errors_are_not_anothers),
+		vw_test(a_page_of_text_is_no_value),
+		vw_test(every_attribute_but_two_is_frozen_while_live),
+		vw_test(the_target_changes_while_live),
+		vw_test(a_combination_is_judged_at_live_and_not_before),
+		vw_test(kmalloc_larger_than_its_largest_block_is_refused),
+		vw_test(a_buffer_beyond_max_buffer_mb_is_refused_and_leaves_nothing),
+		vw_test(max_buffer_mb_limits_all_buffers_together),
+		vw_test(a_refused_live_does_not_use_up_the_limit),
+		vw_test(a_removed_buffer_counts_until_its_last_mapping_goes),
+		vw_test(max_buffer_mb_has_a_default_of_a_quarter_of_ram),
+		vw_test(buffers_are_charged_to_the_memory_cgroup),
+		vw_test(the_buffer_is_on_the_node_that_was_asked_for),
+		vw_test(rmdir_withdraws_an_open_device),
+		vw_test(live_0_withdraws_an_open_device),
+		vw_test(a_node_made_by_hand_leads_nowhere_once_the_instance_is_gone),
+		vw_test(rmdir_leaves_mappings_with_their_data),
+		vw_test(a_number_is_reused_while_its_old_device_is_still_open),
+		vw_test(rmdir_of_a_walking_device_ends_its_walks),
+		vw_test(rmdir_of_a_faulting_device_does_not_disturb_its_faults),
+		vw_test(sysfs_files_held_open_do_not_hold_up_rmdir),
+		vw_test(the_module_stays_while_item_descriptor_or_mapping_is_left),
+		vw_test(sysfs_tells_what_configfs_was_told),
+		vw_test(stats_start_at_zero),
+		vw_test(reset_clears_what_adds_up_and_not_what_is),
+		vw_test(sysfs_refuses_to_be_written),
+		vw_test(the_node_is_roots_alone),
+		vw_test(writers_makers_and_users_do_not_trip_over_each_other),
+	};
+
+	return vw_run_cases(cases);
+}

@@ -1,0 +1,850 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The calls' arguments: sizes, flags, pointers and values that are refused, and what is left of the
+ * caller's structure then.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/ioctl.h>
+
+#include "harness.h"
+
+#define VEC	16
+
+/* What a test of sizes must know about a call. */
+struct call {
+	const char *name;
+	unsigned long nr;
+	__u32 size;
+};
+
+static const struct call calls[] = {
+	{ "INFO", VMWALK_IOC_INFO, sizeof(struct vmwalk_info) },
+	{ "WALK", VMWALK_IOC_WALK, sizeof(struct vmwalk_walk) },
+	{ "SCAN", VMWALK_IOC_SCAN, sizeof(struct vmwalk_scan) },
+};
+
+static int fd;
+static char *touched;			/* a page of this process that is present */
+static struct vmwalk_extent *vec;
+
+static void open_device(void)
+{
+	fd = vw_open_rw(vw_make("t", "size", "64K", "fill", "digits", NULL));
+	touched = vw_anon(4 * PAGE);
+	memset(touched, 1, PAGE);
+	vec = vw_anon(PAGE);
+}
+
+/* A good argument for a call, of the size that the header knows. */
+static void good_argument(const struct call *call, void *arg)
+{
+	memset(arg, 0, call->size);
+	if (call->nr == VMWALK_IOC_WALK) {
+		struct vmwalk_walk *walk = arg;
+
+		walk->addr = (uintptr_t)touched;
+	} else if (call->nr == VMWALK_IOC_SCAN) {
+		*(struct vmwalk_scan *)arg = vw_scan_args((uintptr_t)touched,
+							  (uintptr_t)touched + PAGE);
+		((struct vmwalk_scan *)arg)->vec = (uintptr_t)vec;
+		((struct vmwalk_scan *)arg)->vec_len = VEC;
+	}
+	*(__u32 *)arg = call->size;
+}
+
+static void expect_good_answer(const struct call *call, const void *arg, int rc)
+{
+	const struct vmwalk_info *info = arg;
+	const struct vmwalk_walk *walk = arg;
+	const struct vmwalk_scan *scan = arg;
+
+	if (call->nr == VMWALK_IOC_INFO) {
+		vw_expect(rc, 0);
+		assert_int_equal(info->buffer_size, 64 * KIB);
+		assert_int_equal(info->page_size, PAGE);
+	} else if (call->nr == VMWALK_IOC_WALK) {
+		vw_expect(rc, 0);
+		assert_int_equal(walk->pfn, vw_pfn(touched));
+	} else {
+		vw_expect(rc, 1);
+		assert_int_equal(scan->walk_end, (uintptr_t)touched + PAGE);
+		assert_int_equal(vec[0].pfn, vw_pfn(touched));
+	}
+}
+
+/* The call fails so, and every byte of the argument is as it was. */
+static void expect_refused_at(const char *file, int line, unsigned long nr, void *arg, size_t len,
+			      int error)
+{
+	char *copy = malloc(len);
+
+	assert_non_null(copy);
+	memcpy(copy, arg, len);
+	vw_expect_at(file, line, "the call", vw_ioctl(fd, nr, arg), -error);
+	if (memcmp(copy, arg, len))
+		vw_fail_at(file, line, "a refused call changed its argument");
+	free(copy);
+}
+
+#define expect_refused(nr, arg, len, error) \
+	expect_refused_at(__FILE__, __LINE__, nr, arg, len, error)
+
+/* --- Which call, and how large its structure ------------------------------------------------- */
+
+static void unknown_calls_get_enotty(void **state)
+{
+	static const unsigned long unknown[] = {
+		_IO(VMWALK_IOC_MAGIC, 4), _IO(VMWALK_IOC_MAGIC, 200), _IO(VMWALK_IOC_MAGIC, 255),
+		_IO(0, 0), _IO(VMWALK_IOC_MAGIC + 1, 0), 0, 0x5401 /* TCGETS */, 0xffffffff,
+		_IOR(VMWALK_IOC_MAGIC, 0, int), _IOW(VMWALK_IOC_MAGIC, 1, long),
+	};
+	char arg[512] = "";
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(unknown); i++)
+		expect_refused(unknown[i], arg, sizeof(arg), ENOTTY);
+}
+
+static void the_headers_sizes_are_those_of_version_0(void **state)
+{
+	(void)state;
+	assert_int_equal(sizeof(struct vmwalk_info), VMWALK_INFO_SIZE_VER0);
+	assert_int_equal(sizeof(struct vmwalk_walk), VMWALK_WALK_SIZE_VER0);
+	assert_int_equal(sizeof(struct vmwalk_scan), VMWALK_SCAN_SIZE_VER0);
+	assert_int_equal(sizeof(struct vmwalk_extent), 32);
+	assert_int_equal(VMWALK_IOC_GET_PFN, IOCTL_GET_PFN);
+}
+
+static void the_size_itself_is_accepted(void **state)
+{
+	char arg[512];
+	int rc;
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		good_argument(&calls[i], arg);
+		rc = vw_ioctl(fd, calls[i].nr, arg);
+		expect_good_answer(&calls[i], arg, rc);
+		assert_int_equal(*(__u32 *)arg, calls[i].size);
+	}
+}
+
+static void a_smaller_size_gets_einval(void **state)
+{
+	static const __u32 less[] = { 1, 4, 8, 16 };
+	char arg[512];
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		for (size_t j = 0; j < COUNT(less); j++) {
+			good_argument(&calls[i], arg);
+			*(__u32 *)arg = calls[i].size - less[j];
+			expect_refused(calls[i].nr, arg, calls[i].size, EINVAL);
+		}
+	}
+}
+
+static void a_size_of_0_gets_einval(void **state)
+{
+	char arg[512];
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		for (__u32 size = 0; size <= 8; size += 4) {
+			good_argument(&calls[i], arg);
+			*(__u32 *)arg = size;
+			expect_refused(calls[i].nr, arg, calls[i].size, EINVAL);
+		}
+	}
+}
+
+static void a_larger_size_is_accepted_if_the_rest_is_zero(void **state)
+{
+	static const __u32 more[] = { 1, 4, 8, 100, 2048 };
+	char arg[4096];
+	int rc;
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		for (size_t j = 0; j < COUNT(more); j++) {
+			memset(arg, 0, sizeof(arg));
+			good_argument(&calls[i], arg);
+			*(__u32 *)arg = calls[i].size + more[j];
+			arg[calls[i].size + more[j]] = 'x';
+			rc = vw_ioctl(fd, calls[i].nr, arg);
+			expect_good_answer(&calls[i], arg, rc);
+			assert_int_equal(*(__u32 *)arg, calls[i].size + more[j]);
+			for (__u32 k = 0; k < more[j]; k++)
+				assert_int_equal(arg[calls[i].size + k], 0);
+			assert_int_equal(arg[calls[i].size + more[j]], 'x');
+		}
+	}
+}
+
+static void a_larger_size_with_anything_in_the_rest_gets_e2big(void **state)
+{
+	static const __u32 more[] = { 1, 4, 8, 100, 2048 };
+	char arg[4096];
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		for (size_t j = 0; j < COUNT(more); j++) {
+			/* The first byte too many, and the last. */
+			for (int last = 0; last < 2; last++) {
+				memset(arg, 0, sizeof(arg));
+				good_argument(&calls[i], arg);
+				*(__u32 *)arg = calls[i].size + more[j];
+				arg[calls[i].size + (last ? more[j] - 1 : 0)] = 1;
+				expect_refused(calls[i].nr, arg, sizeof(arg), E2BIG);
+			}
+		}
+	}
+}
+
+static void a_huge_size_is_refused(void **state)
+{
+	static const __u32 huge[] = { 0x10000000, 0x7fffffff, 0x80000000, 0xffffffff };
+	char arg[4096], copy[4096];
+	int rc;
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		for (size_t j = 0; j < COUNT(huge); j++) {
+			memset(arg, 0, sizeof(arg));
+			good_argument(&calls[i], arg);
+			*(__u32 *)arg = huge[j];
+			memcpy(copy, arg, sizeof(arg));
+			/* It ends beyond the caller's memory: the rest is dirty or not there. */
+			rc = vw_ioctl(fd, calls[i].nr, arg);
+			if (rc != -E2BIG && rc != -EFAULT)
+				vw_fail("%s of size %u gives %d", calls[i].name, huge[j], rc);
+			assert_memory_equal(arg, copy, sizeof(arg));
+		}
+	}
+}
+
+/* --- Flags ---------------------------------------------------------------------------------- */
+
+static void unknown_flags_get_einval(void **state)
+{
+	char arg[512];
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		for (int bit = 0; bit < 32; bit++) {
+			if (calls[i].nr == VMWALK_IOC_SCAN && 1U << bit == VMWALK_SCAN_TO_BUFFER)
+				continue;
+			good_argument(&calls[i], arg);
+			((__u32 *)arg)[1] = 1U << bit;
+			expect_refused(calls[i].nr, arg, calls[i].size, EINVAL);
+		}
+	}
+}
+
+/* --- Pointers ------------------------------------------------------------------------------- */
+
+static void bad_pointers_get_efault(void **state)
+{
+	static const uintptr_t bad[] = { 0, 8, 0x7ffffffff000, -4096UL, 1UL << 63 };
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		for (size_t j = 0; j < COUNT(bad); j++)
+			vw_expect(vw_ioctl(fd, calls[i].nr, vw_pointer(bad[j])), -EFAULT);
+	}
+}
+
+static void a_structure_that_ends_in_an_unmapped_page_gets_efault(void **state)
+{
+	char *pages, *arg;
+
+	(void)state;
+	open_device();
+	pages = vw_anon(2 * PAGE);
+	munmap(pages + PAGE, PAGE);
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		/* Whole, so that it is known to work, then with ever more of it missing. */
+		arg = pages + PAGE - calls[i].size;
+		good_argument(&calls[i], arg);
+		assert_true(vw_ioctl(fd, calls[i].nr, arg) >= 0);
+		for (__u32 in = calls[i].size - 4; in >= 4; in -= 4) {
+			char good[512];
+
+			good_argument(&calls[i], good);
+			arg = pages + PAGE - in;
+			memcpy(arg, good, in);
+			expect_refused(calls[i].nr, arg, in, EFAULT);
+		}
+	}
+}
+
+static void a_structure_that_cannot_be_written_gets_efault(void **state)
+{
+	char *arg;
+
+	(void)state;
+	open_device();
+	arg = vw_anon(PAGE);
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		good_argument(&calls[i], arg);
+		vw_ok(vw_sys(mprotect(arg, PAGE, PROT_READ)));
+		expect_refused(calls[i].nr, arg, PAGE, EFAULT);
+		vw_ok(vw_sys(mprotect(arg, PAGE, PROT_READ | PROT_WRITE)));
+	}
+}
+
+static void an_unaligned_structure_is_as_good(void **state)
+{
+	char arg[512];
+	int rc;
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		for (int shift = 1; shift < 8; shift++) {
+			char good[512];
+
+			good_argument(&calls[i], good);
+			memcpy(arg + shift, good, calls[i].size);
+			rc = vw_ioctl(fd, calls[i].nr, arg + shift);
+			memcpy(good, arg + shift, calls[i].size);
+			expect_good_answer(&calls[i], good, rc);
+		}
+	}
+}
+
+static void the_structure_may_lie_in_the_instances_own_mapping(void **state)
+{
+	char *map, arg[512];
+	int rc;
+
+	(void)state;
+	open_device();
+	map = vw_map(fd, 4 * PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		good_argument(&calls[i], arg);
+		memcpy(map + PAGE - 16, arg, calls[i].size);
+		rc = vw_ioctl(fd, calls[i].nr, map + PAGE - 16);
+		memcpy(arg, map + PAGE - 16, calls[i].size);
+		expect_good_answer(&calls[i], arg, rc);
+	}
+}
+
+/* --- INFO ----------------------------------------------------------------------------------- */
+
+static void info_says_what_the_instance_is(void **state)
+{
+	static const char * const types[] = { "kmalloc", "vmalloc" };
+	static const char * const modes[] = { "remap", "insert", "fault" };
+
+	(void)state;
+	for (size_t i = 0; i < VW_COMBOS; i++) {
+		struct vmwalk_info info;
+		int n;
+
+		n = vw_make("t", "buffer_type", vw_combos[i].type, "map_mode", vw_combos[i].mode,
+			    "size", "5000", NULL);
+		fd = vw_open_rw(n);
+		memset(&info, 0xff, sizeof(info));
+		info.size = sizeof(info);
+		info.flags = 0;
+		vw_ok(vw_ioctl(fd, VMWALK_IOC_INFO, &info));
+		assert_int_equal(info.size, sizeof(info));
+		assert_int_equal(info.flags, 0);
+		assert_int_equal(info.abi_version, VMWALK_ABI_VERSION);
+		assert_int_equal(info.instance, n);
+		assert_string_equal(types[info.buffer_type], vw_combos[i].type);
+		assert_string_equal(modes[info.map_mode], vw_combos[i].mode);
+		assert_int_equal(info.cache_mode, VMWALK_CACHE_WB);
+		assert_int_equal(info.page_size, PAGE);
+		assert_int_equal(info.buffer_size, 2 * PAGE);
+		assert_int_equal(info.paging_levels, vw_user_end() >> 47 ? 5 : 4);
+		assert_int_equal(info.target_pid, 0);
+		close(fd);
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
+static void calls_work_through_a_read_only_descriptor(void **state)
+{
+	char arg[512];
+	int rc;
+
+	(void)state;
+	open_device();
+	close(fd);
+	fd = vw_open(vw_number("t"), O_RDONLY);
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		good_argument(&calls[i], arg);
+		rc = vw_ioctl(fd, calls[i].nr, arg);
+		expect_good_answer(&calls[i], arg, rc);
+	}
+}
+
+/* --- GET_PFN -------------------------------------------------------------------------------- */
+
+static int get_pfn(__u64 vpn)
+{
+	return vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, vpn));
+}
+
+static void get_pfn_gives_the_frame(void **state)
+{
+	char *pages;
+
+	(void)state;
+	open_device();
+	pages = vw_anon(64 * PAGE);
+	for (size_t i = 0; i < 64; i++) {
+		pages[i * PAGE] = 1;
+		vw_expect(get_pfn((uintptr_t)pages / PAGE + i), vw_pfn(pages + i * PAGE));
+	}
+	/* Every page of a huge page has a frame of its own. */
+	pages = vw_anon(2 * PMD_SIZE);
+	pages = (char *)ALIGN_UP((uintptr_t)pages, PMD_SIZE);
+	madvise(pages, PMD_SIZE, MADV_HUGEPAGE);
+	memset(pages, 1, PMD_SIZE);
+	for (size_t i = 0; i < 512; i += 73)
+		vw_expect(get_pfn((uintptr_t)pages / PAGE + i), vw_pfn(pages + i * PAGE));
+}
+
+static void get_pfn_of_what_is_not_there_gets_enoent(void **state)
+{
+	char *pages;
+
+	(void)state;
+	open_device();
+	vw_expect(get_pfn(0), -ENOENT);
+	vw_expect(get_pfn((uintptr_t)touched / PAGE + 1), -ENOENT);
+	pages = vw_anon(PAGE);
+	vw_expect(get_pfn((uintptr_t)pages / PAGE), -ENOENT);
+	pages[0] = 1;
+	vw_expect(get_pfn((uintptr_t)pages / PAGE), vw_pfn(pages));
+	munmap(pages, PAGE);
+	vw_expect(get_pfn((uintptr_t)pages / PAGE), -ENOENT);
+	vw_expect(get_pfn(vw_user_end() / PAGE - 1), -ENOENT);
+}
+
+static void get_pfn_of_a_page_that_is_swapped_out_gets_enoent(void **state)
+{
+	char *pages;
+
+	(void)state;
+	open_device();
+	pages = vw_anon(4 * PAGE);
+	memset(pages, 7, 4 * PAGE);
+	if (!vw_swap_out(pages, 4 * PAGE))
+		vw_skip("the kernel does not swap here");
+	vw_expect(get_pfn((uintptr_t)pages / PAGE), -ENOENT);
+	/* Looking did not bring it back. */
+	assert_true(vw_pagemap_one(0, pages) & PM_SWAP);
+}
+
+static void get_pfn_beyond_user_space_gets_einval(void **state)
+{
+	static const __u64 beyond[] = {
+		1ULL << 45, 1ULL << 51, 1ULL << 52, 1ULL << 63, ~0ULL, 0xffff888000000000 / 4096,
+		0xffffffff81000000 / 4096, 0xfffffffffffff,
+	};
+
+	(void)state;
+	open_device();
+	vw_expect(get_pfn(vw_user_end() / PAGE + 1), -EINVAL);
+	for (size_t i = 0; i < COUNT(beyond); i++)
+		vw_expect(get_pfn(beyond[i]), -EINVAL);
+}
+
+static void get_pfn_cannot_overflow_with_less_than_8_tib_of_memory(void **state)
+{
+	(void)state;
+	/* EOVERFLOW needs a frame beyond 2^31, so memory that no test machine has. */
+	vw_skip("EOVERFLOW needs a page beyond 8 TiB of physical memory");
+}
+
+/* --- WALK ----------------------------------------------------------------------------------- */
+
+static void walk_beyond_user_space_gets_einval(void **state)
+{
+	static const __u64 beyond[] = {
+		1ULL << 57, 1ULL << 63, 0xffff888000000000, 0xffffffff81000000, ~0ULL, ~0ULL - 4095,
+	};
+	struct vmwalk_walk walk = { .size = sizeof(walk) };
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(beyond); i++) {
+		walk.addr = beyond[i];
+		expect_refused(VMWALK_IOC_WALK, &walk, sizeof(walk), EINVAL);
+	}
+	walk.addr = vw_user_end();
+	expect_refused(VMWALK_IOC_WALK, &walk, sizeof(walk), EINVAL);
+	walk.addr = vw_user_end() - 1;
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_WALK, &walk));
+	walk.addr = 0;
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_WALK, &walk));
+}
+
+static void walk_ignores_what_the_out_fields_held(void **state)
+{
+	struct vmwalk_walk clean, dirty;
+
+	(void)state;
+	open_device();
+	for (int present = 0; present < 2; present++) {
+		__u64 addr = (uintptr_t)touched + (present ? 0 : PAGE) + 123;
+
+		vw_ok(vw_walk(fd, addr, &clean));
+		memset(&dirty, 0xa5, sizeof(dirty));
+		dirty.size = sizeof(dirty);
+		dirty.flags = 0;
+		dirty.addr = addr;
+		vw_ok(vw_ioctl(fd, VMWALK_IOC_WALK, &dirty));
+		assert_memory_equal(&clean, &dirty, sizeof(clean));
+	}
+}
+
+/* --- SCAN ----------------------------------------------------------------------------------- */
+
+static struct vmwalk_scan good_scan(void)
+{
+	struct vmwalk_scan scan;
+
+	good_argument(&calls[2], &scan);
+	return scan;
+}
+
+#define expect_scan_refused(scan, error) \
+	expect_refused(VMWALK_IOC_SCAN, &(scan), sizeof(scan), error)
+
+static void scan_refuses_bad_ranges(void **state)
+{
+	struct vmwalk_scan scan;
+
+	(void)state;
+	open_device();
+	scan = good_scan();
+	scan.start++;
+	expect_scan_refused(scan, EINVAL);
+	scan = good_scan();
+	scan.start += 8;
+	expect_scan_refused(scan, EINVAL);
+	scan = good_scan();
+	scan.end = scan.start - PAGE;
+	expect_scan_refused(scan, EINVAL);
+	scan = good_scan();
+	scan.end = 0;
+	expect_scan_refused(scan, EINVAL);
+	/* The end is rounded up to a page, but that does not make it a good one. */
+	scan = good_scan();
+	scan.end = scan.start - PAGE - 1;
+	expect_scan_refused(scan, EINVAL);
+}
+
+static void scan_of_nothing_gives_nothing(void **state)
+{
+	struct vmwalk_scan scan;
+
+	(void)state;
+	open_device();
+	scan = good_scan();
+	scan.end = scan.start;
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 0);
+	assert_int_equal(scan.walk_end, scan.end);
+	scan.start = 0;
+	scan.end = 0;
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 0);
+	assert_int_equal(scan.walk_end, 0);
+}
+
+static void scan_rounds_its_end_up(void **state)
+{
+	struct vmwalk_scan scan;
+
+	(void)state;
+	open_device();
+	memset(touched, 1, 2 * PAGE);
+	for (__u64 len = 1; len <= 2 * PAGE; len += PAGE / 2 - 1) {
+		scan = good_scan();
+		scan.end = scan.start + len;
+		assert_true(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan) >= 1);
+		assert_true(scan.walk_end == scan.end || scan.walk_end == ALIGN_UP(scan.end, PAGE));
+		assert_int_equal(vec[0].start, (uintptr_t)touched);
+		assert_true(vec[0].pages <= ALIGN_UP(len, PAGE) / PAGE);
+	}
+}
+
+static void scan_beyond_user_space_means_its_end(void **state)
+{
+	static const __u64 ends[] = { 1ULL << 57, 1ULL << 63, ~0ULL - 4095, ~0ULL };
+	struct vmwalk_extent *extents = vw_anon(64 * PAGE);
+	struct vmwalk_scan scan;
+	int rc, want;
+
+	(void)state;
+	open_device();
+	scan = vw_scan_args(0, vw_user_end());
+	scan.vec = (uintptr_t)extents;
+	scan.vec_len = 64 * PAGE / sizeof(*extents);
+	memset(extents, 0, 64 * PAGE);
+	want = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+	assert_true(want > 1);
+	assert_int_equal(scan.walk_end, vw_user_end());
+	for (size_t i = 0; i < COUNT(ends); i++) {
+		scan.end = ends[i];
+		rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+		vw_expect(rc, want);
+		if (scan.walk_end != scan.end && scan.walk_end != vw_user_end())
+			vw_fail("a scan to 0x%llx ended at 0x%llx", ends[i], scan.walk_end);
+		for (int j = 0; j < rc; j++)
+			assert_true(extents[j].start + extents[j].pages * PAGE <= vw_user_end());
+	}
+	/* A whole range beyond is refused or empty. */
+	scan.start = 1ULL << 63;
+	scan.end = (1ULL << 63) + PAGE;
+	rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+	if (rc != 0 && rc != -EINVAL)
+		vw_fail("a scan of kernel addresses gives %d", rc);
+}
+
+static void scan_needs_room_for_an_extent(void **state)
+{
+	struct vmwalk_scan scan;
+
+	(void)state;
+	open_device();
+	scan = good_scan();
+	scan.vec_len = 0;
+	expect_scan_refused(scan, EINVAL);
+	scan.flags = VMWALK_SCAN_TO_BUFFER;
+	scan.vec = 0;
+	expect_scan_refused(scan, EINVAL);
+	scan = good_scan();
+	scan.vec_len = 1;
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+}
+
+static void scan_takes_a_room_beyond_counting_or_refuses_it(void **state)
+{
+	static const __u64 lens[] = { 1ULL << 32, 1ULL << 59, 1ULL << 60, 1ULL << 63, ~0ULL };
+	struct vmwalk_scan scan;
+	int rc;
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(lens); i++) {
+		scan = good_scan();
+		scan.vec_len = lens[i];
+		rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+		if (rc != 1 && rc != -EINVAL && rc != -EFAULT)
+			vw_fail("vec_len 0x%llx gives %d", lens[i], rc);
+	}
+}
+
+static void scan_refuses_unknown_categories(void **state)
+{
+	struct vmwalk_scan scan;
+	__u64 *masks[] = {
+		&scan.category_inverted, &scan.category_mask, &scan.category_anyof_mask,
+		&scan.return_mask,
+	};
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(masks); i++) {
+		for (int bit = 16; bit < 64; bit++) {
+			scan = good_scan();
+			*masks[i] |= 1ULL << bit;
+			expect_scan_refused(scan, EINVAL);
+		}
+	}
+	for (int bit = 0; bit < 16; bit++) {
+		scan = good_scan();
+		scan.return_mask = 1ULL << bit;
+		vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+	}
+}
+
+static void scan_into_a_bad_pointer_gets_efault(void **state)
+{
+	static const __u64 bad[] = { 0, 8, 0x7ffffffff000, -4096ULL, 1ULL << 63 };
+	struct vmwalk_scan scan;
+	char *page;
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		scan = good_scan();
+		scan.vec = bad[i];
+		expect_scan_refused(scan, EFAULT);
+	}
+	page = vw_map(-1, PAGE, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS);
+	scan = good_scan();
+	scan.vec = (uintptr_t)page;
+	expect_scan_refused(scan, EFAULT);
+
+	/* Room for two, memory for one: the second extent has nowhere to go. */
+	page = vw_anon(2 * PAGE);
+	munmap(page + PAGE, PAGE);
+	memset(touched + 2 * PAGE, 1, PAGE);
+	scan = good_scan();
+	scan.end = scan.start + 3 * PAGE;
+	scan.vec = (uintptr_t)page + PAGE - sizeof(struct vmwalk_extent);
+	scan.vec_len = 2;
+	expect_scan_refused(scan, EFAULT);
+}
+
+static void scan_into_the_buffer_keeps_to_its_borders(void **state)
+{
+	static const __u64 slot = sizeof(struct vmwalk_extent);
+	const __u64 bad[][2] = {
+		/* vec, vec_len */
+		{ 64 * KIB, 1 }, { 64 * KIB - slot + 8, 1 }, { 64 * KIB - slot, 2 },
+		{ 0, 64 * KIB / slot + 1 }, { 8, 64 * KIB / slot }, { 64 * KIB + 8, 1 },
+		{ ~7ULL, 1 }, { -slot, 1 }, { -slot, 2 }, { 1ULL << 63, 1 },
+		{ 0, 1ULL << 59 }, { 0, 1ULL << 60 }, { 0, ~0ULL }, { slot, ~0ULL / slot + 1 },
+		{ 64 * KIB - 8, 1ULL << 59 },
+		/* not a multiple of 8 */
+		{ 1, 1 }, { 4, 1 }, { 7, 1 }, { 12, 1 }, { 64 * KIB - slot - 4, 1 },
+	};
+	struct vmwalk_scan scan;
+	char before[64 * KIB], after[64 * KIB];
+
+	(void)state;
+	open_device();
+	vw_expect(vw_sys(pread(fd, before, sizeof(before), 0)), sizeof(before));
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		scan = good_scan();
+		scan.flags = VMWALK_SCAN_TO_BUFFER;
+		scan.vec = bad[i][0];
+		scan.vec_len = bad[i][1];
+		expect_scan_refused(scan, EINVAL);
+	}
+	vw_expect(vw_sys(pread(fd, after, sizeof(after), 0)), sizeof(after));
+	assert_memory_equal(before, after, sizeof(before));
+}
+
+/* --- 32-bit callers ------------------------------------------------------------------------- */
+
+#ifdef __x86_64__
+/* ioctl() through the gate of 32-bit programs: the kernel takes this for a 32-bit caller. */
+static int ioctl32(int number, __u32 nr, __u32 arg)
+{
+	int rc;
+
+	asm volatile("int $0x80" : "=a" (rc)
+		     : "a" (54), "b" (number), "c" (nr), "d" (arg)
+		     : "memory", "r8", "r9", "r10", "r11");
+	return rc;
+}
+
+static void no_gate(int signal)
+{
+	(void)signal;
+	_exit(VW_CHILD_SKIPPED);
+}
+
+static int call_as_32_bit(void *arg)
+{
+	char *low, wide[512];
+	__u32 at;
+
+	(void)arg;
+	low = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT | MAP_POPULATE, -1, 0);
+	vw_check(low != MAP_FAILED);
+	at = (uintptr_t)low;
+	/* A kernel without this gate has a signal for us; unhandled, it would be logged. */
+	signal(SIGSEGV, no_gate);
+	if (ioctl32(-1, VMWALK_IOC_INFO, at) == -ENOSYS)
+		return VW_CHILD_SKIPPED;
+	signal(SIGSEGV, SIG_DFL);
+
+	touched = low + PAGE;
+	vec = (void *)(low + 2 * PAGE);
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		good_argument(&calls[i], low);
+		good_argument(&calls[i], wide);
+		if (calls[i].nr == VMWALK_IOC_SCAN)
+			((struct vmwalk_scan *)wide)->vec = (uintptr_t)(vec + 8);
+		vw_check_rc(ioctl32(fd, calls[i].nr, at), vw_ioctl(fd, calls[i].nr, wide));
+		if (calls[i].nr == VMWALK_IOC_SCAN) {
+			vw_check(!memcmp(vec, vec + 8, sizeof(*vec)));
+			((struct vmwalk_scan *)wide)->vec = (uintptr_t)vec;
+		}
+		vw_check(!memcmp(low, wide, calls[i].size));
+		*(__u32 *)low = calls[i].size - 1;
+		vw_check_rc(ioctl32(fd, calls[i].nr, at), -EINVAL);
+	}
+	vw_check_rc(ioctl32(fd, VMWALK_IOC_GET_PFN, (uintptr_t)touched / PAGE), vw_pfn(touched));
+	vw_check_rc(ioctl32(fd, VMWALK_IOC_GET_PFN, 0xffffffff), -ENOENT);
+	vw_check_rc(ioctl32(fd, _IO(VMWALK_IOC_MAGIC, 99), at), -ENOTTY);
+	vw_check_rc(ioctl32(fd, VMWALK_IOC_INFO, 0), -EFAULT);
+	return 0;
+}
+
+static void calls_of_32_bit_programs_are_the_same(void **state)
+{
+	(void)state;
+	open_device();
+	vw_in_child(call_as_32_bit, NULL);
+}
+#else
+static void calls_of_32_bit_programs_are_the_same(void **state)
+{
+	(void)state;
+	vw_skip("32-bit calls are tried on x86-64 alone");
+}
+#endif
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test(unknown_calls_get_enotty),
+		vw_test(the_headers_sizes_are_those_of_version_0),
+		vw_test(the_size_itself_is_accepted),
+		vw_test(a_smaller_size_gets_einval),
+		vw_test(a_size_of_0_gets_einval),
+		vw_test(a_larger_size_is_accepted_if_the_rest_is_zero),
+		vw_test(a_larger_size_with_anything_in_the_rest_gets_e2big),
+		vw_test(a_huge_size_is_refused),
+		vw_test(unknown_flags_get_einval),
+		vw_test(bad_pointers_get_efault),
+		vw_test(a_structure_that_ends_in_an_unmapped_page_gets_efault),
+		vw_test(a_structure_that_cannot_be_written_gets_efault),
+		vw_test(an_unaligned_structure_is_as_good),
+		vw_test(the_structure_may_lie_in_the_instances_own_mapping),
+		vw_test(info_says_what_the_instance_is),
+		vw_test(calls_work_through_a_read_only_descriptor),
+		vw_test(get_pfn_gives_the_frame),
+		vw_test(get_pfn_of_what_is_not_there_gets_enoent),
+		vw_test(get_pfn_of_a_page_that_is_swapped_out_gets_enoent),
+		vw_test(get_pfn_beyond_user_space_gets_einval),
+		vw_test(get_pfn_cannot_overflow_with_less_than_8_tib_of_memory),
+		vw_test(walk_beyond_user_space_gets_einval),
+		vw_test(walk_ignores_what_the_out_fields_held),
+		vw_test(scan_refuses_bad_ranges),
+		vw_test(scan_of_nothing_gives_nothing),
+		vw_test(scan_rounds_its_end_up),
+		vw_test(scan_beyond_user_space_means_its_end),
+		vw_test(scan_needs_room_for_an_extent),
+		vw_test(scan_takes_a_room_beyond_counting_or_refuses_it),
+		vw_test(scan_refuses_unknown_categories),
+		vw_test(scan_into_a_bad_pointer_gets_efault),
+		vw_test(scan_into_the_buffer_keeps_to_its_borders),
+		vw_test(calls_of_32_bit_programs_are_the_same),
+	};
+
+	return vw_run_cases(cases);
+}

@@ -1,0 +1,894 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mappings of the buffer: what they show, what they refuse, and that mapped_pages and mappings are
+ * exact after everything that can happen to a mapping. /proc/PID/pagemap is the witness.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+
+#define PAGES	16UL
+#define SIZE	(PAGES * PAGE)
+#define RW	(PROT_READ | PROT_WRITE)
+
+static const int shares[] = { MAP_SHARED, MAP_PRIVATE };
+
+/* The frames of the whole buffer, looked up through a mapping that is gone afterwards. */
+static void look_up_frames(int n, int fd, size_t pages, __u64 *frames)
+{
+	char *map = vw_map(fd, pages * PAGE, 0, PROT_READ, MAP_SHARED);
+
+	for (size_t i = 0; i < pages; i++)
+		vw_peek(map + i * PAGE);
+	vw_expect(vw_pagemap(0, (uintptr_t)map, pages, frames), pages);
+	for (size_t i = 0; i < pages; i++) {
+		assert_true(frames[i] & PM_PRESENT);
+		frames[i] = PM_PFN(frames[i]);
+	}
+	munmap(map, pages * PAGE);
+	vw_expect_stat(n, "mapped_pages", 0);
+	vw_expect_stat(n, "mappings", 0);
+}
+
+/* A device of the wanted kind with its frames known. One page a fault, so that counts are plain. */
+struct device {
+	int n;
+	int fd;
+	bool faults;
+	__u64 frames[PAGES];
+};
+
+static struct device make_device(void **state, const char *fill)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	struct device dev;
+	char bytes[32];
+
+	snprintf(bytes, sizeof(bytes), "%lu", SIZE);
+	dev.n = vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "size", bytes,
+			"fill", fill, "fault_around", "4K", NULL);
+	dev.fd = vw_open_rw(dev.n);
+	dev.faults = !strcmp(combo->mode, "fault");
+	look_up_frames(dev.n, dev.fd, PAGES, dev.frames);
+	return dev;
+}
+
+/* --- Contents ------------------------------------------------------------------------------- */
+
+static void a_window_shows_its_part_of_the_buffer(void **state)
+{
+	static const size_t windows[][2] = {
+		/* offset and length in bytes; a length may end inside a page */
+		{ 0, SIZE }, { 0, PAGE }, { 0, 1 }, { PAGE, PAGE }, { 3 * PAGE, 5 * PAGE },
+		{ SIZE - PAGE, PAGE }, { SIZE - PAGE, 1 }, { SIZE - 2 * PAGE, PAGE + 1 },
+	};
+	struct device dev = make_device(state, "letters");
+	char *map;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		for (size_t i = 0; i < COUNT(windows); i++) {
+			size_t len = ALIGN_UP(windows[i][1], PAGE);
+
+			map = vw_map(dev.fd, windows[i][1], windows[i][0], PROT_READ, shares[s]);
+			assert_true(vw_holds_fill(map, "letters", windows[i][0], len));
+			assert_int_equal(vw_count_frames(0, map, len / PAGE,
+							 dev.frames + windows[i][0] / PAGE,
+							 len / PAGE), len / PAGE);
+			vw_expect_stat(dev.n, "mapped_pages", len / PAGE);
+			munmap(map, len);
+		}
+	}
+	vw_expect_stat(dev.n, "mapped_pages", 0);
+}
+
+static void a_window_that_leaves_the_buffer_gets_einval(void **state)
+{
+	static const size_t windows[][2] = {
+		{ 0, SIZE + 1 }, { 0, SIZE + PAGE }, { PAGE, SIZE }, { SIZE - PAGE, PAGE + 1 },
+		{ SIZE, PAGE }, { SIZE, 1 }, { SIZE + PAGE, PAGE }, { 1UL << 40, PAGE },
+		{ 0, GIB }, { (1UL << 62), PAGE }, { (1UL << 63) - PAGE, PAGE },
+	};
+	struct device dev = make_device(state, "zero");
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		for (size_t i = 0; i < COUNT(windows); i++) {
+			void *map = mmap(NULL, windows[i][1], RW, shares[s], dev.fd, windows[i][0]);
+
+			if (map != MAP_FAILED)
+				vw_fail("%zu bytes at %zu are mapped", windows[i][1],
+					windows[i][0]);
+			vw_expect(errno, EINVAL);
+		}
+		/* Offsets whose end overflows: mmap(2) itself may see those first. */
+		for (unsigned long at = -PAGE; at >= -4 * PAGE; at -= PAGE) {
+			assert_true(mmap(NULL, 2 * PAGE, RW, shares[s], dev.fd, at) == MAP_FAILED);
+			assert_true(errno == EINVAL || errno == EOVERFLOW);
+		}
+		assert_true(mmap(NULL, PAGE, RW, shares[s], dev.fd, 1) == MAP_FAILED);
+		vw_expect(errno, EINVAL);
+		assert_true(mmap(NULL, 0, RW, shares[s], dev.fd, 0) == MAP_FAILED);
+		vw_expect(errno, EINVAL);
+	}
+	vw_expect_stat(dev.n, "mappings", 0);
+	vw_expect_stat(dev.n, "mapped_pages", 0);
+}
+
+static void shared_mappings_show_each_others_writes(void **state)
+{
+	struct device dev = make_device(state, "digits");
+	char *whole = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
+	char *part = vw_map(dev.fd, 2 * PAGE, 4 * PAGE, RW, MAP_SHARED);
+	char back[8];
+
+	memcpy(part + PAGE - 3, "vmwalk", 6);
+	assert_memory_equal(whole + 5 * PAGE - 3, "vmwalk", 6);
+	vw_expect(vw_sys(pread(dev.fd, back, 6, 5 * PAGE - 3)), 6);
+	assert_memory_equal(back, "vmwalk", 6);
+	vw_expect(vw_sys(pwrite(dev.fd, "KLAWMV", 6, 5 * PAGE - 3)), 6);
+	assert_memory_equal(part + PAGE - 3, "KLAWMV", 6);
+	assert_true(vw_holds_fill(whole, "digits", 0, 5 * PAGE - 3));
+}
+
+static void a_private_write_is_a_copy_and_the_buffer_stays(void **state)
+{
+	struct device dev = make_device(state, "letters");
+	char *shared = vw_map(dev.fd, SIZE, 0, PROT_READ, MAP_SHARED);
+	char *private = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
+	char data[SIZE];
+
+	/* One page read before it is written, one written at once, one left alone. */
+	vw_peek(private);
+	private[10] = '!';
+	private[PAGE + 10] = '!';
+	assert_int_equal(shared[10], vw_fill_byte("letters", 10));
+	assert_true(vw_holds_fill(shared, "letters", 0, SIZE));
+	vw_expect(vw_sys(pread(dev.fd, data, SIZE, 0)), SIZE);
+	assert_true(vw_holds_fill(data, "letters", 0, SIZE));
+	assert_true(vw_holds_fill(private, "letters", 0, 10));
+	assert_true(vw_holds_fill(private + 11, "letters", 11, PAGE - 1));
+	assert_true(vw_holds_fill(private + PAGE + 11, "letters", PAGE + 11, PAGE));
+	assert_int_equal(private[10], '!');
+
+	/* What was not copied still shows the buffer as it changes. */
+	vw_expect(vw_sys(pwrite(dev.fd, "?", 1, 3 * PAGE)), 1);
+	vw_expect(vw_sys(pwrite(dev.fd, "?", 1, 10)), 1);
+	assert_int_equal(private[3 * PAGE], '?');
+	assert_int_equal(private[10], '!');
+}
+
+static void a_private_copy_is_no_page_of_the_buffer(void **state)
+{
+	struct device dev = make_device(state, "zero");
+	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
+
+	for (size_t i = 0; i < PAGES; i++)
+		vw_peek(map + i * PAGE);
+	vw_expect_stat(dev.n, "mapped_pages", PAGES);
+	for (size_t i = 0; i < PAGES; i++) {
+		vw_poke(map + i * PAGE, 1);
+		vw_expect_stat(dev.n, "mapped_pages", PAGES - 1 - i);
+		vw_expect(vw_count_frames(0, map, PAGES, dev.frames, PAGES), PAGES - 1 - i);
+	}
+	vw_expect_stat(dev.n, "mappings", 1);
+}
+
+/* --- Protection ----------------------------------------------------------------------------- */
+
+static void execution_is_refused_now_and_later(void **state)
+{
+	struct device dev = make_device(state, "zero");
+	void *map;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		assert_true(mmap(NULL, SIZE, PROT_READ | PROT_EXEC, shares[s], dev.fd, 0) ==
+			    MAP_FAILED);
+		vw_expect(errno, EPERM);
+		assert_true(mmap(NULL, SIZE, PROT_EXEC, shares[s], dev.fd, 0) == MAP_FAILED);
+		vw_expect(errno, EPERM);
+		map = vw_map(dev.fd, SIZE, 0, RW, shares[s]);
+		assert_int_equal(mprotect(map, SIZE, PROT_READ | PROT_EXEC), -1);
+		assert_true(errno == EACCES || errno == EPERM);
+		assert_int_equal(mprotect(map, PAGE, PROT_EXEC), -1);
+		assert_true(errno == EACCES || errno == EPERM);
+		vw_poke(map, 1);
+		munmap(map, SIZE);
+	}
+	vw_expect_stat(dev.n, "mappings", 0);
+}
+
+static void mprotect_takes_writing_away_and_gives_it_back(void **state)
+{
+	struct device dev = make_device(state, "zero");
+	char *map;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		map = vw_map(dev.fd, SIZE, 0, RW, shares[s]);
+		vw_poke(map, 1);
+		vw_ok(vw_sys(mprotect(map, SIZE, PROT_READ)));
+		assert_int_equal(vw_peek(map), 1);
+		/* The kernel writes for us and gets EFAULT where a store would get SIGSEGV. */
+		vw_expect(vw_sys(pread(dev.fd, map, 1, 0)), -EFAULT);
+		vw_ok(vw_sys(mprotect(map, SIZE, PROT_NONE)));
+		vw_expect(vw_sys(pwrite(dev.fd, map, 1, 0)), -EFAULT);
+		vw_ok(vw_sys(mprotect(map, SIZE, RW)));
+		vw_poke(map, 2);
+		assert_int_equal(vw_peek(map), 2);
+		munmap(map, SIZE);
+	}
+	/* A page that PROT_NONE hides is still mapped. */
+	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
+	for (size_t i = 0; i < PAGES; i++)
+		vw_peek(map + i * PAGE);
+	vw_ok(vw_sys(mprotect(map, SIZE, PROT_NONE)));
+	vw_expect_stat(dev.n, "mapped_pages", vw_count_frames(0, map, PAGES, dev.frames, PAGES));
+}
+
+/* --- Counting ------------------------------------------------------------------------------- */
+
+/* mapped_pages against the witness, over this process and perhaps a child. */
+static void expect_counted_at(const char *file, int line, const struct device *dev, char *map,
+			      size_t pages, pid_t child)
+{
+	long long count = vw_stat(dev->n, "mapped_pages");
+	size_t seen = vw_count_frames(0, map, pages, dev->frames, PAGES);
+
+	if (child)
+		seen += vw_count_frames(child, map, pages, dev->frames, PAGES);
+	vw_expect_at(file, line, "mapped_pages beside pagemap", count, seen);
+}
+
+#define expect_counted(dev, map, pages, child) \
+	expect_counted_at(__FILE__, __LINE__, dev, map, pages, child)
+
+static void mapped_pages_follows_each_touch(void **state)
+{
+	struct device dev = make_device(state, "zero");
+	char *map;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		map = vw_map(dev.fd, SIZE, 0, RW, shares[s]);
+		vw_expect_stat(dev.n, "mappings", 1);
+		vw_expect_stat(dev.n, "mapped_pages", dev.faults ? 0 : PAGES);
+		for (size_t i = 0; i < PAGES; i++) {
+			vw_peek(map + (i * 7 % PAGES) * PAGE);
+			vw_expect_stat(dev.n, "mapped_pages", dev.faults ? i + 1 : PAGES);
+			expect_counted(&dev, map, PAGES, 0);
+		}
+		munmap(map, SIZE);
+		vw_expect_stat(dev.n, "mappings", 0);
+		vw_expect_stat(dev.n, "mapped_pages", 0);
+	}
+}
+
+static void mapped_pages_follows_partial_munmap(void **state)
+{
+	struct device dev = make_device(state, "letters");
+	char *map;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		map = vw_map(dev.fd, SIZE, 0, RW, shares[s]);
+		for (size_t i = 0; i < PAGES; i++)
+			vw_peek(map + i * PAGE);
+		vw_ok(vw_sys(munmap(map + 6 * PAGE, 3 * PAGE)));
+		vw_expect_stat(dev.n, "mappings", 2);
+		vw_expect_stat(dev.n, "mapped_pages", PAGES - 3);
+		vw_ok(vw_sys(munmap(map, PAGE)));
+		vw_expect_stat(dev.n, "mappings", 2);
+		vw_expect_stat(dev.n, "mapped_pages", PAGES - 4);
+		assert_true(vw_holds_fill(map + PAGE, "letters", PAGE, 5 * PAGE));
+		assert_true(vw_holds_fill(map + 9 * PAGE, "letters", 9 * PAGE, 7 * PAGE));
+		vw_ok(vw_sys(munmap(map + 9 * PAGE, 7 * PAGE)));
+		vw_expect_stat(dev.n, "mappings", 1);
+		vw_expect_stat(dev.n, "mapped_pages", 5);
+		vw_ok(vw_sys(munmap(map + PAGE, 5 * PAGE)));
+		vw_expect_stat(dev.n, "mappings", 0);
+		vw_expect_stat(dev.n, "mapped_pages", 0);
+	}
+}
+
+static void mapped_pages_follows_mremap(void **state)
+{
+	struct device dev = make_device(state, "digits");
+	char *map, *room;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		map = vw_map(dev.fd, SIZE, 0, RW, shares[s]);
+		for (size_t i = 0; i < PAGES; i += 2)
+			vw_peek(map + i * PAGE);
+		room = vw_anon(SIZE);
+		assert_ptr_equal(mremap(map, SIZE, SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, room),
+				 room);
+		vw_expect_stat(dev.n, "mappings", 1);
+		vw_expect_stat(dev.n, "mapped_pages", dev.faults ? PAGES / 2 : PAGES);
+		expect_counted(&dev, room, PAGES, 0);
+		assert_true(vw_holds_fill(room, "digits", 0, SIZE));
+		expect_counted(&dev, room, PAGES, 0);
+
+		/* A part in the middle moves away: three mappings where one was. */
+		map = vw_anon(SIZE);
+		assert_ptr_equal(mremap(room + 4 * PAGE, 2 * PAGE, 2 * PAGE,
+					MREMAP_MAYMOVE | MREMAP_FIXED, map), map);
+		vw_expect_stat(dev.n, "mappings", 3);
+		vw_expect_stat(dev.n, "mapped_pages", PAGES);
+		assert_true(vw_holds_fill(map, "digits", 4 * PAGE, 2 * PAGE));
+
+		assert_ptr_equal(mremap(map, 2 * PAGE, PAGE, 0), map);
+		vw_expect_stat(dev.n, "mapped_pages", PAGES - 1);
+		munmap(map, SIZE);
+		munmap(room, SIZE);
+		vw_expect_stat(dev.n, "mappings", 0);
+		vw_expect_stat(dev.n, "mapped_pages", 0);
+	}
+}
+
+static void a_mapping_never_grows_out_of_the_buffer(void **state)
+{
+	struct device dev = make_device(state, "letters");
+	char *map, *grown;
+	size_t len;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		len = 2 * PAGE;
+		map = vw_map(dev.fd, len, SIZE - 2 * PAGE, RW, shares[s]);
+		grown = mremap(map, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE);
+		if (grown != MAP_FAILED) {
+			/* Growing may be allowed, but there is nothing there to be seen. */
+			vw_expect(vw_sys(pwrite(dev.fd, grown + 2 * PAGE, 1, 0)), -EFAULT);
+			expect_counted(&dev, grown, 3, 0);
+			map = grown;
+			len = 3 * PAGE;
+		}
+		assert_true(vw_holds_fill(map, "letters", SIZE - 2 * PAGE, 2 * PAGE));
+		munmap(map, len);
+
+		/* Inside the buffer a grown part shows what belongs there. */
+		len = 2 * PAGE;
+		map = vw_map(dev.fd, len, 0, RW, shares[s]);
+		grown = mremap(map, 2 * PAGE, 4 * PAGE, MREMAP_MAYMOVE);
+		if (grown != MAP_FAILED) {
+			vw_expect(vw_sys(pwrite(dev.fd, grown + 3 * PAGE, PAGE, 3 * PAGE)), PAGE);
+			map = grown;
+			len = 4 * PAGE;
+		}
+		assert_true(vw_holds_fill(map, "letters", 0, 2 * PAGE));
+		munmap(map, len);
+		vw_expect_stat(dev.n, "mappings", 0);
+		vw_expect_stat(dev.n, "mapped_pages", 0);
+	}
+}
+
+static void madv_dontneed_is_refused_or_brings_the_pages_back(void **state)
+{
+	struct device dev = make_device(state, "zero");
+	char *map;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		map = vw_map(dev.fd, SIZE, 0, RW, shares[s]);
+		for (size_t i = 0; i < PAGES; i++)
+			vw_poke(map + i * PAGE, 'a' + i);
+		if (madvise(map + 2 * PAGE, 4 * PAGE, MADV_DONTNEED)) {
+			/* madvise(2) allows that for frames without a struct page. */
+			vw_expect(errno, EINVAL);
+			assert_false(dev.faults && shares[s] == MAP_SHARED &&
+				     !strcmp(vw_combo(state)->type, "vmalloc"));
+		} else if (shares[s] == MAP_SHARED) {
+			vw_expect_stat(dev.n, "mapped_pages", PAGES - 4);
+			expect_counted(&dev, map, PAGES, 0);
+			for (size_t i = 0; i < PAGES; i++)
+				assert_int_equal(vw_peek(map + i * PAGE), 'a' + i);
+			vw_expect_stat(dev.n, "mapped_pages", PAGES);
+		} else {
+			/* The copies are gone; the buffer shows what the shared round wrote. */
+			for (size_t i = 2; i < 6; i++)
+				assert_int_equal(vw_peek(map + i * PAGE), 'a' + i);
+			expect_counted(&dev, map, PAGES, 0);
+		}
+		munmap(map, SIZE);
+		vw_expect_stat(dev.n, "mapped_pages", 0);
+	}
+}
+
+enum { TOUCH, UNMAP, LEAVE };
+
+/* Does as the parent says, page by page. */
+static int obey(void *arg)
+{
+	char *map = arg;
+
+	for (__u64 order = vw_sync(0);; order = vw_sync(0)) {
+		char *page = map + (order >> 8) * PAGE;
+
+		switch (order & 0xff) {
+		case TOUCH:
+			vw_peek(page);
+			break;
+		case UNMAP:
+			vw_check(!munmap(page, PAGE));
+			break;
+		default:
+			return 0;
+		}
+	}
+}
+
+static void say(struct vw_child *child, unsigned int what, size_t page)
+{
+	vw_tell(child, page << 8 | what);
+	vw_hear(child);
+}
+
+static void mapped_pages_follows_fork_and_exit(void **state)
+{
+	struct device dev = make_device(state, "zero");
+	struct vw_child child;
+	long long with_child;
+	char *map;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		map = vw_map(dev.fd, SIZE, 0, RW, shares[s]);
+		for (size_t i = 0; i < 4; i++)
+			vw_peek(map + i * PAGE);
+		expect_counted(&dev, map, PAGES, 0);
+		child = vw_fork(obey, map);
+		vw_hear(&child);
+		vw_expect_stat(dev.n, "mappings", 2);
+		expect_counted(&dev, map, PAGES, child.pid);
+		if (!dev.faults)
+			vw_expect_stat(dev.n, "mapped_pages", 2 * PAGES);
+
+		say(&child, TOUCH, 8);
+		expect_counted(&dev, map, PAGES, child.pid);
+		vw_peek(map + 9 * PAGE);
+		expect_counted(&dev, map, PAGES, child.pid);
+		for (size_t i = 0; i < PAGES; i++) {
+			say(&child, TOUCH, i);
+			vw_peek(map + i * PAGE);
+		}
+		vw_expect_stat(dev.n, "mapped_pages", 2 * PAGES);
+		expect_counted(&dev, map, PAGES, child.pid);
+
+		say(&child, UNMAP, 5);
+		vw_expect_stat(dev.n, "mappings", 3);
+		vw_expect_stat(dev.n, "mapped_pages", 2 * PAGES - 1);
+		munmap(map + 5 * PAGE, PAGE);
+		vw_expect_stat(dev.n, "mappings", 4);
+		with_child = vw_stat(dev.n, "mapped_pages");
+		vw_expect(with_child, 2 * PAGES - 2);
+
+		if (s == 0) {
+			vw_tell(&child, LEAVE);
+			vw_join_ok(&child);
+		} else {
+			vw_kill(&child);
+		}
+		vw_expect_stat(dev.n, "mappings", 2);
+		vw_expect_stat(dev.n, "mapped_pages", PAGES - 1);
+		munmap(map, SIZE);
+		vw_expect_stat(dev.n, "mappings", 0);
+		vw_expect_stat(dev.n, "mapped_pages", 0);
+	}
+}
+
+static void mappings_counts_what_mprotect_splits(void **state)
+{
+	struct device dev = make_device(state, "zero");
+	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
+
+	for (size_t i = 0; i < PAGES; i++)
+		vw_peek(map + i * PAGE);
+	vw_ok(vw_sys(mprotect(map + 4 * PAGE, 2 * PAGE, PROT_READ)));
+	vw_expect_stat(dev.n, "mappings", 3);
+	vw_expect_stat(dev.n, "mapped_pages", PAGES);
+	expect_counted(&dev, map, PAGES, 0);
+}
+
+static void the_parent_of_a_mapping_may_close_its_descriptor(void **state)
+{
+	struct device dev = make_device(state, "digits");
+	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
+
+	close(dev.fd);
+	assert_true(vw_holds_fill(map, "digits", 0, SIZE));
+	vw_expect_stat(dev.n, "mappings", 1);
+	vw_expect_stat(dev.n, "mapped_pages", PAGES);
+	munmap(map, SIZE);
+	vw_expect_stat(dev.n, "mappings", 0);
+	vw_expect_stat(dev.n, "opens", 0);
+}
+
+static void mappings_through_other_nodes_are_counted_too(void **state)
+{
+	struct device dev = make_device(state, "zero");
+	int other = vw_open_rw(dev.n);
+	char *a = vw_map(dev.fd, SIZE, 0, PROT_READ, MAP_SHARED);
+	char *b = vw_map(other, 2 * PAGE, 3 * PAGE, PROT_READ, MAP_SHARED);
+
+	vw_peek(a);
+	vw_peek(b);
+	vw_peek(b + PAGE);
+	vw_expect_stat(dev.n, "mappings", 2);
+	vw_expect_stat(dev.n, "mapped_pages", dev.faults ? 3 : PAGES + 2);
+}
+
+static void mappings_survive_rmdir_whole(void **state)
+{
+	struct device dev = make_device(state, "letters");
+	char *shared = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
+	char *private = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
+	struct vw_child child;
+
+	vw_poke(private + 2 * PAGE, '!');
+	vw_poke(shared + 3 * PAGE, '?');
+	vw_ok(vw_rmdir("t"));
+	close(dev.fd);
+	assert_int_equal(vw_peek(private + 2 * PAGE), '!');
+	assert_int_equal(vw_peek(private + 3 * PAGE), '?');
+	assert_true(vw_holds_fill(shared, "letters", 0, 3 * PAGE));
+	assert_true(vw_holds_fill(private + 4 * PAGE, "letters", 4 * PAGE, SIZE - 4 * PAGE));
+	vw_poke(private + 5 * PAGE, '!');
+	vw_poke(shared + 6 * PAGE, '?');
+	assert_int_equal(vw_peek(private + 6 * PAGE), '?');
+
+	/* They do what mappings do: fork, split, move. */
+	child = vw_fork(obey, shared);
+	vw_hear(&child);
+	for (size_t i = 0; i < PAGES; i++)
+		say(&child, TOUCH, i);
+	munmap(shared, SIZE);
+	munmap(private + PAGE, PAGE);
+	assert_int_equal(vw_peek(private + 6 * PAGE), '?');
+	say(&child, TOUCH, 6);
+	vw_tell(&child, LEAVE);
+	vw_join_ok(&child);
+}
+
+/* --- Faults --------------------------------------------------------------------------------- */
+
+static void expect_sum(int n)
+{
+	vw_expect(vw_stat(n, "faults"),
+		  vw_stat(n, "read_faults") + vw_stat(n, "write_faults") +
+		  vw_stat(n, "mkwrite_faults") + vw_stat(n, "huge_faults") +
+		  vw_stat(n, "failed_faults"));
+}
+
+static void reset_stats(int n)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/stats/reset", n);
+	vw_ok(vw_file_write(path, "1"));
+	vw_expect_stat(n, "faults", 0);
+}
+
+static void faults_are_counted_by_kind(void **state)
+{
+	struct device dev = make_device(state, "zero");
+	char *map;
+
+	reset_stats(dev.n);
+	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
+	vw_expect_stat(dev.n, "faults", 0);
+	for (size_t i = 0; i < 5; i++)
+		vw_peek(map + i * PAGE);
+	vw_expect_stat(dev.n, "read_faults", dev.faults ? 5 : 0);
+	vw_expect_stat(dev.n, "write_faults", 0);
+	expect_sum(dev.n);
+	/* A page that is there takes no fault. */
+	for (size_t i = 0; i < 5; i++)
+		vw_peek(map + i * PAGE);
+	vw_expect_stat(dev.n, "faults", dev.faults ? 5 : 0);
+	for (size_t i = 8; i < 11; i++)
+		vw_poke(map + i * PAGE, 1);
+	vw_expect_stat(dev.n, "write_faults", dev.faults ? 3 : 0);
+	vw_expect_stat(dev.n, "read_faults", dev.faults ? 5 : 0);
+	vw_expect_stat(dev.n, "huge_faults", 0);
+	vw_expect_stat(dev.n, "failed_faults", 0);
+	expect_sum(dev.n);
+	munmap(map, SIZE);
+	vw_expect_stat(dev.n, "read_faults", dev.faults ? 5 : 0);
+}
+
+static void fault_around_installs_what_it_says(void **state)
+{
+	static const char * const types[] = { "vmalloc", "kmalloc" };
+	static const size_t arounds[] = { PAGE, 2 * PAGE, 16 * PAGE, 128 * PAGE, 512 * PAGE };
+	char text[32], *room, *map;
+	int n, fd;
+
+	(void)state;
+	for (size_t t = 0; t < COUNT(types); t++) {
+		for (size_t i = 0; i < COUNT(arounds); i++) {
+			long long pages = arounds[i] / PAGE, mapped;
+
+			snprintf(text, sizeof(text), "%zu", arounds[i]);
+			n = vw_make("t", "buffer_type", types[t], "map_mode", "fault", "size", "4M",
+				    "fault_around", text, "fill", "digits", NULL);
+			fd = vw_open_rw(n);
+			room = vw_anon(4 * MIB + PMD_SIZE);
+			map = (char *)ALIGN_UP((uintptr_t)room, PMD_SIZE);
+			map = mmap(map, 4 * MIB, RW, MAP_SHARED | MAP_FIXED, fd, 0);
+			assert_true(map != MAP_FAILED);
+			vw_peek(map + 300 * PAGE);
+			vw_expect_stat(n, "mapped_pages", pages);
+			vw_expect_stat(n, "faults", 1);
+			assert_true(vw_pfn(map + 300 * PAGE) != 0);
+			assert_true(vw_holds_fill(map + 300 * PAGE, "digits", 300 * PAGE, PAGE));
+			vw_expect_stat(n, "faults", 1);
+
+			/* A write may install as many, and never more. */
+			vw_poke(map + 900 * PAGE, 1);
+			mapped = vw_stat(n, "mapped_pages") - pages;
+			if (mapped < 1 || mapped > pages)
+				vw_fail("a write fault installed %lld pages of %lld", mapped,
+					pages);
+			munmap(room, 4 * MIB + PMD_SIZE);
+			close(fd);
+			vw_ok(vw_rmdir("t"));
+		}
+	}
+}
+
+static void fault_around_shows_every_page_at_its_place(void **state)
+{
+	static const char * const types[] = { "vmalloc", "kmalloc" };
+	char *map;
+	int n, fd;
+
+	(void)state;
+	for (size_t t = 0; t < COUNT(types); t++) {
+		n = vw_make("t", "buffer_type", types[t], "map_mode", "fault", "size", "512K",
+			    "fill", "letters", NULL);
+		fd = vw_open_rw(n);
+		for (size_t s = 0; s < COUNT(shares); s++) {
+			map = vw_map(fd, 512 * KIB, 0, RW, shares[s]);
+			assert_true(vw_holds_fill(map, "letters", 0, 512 * KIB));
+			/* 64 KiB a time: eight times, one more where the mapping is not aligned. */
+			if (vw_stat(n, "faults") > 9 * (long long)(s + 1))
+				vw_fail("%lld faults for eight windows", vw_stat(n, "faults"));
+			munmap(map, 512 * KIB);
+		}
+		close(fd);
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
+static void fault_around_stays_in_mapping_and_buffer(void **state)
+{
+	static const char * const types[] = { "vmalloc", "kmalloc" };
+	char *room, *map;
+	__u64 entries[64];
+	int n, fd;
+
+	(void)state;
+	for (size_t t = 0; t < COUNT(types); t++) {
+		n = vw_make("t", "buffer_type", types[t], "map_mode", "fault", "size", "20K",
+			    "fault_around", "2M", NULL);
+		fd = vw_open_rw(n);
+		for (size_t pages = 1; pages <= 5; pages++) {
+			for (size_t at = 0; at + pages <= 5; at++) {
+				room = vw_map(-1, 64 * PAGE, 0, RW, MAP_PRIVATE | MAP_ANONYMOUS);
+				map = mmap(room + 20 * PAGE, pages * PAGE, RW,
+					   MAP_SHARED | MAP_FIXED, fd, at * PAGE);
+				assert_ptr_equal(map, room + 20 * PAGE);
+				vw_peek(map + (pages - 1) * PAGE);
+				vw_expect_stat(n, "mapped_pages", pages);
+				/* The neighbours are someone else's, and still empty. */
+				vw_expect(vw_pagemap(0, (uintptr_t)room, 64, entries), 64);
+				for (size_t i = 0; i < 64; i++)
+					assert_true(!(entries[i] & PM_PRESENT) ==
+						    (i < 20 || i >= 20 + pages));
+				munmap(room, 64 * PAGE);
+			}
+		}
+		close(fd);
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
+static void fault_around_leaves_private_copies_alone(void **state)
+{
+	char *map;
+	int n, fd;
+
+	(void)state;
+	n = vw_make("t", "size", "64K", "fill", "digits", NULL);
+	fd = vw_open_rw(n);
+	map = vw_map(fd, 16 * PAGE, 0, RW, MAP_PRIVATE);
+	vw_poke(map + 5 * PAGE, '!');
+	vw_peek(map + 6 * PAGE);
+	assert_int_equal(vw_peek(map + 5 * PAGE), '!');
+	vw_expect_stat(n, "mapped_pages", 15);
+	assert_true(vw_holds_fill(map + 6 * PAGE, "digits", 6 * PAGE, 10 * PAGE));
+}
+
+/* --- Who else looks at a mapping ------------------------------------------------------------ */
+
+static void populate_and_locked_give_the_same_mapping(void **state)
+{
+	static const int flags[] = { MAP_POPULATE, MAP_LOCKED, MAP_POPULATE | MAP_LOCKED };
+	struct device dev = make_device(state, "letters");
+	char *map;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		for (size_t i = 0; i < COUNT(flags); i++) {
+			map = vw_map(dev.fd, SIZE, 0, RW, shares[s] | flags[i]);
+			if (!dev.faults && shares[s] == MAP_SHARED)
+				vw_expect_stat(dev.n, "mapped_pages", PAGES);
+			expect_counted(&dev, map, PAGES, 0);
+			assert_true(vw_holds_fill(map, "letters", 0, SIZE));
+			munmap(map, SIZE);
+			vw_expect_stat(dev.n, "mapped_pages", 0);
+		}
+	}
+}
+
+static void refcounted_pages_are_open_to_ptrace_and_direct_io(void **state)
+{
+	static const struct vw_combo refcounted[] = {
+		{ "vmalloc", "insert" }, { "vmalloc", "fault" },
+	};
+	char device[256] = "", line[256], back[16], *map;
+	struct vw_child child;
+	int n, fd, disk;
+	FILE *swaps;
+
+	(void)state;
+	swaps = fopen("/proc/swaps", "re");
+	while (swaps && fgets(line, sizeof(line), swaps))
+		sscanf(line, "/%200s partition", device);
+	if (swaps)
+		fclose(swaps);
+	for (size_t i = 0; i < COUNT(refcounted); i++) {
+		struct iovec local = { back, 16 }, remote;
+
+		n = vw_make_combo(&refcounted[i], SIZE, "letters");
+		fd = vw_open_rw(n);
+		map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
+		child = vw_fork(obey, map);
+		vw_hear(&child);
+		remote = (struct iovec){ map + 3 * PAGE - 4, 16 };
+		vw_expect(vw_sys(process_vm_readv(child.pid, &local, 1, &remote, 1, 0)), 16);
+		assert_true(vw_holds_fill(back, "letters", 3 * PAGE - 4, 16));
+		memcpy(back, "written from out", 16);
+		vw_expect(vw_sys(process_vm_writev(child.pid, &local, 1, &remote, 1, 0)), 16);
+		assert_memory_equal(map + 3 * PAGE - 4, "written from out", 16);
+		vw_kill(&child);
+
+		if (device[0]) {
+			snprintf(line, sizeof(line), "/%s", device);
+			disk = open(line, O_RDONLY | O_DIRECT | O_CLOEXEC);
+			if (disk >= 0) {
+				vw_expect(vw_sys(pread(disk, map + 5 * PAGE, PAGE, 0)), PAGE);
+				assert_memory_equal(map + 6 * PAGE - 10, "SWAPSPACE2", 10);
+				close(disk);
+			}
+		}
+		munmap(map, SIZE);
+		vw_expect_stat(n, "mapped_pages", 0);
+		close(fd);
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
+static void ptrace_of_any_mapping_is_safe(void **state)
+{
+	struct device dev = make_device(state, "letters");
+	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
+	struct vw_child child = vw_fork(obey, map);
+	long word;
+
+	vw_hear(&child);
+	vw_ok(vw_sys(ptrace(PTRACE_ATTACH, child.pid, NULL, NULL)));
+	assert_int_equal(waitpid(child.pid, NULL, __WALL), child.pid);
+	errno = 0;
+	word = ptrace(PTRACE_PEEKDATA, child.pid, map + PAGE, NULL);
+	if (errno)
+		assert_true(errno == EIO || errno == EFAULT);
+	else
+		assert_true(vw_holds_fill(&word, "letters", PAGE, sizeof(word)));
+	vw_ok(vw_sys(ptrace(PTRACE_DETACH, child.pid, NULL, NULL)));
+}
+
+static void smaps_names_the_device_and_counts_inserted_pages(void **state)
+{
+	struct device dev = make_device(state, "zero");
+	char line[512], name[64], *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
+	bool in = false, seen = false;
+	unsigned long start, kib;
+	FILE *smaps;
+
+	for (size_t i = 0; i < PAGES; i++)
+		vw_peek(map + i * PAGE);
+	snprintf(name, sizeof(name), "/dev/vmwalk%d\n", dev.n);
+	smaps = fopen("/proc/self/smaps", "re");
+	assert_non_null(smaps);
+	while (fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%lx-%*x ", &start) == 1 && strchr(line, '-')) {
+			in = start == (uintptr_t)map;
+			if (in)
+				assert_non_null(strstr(line, name));
+		} else if (in && sscanf(line, "Rss: %lu", &kib) == 1) {
+			seen = true;
+			if (!strcmp(vw_combo(state)->mode, "insert"))
+				vw_expect(kib, SIZE / KIB);
+		}
+	}
+	fclose(smaps);
+	assert_true(seen);
+}
+
+static int touch_all(void *arg)
+{
+	char *map = arg;
+
+	for (int round = 0; round < 30; round++) {
+		for (size_t i = 0; i < PAGES; i++)
+			vw_poke(map + i * PAGE, round);
+		madvise(map, SIZE, MADV_DONTNEED);
+	}
+	return 0;
+}
+
+static void counting_races_with_faults_and_exits(void **state)
+{
+	struct device dev = make_device(state, "zero");
+	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
+	struct vw_child child;
+	long long mapped;
+
+	for (int round = 0; round < 10; round++) {
+		child = vw_fork(touch_all, map);
+		for (int i = 0; i < 20; i++) {
+			mapped = vw_stat(dev.n, "mapped_pages");
+			if (mapped < 0 || mapped > 2 * (long long)PAGES)
+				vw_fail("%lld pages mapped", mapped);
+			vw_stat(dev.n, "mappings");
+		}
+		vw_join_ok(&child);
+		expect_counted(&dev, map, PAGES, 0);
+	}
+	munmap(map, SIZE);
+	vw_expect_stat(dev.n, "mapped_pages", 0);
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test_each(a_window_shows_its_part_of_the_buffer),
+		vw_test_each(a_window_that_leaves_the_buffer_gets_einval),
+		vw_test_each(shared_mappings_show_each_others_writes),
+		vw_test_each(a_private_write_is_a_copy_and_the_buffer_stays),
+		vw_test_each(a_private_copy_is_no_page_of_the_buffer),
+		vw_test_each(execution_is_refused_now_and_later),
+		vw_test_each(mprotect_takes_writing_away_and_gives_it_back),
+		vw_test_each(mapped_pages_follows_each_touch),
+		vw_test_each(mapped_pages_follows_partial_munmap),
+		vw_test_each(mapped_pages_follows_mremap),
+		vw_test_each(a_mapping_never_grows_out_of_the_buffer),
+		vw_test_each(madv_dontneed_is_refused_or_brings_the_pages_back),
+		vw_test_each(mapped_pages_follows_fork_and_exit),
+		vw_test_each(mappings_counts_what_mprotect_splits),
+		vw_test_each(the_parent_of_a_mapping_may_close_its_descriptor),
+		vw_test_each(mappings_through_other_nodes_are_counted_too),
+		vw_test_each(mappings_survive_rmdir_whole),
+		vw_test_each(faults_are_counted_by_kind),
+		vw_test(fault_around_installs_what_it_says),
+		vw_test(fault_around_shows_every_page_at_its_place),
+		vw_test(fault_around_stays_in_mapping_and_buffer),
+		vw_test(fault_around_leaves_private_copies_alone),
+		vw_test_each(populate_and_locked_give_the_same_mapping),
+		vw_test(refcounted_pages_are_open_to_ptrace_and_direct_io),
+		vw_test_each(ptrace_of_any_mapping_is_safe),
+		vw_test_each(smaps_names_the_device_and_counts_inserted_pages),
+		vw_test_each(counting_races_with_faults_and_exits),
+	};
+
+	return vw_run_cases(cases);
+}
