@@ -15,6 +15,8 @@
 
 #include "libvmwalk.h"
 
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+
 /* Exit status beside EXIT_SUCCESS and EXIT_FAILURE: the command line can't be understood. */
 #define EXIT_USAGE	2
 
@@ -22,7 +24,7 @@
 
 struct verb_option {
 	const char *name;		/* long; NULL ends the list */
-	char letter;			/* short; 0 if there is none */
+	char letter;			/* short, and how the verb tells its options apart */
 	const char *arg;		/* what it takes; NULL for a switch */
 	const char *help;
 };
@@ -35,7 +37,7 @@ struct verb {
 	unsigned int min_args, max_args;
 	const char *summary;		/* a line for the list of verbs */
 	const char *details;		/* more for the verb's own help, or NULL */
-	const struct verb_option *options;
+	const struct verb_option *options[4];	/* lists of them, as many as there are */
 	const struct column *columns;	/* of its listing, for its help, or NULL */
 	int (*run)(int argc, char **argv);
 };
@@ -43,17 +45,17 @@ struct verb {
 extern const struct verb create_verb, destroy_verb, list_verb, show_verb, walk_verb, scan_verb;
 
 /*
- * Take the next option of the running verb. Returns its index in the verb's options with *@arg set,
- * or -1 when only arguments are left, from argv[optind] on. Doesn't return on what isn't an option.
+ * Take the next option of the running verb. Returns its letter with *@arg set, or -1 when only
+ * arguments are left, from argv[optind] on. Doesn't return on what isn't an option.
  */
 int next_option(int argc, char **argv, const char **arg);
 
 /* Say "vmwalk: VERB: ..." on stderr. Returns EXIT_FAILURE, or EXIT_USAGE with a hint at --help. */
-__attribute__((format(printf, 1, 2))) int failure(const char *format, ...);
-__attribute__((format(printf, 1, 2))) int usage_failure(const char *format, ...);
+[[gnu::format(printf, 1, 2)]] int failure(const char *format, ...);
+[[gnu::format(printf, 1, 2)]] int usage_failure(const char *format, ...);
 
 /* An address is hexadecimal, with or without 0x, as in /proc/PID/maps. */
-bool parse_address(const char *text, uint64_t *addr);
+bool parse_address(const char *text, __u64 *addr);
 bool parse_pid(const char *text, pid_t *pid);
 
 /* Tables, for a reader or, as JSON and raw, for a program. */
@@ -80,16 +82,9 @@ struct table_options {
 	const char *columns;	/* what -o named, or NULL */
 };
 
-/* The same four options for each verb with a table; a verb's own options follow them. */
-#define TABLE_OPTIONS \
-	{ "json", 'J', NULL, "print JSON" }, \
-	{ "raw", 'r', NULL, "print columns separated by one space" }, \
-	{ "noheadings", 'n', NULL, "leave out the line of column names" }, \
-	{ "output", 'o', "COLUMNS", "print these columns, separated by commas" }
-#define NR_TABLE_OPTIONS 4
-
-/* Take option @option of TABLE_OPTIONS. Returns false if it is one of the verb's own. */
-bool table_option(struct table_options *options, int option, const char *arg);
+/* The options of each verb with a table, and what to do with one of them. */
+extern const struct verb_option table_verb_options[];
+void table_option(struct table_options *options, int option, const char *arg);
 
 struct table;
 
@@ -100,8 +95,8 @@ struct table;
 typedef char *(*cell_fn)(const void *row, size_t column, bool exact);
 
 /*
- * Start a table on stdout. With @streams rows are printed as they come, in columns of fixed widths.
- * Returns an exit status, after saying what is wrong.
+ * Start a table on stdout. With @streams rows are printed as they come, in columns of fixed
+ * widths. Returns an exit status, after saying what is wrong.
  */
 int table_open(struct table **table, const char *name, const struct column *columns, cell_fn cell,
 	       bool streams, const struct table_options *options);
@@ -126,17 +121,13 @@ struct target {
 	struct vmwalk_instance *temporary;	/* made for this run, or NULL */
 };
 
-#define TARGET_OPTIONS \
-	{ "device", 'd', "NAME", "use this instance (or path, or vmwalkN) and its target" }, \
-	{ "pid", 'p', "PID", "look at this process, through an instance made for the purpose" }
-#define NR_TARGET_OPTIONS 2
-
 struct target_options {
 	const char *device;
 	const char *pid;
 };
 
-bool target_option(struct target_options *options, int option, const char *arg);
+/* The options of each verb that looks at memory: -d goes to @device, -p to @pid. */
+extern const struct verb_option target_verb_options[];
 
 /* Both hold and release the signals below. Returns an exit status, after saying what failed. */
 int target_open(struct target *target, const struct target_options *options);
@@ -156,10 +147,10 @@ void signals_release(void);
 /* Mappings of a process, in the order of their addresses. */
 
 struct mapping {
-	uint64_t start, end;
-	uint64_t offset;
+	__u64 start, end;
+	__u64 offset;
 	char perms[5];
-	char *name;		/* of the file or of what the kernel calls it; "[anon]" for neither */
+	char *name;		/* the file's or the kernel's; "[anon]" for neither */
 };
 
 struct maps;
@@ -172,7 +163,7 @@ void maps_close(struct maps *maps);
  * The mapping that holds @addr, or the next one above it, or NULL; it lasts until the next call.
  * From one call to the next addresses may only grow.
  */
-const struct mapping *maps_find(struct maps *maps, uint64_t addr);
+const struct mapping *maps_find(struct maps *maps, __u64 addr);
 
 /* What configfs says, and small texts */
 
@@ -183,13 +174,13 @@ int attribute_failure(const struct vmwalk_instance *instance, const char *attr, 
 int instance_failure(const char *name);
 
 /* Names of VMWALK_PRESENT and so on, separated by commas. The caller frees the text. */
-char *state_names(uint32_t state);
-bool parse_state(const char *names, uint32_t *state);
+char *state_names(__u32 state);
+bool parse_state(const char *names, __u32 *state);
 
 /* Bytes in the largest unit that divides them, as 64K. The caller frees the text. */
-char *size_text(uint64_t bytes, bool exact);
+char *size_text(__u64 bytes, bool exact);
 
 /* Text of a printf format for the caller to free; NULL if memory ran out. */
-__attribute__((format(printf, 1, 2))) char *text(const char *format, ...);
+[[gnu::format(printf, 1, 2)]] char *text(const char *format, ...);
 
 #endif /* _VMWALK_COMMAND_H */

@@ -22,13 +22,13 @@ static const struct verb_option create_options[] = {
 	{ }
 };
 
-/* The attribute that goes with each option above. */
+/* The attribute that goes with each of the options above. */
 static const char *const create_attributes[] = {
 	"buffer_type", "size", "map_mode", "cache_mode", "numa_node", "fill", "target_pid",
 	"fault_around",
 };
 
-#define NR_CREATE	(sizeof(create_attributes) / sizeof(create_attributes[0]))
+#define NR_CREATE	ARRAY_SIZE(create_attributes)
 
 static int make_live(struct vmwalk_instance *instance, const char *const values[])
 {
@@ -48,9 +48,12 @@ static int create(int argc, char **argv)
 	struct vmwalk_instance *instance;
 	const char *arg;
 	int option, status;
+	size_t i;
 
 	while ((option = next_option(argc, argv, &arg)) >= 0)
-		values[option] = arg;
+		for (i = 0; i < NR_CREATE; i++)
+			if (create_options[i].letter == option)
+				values[i] = arg;
 
 	signals_hold();
 	instance = vmwalk_instance_create(argv[optind]);
@@ -76,14 +79,11 @@ const struct verb create_verb = {
 	.min_args = 1,
 	.max_args = 1,
 	.summary = "Make an instance, live, and print the path of its device",
-	.details = "What isn't said keeps the driver's default. If anything is refused, nothing is made.\n"
-		   "The files available_* in /sys/kernel/config/vmwalk tell which words this kernel takes.\n",
-	.options = create_options,
+	.details = "What isn't said keeps the driver's default. If anything is refused, nothing\n"
+		   "is made. The files available_* in /sys/kernel/config/vmwalk tell which\n"
+		   "words are taken here.\n",
+	.options = { create_options },
 	.run = create,
-};
-
-static const struct verb_option destroy_options[] = {
-	{ }
 };
 
 static int destroy(int argc, char **argv)
@@ -109,7 +109,7 @@ const struct verb destroy_verb = {
 	.min_args = 1,
 	.max_args = 1,
 	.summary = "Remove an instance, in use or not",
-	.details = "Programs that have its buffer mapped keep their mappings, as of a file that is unlinked.\n",
-	.options = destroy_options,
+	.details = "Programs that have its buffer mapped keep their mappings, as those of a file\n"
+		   "that is unlinked.\n",
 	.run = destroy,
 };

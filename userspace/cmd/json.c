@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * JSON, written as it comes: libsmartcols holds a whole table in memory to print it as JSON, which a
- * scan can't, and doesn't nest.
+ * JSON, written as it comes: libsmartcols holds a whole table in memory to print it as JSON, which
+ * a scan can't, and doesn't nest.
  *
  * The two outer depths get a line for each member, what is deeper stays on its line.
  *

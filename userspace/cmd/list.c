@@ -66,11 +66,6 @@ static int list_one(struct vmwalk_instance *instance, void *data)
 	return table_add(data, instance);
 }
 
-static const struct verb_option list_options[] = {
-	TABLE_OPTIONS,
-	{ }
-};
-
 static int list(int argc, char **argv)
 {
 	struct table_options options = { };
@@ -95,7 +90,7 @@ const struct verb list_verb = {
 	.name = "list",
 	.args = "",
 	.summary = "List the instances",
-	.options = list_options,
+	.options = { table_verb_options },
 	.columns = list_columns,
 	.run = list,
 };

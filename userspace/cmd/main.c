@@ -13,8 +13,6 @@
 
 #include "command.h"
 
-#define NR_ELEMENTS(array)	(sizeof(array) / sizeof((array)[0]))
-
 static const struct verb *const verbs[] = {
 	&create_verb, &destroy_verb, &list_verb, &show_verb, &walk_verb, &scan_verb,
 };
@@ -60,35 +58,39 @@ static void print_help(void)
 	printf("Usage: vmwalk VERB [OPTION]... [ARGUMENT]...\n\n"
 	       "Make kernel buffers that programs can map, and walk page tables beside them.\n\n"
 	       "Verbs:\n");
-	for (i = 0; i < NR_ELEMENTS(verbs); i++)
+	for (i = 0; i < ARRAY_SIZE(verbs); i++)
 		printf("  %-8s  %s\n", verbs[i]->name, verbs[i]->summary);
 	printf("\n'vmwalk VERB --help' says more of each; --version tells the version.\n"
 	       "\nExit status: 0 done, 1 failed, 2 the command line can't be understood.\n"
 	       "\nVMWALK_SYSROOT=FOLDER looks for sys, proc and dev in a captured tree.\n");
 }
 
-static void print_option(char letter, const char *name, const char *arg, const char *help)
+static const struct verb_option help_option = { "help", 'h', NULL, "print this" };
+
+static void print_option(const struct verb_option *option)
 {
 	char left[64];
 
-	snprintf(left, sizeof(left), "%c%c%c --%s%s%s", letter ? '-' : ' ', letter ? letter : ' ',
-		 letter ? ',' : ' ', name, arg ? " " : "", arg ? arg : "");
-	printf("  %-26s  %s\n", left, help);
+	snprintf(left, sizeof(left), "-%c, --%s%s%s", option->letter, option->name,
+		 option->arg ? " " : "", option->arg ? option->arg : "");
+	printf("  %-26s  %s\n", left, option->help);
 }
 
 static void print_verb_help(void)
 {
 	const struct verb_option *option;
 	const struct column *column;
+	size_t i;
 
 	printf("Usage: vmwalk %s [OPTION]...%s%s\n\n%s.\n", current->name,
 	       *current->args ? " " : "", current->args, current->summary);
 	if (current->details)
 		printf("%s", current->details);
 	printf("\nOptions:\n");
-	for (option = current->options; option->name; option++)
-		print_option(option->letter, option->name, option->arg, option->help);
-	print_option('h', "help", NULL, "print this");
+	for (i = 0; current->options[i]; i++)
+		for (option = current->options[i]; option->name; option++)
+			print_option(option);
+	print_option(&help_option);
 	if (!current->columns)
 		return;
 	printf("\nColumns:\n");
@@ -97,55 +99,47 @@ static void print_verb_help(void)
 }
 
 /* What getopt_long() wants to know of the running verb, made from its table. */
-static struct {
-	struct option options[32];
-	char letters[64];
-	int count;
-} getopt_tables;
+static struct option long_options[32];
+static char letters[64];
 
-static void make_getopt_tables(const struct verb *verb)
+static void add_option(size_t i, const struct verb_option *option)
 {
-	struct option *next = getopt_tables.options;
-	char *letter = getopt_tables.letters;
-	const struct verb_option *option;
+	const char letter[] = { option->letter, option->arg ? ':' : '\0', '\0' };
 
-	for (option = verb->options; option->name; option++, next++) {
-		next->name = option->name;
-		next->has_arg = option->arg ? required_argument : no_argument;
-		next->val = 256 + getopt_tables.count++;
-		if (!option->letter)
-			continue;
-		*letter++ = option->letter;
-		if (option->arg)
-			*letter++ = ':';
-	}
-	next->name = "help";
-	next->val = 'h';
-	*letter = 'h';
+	long_options[i].name = option->name;
+	long_options[i].has_arg = option->arg ? required_argument : no_argument;
+	long_options[i].val = option->letter;
+	strcat(letters, letter);
+}
+
+static void add_options(void)
+{
+	const struct verb_option *option;
+	size_t i, added = 0;
+
+	for (i = 0; current->options[i]; i++)
+		for (option = current->options[i]; option->name; option++)
+			add_option(added++, option);
+	add_option(added, &help_option);
 }
 
 int next_option(int argc, char **argv, const char **arg)
 {
-	unsigned int given;
-	int value, i;
+	int letter = getopt_long(argc, argv, letters, long_options, NULL);
+	unsigned int given = argc - optind;
 
-	value = getopt_long(argc, argv, getopt_tables.letters, getopt_tables.options, NULL);
 	*arg = optarg;
-	if (value == 'h') {
+	if (letter == 'h') {
 		print_verb_help();
 		exit(EXIT_SUCCESS);
 	}
-	if (value == '?') {	/* getopt_long() has said what is wrong. */
+	if (letter == '?') {	/* getopt_long() has said what is wrong. */
 		fprintf(stderr, "Try 'vmwalk %s --help'.\n", current->name);
 		exit(EXIT_USAGE);
 	}
-	if (value >= 256)
-		return value - 256;
-	for (i = 0; value != -1 && i < getopt_tables.count; i++)
-		if (current->options[i].letter == value)
-			return i;
+	if (letter != -1)
+		return letter;
 
-	given = argc - optind;
 	if (given < current->min_args)
 		exit(usage_failure("%s is missing", current->args));
 	if (given > current->max_args)
@@ -154,7 +148,7 @@ int next_option(int argc, char **argv, const char **arg)
 	return -1;
 }
 
-bool parse_address(const char *text, uint64_t *addr)
+bool parse_address(const char *text, __u64 *addr)
 {
 	char *end;
 
@@ -185,7 +179,7 @@ static int run_verb(int argc, char **argv)
 
 	snprintf(name, sizeof(name), "vmwalk: %s", current->name);
 	argv[0] = name;
-	make_getopt_tables(current);
+	add_options();
 	return current->run(argc, argv);
 }
 
@@ -206,7 +200,7 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 
-	for (i = 0; i < NR_ELEMENTS(verbs); i++)
+	for (i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(argv[1], verbs[i]->name))
 			current = verbs[i];
 	if (!current)

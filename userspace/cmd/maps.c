@@ -4,7 +4,6 @@
  *
  * Copyright (C) The vmwalk authors
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,7 +56,7 @@ static bool next_mapping(struct maps *maps)
 		maps->line[len - 1] = '\0';
 
 	name = 0;
-	if (sscanf(maps->line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %n",
+	if (sscanf(maps->line, "%llx-%llx %4s %llx %*s %*s %n",
 		   &mapping->start, &mapping->end, mapping->perms, &mapping->offset, &name) < 4)
 		return false;
 	mapping->name = name ? maps->line + name : "";
@@ -66,7 +65,7 @@ static bool next_mapping(struct maps *maps)
 	return true;
 }
 
-const struct mapping *maps_find(struct maps *maps, uint64_t addr)
+const struct mapping *maps_find(struct maps *maps, __u64 addr)
 {
 	while (maps && (!maps->valid || maps->mapping.end <= addr)) {
 		maps->valid = next_mapping(maps);

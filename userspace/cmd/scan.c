@@ -5,7 +5,6 @@
  * Copyright (C) The vmwalk authors
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +33,7 @@ static const struct column scan_columns[] = {
 struct row {
 	struct vmwalk_extent extent;
 	const struct mapping *mapping;	/* NULL if there is none, or none to be seen */
-	uint32_t page_size;
+	__u32 page_size;
 };
 
 static char *scan_cell(const void *data, size_t column, bool exact)
@@ -44,18 +43,17 @@ static char *scan_cell(const void *data, size_t column, bool exact)
 
 	switch (column) {
 	case COL_START:
-		return text("0x%" PRIx64, (uint64_t)extent->start);
+		return text("0x%llx", extent->start);
 	case COL_END:
-		return text("0x%" PRIx64, (uint64_t)(extent->start +
-						     extent->pages * row->page_size));
+		return text("0x%llx", extent->start + extent->pages * row->page_size);
 	case COL_PAGES:
-		return text("%" PRIu64, (uint64_t)extent->pages);
+		return text("%llu", extent->pages);
 	case COL_PFN:
 		if (extent->flags & VMWALK_HIDDEN && extent->flags & VMWALK_PRESENT)
 			return strdup("hidden");
 		if (!(extent->flags & VMWALK_PRESENT))
 			return NULL;
-		return text("0x%" PRIx64, (uint64_t)extent->pfn);
+		return text("0x%llx", extent->pfn);
 	case COL_SIZE:
 		return size_text(1ULL << extent->page_shift, exact);
 	case COL_NODE:
@@ -73,7 +71,7 @@ static char *scan_cell(const void *data, size_t column, bool exact)
 struct scan {
 	struct table *table;
 	struct maps *maps;
-	uint32_t page_size;
+	__u32 page_size;
 };
 
 /* Frames may run on from one mapping into the next; a row has pages of one mapping only. */
@@ -81,9 +79,9 @@ static int scan_one(const struct vmwalk_extent *extent, void *data)
 {
 	struct scan *scan = data;
 	struct row row = { .extent = *extent, .page_size = scan->page_size };
-	uint64_t left = extent->pages;
+	__u64 left = extent->pages;
 	const struct mapping *mapping;
-	uint64_t border;
+	__u64 border;
 
 	while (left) {
 		mapping = maps_find(scan->maps, row.extent.start);
@@ -105,17 +103,10 @@ static int scan_one(const struct vmwalk_extent *extent, void *data)
 }
 
 static const struct verb_option scan_options[] = {
-	TABLE_OPTIONS,
-	TARGET_OPTIONS,
 	{ "start", 's', "ADDRESS", "begin here instead of at 0" },
 	{ "end", 'e', "ADDRESS", "end before this address" },
 	{ "mask", 'm', "FLAGS", "only pages that have all of these flags" },
 	{ }
-};
-
-/* Options of this verb, after those that it shares. */
-enum {
-	OPT_START = NR_TABLE_OPTIONS + NR_TARGET_OPTIONS, OPT_END, OPT_MASK,
 };
 
 static int run_scan(struct target *target, struct vmwalk_scan *range,
@@ -128,7 +119,7 @@ static int run_scan(struct target *target, struct vmwalk_scan *range,
 	if (status)
 		return status;
 
-	/* Without a look at its maps, for which rights may be missing, the scan is still worth it. */
+	/* Rights to look at its maps may be missing, and the scan is still worth it. */
 	scan.maps = maps_open(target->pid);
 	if (vmwalk_device_scan(target->device, range, scan_one, &scan) < 0)
 		status = EXIT_FAILURE;
@@ -140,6 +131,28 @@ static int run_scan(struct target *target, struct vmwalk_scan *range,
 	return status;
 }
 
+/* Take an option that limits the scan. Returns an exit status. */
+static int limit_scan(struct vmwalk_scan *range, int option, const char *arg)
+{
+	__u32 mask;
+	__u64 addr;
+
+	if (option == 'm') {
+		if (!parse_state(arg, &mask))
+			return usage_failure("%s: --help lists the flags", arg);
+		range->category_mask = mask;
+		return EXIT_SUCCESS;
+	}
+
+	if (!parse_address(arg, &addr))
+		return usage_failure("%s: an address is a hexadecimal number", arg);
+	if (option == 's')
+		range->start = addr;
+	else
+		range->end = addr;
+	return EXIT_SUCCESS;
+}
+
 static int scan(int argc, char **argv)
 {
 	struct vmwalk_scan range = {
@@ -149,30 +162,22 @@ static int scan(int argc, char **argv)
 	};
 	struct target_options target_options = { };
 	struct table_options table_options = { };
+	int option, status = EXIT_SUCCESS;
 	struct target target;
-	int option, status;
 	const char *arg;
-	uint64_t value;
-	uint32_t mask;
 
-	while ((option = next_option(argc, argv, &arg)) >= 0) {
-		if (table_option(&table_options, option, arg) ||
-		    target_option(&target_options, option - NR_TABLE_OPTIONS, arg))
-			continue;
-		if (option == OPT_MASK) {
-			if (!parse_state(arg, &mask))
-				return usage_failure("%s: flags are named as in the column FLAGS",
-						     arg);
-			range.category_mask = mask;
-			continue;
-		}
-		if (!parse_address(arg, &value))
-			return usage_failure("%s: an address is a hexadecimal number", arg);
-		if (option == OPT_START)
-			range.start = value;
+	while (!status && (option = next_option(argc, argv, &arg)) >= 0) {
+		if (option == 'd')
+			target_options.device = arg;
+		else if (option == 'p')
+			target_options.pid = arg;
+		else if (strchr("sem", option))
+			status = limit_scan(&range, option, arg);
 		else
-			range.end = value;
+			table_option(&table_options, option, arg);
 	}
+	if (status)
+		return status;
 	if (range.start >= range.end)
 		return usage_failure("--start must be below --end");
 
@@ -190,12 +195,12 @@ const struct verb scan_verb = {
 	.name = "scan",
 	.args = "",
 	.summary = "List where the memory of a process is, as runs of pages that are alike",
-	.details = "Addresses are hexadecimal, with or without 0x. A frame that is there but withheld from\n"
-		   "who may not see it is shown as 'hidden'.\n"
+	.details = "Addresses are hexadecimal, with or without 0x. A frame that is there but\n"
+		   "withheld from who may not see it is shown as 'hidden'.\n"
 		   "\n"
-		   "Flags: present write exec user accessed dirty soft_dirty swap migration protnone\n"
-		   "uffd_wp file zero hugetlb special hidden; see vmwalk.h for what they mean.\n",
-	.options = scan_options,
+		   "Flags: present write exec user accessed dirty soft_dirty swap migration\n"
+		   "protnone uffd_wp file zero hugetlb special hidden; see vmwalk.h.\n",
+	.options = { target_verb_options, scan_options, table_verb_options },
 	.columns = scan_columns,
 	.run = scan,
 };

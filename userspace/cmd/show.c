@@ -88,11 +88,11 @@ static char *read_sysfs(const struct vmwalk_instance *instance, const char *file
 
 static char *read_stats(const struct vmwalk_instance *instance, const char *file)
 {
-	uint64_t value;
+	__u64 value;
 
 	if (vmwalk_sysfs_counter(vmwalk_instance_dev_name(instance), file, &value))
 		return NULL;
-	return text("%ju", (uintmax_t)value);
+	return text("%llu", value);
 }
 
 static const struct group groups[] = {
@@ -100,8 +100,6 @@ static const struct group groups[] = {
 	{ "sysfs", "/sys/class/vmwalk/", "", sysfs_fields, read_sysfs },
 	{ "stats", "/sys/class/vmwalk/", "/stats", stats_fields, read_stats },
 };
-
-#define NR_GROUPS	(sizeof(groups) / sizeof(groups[0]))
 
 static char *readable(const struct field *field, char *value)
 {
@@ -136,7 +134,7 @@ static void show_instance(const struct vmwalk_instance *instance, bool json)
 	const char *dev_name = vmwalk_instance_dev_name(instance);
 	char *device = text("/dev/%s", dev_name);
 	char *live = vmwalk_instance_get(instance, "live");
-	size_t i, shown = live && !strcmp(live, "1") ? NR_GROUPS : 1;
+	size_t i, shown = live && !strcmp(live, "1") ? ARRAY_SIZE(groups) : 1;
 
 	if (json) {
 		json_object(NULL);
@@ -188,6 +186,6 @@ const struct verb show_verb = {
 	.min_args = 1,
 	.max_args = 1,
 	.summary = "Show an instance: its attributes, and its counters once it is live",
-	.options = show_options,
+	.options = { show_options },
 	.run = show,
 };

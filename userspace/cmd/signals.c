@@ -5,15 +5,16 @@
  * Copyright (C) The vmwalk authors
  */
 #include <signal.h>
+#include <stdatomic.h>
 
 #include "command.h"
 
 static const int ending[] = { SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM };
 
-#define NR_ENDING	(sizeof(ending) / sizeof(ending[0]))
+#define NR_ENDING	ARRAY_SIZE(ending)
 
 static struct sigaction before[NR_ENDING];
-static volatile sig_atomic_t caught;
+static atomic_int caught;
 
 static void remember(int signal)
 {

@@ -27,23 +27,30 @@ struct table {
 	struct libscols_table *scols;	/* NULL for JSON */
 };
 
-bool table_option(struct table_options *options, int option, const char *arg)
+const struct verb_option table_verb_options[] = {
+	{ "json", 'J', NULL, "print JSON" },
+	{ "raw", 'r', NULL, "print columns separated by one space" },
+	{ "noheadings", 'n', NULL, "leave out the line of column names" },
+	{ "output", 'o', "COLUMNS", "print these columns, separated by commas" },
+	{ }
+};
+
+void table_option(struct table_options *options, int option, const char *arg)
 {
 	switch (option) {
-	case 0:
+	case 'J':
 		options->json = true;
-		return true;
-	case 1:
+		break;
+	case 'r':
 		options->raw = true;
-		return true;
-	case 2:
+		break;
+	case 'n':
 		options->noheadings = true;
-		return true;
-	case 3:
+		break;
+	case 'o':
 		options->columns = arg;
-		return true;
+		break;
 	}
-	return false;
 }
 
 static bool show_column(struct table *table, const char *name, size_t len)
@@ -150,7 +157,7 @@ static int flush(struct table *table)
 
 	if (!scols_table_get_nlines(table->scols))
 		return 0;
-	/* The column names come with the first portion only; a portion's last line lacks its end. */
+	/* Column names come with the first portion only; a portion's last line lacks its end. */
 	ret = scols_table_print_range(table->scols, NULL, NULL);
 	putchar('\n');
 	scols_table_remove_lines(table->scols);

@@ -12,16 +12,11 @@
 
 #include "command.h"
 
-bool target_option(struct target_options *options, int option, const char *arg)
-{
-	if (option == 0)
-		options->device = arg;
-	else if (option == 1)
-		options->pid = arg;
-	else
-		return false;
-	return true;
-}
+const struct verb_option target_verb_options[] = {
+	{ "device", 'd', "NAME", "look at the target of this instance, device or path" },
+	{ "pid", 'p', "PID", "look at this process, through an instance made for the purpose" },
+	{ }
+};
 
 /* A path has a slash; a name is an instance's before it is a device's. */
 static struct vmwalk_device *open_named(const char *name)

@@ -4,7 +4,6 @@
  *
  * Copyright (C) The vmwalk authors
  */
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@ static const char *const state_name[] = {
 	"migration", "protnone", "uffd_wp", "file", "zero", "hugetlb", "special", "hidden",
 };
 
-#define NR_STATES	(sizeof(state_name) / sizeof(state_name[0]))
+#define NR_STATES	ARRAY_SIZE(state_name)
 
 char *text(const char *format, ...)
 {
@@ -31,21 +30,21 @@ char *text(const char *format, ...)
 	return len < 0 ? NULL : result;
 }
 
-char *size_text(uint64_t bytes, bool exact)
+char *size_text(__u64 bytes, bool exact)
 {
 	static const char units[] = "KMGTPE";
 	unsigned int unit = 0;
 
 	if (exact || !bytes || bytes % 1024)
-		return text("%" PRIu64, bytes);
+		return text("%llu", bytes);
 	while (bytes % (1024 * 1024) == 0) {
 		bytes /= 1024;
 		unit++;
 	}
-	return text("%" PRIu64 "%c", bytes / 1024, units[unit]);
+	return text("%llu%c", bytes / 1024, units[unit]);
 }
 
-char *state_names(uint32_t state)
+char *state_names(__u32 state)
 {
 	char names[256] = "";
 	size_t i;
@@ -60,7 +59,7 @@ char *state_names(uint32_t state)
 	return strdup(names);
 }
 
-bool parse_state(const char *names, uint32_t *state)
+bool parse_state(const char *names, __u32 *state)
 {
 	size_t i, len;
 

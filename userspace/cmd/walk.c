@@ -5,7 +5,6 @@
  * Copyright (C) The vmwalk authors
  */
 #include <getopt.h>
-#include <inttypes.h>
 #include <langinfo.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,15 +54,15 @@ static int split_address(const struct walk_view *view, struct part parts[VMWALK_
 	return last + 2;
 }
 
-static uint64_t take_part(uint64_t addr, const struct part *part)
+static __u64 take_part(__u64 addr, const struct part *part)
 {
 	return addr >> part->low & ((1ULL << part->width) - 1);
 }
 
 /* The text of a part in one of the rows: its bits, their values, the number that they make. */
-static void part_text(char *cell, size_t size, int row, const struct part *part, uint64_t addr)
+static void part_text(char *cell, size_t size, int row, const struct part *part, __u64 addr)
 {
-	uint64_t value = take_part(addr, part);
+	__u64 value = take_part(addr, part);
 	unsigned int bit;
 
 	*cell = '\0';
@@ -74,7 +73,7 @@ static void part_text(char *cell, size_t size, int row, const struct part *part,
 	else if (row == 1)
 		snprintf(cell, size, "%u-%u", part->low + part->width - 1, part->low);
 	else if (row == 3)
-		snprintf(cell, size, part->low ? "%" PRIu64 : "0x%" PRIx64, value);
+		snprintf(cell, size, part->low ? "%llu" : "0x%llx", value);
 	else
 		for (bit = 0; bit < part->width; bit++)
 			snprintf(cell + bit, size - bit, "%d",
@@ -112,7 +111,7 @@ static void draw_stem(unsigned int depth, const char *name)
 static void draw_levels(const struct walk_view *view)
 {
 	const struct vmwalk_walk *walk = view->walk;
-	uint64_t offset = walk->addr & ((1ULL << walk->page_shift) - 1);
+	__u64 offset = walk->addr & ((1ULL << walk->page_shift) - 1);
 	const struct vmwalk_level *level;
 	char table[24], entry[24];
 	unsigned int i;
@@ -126,8 +125,8 @@ static void draw_levels(const struct walk_view *view)
 			       view->target->info.paging_levels);
 			continue;
 		}
-		snprintf(table, sizeof(table), "0x%" PRIx64, (uint64_t)level->table);
-		snprintf(entry, sizeof(entry), "0x%016" PRIx64, (uint64_t)level->entry);
+		snprintf(table, sizeof(table), "0x%llx", level->table);
+		snprintf(entry, sizeof(entry), "0x%016llx", level->entry);
 		printf("%-18s%6u  %s\n", view->hidden ? "hidden" : table, level->index,
 		       view->hidden ? "hidden" : entry);
 	}
@@ -137,7 +136,7 @@ static void draw_levels(const struct walk_view *view)
 	if (view->hidden)
 		printf("hidden\n");
 	else
-		printf("0x%" PRIx64 "\n", (uint64_t)(walk->phys - offset));
+		printf("0x%llx\n", walk->phys - offset);
 }
 
 static void draw_end(const struct walk_view *view)
@@ -152,8 +151,8 @@ static void draw_end(const struct walk_view *view)
 			printf("  frame     hidden: the device was opened without CAP_SYS_ADMIN\n"
 			       "  physical  hidden\n");
 		else
-			printf("  frame     0x%" PRIx64 "\n  physical  0x%" PRIx64 "\n",
-			       (uint64_t)walk->pfn, (uint64_t)walk->phys);
+			printf("  frame     0x%llx\n  physical  0x%llx\n",
+			       walk->pfn, walk->phys);
 	} else if (walk->stop == VMWALK_STOP_EMPTY) {
 		printf("  page      none: the %s entry is empty, for all of its %s\n",
 		       level_name[walk->stop_level], size);
@@ -169,10 +168,10 @@ static void draw_end(const struct walk_view *view)
 
 static void draw(const struct walk_view *view)
 {
-	printf("address 0x%" PRIx64 " of ", (uint64_t)view->walk->addr);
+	printf("address 0x%llx of ", view->walk->addr);
 	target_print(stdout, view->target);
 	if (view->mapping)
-		printf("\nin %" PRIx64 "-%" PRIx64 " %s %s\n\n", view->mapping->start,
+		printf("\nin %llx-%llx %s %s\n\n", view->mapping->start,
 		       view->mapping->end, view->mapping->perms, view->mapping->name);
 	else
 		printf("\nin no mapping\n\n");
@@ -184,27 +183,27 @@ static void draw(const struct walk_view *view)
 }
 
 /* A value that may be withheld, or not be there at all. */
-static void json_hex(const struct walk_view *view, const char *name, bool there, uint64_t value)
+static void json_hex(const struct walk_view *view, const char *name, bool there, __u64 value)
 {
 	char *hex = NULL;
 
 	if (there)
-		hex = view->hidden ? strdup("hidden") : text("0x%" PRIx64, value);
+		hex = view->hidden ? strdup("hidden") : text("0x%llx", value);
 	json_value(name, CELL_STRING, hex);
 	free(hex);
 }
 
-static void json_number(const char *name, uint64_t value)
+static void json_number(const char *name, __u64 value)
 {
-	char *number = text("%" PRIu64, value);
+	char *number = text("%llu", value);
 
 	json_value(name, CELL_NUMBER, number);
 	free(number);
 }
 
-static void json_address(const char *name, uint64_t addr)
+static void json_address(const char *name, __u64 addr)
 {
-	char *hex = text("0x%" PRIx64, addr);
+	char *hex = text("0x%llx", addr);
 
 	json_value(name, CELL_STRING, hex);
 	free(hex);
@@ -261,14 +260,14 @@ static void print_json(const struct walk_view *view)
 	free(flags);
 }
 
-static int walk_one(struct target *target, uint64_t addr, bool json)
+static int walk_one(struct target *target, __u64 addr, bool json)
 {
 	struct vmwalk_walk walk = { .size = sizeof(walk), .addr = addr };
 	struct walk_view view = { .target = target, .walk = &walk };
 	struct maps *maps;
 
 	if (vmwalk_device_walk(target->device, &walk))
-		return failure("process %d: address 0x%" PRIx64 ": %m", target->pid, addr);
+		return failure("process %d: address 0x%llx: %m", target->pid, addr);
 
 	maps = maps_open(target->pid);
 	view.hidden = walk.state & VMWALK_HIDDEN;
@@ -285,7 +284,6 @@ static int walk_one(struct target *target, uint64_t addr, bool json)
 
 static const struct verb_option walk_options[] = {
 	{ "json", 'J', NULL, "print JSON" },
-	TARGET_OPTIONS,
 	{ }
 };
 
@@ -296,11 +294,16 @@ static int walk(int argc, char **argv)
 	bool json = false;
 	int option, status;
 	const char *arg;
-	uint64_t addr;
+	__u64 addr;
 
-	while ((option = next_option(argc, argv, &arg)) >= 0)
-		if (!target_option(&options, option - 1, arg))
+	while ((option = next_option(argc, argv, &arg)) >= 0) {
+		if (option == 'd')
+			options.device = arg;
+		else if (option == 'p')
+			options.pid = arg;
+		else
 			json = true;
+	}
 	if (!parse_address(argv[optind], &addr))
 		return usage_failure("%s: an address is a hexadecimal number", argv[optind]);
 
@@ -318,8 +321,8 @@ const struct verb walk_verb = {
 	.min_args = 1,
 	.max_args = 1,
 	.summary = "Walk the page tables from an address to its page, and show each step",
-	.details = "The address is hexadecimal, with or without 0x. A frame that is there but withheld from\n"
-		   "who may not see it is shown as 'hidden'.\n",
-	.options = walk_options,
+	.details = "The address is hexadecimal, with or without 0x. A frame that is there but\n"
+		   "withheld from who may not see it is shown as 'hidden'.\n",
+	.options = { target_verb_options, walk_options },
 	.run = walk,
 };

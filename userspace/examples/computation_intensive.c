@@ -17,7 +17,7 @@
 #define ORDER	64
 #define PRIME	65521U
 
-static uint32_t matrix[ORDER][ORDER], square[ORDER][ORDER];
+static unsigned int matrix[ORDER][ORDER], square[ORDER][ORDER];
 
 static void fill(void)
 {
@@ -31,13 +31,13 @@ static void fill(void)
 static void multiply(void)
 {
 	unsigned int row, column, i;
-	uint64_t sum;
+	unsigned long sum;
 
 	for (row = 0; row < ORDER; row++) {
 		for (column = 0; column < ORDER; column++) {
 			sum = 0;
 			for (i = 0; i < ORDER; i++)
-				sum += (uint64_t)matrix[row][i] * matrix[i][column];
+				sum += (unsigned long)matrix[row][i] * matrix[i][column];
 			square[row][column] = sum % PRIME;
 		}
 	}

@@ -6,7 +6,7 @@
  *
  * It makes one region of MIB mebibytes (16 unless told) of each kind below, touches it as said, and
  * sleeps until it is killed or N seconds have passed. Before that it prints its pid and where the
- * regions are; see example.h. The file of the file mapping is made in TMPDIR or /tmp and has no name.
+ * regions are; see example.h. The file of the file mapping is in TMPDIR or /tmp and has no name.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -16,7 +16,7 @@
 
 #include "example.h"
 
-#define MIB		(1UL << 20)
+#define MIB		0x100000UL
 #define HUGE_PAGE	(2 * MIB)
 
 static void die(const char *what)
@@ -102,7 +102,7 @@ int main(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'm')
-			size = parse_number("size", optarg, 1UL << 20) * MIB;
+			size = parse_number("size", optarg, 0x100000) * MIB;
 		else if (option == 's')
 			seconds = parse_number("seconds", optarg, 1000000);
 		else

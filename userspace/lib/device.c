@@ -88,7 +88,7 @@ int vmwalk_device_info(struct vmwalk_device *device, struct vmwalk_info *info)
 	return ioctl(device->fd, VMWALK_IOC_INFO, info);
 }
 
-int vmwalk_device_get_pfn(struct vmwalk_device *device, uint64_t addr, uint64_t *pfn)
+int vmwalk_device_get_pfn(struct vmwalk_device *device, __u64 addr, __u64 *pfn)
 {
 	struct vmwalk_walk walk = { .size = sizeof(walk), .addr = addr };
 	int ret;

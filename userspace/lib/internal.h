@@ -15,7 +15,7 @@
 #define VMWALK_FILE_MAX	65536
 
 /* Format a path below VMWALK_SYSROOT. The caller frees it. */
-__attribute__((format(printf, 1, 2))) char *vmwalk_path(const char *format, ...);
+[[gnu::format(printf, 1, 2)]] char *vmwalk_path(const char *format, ...);
 
 /* Read a file of one page at most, relative to @dir, without its newline. The caller frees it. */
 char *vmwalk_read_file(int dir, const char *path);

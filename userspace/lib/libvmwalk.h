@@ -4,10 +4,10 @@
  *
  * Copyright (C) The vmwalk authors
  *
- * An instance is made through configfs, used through its device and watched through sysfs; the three
- * parts below follow that order. Objects are opaque. A function that fails returns NULL or -1 and
- * sets errno; a function that returns a pointer says who owns what it points to. Distinct objects
- * may be used by distinct threads at the same time; one object takes one thread at a time.
+ * An instance is made through configfs, used through its device and watched through sysfs; the
+ * three parts below follow that order. Objects are opaque. A function that fails returns NULL or -1
+ * and sets errno; a function that returns a pointer says who owns what it points to. Distinct
+ * objects may be used by distinct threads at the same time; one object takes one thread at a time.
  *
  * The environment variable VMWALK_SYSROOT names a folder in which sys/ and dev/ are looked for
  * instead of in /. It is there to look at a captured tree, and a program that runs with raised
@@ -196,7 +196,7 @@ int vmwalk_device_info(struct vmwalk_device *device, struct vmwalk_info *info);
  * Return: 0; or -1 with errno as <linux/vmwalk.h> has it: ENOENT if no page is present, EPERM if
  * frames are withheld.
  */
-int vmwalk_device_get_pfn(struct vmwalk_device *device, uint64_t addr, uint64_t *pfn);
+int vmwalk_device_get_pfn(struct vmwalk_device *device, __u64 addr, __u64 *pfn);
 
 /**
  * vmwalk_device_walk() - every step from an address of the target to its page
@@ -244,7 +244,7 @@ char *vmwalk_sysfs_get(const char *dev_name, const char *file);
  *
  * Return: 0; or -1 with ENOENT if the device isn't live or has no such counter.
  */
-int vmwalk_sysfs_counter(const char *dev_name, const char *counter, uint64_t *value);
+int vmwalk_sysfs_counter(const char *dev_name, const char *counter, __u64 *value);
 
 #ifdef __cplusplus
 }

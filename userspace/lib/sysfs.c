@@ -24,7 +24,7 @@ char *vmwalk_sysfs_get(const char *dev_name, const char *file)
 	return text;
 }
 
-int vmwalk_sysfs_counter(const char *dev_name, const char *counter, uint64_t *value)
+int vmwalk_sysfs_counter(const char *dev_name, const char *counter, __u64 *value)
 {
 	char *path = vmwalk_path(VMWALK_SYSFS "/%s/stats/%s", dev_name, counter);
 	char *text, *end;
