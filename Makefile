@@ -30,11 +30,14 @@ help:
 	@echo '  make lint       check style and correctness; silent on success'
 	@echo '  make clean      remove what was built'
 
+# Type information for BPF can only be made beside a vmlinux, which a package of headers lacks.
+module: no-btf = $(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
+
 # Objects of different kernels must not meet, so the driver is built in a copy.
 module: $(if $(wildcard $(KDIR)),,no-headers)
 	@mkdir -p $(OUT)/drv
 	@cp -ru --preserve=timestamps drv/. $(OUT)/drv
-	$(MAKE) -C $(KDIR) M=$(OUT)/drv CONFIG_VMWALK=m modules
+	$(MAKE) -C $(KDIR) M=$(OUT)/drv CONFIG_VMWALK=m $(no-btf) modules
 
 no-headers:
 	@echo 'vmwalk: no kernel headers at $(KDIR): install linux-headers-$$(uname -r) or set KDIR' >&2

@@ -3,6 +3,8 @@
 #
 # Copyright (C) The vmwalk authors
 #
+# shellcheck disable=SC2034 # the names below are for those who read this in
+#
 # What the scripts of tests/vm/ share. Everything that is slow to make is kept in $cache; everything
 # that belongs to this tree is under build/ in it.
 
