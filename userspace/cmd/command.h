@@ -72,7 +72,7 @@ struct column {
 	const char *help;
 	enum cell_type type;
 	bool right;		/* aligned to the right */
-	int width;		/* least width in a table that is printed while it grows */
+	int width;		/* in a table that streams; more than its name has */
 };
 
 struct table_options {

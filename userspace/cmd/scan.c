@@ -11,7 +11,7 @@
 #include "command.h"
 
 enum {
-	COL_START, COL_END, COL_PAGES, COL_PFN, COL_SIZE, COL_NODE, COL_FLAGS, COL_PERMS,
+	COL_START, COL_END, COL_PAGES, COL_PFN, COL_SIZE, COL_NODE, COL_FLAGS, COL_PERM,
 	COL_MAPPING,
 };
 
@@ -22,10 +22,10 @@ static const struct column scan_columns[] = {
 			8 },
 	[COL_PFN] = { "PFN", "frame of the first page; the others follow it", CELL_STRING, true,
 		      10 },
-	[COL_SIZE] = { "SIZE", "bytes that each page-table entry maps", CELL_NUMBER, true, 4 },
-	[COL_NODE] = { "NODE", "NUMA node of the frames", CELL_NUMBER, true, 4 },
+	[COL_SIZE] = { "SIZE", "bytes that each page-table entry maps", CELL_NUMBER, true, 5 },
+	[COL_NODE] = { "NODE", "NUMA node of the frames", CELL_NUMBER, true, 5 },
 	[COL_FLAGS] = { "FLAGS", "what the page-table entries say", CELL_WORDS, false, 26 },
-	[COL_PERMS] = { "PERMS", "what the mapping allows", CELL_STRING, false, 5 },
+	[COL_PERM] = { "PERM", "what the mapping allows", CELL_STRING, false, 5 },
 	[COL_MAPPING] = { "MAPPING", "the mapping that the pages belong to", CELL_STRING },
 	{ }
 };
@@ -59,8 +59,9 @@ static char *scan_cell(const void *data, size_t column, bool exact)
 	case COL_NODE:
 		return extent->node < 0 ? NULL : text("%d", extent->node);
 	case COL_FLAGS:
-		return state_names(extent->flags);
-	case COL_PERMS:
+		/* A reader sees from the frame that the page is present. */
+		return state_names(exact ? extent->flags : extent->flags & ~VMWALK_PRESENT);
+	case COL_PERM:
 		return row->mapping ? strdup(row->mapping->perms) : NULL;
 	case COL_MAPPING:
 		return row->mapping ? strdup(row->mapping->name) : NULL;
@@ -106,6 +107,7 @@ static const struct verb_option scan_options[] = {
 	{ "start", 's', "ADDRESS", "begin here instead of at 0" },
 	{ "end", 'e', "ADDRESS", "end before this address" },
 	{ "mask", 'm', "FLAGS", "only pages that have all of these flags" },
+	{ "flags", 'f', "FLAGS", "tell only these apart: all but user,soft_dirty unless told" },
 	{ }
 };
 
@@ -137,10 +139,13 @@ static int limit_scan(struct vmwalk_scan *range, int option, const char *arg)
 	__u32 mask;
 	__u64 addr;
 
-	if (option == 'm') {
+	if (option == 'm' || option == 'f') {
 		if (!parse_state(arg, &mask))
 			return usage_failure("%s: --help lists the flags", arg);
-		range->category_mask = mask;
+		if (option == 'm')
+			range->category_mask = mask;
+		else
+			range->return_mask = mask | VMWALK_PRESENT;
 		return EXIT_SUCCESS;
 	}
 
@@ -158,7 +163,7 @@ static int scan(int argc, char **argv)
 	struct vmwalk_scan range = {
 		.size = sizeof(range),
 		.end = UINT64_MAX,
-		.return_mask = VMWALK_STATE_ALL,
+		.return_mask = VMWALK_STATE_ALL & ~(VMWALK_USER | VMWALK_SOFT_DIRTY),
 	};
 	struct target_options target_options = { };
 	struct table_options table_options = { };
@@ -171,7 +176,7 @@ static int scan(int argc, char **argv)
 			target_options.device = arg;
 		else if (option == 'p')
 			target_options.pid = arg;
-		else if (strchr("sem", option))
+		else if (strchr("semf", option))
 			status = limit_scan(&range, option, arg);
 		else
 			table_option(&table_options, option, arg);
@@ -198,8 +203,8 @@ const struct verb scan_verb = {
 	.details = "Addresses are hexadecimal, with or without 0x. A frame that is there but\n"
 		   "withheld from who may not see it is shown as 'hidden'.\n"
 		   "\n"
-		   "Flags: present write exec user accessed dirty soft_dirty swap migration\n"
-		   "protnone uffd_wp file zero hugetlb special hidden; see vmwalk.h.\n",
+		   "Flags: present (left out in a table) write exec user accessed dirty soft_dirty\n"
+		   "swap migration protnone uffd_wp file zero hugetlb special hidden; see vmwalk.h.\n",
 	.options = { target_verb_options, scan_options, table_verb_options },
 	.columns = scan_columns,
 	.run = scan,

@@ -4,6 +4,7 @@
  *
  * Copyright (C) The vmwalk authors
  */
+#include <ctype.h>
 #include <errno.h>
 #include <libsmartcols/libsmartcols.h>
 #include <stdlib.h>
@@ -104,10 +105,9 @@ static int make_scols(struct table *table, const struct table_options *options)
 	for (i = 0; i < table->nr_shown; i++) {
 		column = &table->columns[table->shown[i]];
 		flags = column->right ? SCOLS_FL_RIGHT : 0;
-		if (table->streams)
+		if (column->width)
 			flags |= SCOLS_FL_STRICTWIDTH;
-		if (!scols_table_new_column(table->scols, column->name,
-					    table->streams ? column->width : 0, flags))
+		if (!scols_table_new_column(table->scols, column->name, column->width, flags))
 			return -1;
 	}
 	return 0;
@@ -168,17 +168,28 @@ static int flush(struct table *table)
 	return 0;
 }
 
+/* Names are in small letters in JSON, as elsewhere. */
+static void json_name(char *to, size_t size, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < size - 1 && name[i]; i++)
+		to[i] = tolower(name[i]);
+	to[i] = '\0';
+}
+
 static int add_json(struct table *table, const void *row)
 {
 	const struct column *column;
-	char *text;
+	char name[32], *text;
 	size_t i;
 
 	json_object(NULL);
 	for (i = 0; i < table->nr_shown; i++) {
 		column = &table->columns[table->shown[i]];
+		json_name(name, sizeof(name), column->name);
 		text = table->cell(row, table->shown[i], true);
-		json_value(column->name, column->type, text);
+		json_value(name, column->type, text);
 		free(text);
 	}
 	json_end();

@@ -146,7 +146,7 @@ static void draw_end(const struct walk_view *view)
 	char *flags = state_names(walk->state);
 
 	if (walk->stop == VMWALK_STOP_PAGE) {
-		printf("  page      %s, found in the %s\n", size, level_name[walk->stop_level]);
+		printf("  page      %s, mapped by the %s entry\n", size, level_name[walk->stop_level]);
 		if (view->hidden)
 			printf("  frame     hidden: the device was opened without CAP_SYS_ADMIN\n"
 			       "  physical  hidden\n");
@@ -154,10 +154,10 @@ static void draw_end(const struct walk_view *view)
 			printf("  frame     0x%llx\n  physical  0x%llx\n",
 			       walk->pfn, walk->phys);
 	} else if (walk->stop == VMWALK_STOP_EMPTY) {
-		printf("  page      none: the %s entry is empty, for all of its %s\n",
+		printf("  page      none: the %s entry is empty, so nothing is mapped in its %s\n",
 		       level_name[walk->stop_level], size);
 	} else {
-		printf("  page      none: the %s entry stands for one that is elsewhere\n",
+		printf("  page      none: the %s entry says that it is elsewhere\n",
 		       level_name[walk->stop_level]);
 	}
 	if (flags && *flags)
