@@ -97,6 +97,9 @@ static const char * const splats[] = {
 static int kmsg = -1;
 static char max_buffer_mb[32];
 
+/* The extra instance that vw_frames() looks through. */
+static int witness = -1;
+
 static struct vw_child children[64];
 static size_t nr_children;
 
@@ -198,6 +201,7 @@ static int setup(void **state)
 {
 	const struct vw_case *test = *state;
 
+	witness = -1;
 	log_mark(test->name);
 	return 0;
 }
@@ -235,7 +239,7 @@ static void add_test(struct CMUnitTest *test, const struct vw_case *from,
 	*test = (struct CMUnitTest){ own->name, own->body, setup, teardown, own };
 }
 
-int vw_run(const char *program, const struct vw_case *cases, size_t count)
+int vw_run(const struct vw_case *cases, size_t count)
 {
 	struct CMUnitTest *tests;
 	size_t nr_tests = 0;
@@ -261,7 +265,7 @@ int vw_run(const char *program, const struct vw_case *cases, size_t count)
 	}
 	vw_file_read(MAX_BUFFER_MB, max_buffer_mb, sizeof(max_buffer_mb));
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return _cmocka_run_group_tests(program, tests, nr_tests, NULL, NULL) ? 1 : 0;
+	return !!_cmocka_run_group_tests(program_invocation_short_name, tests, nr_tests, NULL, NULL);
 }
 
 /* --- Files ---------------------------------------------------------------------------------- */
@@ -551,19 +555,41 @@ __u64 vw_pfn(const void *addr)
 	return entry & PM_PRESENT ? PM_PFN(entry) : 0;
 }
 
+void vw_frames(pid_t pid, const void *addr, size_t pages, __u64 *frames)
+{
+	struct vmwalk_scan scan = vw_scan_args((uintptr_t)addr, (uintptr_t)addr + pages * PAGE);
+	struct vw_extents found;
+	char text[32];
+
+	if (witness < 0)
+		witness = vw_open_rw(vw_make("witness", "size", "4K", NULL));
+	snprintf(text, sizeof(text), "%d", pid);
+	vw_ok(vw_set("witness", "target_pid", text));
+	vw_ok(vw_scan_all(witness, &scan, pages, &found));
+	memset(frames, 0, pages * sizeof(*frames));
+	for (size_t i = 0; i < found.count; i++) {
+		const struct vmwalk_extent *extent = &found.extent[i];
+
+		for (__u64 j = 0; extent->pfn && j < extent->pages; j++)
+			frames[(extent->start - scan.start) / PAGE + j] = extent->pfn + j;
+	}
+	vw_extents_free(&found);
+}
+
 size_t vw_count_frames(pid_t pid, const void *addr, size_t pages, const __u64 *frames,
 		       size_t nframes)
 {
-	__u64 *entries = calloc(pages, 8);
+	__u64 *there = calloc(pages, sizeof(*there));
 	size_t count = 0;
 
-	if (!entries || vw_pagemap(pid, (uintptr_t)addr, pages, entries) < 0)
-		pages = 0;
+	if (!there)
+		abort();
+	vw_frames(pid, addr, pages, there);
 	for (size_t i = 0; i < pages; i++) {
-		for (size_t j = 0; entries[i] & PM_PRESENT && j < nframes; j++)
-			count += frames[j] == PM_PFN(entries[i]);
+		for (size_t j = 0; there[i] && j < nframes; j++)
+			count += frames[j] == there[i];
 	}
-	free(entries);
+	free(there);
 	return count;
 }
 

@@ -77,8 +77,8 @@ static inline const struct vw_combo *vw_combo(void **state)
  * Runs the cases, each with the harness around it: before the body the kernel log is marked, after
  * it children, descriptors, mappings and items that are left are removed and the log is judged.
  */
-int vw_run(const char *program, const struct vw_case *cases, size_t count);
-#define vw_run_cases(cases)	vw_run(__FILE__, cases, COUNT(cases))
+int vw_run(const struct vw_case *cases, size_t count);
+#define vw_run_cases(cases)	vw_run(cases, COUNT(cases))
 
 /* Ends the test as skipped, with the reason as a comment in the TAP stream. */
 _Noreturn CMOCKA_PRINTF_ATTRIBUTE(1, 2)
@@ -189,7 +189,12 @@ ssize_t vw_pagemap(pid_t pid, __u64 addr, size_t pages, __u64 *entries);
 __u64 vw_pagemap_one(pid_t pid, const void *addr);
 /* The frame behind an address of this process, 0 if none. */
 __u64 vw_pfn(const void *addr);
-/* How many of the pages at an address hold the buffer's frames, as pagemap tells. */
+/*
+ * The frames at an address of a process (0: this one), 0 where no page is, as the scan of an extra
+ * instance tells. Pagemap passes over mappings without struct pages; elsewhere the two are compared.
+ */
+void vw_frames(pid_t pid, const void *addr, size_t pages, __u64 *frames);
+/* How many of the pages at an address hold one of these frames. */
 size_t vw_count_frames(pid_t pid, const void *addr, size_t pages, const __u64 *frames,
 		       size_t nframes);
 

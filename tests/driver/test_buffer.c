@@ -257,11 +257,11 @@ static void the_buffer_copies_into_its_own_mapping_and_out_of_it(void **state)
 	/* The page that read() writes to is of this very device and not there yet. */
 	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
 	map = vw_map(fd, SIZE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
-	vw_expect(vw_sys(pread(fd, map + PAGE, PAGE, 3)), PAGE);
-	assert_true(vw_holds_fill(map + PAGE, "digits", 3, PAGE));
-	vw_expect(vw_sys(pwrite(fd, map + 2 * PAGE, PAGE, 3 * PAGE)), PAGE);
+	vw_expect(vw_sys(pread(fd, map + 2 * PAGE, PAGE, 3)), PAGE);
+	assert_true(vw_holds_fill(map + 2 * PAGE, "digits", 3, PAGE));
+	vw_expect(vw_sys(pwrite(fd, map + 4 * PAGE, PAGE, 3 * PAGE)), PAGE);
 	vw_expect(vw_sys(pread(fd, back, PAGE, 3 * PAGE)), PAGE);
-	assert_true(vw_holds_fill(back, "digits", 2 * PAGE, PAGE));
+	assert_true(vw_holds_fill(back, "digits", 4 * PAGE, PAGE));
 }
 
 static void descriptors_keep_to_the_way_they_were_opened(void **state)
@@ -305,7 +305,7 @@ static void opens_counts_open_descriptors(void **state)
 static void segments_and_phys_addr_are_what_the_page_tables_say(void **state)
 {
 	const struct vw_combo *combo = vw_combo(state);
-	__u64 entries[16], runs = 1;
+	__u64 frames[16], runs = 1;
 	char text[64];
 	int n, fd;
 	void *map;
@@ -315,14 +315,14 @@ static void segments_and_phys_addr_are_what_the_page_tables_say(void **state)
 	map = vw_map(fd, 16 * PAGE, 0, PROT_READ, MAP_SHARED);
 	for (size_t i = 0; i < 16; i++)
 		vw_peek((char *)map + i * PAGE);
-	vw_expect(vw_pagemap(0, (uintptr_t)map, 16, entries), 16);
+	vw_frames(0, map, 16, frames);
 	for (size_t i = 1; i < 16; i++)
-		runs += PM_PFN(entries[i]) != PM_PFN(entries[i - 1]) + 1;
+		runs += frames[i] != frames[i - 1] + 1;
 	assert_true(vw_sysfs(n, "segments", text, sizeof(text)) > 0);
 	vw_expect(strtoll(text, NULL, 0), runs);
 	assert_true(vw_sysfs(n, "phys_addr", text, sizeof(text)) > 0);
 	if (runs == 1 && !strcmp(combo->type, "kmalloc"))
-		vw_expect(strtoll(text, NULL, 0), PM_PFN(entries[0]) * PAGE);
+		vw_expect(strtoll(text, NULL, 0), frames[0] * PAGE);
 	if (runs > 1)
 		vw_expect(strtoll(text, NULL, 0), 0);
 }

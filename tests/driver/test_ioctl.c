@@ -767,7 +767,7 @@ static int call_as_32_bit(void *arg)
 	at = (uintptr_t)low;
 	/* A kernel without this gate has a signal for us; unhandled, it would be logged. */
 	signal(SIGSEGV, no_gate);
-	if (ioctl32(-1, VMWALK_IOC_INFO, at) == -ENOSYS)
+	if (ioctl32(-1, VMWALK_IOC_INFO, at) != -EBADF)
 		return VW_CHILD_SKIPPED;
 	signal(SIGSEGV, SIG_DFL);
 

@@ -1,0 +1,1250 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * WALK and SCAN of mappings whose page-table entries are known: each kind of page, the levels above
+ * it, the masks of a scan, its limits, and where its results go.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <elf.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include "harness.h"
+
+#define RW		(PROT_READ | PROT_WRITE)
+#define ANON		(MAP_PRIVATE | MAP_ANONYMOUS)
+#define HUGE_1G		(MAP_HUGETLB | 30 << 26)
+#define HUGE_2M		(MAP_HUGETLB | 21 << 26)
+#define BUFFER		(64 * KIB)
+
+static int n, fd, levels;
+
+static void open_device(void)
+{
+	struct vmwalk_info info = { .size = sizeof(info) };
+
+	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
+	fd = vw_open_rw(n);
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_INFO, &info));
+	levels = info.paging_levels;
+}
+
+/* A range at a border of 2 MiB. */
+static char *aligned(size_t len, size_t border)
+{
+	char *at = vw_map(-1, len + border, 0, RW, ANON | MAP_NORESERVE);
+	char *start = (char *)ALIGN_UP((uintptr_t)at, border);
+
+	munmap(at, start - at);
+	munmap(start + len, at + border - start);
+	return start;
+}
+
+static long smaps_kib(const void *addr, const char *name)
+{
+	unsigned long start, end;
+	char line[512];
+	bool in = false;
+	long kib = -1;
+	FILE *smaps;
+
+	smaps = fopen("/proc/self/smaps", "re");
+	assert_non_null(smaps);
+	while (fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			in = start <= (uintptr_t)addr && (uintptr_t)addr < end;
+		else if (in && !strncmp(line, name, strlen(name)))
+			kib = atol(line + strlen(name) + 1);
+	}
+	fclose(smaps);
+	return kib;
+}
+
+/* 2 MiB in one transparent huge page; skips the test where the kernel gives none. */
+static char *huge_page(bool write)
+{
+	char *at = aligned(PMD_SIZE, PMD_SIZE);
+
+	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
+	if (write)
+		memset(at, 1, PMD_SIZE);
+	else
+		vw_peek(at);
+	if (write && smaps_kib(at, "AnonHugePages") != 2048)
+		vw_skip("the kernel gives no transparent huge page");
+	return at;
+}
+
+/* --- Levels --------------------------------------------------------------------------------- */
+
+static const int shift_of[VMWALK_LEVELS] = { 48, 39, 30, 21, 12 };
+
+/* Eight bytes of physical memory through /proc/kcore: false where the kernel doesn't have it. */
+static bool read_physical(__u64 phys, __u64 *value)
+{
+	static bool there = true;
+	Elf64_Phdr head;
+	Elf64_Ehdr elf;
+	bool done = false;
+	int kcore;
+
+	if (!there)
+		return false;
+	kcore = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
+	there = kcore >= 0 && pread(kcore, &elf, sizeof(elf), 0) == sizeof(elf);
+	for (int i = 0; there && !done && i < elf.e_phnum; i++) {
+		there = pread(kcore, &head, sizeof(head), elf.e_phoff + i * sizeof(head)) ==
+			sizeof(head);
+		if (there && head.p_type == PT_LOAD && phys >= head.p_paddr &&
+		    phys - head.p_paddr < head.p_filesz)
+			done = pread(kcore, value, 8, head.p_offset + phys - head.p_paddr) == 8;
+	}
+	if (kcore >= 0)
+		close(kcore);
+	return done;
+}
+
+/* All that must be true of a walk, whatever is mapped there. */
+static void judge_walk(const struct vmwalk_walk *walk)
+{
+	const __u64 frame_mask = 0xffffffffff000;
+	int pgd_shift = levels == 5 ? 48 : 39;
+	__u64 next = 0, value;
+
+	assert_true(walk->stop_level < VMWALK_LEVELS);
+	for (__u32 i = 0; i < VMWALK_LEVELS; i++) {
+		const struct vmwalk_level *level = &walk->level[i];
+		int shift = i == VMWALK_PGD ? pgd_shift : shift_of[i];
+
+		if (i == VMWALK_P4D && levels == 4) {
+			assert_true(!(level->flags & ~VMWALK_LEVEL_FOLDED));
+			assert_true(level->flags || walk->stop_level == VMWALK_PGD);
+			assert_true(!level->table && !level->entry && !level->index);
+			assert_int_not_equal(walk->stop_level, VMWALK_P4D);
+			continue;
+		}
+		if (i > walk->stop_level) {
+			assert_true(!level->table && !level->entry && !level->index &&
+				    !level->flags);
+			continue;
+		}
+		assert_true(level->flags & VMWALK_LEVEL_READ);
+		assert_false(level->flags & VMWALK_LEVEL_FOLDED);
+		assert_true(!(level->flags & VMWALK_LEVEL_LEAF) ==
+			    !(i == walk->stop_level && walk->stop == VMWALK_STOP_PAGE));
+		assert_int_equal(level->index, walk->addr >> shift & 511);
+		assert_int_not_equal(level->table, 0);
+		assert_int_equal(level->table % PAGE, 0);
+		if (next)
+			assert_int_equal(level->table, next);
+		next = level->entry & frame_mask;
+		if (read_physical(level->table + level->index * 8, &value))
+			assert_int_equal(value, level->entry);
+	}
+
+	assert_int_equal(walk->page_shift,
+			 walk->stop_level == VMWALK_PGD ? pgd_shift : shift_of[walk->stop_level]);
+	value = walk->level[walk->stop_level].entry;
+	switch (walk->stop) {
+	case VMWALK_STOP_PAGE:
+		assert_true(walk->state & VMWALK_PRESENT);
+		assert_int_not_equal(walk->pfn, 0);
+		assert_int_equal(walk->phys, walk->pfn * PAGE + walk->addr % PAGE);
+		/* The frame bits of an entry that the processor must not use are inverted. */
+		if (!(walk->state & VMWALK_PROTNONE)) {
+			__u64 size = 1ULL << walk->page_shift;
+
+			assert_int_equal(walk->phys, (value & frame_mask & ~(size - 1)) +
+						     walk->addr % size);
+		}
+		break;
+	case VMWALK_STOP_EMPTY:
+		/* Some processors set two bits of empty entries. */
+		assert_int_equal(value & ~0x60ULL, 0);
+		assert_int_equal(walk->state, 0);
+		assert_true(!walk->pfn && !walk->phys);
+		break;
+	case VMWALK_STOP_ABSENT:
+		assert_int_not_equal(value, 0);
+		assert_false(walk->state & VMWALK_PRESENT);
+		assert_true(!walk->pfn && !walk->phys);
+		break;
+	default:
+		vw_fail("stop is %u", walk->stop);
+	}
+}
+
+/*
+ * Walks to an address and scans its page: both must say the same, have all flags of "must", none of
+ * "mustn't", and the frame that pagemap gives.
+ */
+static struct vmwalk_walk expect_page_at(const char *file, int line, const void *addr, __u32 must,
+					 __u32 mustnt, __u32 page_shift)
+{
+	__u64 page = (uintptr_t)addr & ~(PAGE - 1), entry = vw_pagemap_one(0, addr);
+	struct vmwalk_scan scan = vw_scan_args(page, page + PAGE);
+	struct vmwalk_extent extent;
+	struct vmwalk_walk walk;
+
+	vw_expect_at(file, line, "walk", vw_walk(fd, (uintptr_t)addr, &walk), 0);
+	judge_walk(&walk);
+	if ((walk.state & must) != must || walk.state & mustnt)
+		vw_fail_at(file, line, "state is 0x%x, must have 0x%x and not 0x%x", walk.state,
+			   must, mustnt);
+	vw_expect_at(file, line, "page_shift", walk.page_shift, page_shift);
+	vw_expect_at(file, line, "pfn", walk.pfn, entry & PM_PRESENT ? PM_PFN(entry) : 0);
+
+	scan.vec = (uintptr_t)&extent;
+	scan.vec_len = 1;
+	vw_expect_at(file, line, "scan", vw_ioctl(fd, VMWALK_IOC_SCAN, &scan),
+		     walk.stop != VMWALK_STOP_EMPTY);
+	if (walk.stop != VMWALK_STOP_EMPTY) {
+		vw_expect_at(file, line, "start", extent.start, page);
+		vw_expect_at(file, line, "pages", extent.pages, 1);
+		vw_expect_at(file, line, "the scan's pfn", extent.pfn, walk.pfn);
+		vw_expect_at(file, line, "the scan's flags", extent.flags, walk.state);
+		vw_expect_at(file, line, "the scan's page_shift", extent.page_shift,
+			     walk.page_shift);
+	}
+	return walk;
+}
+
+#define expect_page(addr, must, mustnt, page_shift) \
+	expect_page_at(__FILE__, __LINE__, addr, must, mustnt, page_shift)
+
+#define ABSENT	(VMWALK_SWAP | VMWALK_MIGRATION)
+#define ODD	(VMWALK_PROTNONE | VMWALK_UFFD_WP | VMWALK_HIDDEN)
+
+static void a_written_page_is_all_it_should_be(void **state)
+{
+	char *at = vw_anon(8 * PAGE);
+
+	(void)state;
+	open_device();
+	memset(at, 1, 8 * PAGE);
+	for (size_t i = 0; i < 8 * PAGE; i += 1367)
+		expect_page(at + i,
+			    VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_ACCESSED |
+			    VMWALK_DIRTY,
+			    VMWALK_EXEC | ABSENT | ODD | VMWALK_FILE | VMWALK_ZERO |
+			    VMWALK_HUGETLB | VMWALK_SPECIAL, 12);
+}
+
+static void a_page_that_mprotect_locked_is_not_writable(void **state)
+{
+	char *at = vw_anon(PAGE);
+
+	(void)state;
+	open_device();
+	vw_poke(at, 1);
+	mprotect(at, PAGE, PROT_READ);
+	expect_page(at, VMWALK_PRESENT | VMWALK_USER,
+		    VMWALK_WRITE | VMWALK_EXEC | ABSENT | ODD, 12);
+	mprotect(at, PAGE, PROT_READ | PROT_EXEC);
+	expect_page(at, VMWALK_PRESENT | VMWALK_USER | VMWALK_EXEC,
+		    VMWALK_WRITE | ABSENT | ODD, 12);
+}
+
+static void a_programs_code_is_executable_and_of_a_file(void **state)
+{
+	(void)state;
+	open_device();
+	expect_page((void *)a_programs_code_is_executable_and_of_a_file,
+		    VMWALK_PRESENT | VMWALK_USER | VMWALK_EXEC | VMWALK_FILE,
+		    VMWALK_WRITE | ABSENT | ODD | VMWALK_ZERO | VMWALK_HUGETLB, 12);
+}
+
+static void the_zero_page_is_told_from_others(void **state)
+{
+	char *at = vw_anon(2 * PAGE);
+
+	(void)state;
+	open_device();
+	madvise(at, 2 * PAGE, MADV_NOHUGEPAGE);
+	vw_peek(at);
+	expect_page(at, VMWALK_PRESENT | VMWALK_USER | VMWALK_ZERO,
+		    VMWALK_WRITE | ABSENT | ODD | VMWALK_FILE | VMWALK_HUGETLB, 12);
+	vw_poke(at, 1);
+	expect_page(at, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_ZERO, 12);
+}
+
+static void the_huge_zero_page_is_told_from_others(void **state)
+{
+	struct vmwalk_walk walk;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = huge_page(false);
+	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
+	if (walk.page_shift == 12)
+		vw_skip("the kernel gives no huge page of zeroes");
+	for (size_t i = 0; i < PMD_SIZE; i += 111 * PAGE + 5)
+		expect_page(at + i, VMWALK_PRESENT | VMWALK_USER | VMWALK_ZERO,
+			    VMWALK_WRITE | ABSENT | ODD | VMWALK_FILE | VMWALK_HUGETLB, 21);
+}
+
+static void a_transparent_huge_page_is_one_entry_of_2_mib(void **state)
+{
+	char *at;
+
+	(void)state;
+	open_device();
+	at = huge_page(true);
+	for (size_t i = 0; i < PMD_SIZE; i += 77 * PAGE + 3)
+		expect_page(at + i,
+			    VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_ACCESSED |
+			    VMWALK_DIRTY,
+			    VMWALK_EXEC | ABSENT | ODD | VMWALK_FILE | VMWALK_ZERO |
+			    VMWALK_HUGETLB | VMWALK_SPECIAL, 21);
+	expect_page(at + PMD_SIZE - 1, VMWALK_PRESENT, ABSENT, 21);
+
+	/* Split, it is 512 entries of the same frames. */
+	mprotect(at + 7 * PAGE, PAGE, PROT_READ);
+	expect_page(at, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_HUGETLB, 12);
+	expect_page(at + 7 * PAGE, VMWALK_PRESENT, VMWALK_WRITE, 12);
+	expect_page(at + 8 * PAGE, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_HUGETLB, 12);
+
+	/* And a whole one that no access is allowed to is still one, and there. */
+	at = huge_page(true);
+	mprotect(at, PMD_SIZE, PROT_NONE);
+	expect_page(at + 9 * PAGE, VMWALK_PRESENT | VMWALK_PROTNONE, ABSENT, 21);
+}
+
+static void expect_hugetlb(int flags, size_t size, int page_shift)
+{
+	for (int shared = 0; shared < 2; shared++) {
+		char *at = mmap(NULL, size, RW,
+				MAP_ANONYMOUS | flags | (shared ? MAP_SHARED : MAP_PRIVATE), -1, 0);
+
+		if (at == MAP_FAILED)
+			vw_skip("no hugetlb page of %zu bytes is left", size);
+		expect_page(at, 0, ~0U, page_shift);
+		vw_poke(at, 1);
+		for (size_t i = 0; i < size; i += size / 16 + PAGE + 17)
+			expect_page(at + i,
+				    VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_HUGETLB |
+				    (shared ? VMWALK_FILE : 0),
+				    VMWALK_EXEC | ABSENT | ODD | VMWALK_ZERO | VMWALK_SPECIAL |
+				    (shared ? 0 : VMWALK_FILE), page_shift);
+		expect_page(at + size - 1, VMWALK_PRESENT, ABSENT, page_shift);
+		mprotect(at, size, PROT_READ);
+		expect_page(at, VMWALK_PRESENT | VMWALK_HUGETLB, VMWALK_WRITE, page_shift);
+		munmap(at, size);
+	}
+}
+
+static void a_hugetlb_page_of_2_mib_is_one_entry(void **state)
+{
+	(void)state;
+	open_device();
+	expect_hugetlb(HUGE_2M, PMD_SIZE, 21);
+}
+
+static void a_hugetlb_page_of_1_gib_is_one_entry(void **state)
+{
+	(void)state;
+	open_device();
+	expect_hugetlb(HUGE_1G, GIB, 30);
+}
+
+static void prot_none_after_touch_is_present(void **state)
+{
+	char *at = vw_anon(2 * PAGE);
+
+	(void)state;
+	open_device();
+	vw_poke(at, 1);
+	mprotect(at, 2 * PAGE, PROT_NONE);
+	expect_page(at, VMWALK_PRESENT | VMWALK_PROTNONE, ABSENT | VMWALK_HIDDEN | VMWALK_ZERO, 12);
+	expect_page(at + PAGE, 0, ~0U, 12);
+	mprotect(at, 2 * PAGE, RW);
+	expect_page(at, VMWALK_PRESENT, VMWALK_PROTNONE, 12);
+}
+
+static void a_swapped_page_is_absent_and_stays_so(void **state)
+{
+	char *at = aligned(PMD_SIZE, PMD_SIZE);
+	struct vmwalk_walk walk;
+
+	(void)state;
+	open_device();
+	madvise(at, PMD_SIZE, MADV_NOHUGEPAGE);
+	memset(at, 7, 16 * PAGE);
+	if (!vw_swap_out(at, 8 * PAGE))
+		vw_skip("the kernel does not swap here");
+	for (size_t i = 0; i < 8; i++) {
+		walk = expect_page(at + i * PAGE, VMWALK_SWAP,
+				   VMWALK_PRESENT | VMWALK_MIGRATION | VMWALK_ZERO | ODD, 12);
+		assert_int_equal(walk.stop, VMWALK_STOP_ABSENT);
+		assert_true(vw_pagemap_one(0, at + i * PAGE) & PM_SWAP);
+	}
+	walk = expect_page(at + 8 * PAGE, VMWALK_PRESENT, VMWALK_SWAP, 12);
+	assert_int_equal(vw_peek(at), 7);
+	expect_page(at, VMWALK_PRESENT, VMWALK_SWAP, 12);
+}
+
+static void uffd_write_protection_is_shown(void **state)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP };
+	struct uffdio_writeprotect protect;
+	struct uffdio_register reg;
+	char *at = vw_anon(4 * PAGE);
+	int uffd;
+
+	(void)state;
+	open_device();
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
+		vw_skip("no userfaultfd with write protection");
+	memset(at, 1, 4 * PAGE);
+	reg = (struct uffdio_register){
+		.range = { (uintptr_t)at, 4 * PAGE },
+		.mode = UFFDIO_REGISTER_MODE_WP,
+	};
+	vw_ok(vw_ioctl(uffd, UFFDIO_REGISTER, &reg));
+	protect = (struct uffdio_writeprotect){
+		.range = { (uintptr_t)at + PAGE, 2 * PAGE },
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+	vw_ok(vw_ioctl(uffd, UFFDIO_WRITEPROTECT, &protect));
+	for (size_t i = 0; i < 4; i++) {
+		__u32 is = VMWALK_WRITE, isnt = VMWALK_UFFD_WP;
+
+		if (i == 1 || i == 2) {
+			is = VMWALK_UFFD_WP;
+			isnt = VMWALK_WRITE;
+		}
+		expect_page(at + i * PAGE, VMWALK_PRESENT | is, isnt, 12);
+	}
+	/* A page that is swapped out keeps the mark. */
+	if (vw_swap_out(at, 4 * PAGE)) {
+		expect_page(at, VMWALK_SWAP, VMWALK_UFFD_WP | VMWALK_PRESENT, 12);
+		expect_page(at + PAGE, VMWALK_SWAP | VMWALK_UFFD_WP, VMWALK_PRESENT, 12);
+	}
+	close(uffd);
+}
+
+static void soft_dirty_is_set_by_writes_after_clear_refs(void **state)
+{
+	char *at = vw_anon(4 * PAGE);
+
+	(void)state;
+	open_device();
+	memset(at, 1, 4 * PAGE);
+	if (!(vw_pagemap_one(0, at) & PM_SOFT_DIRTY))
+		vw_skip("this kernel has no soft-dirty bits");
+	expect_page(at, VMWALK_SOFT_DIRTY, 0, 12);
+	vw_ok(vw_file_write("/proc/self/clear_refs", "4"));
+	for (size_t i = 0; i < 4; i++)
+		expect_page(at + i * PAGE, VMWALK_PRESENT, VMWALK_SOFT_DIRTY, 12);
+	vw_poke(at + 2 * PAGE, 2);
+	for (size_t i = 0; i < 4; i++) {
+		if (i == 2)
+			expect_page(at + i * PAGE, VMWALK_SOFT_DIRTY, 0, 12);
+		else
+			expect_page(at + i * PAGE, VMWALK_PRESENT, VMWALK_SOFT_DIRTY, 12);
+	}
+}
+
+static void accessed_goes_with_clear_refs(void **state)
+{
+	char *at = vw_anon(2 * PAGE);
+
+	(void)state;
+	open_device();
+	memset(at, 1, 2 * PAGE);
+	expect_page(at, VMWALK_ACCESSED, 0, 12);
+	vw_ok(vw_file_write("/proc/self/clear_refs", "1"));
+	expect_page(at, VMWALK_PRESENT, VMWALK_ACCESSED, 12);
+}
+
+static void file_pages_are_told_from_anonymous_ones(void **state)
+{
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	char *shared, *private;
+
+	(void)state;
+	open_device();
+	assert_true(file >= 0 && !ftruncate(file, 4 * PAGE));
+	shared = vw_map(file, 4 * PAGE, 0, RW, MAP_SHARED);
+	private = vw_map(file, 4 * PAGE, 0, RW, MAP_PRIVATE);
+	memset(shared, 1, 3 * PAGE);
+	vw_peek(private);
+	vw_poke(private + PAGE, 2);
+	expect_page(shared, VMWALK_PRESENT | VMWALK_FILE | VMWALK_WRITE, VMWALK_ZERO | ABSENT, 12);
+	expect_page(private, VMWALK_PRESENT | VMWALK_FILE, VMWALK_WRITE | ABSENT, 12);
+	expect_page(private + PAGE, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_FILE, 12);
+	close(file);
+}
+
+static void the_devices_own_pages_are_special_or_of_a_file(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	char *map;
+
+	n = vw_make_combo(combo, BUFFER, "letters");
+	fd = vw_open_rw(n);
+	levels = vw_user_end() >> 47 ? 5 : 4;
+	map = vw_map(fd, BUFFER, 0, RW, MAP_SHARED);
+	vw_poke(map, 1);
+	if (!strcmp(combo->mode, "remap"))
+		expect_page(map, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_SPECIAL,
+			    VMWALK_EXEC | ABSENT | ODD | VMWALK_ZERO | VMWALK_HUGETLB, 12);
+	else if (!strcmp(combo->mode, "insert"))
+		expect_page(map, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_FILE,
+			    VMWALK_EXEC | ABSENT | ODD | VMWALK_ZERO | VMWALK_SPECIAL, 12);
+	else
+		expect_page(map, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER,
+			    VMWALK_EXEC | ABSENT | ODD | VMWALK_ZERO | VMWALK_HUGETLB, 12);
+}
+
+static void emptiness_is_found_at_the_highest_level(void **state)
+{
+	char *at = aligned(2 * GIB, GIB);
+	struct vmwalk_walk walk;
+
+	(void)state;
+	open_device();
+	madvise(at, 2 * GIB, MADV_NOHUGEPAGE);
+	vw_poke(at, 1);
+	/* Beside a page the PTE is empty, 2 MiB on the PMD, 1 GiB on the PUD at the lowest. */
+	walk = expect_page(at + PAGE, 0, ~0U, 12);
+	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
+	walk = expect_page(at + PMD_SIZE + 123, 0, ~0U, 21);
+	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
+	assert_int_equal(walk.stop_level, VMWALK_PMD);
+	vw_ok(vw_walk(fd, (uintptr_t)at + GIB, &walk));
+	judge_walk(&walk);
+	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
+	assert_true(walk.stop_level <= VMWALK_PUD);
+	/* An address that nothing is near. */
+	vw_ok(vw_walk(fd, 1ULL << 40, &walk));
+	judge_walk(&walk);
+	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
+}
+
+static void folded_levels_are_marked(void **state)
+{
+	char *at = vw_anon(PAGE);
+	struct vmwalk_walk walk;
+
+	(void)state;
+	open_device();
+	vw_poke(at, 1);
+	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
+	judge_walk(&walk);
+	assert_int_equal(walk.level[VMWALK_P4D].flags,
+			 levels == 4 ? VMWALK_LEVEL_FOLDED : VMWALK_LEVEL_READ);
+	print_message("# this machine walks %d levels\n", levels);
+}
+
+static void five_levels_reach_beyond_47_bits(void **state)
+{
+	struct vmwalk_extent extent;
+	struct vmwalk_walk walk;
+	struct vmwalk_scan scan;
+	char *at;
+
+	(void)state;
+	open_device();
+	if (levels != 5)
+		vw_skip("this machine walks four levels");
+	at = mmap((void *)(1UL << 55), PAGE, RW, ANON, -1, 0);
+	assert_true((uintptr_t)at >> 47);
+	vw_poke(at, 1);
+	walk = expect_page(at + 5, VMWALK_PRESENT | VMWALK_WRITE, ABSENT, 12);
+	assert_int_not_equal(walk.level[VMWALK_PGD].index, 0);
+	vw_expect(vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)at / PAGE)), vw_pfn(at));
+	scan = vw_scan_args(1UL << 47, vw_user_end());
+	scan.vec = (uintptr_t)&extent;
+	scan.vec_len = 1;
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+	assert_int_equal(extent.start, (uintptr_t)at);
+}
+
+/* --- Scan: which pages ---------------------------------------------------------------------- */
+
+struct page {
+	__u64 pfn;
+	__u32 flags;
+	__u16 shift;
+	bool seen;
+};
+
+/* A scan's extents, page by page of the range. */
+static void expand(const struct vw_extents *extents, __u64 start, size_t pages, struct page *out)
+{
+	memset(out, 0, pages * sizeof(*out));
+	for (size_t i = 0; i < extents->count; i++) {
+		const struct vmwalk_extent *extent = &extents->extent[i];
+
+		for (__u64 j = 0; j < extent->pages; j++) {
+			size_t at = (extent->start - start) / PAGE + j;
+
+			assert_true(at < pages);
+			assert_false(out[at].seen);
+			out[at] = (struct page){
+				.pfn = extent->pfn ? extent->pfn + j : 0,
+				.flags = extent->flags,
+				.shift = extent->page_shift,
+				.seen = true,
+			};
+		}
+	}
+}
+
+/* Neighbours that are alike must share an extent. */
+static void expect_merged(const struct vw_extents *extents)
+{
+	for (size_t i = 1; i < extents->count; i++) {
+		const struct vmwalk_extent *a = &extents->extent[i - 1], *b = a + 1;
+
+		if (a->start + a->pages * PAGE == b->start && a->flags == b->flags &&
+		    a->page_shift == b->page_shift && a->node == b->node &&
+		    (a->pfn ? a->pfn + a->pages == b->pfn : !b->pfn))
+			vw_fail("the extents at 0x%llx and 0x%llx should be one", a->start,
+				b->start);
+	}
+}
+
+#define MIXED	(3 * 512)
+
+/*
+ * Three times 2 MiB of all kinds in turn: anonymous, zero page, empty, read-only, PROT_NONE, of a
+ * file, swapped out where the kernel does so, and a huge page at the end where it gives one.
+ */
+static char *mixed_region(void)
+{
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	char *at = aligned(MIXED * PAGE, PMD_SIZE);
+
+	assert_true(file >= 0 && !ftruncate(file, MIXED * PAGE));
+	madvise(at, 2 * PMD_SIZE, MADV_NOHUGEPAGE);
+	madvise(at + 2 * PMD_SIZE, PMD_SIZE, MADV_HUGEPAGE);
+	memset(at + 2 * PMD_SIZE, 1, PMD_SIZE);
+	for (size_t i = 0; i < 1024; i += 16) {
+		char *page = at + i * PAGE;
+
+		memset(page, 1, 3 * PAGE);
+		vw_peek(page + 3 * PAGE);
+		vw_peek(page + 4 * PAGE);
+		vw_poke(page + 6 * PAGE, 1);
+		mprotect(page + 6 * PAGE, PAGE, PROT_READ);
+		vw_poke(page + 7 * PAGE, 1);
+		mprotect(page + 7 * PAGE, 2 * PAGE, PROT_NONE);
+		assert_true(mmap(page + 9 * PAGE, 3 * PAGE, RW, MAP_SHARED | MAP_FIXED, file,
+				 i * PAGE) != MAP_FAILED);
+		vw_poke(page + 9 * PAGE, 1);
+		vw_peek(page + 10 * PAGE);
+		memset(page + 13 * PAGE, 1, 3 * PAGE);
+		if (i % 64 == 0)
+			madvise(page + 13 * PAGE, 2 * PAGE, MADV_PAGEOUT);
+	}
+	close(file);
+	return at;
+}
+
+static void a_scan_finds_what_pagemap_finds_in_a_mixed_region(void **state)
+{
+	static struct page pages[MIXED];
+	static __u64 entries[MIXED];
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+	assert_int_equal(extents.calls, 1);
+	expect_merged(&extents);
+	expand(&extents, (uintptr_t)at, MIXED, pages);
+	vw_expect(vw_pagemap(0, (uintptr_t)at, MIXED, entries), MIXED);
+	for (size_t i = 0; i < MIXED; i++) {
+		__u64 entry = entries[i];
+
+		if (pages[i].seen != !!(entry & (PM_PRESENT | PM_SWAP)) ||
+		    !(pages[i].flags & VMWALK_PRESENT) != !(entry & PM_PRESENT) ||
+		    !(pages[i].flags & VMWALK_SWAP) != !(entry & PM_SWAP) ||
+		    !(pages[i].flags & VMWALK_FILE) != !(entry & PM_FILE) ||
+		    pages[i].pfn != (entry & PM_PRESENT ? PM_PFN(entry) : 0))
+			vw_fail("page %zu: flags 0x%x, pfn 0x%llx where pagemap has 0x%llx", i,
+				pages[i].flags, pages[i].pfn, entry);
+	}
+	vw_extents_free(&extents);
+}
+
+static __u32 random_bits(void)
+{
+	static __u64 seed = 20;
+
+	seed = seed * 6364136223846793005 + 1442695040888963407;
+	return seed >> 33;
+}
+
+/* Whether PAGEMAP_SCAN would return a page of these categories. */
+static bool is_wanted(const struct vmwalk_scan *scan, __u64 categories)
+{
+	categories ^= scan->category_inverted;
+	if ((categories & scan->category_mask) != scan->category_mask)
+		return false;
+	return !scan->category_anyof_mask || categories & scan->category_anyof_mask;
+}
+
+static void masks_select_pages_as_pagemap_scan_does(void **state)
+{
+	static struct page all[MIXED], some[MIXED];
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	unsigned int hits = 0;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+	expand(&extents, (uintptr_t)at, MIXED, all);
+	vw_extents_free(&extents);
+
+	for (int round = 0; round < 500; round++) {
+		/* Sparse masks, since dense ones select nothing. */
+		scan.category_mask = random_bits() & random_bits() & random_bits() &
+				     VMWALK_STATE_ALL;
+		scan.category_inverted = random_bits() & random_bits() & VMWALK_STATE_ALL;
+		scan.category_anyof_mask = random_bits() & random_bits() & VMWALK_STATE_ALL;
+		scan.return_mask = random_bits() & VMWALK_STATE_ALL;
+		if (round % 3 == 0)
+			scan.category_mask = 0;
+		if (round % 5 == 0)
+			scan.category_anyof_mask = 0;
+		vw_ok(vw_scan_all(fd, &scan, round % 7 ? 4096 : 5, &extents));
+		if (round % 7)
+			expect_merged(&extents);
+		expand(&extents, (uintptr_t)at, MIXED, some);
+		for (size_t i = 0; i < MIXED; i++) {
+			bool want = all[i].seen && is_wanted(&scan, all[i].flags);
+
+			hits += want;
+			if (some[i].seen != want ||
+			    (want && (some[i].flags != (all[i].flags & scan.return_mask) ||
+				      some[i].pfn != all[i].pfn || some[i].shift != all[i].shift)))
+				vw_fail("page %zu, 0x%x: masks 0x%llx 0x%llx 0x%llx 0x%llx: %d 0x%x",
+					i, all[i].flags, scan.category_inverted,
+					scan.category_mask, scan.category_anyof_mask,
+					scan.return_mask, some[i].seen, some[i].flags);
+		}
+		vw_extents_free(&extents);
+	}
+	assert_true(hits > 10000);
+}
+
+/* PAGEMAP_SCAN of newer kernels, which the headers that these tests are built with may not have. */
+struct pm_region {
+	__u64 start, end, categories;
+};
+
+struct pm_scan {
+	__u64 size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	__u64 category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+#define PM_SCAN	_IOWR('f', 16, struct pm_scan)
+
+static __u64 to_pagemap(__u64 flags)
+{
+	return (flags & VMWALK_FILE ? 1 << 2 : 0) | (flags & VMWALK_PRESENT ? 1 << 3 : 0) |
+	       (flags & VMWALK_SWAP ? 1 << 4 : 0) | (flags & VMWALK_ZERO ? 1 << 5 : 0);
+}
+
+static void pagemap_scan_itself_agrees(void **state)
+{
+	static struct page all[MIXED], some[MIXED];
+	static struct pm_region regions[MIXED];
+	const __u64 shared = VMWALK_FILE | VMWALK_PRESENT | VMWALK_SWAP | VMWALK_ZERO;
+	struct pm_scan pm = { .size = sizeof(pm), .vec = (uintptr_t)regions, .vec_len = MIXED };
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	int pagemap, rc;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	pm.start = (uintptr_t)at;
+	pm.end = (uintptr_t)at + MIXED * PAGE;
+	if (vw_ioctl(pagemap, PM_SCAN, &pm) < 0)
+		vw_skip("this kernel has no PAGEMAP_SCAN");
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+	expand(&extents, (uintptr_t)at, MIXED, all);
+	vw_extents_free(&extents);
+	for (int round = 0; round < 200; round++) {
+		bool theirs[MIXED] = { false };
+
+		scan.category_mask = random_bits() & random_bits() & random_bits() & shared;
+		scan.category_inverted = random_bits() & shared;
+		scan.category_anyof_mask = random_bits() & random_bits() & shared;
+		scan.return_mask = shared;
+		pm.category_mask = to_pagemap(scan.category_mask);
+		pm.category_inverted = to_pagemap(scan.category_inverted);
+		pm.category_anyof_mask = to_pagemap(scan.category_anyof_mask);
+		pm.return_mask = to_pagemap(shared);
+		vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+		expand(&extents, (uintptr_t)at, MIXED, some);
+		vw_extents_free(&extents);
+		rc = vw_ioctl(pagemap, PM_SCAN, &pm);
+		assert_true(rc >= 0);
+		for (int i = 0; i < rc; i++) {
+			for (__u64 a = regions[i].start; a < regions[i].end; a += PAGE) {
+				size_t page = (a - pm.start) / PAGE;
+
+				theirs[page] = true;
+				if (some[page].seen)
+					assert_int_equal(to_pagemap(some[page].flags),
+							 regions[i].categories);
+			}
+		}
+		/* PAGEMAP_SCAN may return what is empty, which a scan never does. */
+		for (size_t i = 0; i < MIXED; i++)
+			assert_int_equal(some[i].seen, theirs[i] && all[i].seen);
+	}
+	close(pagemap);
+}
+
+/* --- Scan: limits and going on -------------------------------------------------------------- */
+
+static void going_on_with_little_room_gives_the_same_extents(void **state)
+{
+	static const size_t rooms[] = { 1, 2, 3, 7, 127, 128, 129 };
+	struct vw_extents whole, pieces;
+	struct vmwalk_scan scan;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 4096, &whole));
+	assert_int_equal(whole.calls, 1);
+	assert_true(whole.count > 300);
+	for (size_t i = 0; i < COUNT(rooms); i++) {
+		vw_ok(vw_scan_all(fd, &scan, rooms[i], &pieces));
+		assert_int_equal(pieces.count, whole.count);
+		assert_memory_equal(pieces.extent, whole.extent,
+				    whole.count * sizeof(*whole.extent));
+		vw_extents_free(&pieces);
+	}
+	vw_extents_free(&whole);
+}
+
+static void max_pages_stops_a_scan_and_nothing_is_lost(void **state)
+{
+	static const __u64 limits[] = { 1, 2, 3, 5, 16, 100, 511, 512, 513, MIXED - 1, MIXED };
+	static struct page want[MIXED], got[MIXED];
+	struct vw_extents whole, pieces;
+	struct vmwalk_scan scan;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	for (int some = 0; some < 2; some++) {
+		scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+		scan.category_mask = some ? VMWALK_WRITE : 0;
+		vw_ok(vw_scan_all(fd, &scan, 4096, &whole));
+		expand(&whole, (uintptr_t)at, MIXED, want);
+		for (size_t i = 0; i < COUNT(limits); i++) {
+			scan.max_pages = limits[i];
+			vw_ok(vw_scan_all(fd, &scan, 4096, &pieces));
+			assert_int_equal(pieces.pages, whole.pages);
+			expand(&pieces, (uintptr_t)at, MIXED, got);
+			for (size_t j = 0; j < MIXED; j++) {
+				assert_int_equal(got[j].seen, want[j].seen);
+				assert_int_equal(got[j].pfn, want[j].pfn);
+				assert_int_equal(got[j].flags, want[j].flags);
+			}
+			/* Each call but the last returned as many as it was allowed to. */
+			if (pieces.calls < whole.pages / limits[i] ||
+			    pieces.calls > whole.pages / limits[i] + 1)
+				vw_fail("%u calls for %llu pages, %llu at a time", pieces.calls,
+					whole.pages, limits[i]);
+			vw_extents_free(&pieces);
+		}
+		vw_extents_free(&whole);
+	}
+}
+
+static void a_scan_may_start_and_end_inside_a_huge_page(void **state)
+{
+	struct vmwalk_extent extent;
+	struct vmwalk_scan scan;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = huge_page(true);
+	for (size_t from = 0; from < 512; from += 101) {
+		for (size_t to = from + 1; to <= 512; to += 97) {
+			scan = vw_scan_args((uintptr_t)at + from * PAGE,
+					    (uintptr_t)at + to * PAGE);
+			scan.vec = (uintptr_t)&extent;
+			scan.vec_len = 1;
+			vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+			assert_int_equal(scan.walk_end, scan.end);
+			assert_int_equal(extent.start, scan.start);
+			assert_int_equal(extent.pages, to - from);
+			assert_int_equal(extent.pfn, vw_pfn(at + from * PAGE));
+			assert_int_equal(extent.page_shift, 21);
+		}
+	}
+}
+
+static void a_full_room_leaves_the_rest_of_the_array_alone(void **state)
+{
+	struct vmwalk_extent vec[8], untouched;
+	struct vmwalk_scan scan;
+	char *at;
+	int rc;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	for (int room = 1; room < 8; room++) {
+		memset(vec, 0xa5, sizeof(vec));
+		untouched = vec[7];
+		scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+		scan.vec = (uintptr_t)vec;
+		scan.vec_len = room;
+		rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+		vw_expect(rc, room);
+		for (int i = rc; i < 8; i++)
+			assert_memory_equal(&vec[i], &untouched, sizeof(untouched));
+		assert_true(scan.walk_end >= vec[rc - 1].start + vec[rc - 1].pages * PAGE);
+		assert_true(scan.walk_end < scan.end);
+	}
+}
+
+static void a_scan_of_64_gib_finds_the_few_pages_in_it(void **state)
+{
+	const size_t step = 64 * MIB + 13 * PAGE;
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	size_t found = 0;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = aligned(64 * GIB, PMD_SIZE);
+	madvise(at, 64 * GIB, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 64 * GIB; i += step)
+		vw_poke(at + i, 1);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 64 * GIB);
+	vw_ok(vw_scan_all(fd, &scan, 64, &extents));
+	for (size_t i = 0; i < 64 * GIB; i += step) {
+		assert_true(found < extents.count);
+		assert_int_equal(extents.extent[found].start, (uintptr_t)at + i);
+		assert_int_equal(extents.extent[found].pages, 1);
+		found++;
+	}
+	assert_int_equal(found, extents.count);
+	vw_extents_free(&extents);
+}
+
+static void neighbours_merge_where_frames_run_on(void **state)
+{
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	char *at, *map;
+
+	(void)state;
+	open_device();
+	/* Two huge pages side by side are one extent if their frames are neighbours, else two. */
+	at = aligned(2 * PMD_SIZE, PMD_SIZE);
+	madvise(at, 2 * PMD_SIZE, MADV_HUGEPAGE);
+	memset(at, 1, 2 * PMD_SIZE);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 2 * PMD_SIZE);
+	vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+	expect_merged(&extents);
+	assert_int_equal(extents.pages, 1024);
+	vw_extents_free(&extents);
+	close(fd);
+	vw_ok(vw_rmdir("t"));
+
+	/* A contiguous buffer is one extent, a hole in the addresses makes it two. */
+	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "64K", NULL);
+	fd = vw_open_rw(n);
+	map = vw_map(fd, 16 * PAGE, 0, RW, MAP_SHARED);
+	scan = vw_scan_args((uintptr_t)map, (uintptr_t)map + 16 * PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	assert_int_equal(extents.count, 1);
+	assert_int_equal(extents.extent[0].pages, 16);
+	vw_extents_free(&extents);
+	munmap(map + 5 * PAGE, PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	assert_int_equal(extents.count, 2);
+	assert_int_equal(extents.extent[0].pages, 5);
+	assert_int_equal(extents.extent[1].pages, 10);
+	vw_extents_free(&extents);
+
+	/* Flags that differ part them, unless nobody asked for those flags. */
+	mprotect(map + 10 * PAGE, 2 * PAGE, PROT_READ);
+	scan.start = (uintptr_t)map + 6 * PAGE;
+	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	assert_int_equal(extents.count, 3);
+	vw_extents_free(&extents);
+	scan.return_mask = VMWALK_PRESENT | VMWALK_USER;
+	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	assert_int_equal(extents.count, 1);
+	vw_extents_free(&extents);
+}
+
+/* --- Scan: into the buffer ------------------------------------------------------------------ */
+
+static void to_buffer_puts_the_same_extents_into_the_buffer(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	static const size_t offsets[] = { 0, 8, 24, PAGE - 8, PAGE, 3 * PAGE + 40 };
+	char before[BUFFER], after[BUFFER], *map, *at;
+	struct vmwalk_extent vec[300];
+	struct vmwalk_scan scan;
+	int rc;
+
+	n = vw_make_combo(combo, BUFFER, "letters");
+	fd = vw_open_rw(n);
+	at = mixed_region();
+	map = vw_map(fd, BUFFER, 0, RW, MAP_SHARED);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+	scan.vec = (uintptr_t)vec;
+	scan.vec_len = COUNT(vec);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), COUNT(vec));
+	for (size_t i = 0; i < COUNT(offsets); i++) {
+		struct vmwalk_scan into = scan;
+
+		vw_expect(vw_sys(pread(fd, before, BUFFER, 0)), BUFFER);
+		into.flags = VMWALK_SCAN_TO_BUFFER;
+		into.vec = offsets[i];
+		into.walk_end = 0;
+		rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &into);
+		vw_expect(rc, COUNT(vec));
+		assert_int_equal(into.walk_end, scan.walk_end);
+		assert_memory_equal(map + offsets[i], vec, sizeof(vec));
+		vw_expect(vw_sys(pread(fd, after, BUFFER, 0)), BUFFER);
+		memcpy(before + offsets[i], vec, sizeof(vec));
+		assert_memory_equal(before, after, BUFFER);
+	}
+}
+
+static void to_buffer_fills_it_to_the_last_byte(void **state)
+{
+	const size_t slots = BUFFER / sizeof(struct vmwalk_extent);
+	struct vmwalk_extent last, one;
+	struct vmwalk_scan scan;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = vw_anon(PAGE);
+	vw_poke(at, 1);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + PAGE);
+	scan.vec = (uintptr_t)&one;
+	scan.vec_len = 1;
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+	scan.flags = VMWALK_SCAN_TO_BUFFER;
+	scan.vec = BUFFER - sizeof(one);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+	vw_expect(vw_sys(pread(fd, &last, sizeof(last), BUFFER - sizeof(one))), sizeof(last));
+	assert_memory_equal(&last, &one, sizeof(one));
+	scan.vec = 0;
+	scan.vec_len = slots;
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+	vw_expect(vw_sys(pread(fd, &last, sizeof(last), 0)), sizeof(last));
+	assert_memory_equal(&last, &one, sizeof(one));
+}
+
+static void to_buffer_and_its_own_mapping_may_be_scanned(void **state)
+{
+	struct vmwalk_extent found;
+	struct vmwalk_scan scan;
+	char *map;
+	int rc;
+
+	(void)state;
+	open_device();
+	map = vw_map(fd, BUFFER, 0, RW, MAP_SHARED);
+	memset(map, 0, BUFFER);
+	scan = vw_scan_args((uintptr_t)map, (uintptr_t)map + BUFFER);
+	scan.flags = VMWALK_SCAN_TO_BUFFER;
+	scan.vec = 8 * PAGE;
+	scan.vec_len = 16;
+	rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+	assert_true(rc >= 1 && rc <= 16);
+	memcpy(&found, map + 8 * PAGE, sizeof(found));
+	assert_int_equal(found.start, (uintptr_t)map);
+	assert_int_equal(found.pfn, vw_pfn(map));
+}
+
+/* --- What a walk leaves behind: numbers, and nothing else ----------------------------------- */
+
+static void walks_are_counted(void **state)
+{
+	struct vmwalk_extent vec[64];
+	struct vmwalk_walk walk;
+	struct vmwalk_scan scan;
+	char *at = vw_anon(32 * PAGE);
+	int rc;
+
+	(void)state;
+	open_device();
+	memset(at, 1, 32 * PAGE);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 32 * PAGE);
+	scan.vec = (uintptr_t)vec;
+	scan.vec_len = 64;
+	rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+	assert_true(rc >= 1);
+	vw_expect_stat(n, "walks", 1);
+	vw_expect_stat(n, "extents", rc);
+	vw_expect_stat(n, "walked_pages", 32);
+	assert_true(vw_stat(n, "walk_ns") > 0);
+	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
+	vw_expect_stat(n, "walks", 2);
+	vw_expect(vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)at / PAGE)), vw_pfn(at));
+	vw_expect_stat(n, "walks", 3);
+	vw_expect_stat(n, "extents", rc);
+}
+
+static void looking_makes_nothing_present(void **state)
+{
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	struct vmwalk_walk walk;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = aligned(2 * PMD_SIZE, PMD_SIZE);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 2 * PMD_SIZE);
+	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	assert_int_equal(extents.count, 0);
+	vw_extents_free(&extents);
+	for (size_t i = 0; i < 2 * PMD_SIZE; i += 32 * PAGE) {
+		vw_ok(vw_walk(fd, (uintptr_t)at + i, &walk));
+		assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
+		assert_int_equal(vw_pagemap_one(0, at + i) & (PM_PRESENT | PM_SWAP), 0);
+	}
+}
+
+struct mover {
+	char *at;
+	size_t pages;
+	bool stop;
+	long moved;
+};
+
+static void *move_back_and_forth(void *arg)
+{
+	struct mover *mover = arg;
+	void *pages[256];
+	int nodes[256], status[256];
+
+	for (size_t i = 0; i < mover->pages; i++)
+		pages[i] = mover->at + i * PAGE;
+	for (int to = 0; !__atomic_load_n(&mover->stop, __ATOMIC_RELAXED); to = !to) {
+		for (size_t i = 0; i < mover->pages; i++)
+			nodes[i] = to;
+		/* MPOL_MF_MOVE */
+		if (!syscall(SYS_move_pages, 0, mover->pages, pages, nodes, status, 2))
+			mover->moved++;
+	}
+	return NULL;
+}
+
+static void pages_that_move_are_told_apart_and_never_missed(void **state)
+{
+	struct mover mover = { .pages = 256 };
+	__u64 end = vw_now() + 3 * SECOND, moving = 0, scans = 0;
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	pthread_t thread;
+
+	(void)state;
+	open_device();
+	if (!vw_exists("/sys/devices/system/node/node1"))
+		vw_skip("one NUMA node only");
+	mover.at = aligned(PMD_SIZE, PMD_SIZE);
+	madvise(mover.at, PMD_SIZE, MADV_NOHUGEPAGE);
+	memset(mover.at, 1, mover.pages * PAGE);
+	scan = vw_scan_args((uintptr_t)mover.at, (uintptr_t)mover.at + mover.pages * PAGE);
+	assert_int_equal(pthread_create(&thread, NULL, move_back_and_forth, &mover), 0);
+	while (vw_now() < end) {
+		vw_ok(vw_scan_all(fd, &scan, 512, &extents));
+		if (extents.pages != mover.pages) {
+			__atomic_store_n(&mover.stop, true, __ATOMIC_RELAXED);
+			pthread_join(thread, NULL);
+			vw_fail("%llu of %zu pages seen", extents.pages, mover.pages);
+		}
+		for (size_t i = 0; i < extents.count; i++) {
+			__u32 flags = extents.extent[i].flags;
+
+			assert_true(!(flags & VMWALK_PRESENT) == !!(flags & VMWALK_MIGRATION));
+			assert_false(flags & VMWALK_SWAP);
+			assert_true(!(flags & VMWALK_PRESENT) == !extents.extent[i].pfn);
+			moving += flags & VMWALK_MIGRATION ? extents.extent[i].pages : 0;
+		}
+		scans++;
+		vw_extents_free(&extents);
+	}
+	__atomic_store_n(&mover.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	print_message("# %llu scans saw %llu pages on the move, in %ld moves\n", scans, moving,
+		      mover.moved);
+	if (!mover.moved)
+		vw_skip("the kernel moves no pages here");
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test(a_written_page_is_all_it_should_be),
+		vw_test(a_page_that_mprotect_locked_is_not_writable),
+		vw_test(a_programs_code_is_executable_and_of_a_file),
+		vw_test(the_zero_page_is_told_from_others),
+		vw_test(the_huge_zero_page_is_told_from_others),
+		vw_test(a_transparent_huge_page_is_one_entry_of_2_mib),
+		vw_test(a_hugetlb_page_of_2_mib_is_one_entry),
+		vw_test(a_hugetlb_page_of_1_gib_is_one_entry),
+		vw_test(prot_none_after_touch_is_present),
+		vw_test(a_swapped_page_is_absent_and_stays_so),
+		vw_test(uffd_write_protection_is_shown),
+		vw_test(soft_dirty_is_set_by_writes_after_clear_refs),
+		vw_test(accessed_goes_with_clear_refs),
+		vw_test(file_pages_are_told_from_anonymous_ones),
+		vw_test_each(the_devices_own_pages_are_special_or_of_a_file),
+		vw_test(emptiness_is_found_at_the_highest_level),
+		vw_test(folded_levels_are_marked),
+		vw_test(five_levels_reach_beyond_47_bits),
+		vw_test(a_scan_finds_what_pagemap_finds_in_a_mixed_region),
+		vw_test(masks_select_pages_as_pagemap_scan_does),
+		vw_test(pagemap_scan_itself_agrees),
+		vw_test(going_on_with_little_room_gives_the_same_extents),
+		vw_test(max_pages_stops_a_scan_and_nothing_is_lost),
+		vw_test(a_scan_may_start_and_end_inside_a_huge_page),
+		vw_test(a_full_room_leaves_the_rest_of_the_array_alone),
+		vw_test(a_scan_of_64_gib_finds_the_few_pages_in_it),
+		vw_test(neighbours_merge_where_frames_run_on),
+		vw_test_each(to_buffer_puts_the_same_extents_into_the_buffer),
+		vw_test(to_buffer_fills_it_to_the_last_byte),
+		vw_test(to_buffer_and_its_own_mapping_may_be_scanned),
+		vw_test(walks_are_counted),
+		vw_test(looking_makes_nothing_present),
+		vw_test(pages_that_move_are_told_apart_and_never_missed),
+	};
+
+	return vw_run_cases(cases);
+}
