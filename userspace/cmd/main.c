@@ -51,6 +51,14 @@ int usage_failure(const char *format, ...)
 	return EXIT_USAGE;
 }
 
+/* What was printed counts as done only once it is written. Returns an exit status. */
+static int finish(int status)
+{
+	if (fflush(stdout) || ferror(stdout))
+		return failure("standard output: %m");
+	return status;
+}
+
 static void print_help(void)
 {
 	size_t i;
@@ -73,7 +81,7 @@ static void print_option(const struct verb_option *option)
 
 	snprintf(left, sizeof(left), "-%c, --%s%s%s", option->letter, option->name,
 		 option->arg ? " " : "", option->arg ? option->arg : "");
-	printf("  %-26s  %s\n", left, option->help);
+	printf("  %-24s  %s\n", left, option->help);
 }
 
 static void print_verb_help(void)
@@ -131,7 +139,7 @@ int next_option(int argc, char **argv, const char **arg)
 	*arg = optarg;
 	if (letter == 'h') {
 		print_verb_help();
-		exit(EXIT_SUCCESS);
+		exit(finish(EXIT_SUCCESS));
 	}
 	if (letter == '?') {	/* getopt_long() has said what is wrong. */
 		fprintf(stderr, "Try 'vmwalk %s --help'.\n", current->name);
@@ -185,7 +193,6 @@ static int run_verb(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	int status;
 	size_t i;
 
 	setlocale(LC_ALL, "");
@@ -193,11 +200,11 @@ int main(int argc, char **argv)
 		return usage_failure("VERB is missing");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		print_help();
-		return EXIT_SUCCESS;
+		return finish(EXIT_SUCCESS);
 	}
 	if (!strcmp(argv[1], "--version")) {
 		puts("vmwalk " VERSION);
-		return EXIT_SUCCESS;
+		return finish(EXIT_SUCCESS);
 	}
 
 	for (i = 0; i < ARRAY_SIZE(verbs); i++)
@@ -206,8 +213,5 @@ int main(int argc, char **argv)
 	if (!current)
 		return usage_failure("%s: there is no such verb", argv[1]);
 
-	status = run_verb(argc - 1, argv + 1);
-	if (fclose(stdout))
-		status = failure("standard output: %m");
-	return status;
+	return finish(run_verb(argc - 1, argv + 1));
 }

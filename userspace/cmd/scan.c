@@ -107,7 +107,7 @@ static const struct verb_option scan_options[] = {
 	{ "start", 's', "ADDRESS", "begin here instead of at 0" },
 	{ "end", 'e', "ADDRESS", "end before this address" },
 	{ "mask", 'm', "FLAGS", "only pages that have all of these flags" },
-	{ "flags", 'f', "FLAGS", "tell only these apart: all but user,soft_dirty unless told" },
+	{ "flags", 'f', "FLAGS", "tell only these flags apart" },
 	{ }
 };
 
@@ -203,8 +203,9 @@ const struct verb scan_verb = {
 	.details = "Addresses are hexadecimal, with or without 0x. A frame that is there but\n"
 		   "withheld from who may not see it is shown as 'hidden'.\n"
 		   "\n"
-		   "Flags: present (left out in a table) write exec user accessed dirty soft_dirty\n"
-		   "swap migration protnone uffd_wp file zero hugetlb special hidden; see vmwalk.h.\n",
+		   "Flags: present (left out of a table) write exec user accessed dirty\n"
+		   "soft_dirty swap migration protnone uffd_wp file zero hugetlb special hidden;\n"
+		   "see vmwalk.h. Unless told, all but user and soft_dirty are told apart.\n",
 	.options = { target_verb_options, scan_options, table_verb_options },
 	.columns = scan_columns,
 	.run = scan,

@@ -14,7 +14,7 @@
 
 const struct verb_option target_verb_options[] = {
 	{ "device", 'd', "NAME", "look at the target of this instance, device or path" },
-	{ "pid", 'p', "PID", "look at this process, through an instance made for the purpose" },
+	{ "pid", 'p', "PID", "look at this process, by a temporary instance" },
 	{ }
 };
 
@@ -43,12 +43,11 @@ static int make_temporary(struct target *target, const char *pid)
 	if (name)
 		instance = vmwalk_instance_create(name);
 	target->temporary = instance;
-	if (!instance) {
-		instance_failure(name ? name : pid);
-		free(name);
-		return EXIT_FAILURE;
-	}
 	free(name);
+	if (!instance && errno == EACCES)
+		return failure("a temporary instance takes root; --device names one that is there");
+	if (!instance)
+		return instance_failure(NULL);
 
 	/* One byte is rounded up to one page, of whatever size. */
 	if (vmwalk_instance_set(instance, "size", "1"))

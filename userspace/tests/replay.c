@@ -99,8 +99,12 @@ static int replay_scan(struct vmwalk_scan *scan)
 		}
 		vec[count++] = extents[i];
 	}
-	if (!error || count)
+	if (!error)
 		return count;
+	if (count) {
+		scan->walk_end = vec[count - 1].start + vec[count - 1].pages * info.page_size;
+		return count;
+	}
 	errno = error;
 	return -1;
 }

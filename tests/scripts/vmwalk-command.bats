@@ -1,0 +1,509 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+#
+# The vmwalk command as far as it needs no driver: its command line, and how it draws what a captured
+# tree and a captured device have to tell.
+#
+# Copyright (C) The vmwalk authors
+
+bats_require_minimum_version 1.5.0
+
+# Stands in for the device; see userspace/tests/replay.c.
+REPLAY=${VMWALK_TESTS:-$BATS_TEST_DIRNAME/..}/replay.so
+
+VERBS='create destroy list show walk scan'
+
+setup()
+{
+	export LC_ALL=C
+	export VMWALK_SYSROOT=$BATS_TEST_TMPDIR/root
+	export VMWALK_REPLAY=$BATS_TEST_TMPDIR/replay
+	mkdir -p "$VMWALK_SYSROOT"
+}
+
+# capture_item NAME DEVICE [ATTRIBUTE=VALUE]...
+capture_item()
+{
+	local item=$VMWALK_SYSROOT/sys/kernel/config/vmwalk/$1 pair
+
+	mkdir -p "$item"
+	echo 1 >"$item/../abi_version"
+	for pair in dev_name="$2" live=0 buffer_type=vmalloc size=1048576 map_mode=fault \
+		cache_mode=wb numa_node=-1 fill=zero fault_around=65536 track_dirty=0 \
+		target_pid=0 last_error= "${@:3}"; do
+		echo "${pair#*=}" >"$item/${pair%%=*}"
+	done
+}
+
+# A live instance "demo" whose target is process 4242, and what the device says in the lines of stdin.
+capture_device()
+{
+	local proc=$VMWALK_SYSROOT/proc/4242
+
+	capture_item demo vmwalk3 live=1 target_pid=4242
+	mkdir -p "$VMWALK_SYSROOT/dev" "$proc"
+	: >"$VMWALK_SYSROOT/dev/vmwalk3"
+	echo student >"$proc/comm"
+	cat >"$proc/maps" <<-'END'
+		400000-42c000 r-xp 00001000 08:01 1234                      /usr/bin/a program
+		42c000-42d000 rw-p 00000000 00:00 0 
+		7ffd0000-80000000 rw-p 00000000 00:00 0                    [stack]
+	END
+	cat >"$VMWALK_REPLAY"
+}
+
+replay()
+{
+	LD_PRELOAD=$REPLAY "$@"
+}
+
+# prints TEXT: the last run succeeded, with the lines of stdin as all its output.
+prints()
+{
+	local expected
+
+	expected=$(cat)
+	[[ $status == 0 && $output == "$expected" ]] && return
+	printf 'status %s, output:\n%s\ninstead of:\n%s\n' "$status" "$output" "$expected"
+	return 1
+}
+
+# fails STATUS LINE...: it ended so, said these lines on stderr and nothing on stdout.
+fails()
+{
+	local expected
+
+	printf -v expected '%s\n' "${@:2}"
+	[[ $status == "$1" && ! $output && $stderr == "${expected%$'\n'}" ]] && return
+	printf 'status %s, output:\n%s\nstderr:\n%s\ninstead of %s and:\n%s\n' \
+		"$status" "$output" "$stderr" "$1" "$expected"
+	return 1
+}
+
+# refuses MESSAGE ARGUMENT...: the command line is refused with a message and a hint at the help.
+refuses()
+{
+	local verb=" $2"
+
+	[[ $VERBS =~ (^| )$2( |$) && $2 ]] || verb=
+	run --separate-stderr vmwalk "${@:2}"
+	fails 2 "vmwalk: $1" "Try 'vmwalk$verb --help'."
+}
+
+@test "help names every verb and the exit statuses" {
+	run --separate-stderr vmwalk --help
+	[[ $status == 0 && ! $stderr ]]
+	for verb in $VERBS; do
+		[[ $output == *"  $verb  "* ]]
+	done
+	[[ $output == *'Exit status: 0 done, 1 failed, 2 '* ]]
+}
+
+@test "every verb has help that names its options, and takes them all" {
+	for verb in $VERBS; do
+		run --separate-stderr vmwalk "$verb" --help
+		[[ $status == 0 && ! $stderr && $output == "Usage: vmwalk $verb "* ]]
+		[[ $output == *'  -h, --help '* ]]
+		# No line is wider than a terminal.
+		if grep -E '^.{81}' <<<"$output"; then
+			return 1
+		fi
+		while read -r letter long arg; do
+			for option in "${letter%,}" "$long"; do
+				run --separate-stderr vmwalk "$verb" "$option" ${arg:+1} --help
+				[[ $status == 0 || $stderr != *unrecognized* ]]
+				[[ $stderr != *invalid\ option* ]]
+			done
+		done < <(grep -oE '^  -., --[a-z-]+( [A-Z]+)?' <<<"$output")
+	done
+}
+
+@test "version" {
+	run --separate-stderr vmwalk --version
+	[[ $status == 0 && $output =~ ^vmwalk\ [0-9]+\.[0-9]+\.[0-9]+$ && ! $stderr ]]
+}
+
+@test "a verb that is missing or unknown is a usage error" {
+	refuses 'VERB is missing'
+	refuses 'dance: there is no such verb' dance
+	refuses '--json: there is no such verb' --json
+}
+
+@test "arguments that are missing or too many are a usage error" {
+	for verb in create destroy show; do
+		refuses "$verb: NAME is missing" "$verb"
+		refuses "$verb: two: one argument too many" "$verb" one two
+	done
+	refuses 'walk: ADDRESS is missing' walk --pid 1
+	refuses 'list: one: one argument too many' list one
+	refuses 'scan: one: one argument too many' scan --pid 1 one
+}
+
+@test "options that are unknown or lack their argument are a usage error" {
+	for verb in $VERBS; do
+		refuses "$verb: unrecognized option '--nonsense'" "$verb" --nonsense
+		refuses "$verb: invalid option -- 'Z'" "$verb" -Z
+	done
+	refuses "create: option '--size' requires an argument" create --size
+	refuses "show: option '--json' doesn't allow an argument" show --json=yes
+}
+
+@test "a target that is missing, doubled or no pid is a usage error" {
+	for verb in 'walk 1000' scan; do
+		# shellcheck disable=SC2086 # the verb may have an argument
+		{
+			refuses "${verb%% *}: say whom to look at, with either --pid or --device" $verb
+			refuses "${verb%% *}: say whom to look at, with either --pid or --device" \
+				$verb --pid 1 -d demo
+			for pid in 0 -1 +1 '' abc 1x 0x10 99999999999 99999999999999999999; do
+				refuses "${verb%% *}: $pid: a pid is a number above 0" $verb --pid "$pid"
+			done
+		}
+	done
+}
+
+@test "an address that is none is a usage error" {
+	for address in '' 0x xyz 0x12g -1 +1 ' 12' 12345678901234567; do
+		refuses "walk: $address: an address is a hexadecimal number" \
+			walk --pid 1 -- "$address"
+		refuses "scan: $address: an address is a hexadecimal number" \
+			scan --pid 1 --start "$address"
+		refuses "scan: $address: an address is a hexadecimal number" \
+			scan --pid 1 --end "$address"
+	done
+	refuses 'scan: --start must be below --end' scan --pid 1 --start 2000 --end 0x2000
+}
+
+@test "flags and columns that are none are a usage error" {
+	refuses 'scan: presence: --help lists the flags' scan --pid 1 --mask presence
+	refuses 'scan: write,: --help lists the flags' scan --pid 1 --mask write,
+	refuses 'scan: : --help lists the flags' scan --pid 1 --flags ''
+	refuses 'list: NAM: there is no such column' list -o NAM
+	refuses 'list: : there is no such column' list -o NAME,
+	refuses 'list: --json and --raw exclude each other' list --json --raw
+}
+
+@test "without the driver every verb says so" {
+	for command in 'create demo' 'destroy demo' 'show demo' 'walk --pid 1 1000' 'scan --pid 1'; do
+		# shellcheck disable=SC2086 # words
+		run --separate-stderr vmwalk $command
+		fails 1 "vmwalk: ${command%% *}: the vmwalk driver isn't there: try 'modprobe vmwalk'"
+	done
+	run --separate-stderr vmwalk list
+	fails 1 "vmwalk: list: the vmwalk driver isn't there: try 'modprobe vmwalk'"
+	run --separate-stderr vmwalk list --json
+	[[ $status == 1 ]]
+	jq -e '.instances == []' <<<"$output"
+}
+
+@test "names that can't be an instance's" {
+	capture_item demo vmwalk0
+	for name in a/b . .. ''; do
+		run --separate-stderr vmwalk create "$name"
+		fails 1 "vmwalk: create: $name: Invalid argument"
+	done
+	for verb in show destroy; do
+		run --separate-stderr vmwalk "$verb" nobody
+		fails 1 "vmwalk: $verb: nobody: there is no such instance"
+	done
+}
+
+@test "list: a table, in the order of names with their numbers" {
+	capture_item b10 vmwalk0 live=1 buffer_type=kmalloc size=4096 target_pid=123
+	capture_item b9 vmwalk12 numa_node=1 fill=letters size=5368709120
+	run --separate-stderr vmwalk list
+	prints <<-'END'
+		NAME DEVICE        LIVE TYPE    SIZE MODE  CACHE NODE FILL    TARGET
+		b9   /dev/vmwalk12 no   vmalloc   5G fault wb       1 letters      0
+		b10  /dev/vmwalk0  yes  kmalloc   4K fault wb      -1 zero       123
+	END
+	run --separate-stderr vmwalk list -n -o size,name
+	prints <<-'END'
+		  5G b9
+		  4K b10
+	END
+	run --separate-stderr vmwalk list --raw --output NAME,SIZE,LIVE
+	prints <<-'END'
+		NAME SIZE LIVE
+		b9 5368709120 0
+		b10 4096 1
+	END
+}
+
+@test "list: JSON" {
+	capture_item 'quo"te\slash' vmwalk0 live=1
+	vmwalk list --json | jq -e '.instances == [{
+		name: "quo\"te\\slash", device: "/dev/vmwalk0", live: true, type: "vmalloc", size: 1048576,
+		mode: "fault", cache: "wb", node: -1, fill: "zero", target: 0 }]'
+}
+
+@test "list: nothing" {
+	capture_item demo vmwalk0
+	rm -r "$VMWALK_SYSROOT/sys/kernel/config/vmwalk/demo"
+	run --separate-stderr vmwalk list
+	prints </dev/null
+}
+
+@test "show: a pending instance has no device yet" {
+	capture_item demo vmwalk0 size=2097152 last_error='size 0 is out of range'
+	run --separate-stderr vmwalk show demo
+	prints <<-'END'
+		/sys/kernel/config/vmwalk/demo
+		  live            0
+		  buffer_type     vmalloc
+		  size            2M
+		  map_mode        fault
+		  cache_mode      wb
+		  numa_node       -1
+		  fill            zero
+		  fault_around    64K
+		  track_dirty     0
+		  target_pid      0
+		  last_error      size 0 is out of range
+	END
+	vmwalk show --json demo | jq -e '.name == "demo" and .device == "/dev/vmwalk0" and
+		.configfs.live == false and .configfs.size == 2097152 and
+		(has("sysfs") or has("stats") | not)'
+}
+
+@test "show: a live instance has counters, and a physical address or the reason why not" {
+	local sysfs=$VMWALK_SYSROOT/sys/class/vmwalk/vmwalk0
+
+	capture_item demo vmwalk0 live=1
+	mkdir -p "$sysfs/stats"
+	echo 12345678901234567890 >"$sysfs/stats/faults"
+	while read -r address segments shown json; do
+		echo "$address" >"$sysfs/phys_addr"
+		echo "$segments" >"$sysfs/segments"
+		run --separate-stderr vmwalk show demo
+		[[ $status == 0 ]]
+		[[ $output == *$'\n'"  phys_addr       $shown"$'\n'* ]]
+		[[ $output == *$'\n'"  segments        $segments"$'\n'* ]]
+		[[ $output == *$'\n'"  faults          12345678901234567890"$'\n'* ]]
+		vmwalk show demo --json | jq -e --argjson phys "$json" --argjson segments "$segments" \
+			'.sysfs == { phys_addr: $phys, segments: $segments } and .stats.walks == null'
+	done <<-'END'
+		0x12340000 1 0x12340000 "0x12340000"
+		0x0 1 hidden "hidden"
+		0x0 7 - null
+	END
+}
+
+@test "walk: a small page, four levels" {
+	capture_device <<-'END'
+		info 4096 4 4242
+		walk 0x819 12 4 0 0x12ab3 0x12ab3123
+		level 0x104a2e000 0x104a2f067 0 1
+		level 0 0 0 2
+		level 0x104a2f000 0x104a30067 0 1
+		level 0x104a30000 0x10b1c2067 2 1
+		level 0x10b1c2000 0x8000000012ab3025 1 5
+	END
+	run --separate-stderr replay vmwalk walk -d demo 401123
+	prints <<-'END'
+		address 0x401123 of process 4242 (student)
+		in 400000-42c000 r-xp /usr/bin/a program
+
+		          pgd        p4d     pud        pmd        pte        offset
+		  bits    47-39      folded  38-30      29-21      20-12      11-0
+		  binary  000000000          000000000  000000010  000000001  000100100011
+		  index   0                  0          2          1          0x123
+
+		  level                 table at           index  entry
+		  pgd                   0x104a2e000            0  0x0000000104a2f067
+		  \_ p4d                folded: this machine has 4 levels
+		     \_ pud             0x104a2f000            0  0x0000000104a30067
+		        \_ pmd          0x104a30000            2  0x000000010b1c2067
+		           \_ pte       0x10b1c2000            1  0x8000000012ab3025
+		              \_ page   0x12ab3000
+
+		  page      4K, mapped by the pte entry
+		  frame     0x12ab3
+		  physical  0x12ab3123
+		  flags     present,user,accessed,file
+	END
+	replay vmwalk walk -d demo --json 0x401123 | jq -e '.address == "0x401123" and .pid == 4242 and
+		.mapping.name == "/usr/bin/a program" and .stop == "page" and .stop_level == "pte" and
+		.size == 4096 and .pfn == "0x12ab3" and .phys == "0x12ab3123" and
+		.flags == ["present", "user", "accessed", "file"] and
+		[.levels[].state] == ["read", "folded", "read", "read", "leaf"] and
+		.levels[4] == { level: "pte", state: "leaf", table: "0x10b1c2000", index: 1,
+				entry: "0x8000000012ab3025" }'
+}
+
+@test "walk: a huge page, five levels" {
+	capture_device <<-'END'
+		info 4096 5 4242
+		walk 0x201b 30 2 0 0x87654 0x87654321
+		level 0x1000 0x2067 1 1
+		level 0x2000 0x3067 2 1
+		level 0x3000 0x80000000800000e7 3 5
+	END
+	run --separate-stderr replay vmwalk walk -d demo 10100c7654321
+	prints <<-'END'
+		address 0x10100c7654321 of process 4242 (student)
+		in no mapping
+
+		          pgd        p4d        pud        offset
+		  bits    56-48      47-39      38-30      29-0
+		  binary  000000001  000000010  000000011  000111011001010100001100100001
+		  index   1          2          3          0x7654321
+
+		  level                 table at           index  entry
+		  pgd                   0x1000                 1  0x0000000000002067
+		  \_ p4d                0x2000                 2  0x0000000000003067
+		     \_ pud             0x3000                 3  0x80000000800000e7
+		        \_ page         0x80000000
+
+		  page      1G, mapped by the pud entry
+		  frame     0x87654
+		  physical  0x87654321
+		  flags     present,write,user,accessed,hugetlb
+	END
+}
+
+@test "walk: no page, for one of three reasons" {
+	for stop in '0 21 3 1:none: the pmd entry is empty, so nothing is mapped in its 2M:empty' \
+		'0x80 12 4 2:none: the pte entry says that it is elsewhere:absent' \
+		'0 12 4 2:none: the pte entry says that it is elsewhere:absent'; do
+		IFS=: read -r walk none why json <<<"$stop"
+		capture_device <<<"info 4096 4 4242"$'\n'"walk $walk 0 0"
+		run --separate-stderr replay vmwalk walk -d demo 0x7fff1000
+		[[ $status == 0 && $output == *$'\n'"  page      $none:$why"* ]]
+		[[ $output != *frame* && $output != *physical* ]]
+		replay vmwalk walk -d demo -J 0x7fff1000 | jq -e --arg stop "$json" \
+			'.stop == $stop and .pfn == null and .phys == null and .mapping.name == "[stack]"'
+	done
+}
+
+@test "walk: what is withheld is said to be hidden" {
+	capture_device <<-'END'
+		info 4096 4 4242
+		walk 0x8819 12 4 0 0 0
+		level 0 0 0 1
+		level 0 0 0 2
+		level 0 0 0 1
+		level 0 0 2 1
+		level 0 0 1 5
+	END
+	run --separate-stderr replay vmwalk walk -d demo 401123
+	[[ $status == 0 ]]
+	[[ $(grep -c 'hidden  *[0-9][0-9]*  hidden$' <<<"$output") == 4 ]]
+	[[ $output == *$'\n''              \_ page   hidden'$'\n'* ]]
+	[[ $output == *$'\n''  frame     hidden: '* && $output == *$'\n''  physical  hidden'* ]]
+	[[ $output != *0x0000* ]]
+	replay vmwalk walk -d demo -J 401123 | jq -e '.pfn == "hidden" and .phys == "hidden" and
+		.levels[4].table == "hidden" and .levels[4].entry == "hidden" and
+		.levels[4].index == 1 and (.flags | index("hidden"))'
+}
+
+# Two mappings whose frames run on, a page of the stack, and some that are not there.
+capture_extents()
+{
+	capture_device <<-'END'
+		info 4096 4 4242
+		extent 0x400000 0x1000 45 0x0811 12 0
+		extent 0x7ffd0000 0x200000 1 0x8003 12 1
+		extent 0x7ffe0000 0 3 0x80 12 -1
+		extent 0x90000000 0x40000 262144 0x2003 30 1
+	END
+}
+
+@test "scan: a table, a row for each mapping" {
+	capture_extents
+	run --separate-stderr replay vmwalk scan -d demo
+	# The last column may be padded.
+	shopt -s extglob
+	output=${output//+( )$'\n'/$'\n'}
+	output=${output%%+( )}
+	prints <<-'END'
+		         START            END    PAGES        PFN  SIZE  NODE FLAGS                      PERM  MAPPING
+		      0x400000       0x42c000       44     0x1000    4K     0 accessed,file              r-xp  /usr/bin/a program
+		      0x42c000       0x42d000        1     0x102c    4K     0 accessed,file              rw-p  [anon]
+		    0x7ffd0000     0x7ffd1000        1     hidden    4K     1 write,hidden               rw-p  [stack]
+		    0x7ffe0000     0x7ffe3000        3          -    4K     - swap                       rw-p  [stack]
+		    0x90000000     0xd0000000   262144    0x40000    1G     1 write,hugetlb              -     -
+	END
+	run --separate-stderr replay vmwalk scan -d demo --raw -o start,pages,size,pfn,flags,mapping
+	prints <<-'END'
+		START PAGES SIZE PFN FLAGS MAPPING
+		0x400000 44 4096 0x1000 present,accessed,file /usr/bin/a\x20program
+		0x42c000 1 4096 0x102c present,accessed,file [anon]
+		0x7ffd0000 1 4096 hidden present,write,hidden [stack]
+		0x7ffe0000 3 4096 - swap [stack]
+		0x90000000 262144 1073741824 0x40000 present,write,hugetlb -
+	END
+}
+
+@test "scan: JSON" {
+	capture_extents
+	replay vmwalk scan -d demo --json >"$BATS_TEST_TMPDIR/json"
+	jq -e '.extents | length == 5 and .[0] == { start: "0x400000", end: "0x42c000", pages: 44,
+		pfn: "0x1000", size: 4096, node: 0, flags: ["present", "accessed", "file"],
+		perm: "r-xp", mapping: "/usr/bin/a program" } and
+		.[2].pfn == "hidden" and .[3].pfn == null and .[3].node == null and
+		.[4].mapping == null' "$BATS_TEST_TMPDIR/json"
+}
+
+@test "scan: the range that is asked for, in whole pages" {
+	capture_extents
+	run --separate-stderr replay vmwalk scan -d demo -n -o START --start 7ffd0fff --end 0x7ffe0001
+	prints <<-'END'
+		    0x7ffd0000
+		    0x7ffe0000
+	END
+}
+
+@test "scan: an instance, a device and a path are all a name" {
+	capture_extents
+	for name in demo vmwalk3 "$VMWALK_SYSROOT/dev/vmwalk3"; do
+		run --separate-stderr replay vmwalk scan -d "$name" -n -r -o PFN
+		[[ $status == 0 && $output == 0x1000$'\n'0x102c$'\n'* ]]
+	done
+	for name in vmwalk4 vmwalk3x nobody; do
+		run --separate-stderr replay vmwalk scan -d "$name"
+		fails 1 "vmwalk: scan: $name: No such file or directory"
+	done
+	run --separate-stderr vmwalk scan -d /dev/null
+	fails 1 'vmwalk: scan: /dev/null: Inappropriate ioctl for device'
+}
+
+@test "scan: more extents than come in one portion, each once, in order" {
+	{
+		echo 'info 4096 4 4242'
+		for ((i = 0; i < 1300; i++)); do
+			echo "extent $((0x100000 + i * 8192)) $((i + 1)) 1 1 12 0"
+		done
+	} | capture_device
+	for format in '' --raw; do
+		# shellcheck disable=SC2086 # none or one
+		run --separate-stderr replay vmwalk scan -d demo $format -n -o START
+		[[ $status == 0 ]]
+		diff <(tr -d ' ' <<<"$output") <(seq 0 1299 | awk '{ printf "0x%x\n", 1048576 + $1 * 8192 }')
+	done
+	[[ $(replay vmwalk scan -d demo | grep -c START) == 1 ]]
+	replay vmwalk scan -d demo --json | jq -e '.extents | length == 1300'
+}
+
+@test "scan: a process that goes away half way is told, and JSON stays JSON" {
+	{
+		echo 'info 4096 4 4242'
+		echo 'error 3'
+		for ((i = 0; i < 512; i++)); do
+			echo "extent $((0x100000 + i * 8192)) $((i + 1)) 1 1 12 0"
+		done
+	} | capture_device
+	run --separate-stderr replay vmwalk scan -d demo --json
+	[[ $status == 1 && $stderr == 'vmwalk: scan: process 4242: No such process' ]]
+	jq -e '.extents | length == 512' <<<"$output"
+}
+
+@test "output that can't be written is a failure" {
+	[[ -c /dev/full ]] || mknod /dev/full c 1 7
+	capture_item demo vmwalk0
+	for command in '--help' list 'list --json' 'show demo'; do
+		# shellcheck disable=SC2086 # words
+		run bash -c 'vmwalk "$@" >/dev/full' - $command
+		[[ $status == 1 && $output == *'No space left on device' ]]
+	done
+}

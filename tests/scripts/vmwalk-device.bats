@@ -1,0 +1,481 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+#
+# The vmwalk command with the driver: what it makes, shows, walks and scans, against what configfs, sysfs
+# and /proc/PID/pagemap say, and that it leaves nothing behind.
+#
+# Copyright (C) The vmwalk authors
+
+bats_require_minimum_version 1.5.0
+
+load helper
+
+EXAMPLES=${VMWALK_EXAMPLES:-/usr/lib/vmwalk/examples}
+PAGE=$(getconf PAGESIZE)
+
+# prints: the last run succeeded, with the lines of stdin as all its output.
+prints()
+{
+	local expected
+
+	expected=$(cat)
+	[[ $status == 0 && $output == "$expected" && ! $stderr ]] && return
+	printf 'status %s, output:\n%s\n%s\ninstead of:\n%s\n' \
+		"$status" "$output" "$stderr" "$expected"
+	return 1
+}
+
+# fails LINE: it failed, said so on stderr and printed nothing.
+fails()
+{
+	[[ $status == 1 && ! $output && $stderr == "$1" ]] && return
+	printf 'status %s, output:\n%s\nstderr:\n%s\ninstead of:\n%s\n' \
+		"$status" "$output" "$stderr" "$1"
+	return 1
+}
+
+# Starts memory_intensive and waits for it: pid is its pid, ${region_start[NAME]} where a region is.
+start_target()
+{
+	local name start end
+
+	declare -gA region_start=() region_end=()
+	"$EXAMPLES/memory_intensive" "$@" >"$BATS_TEST_TMPDIR/target" 3>&- &
+	until grep -q ready "$BATS_TEST_TMPDIR/target"; do
+		kill -0 $!
+		sleep 0.1
+	done
+	pid=$!
+	while read -r name start end _; do
+		region_start[$name]=$start
+		region_end[$name]=$end
+	done <"$BATS_TEST_TMPDIR/target"
+}
+
+# pagemap PID ADDRESS: the page frame number that the kernel itself tells, 0 if none.
+pagemap()
+{
+	local entry
+
+	entry=$(dd if="/proc/$1/pagemap" bs=8 count=1 skip=$(($2 / PAGE)) status=none |
+		od -An -tu8)
+	if ((entry >> 63 & 1)); then
+		printf '0x%x\n' $((entry & (1 << 55) - 1))
+	else
+		echo 0
+	fi
+}
+
+@test "create prints the device's path and sets what it is told" {
+	run --separate-stderr vmwalk create demo --type kmalloc --size 16K --map-mode remap \
+		--cache-mode wb --node 0 --fill letters --pid $$ --fault-around 8K
+	prints <<<"/dev/$(get_attribute demo dev_name)"
+	[[ -c $output ]]
+	while read -r attribute value; do
+		[[ $(get_attribute demo "$attribute") == "$value" ]]
+	done <<-END
+		live 1
+		buffer_type kmalloc
+		size 16384
+		map_mode remap
+		cache_mode wb
+		numa_node 0
+		fill letters
+		target_pid $$
+		fault_around 8192
+		last_error
+	END
+	[[ $(head -c 28 "$output") == abcdefghijklmnopqrstuvwxyzab ]]
+}
+
+@test "create without options makes what the driver makes by default" {
+	vmwalk create plain
+	mkdir "$VMWALK/witness"
+	for attribute in buffer_type size map_mode cache_mode numa_node fill target_pid fault_around; do
+		[[ $(get_attribute plain "$attribute") == "$(get_attribute witness "$attribute")" ]]
+	done
+}
+
+@test "create passes on what the driver refuses, and leaves nothing" {
+	local options=(type=nonsense type=huge size=0 size=8x size=65T size= map-mode=x
+		cache-mode=wc node=-2 node=x node=99999 fill=x pid=-1 pid=x pid=4194304 pid=2
+		fault-around=1 fault-around=12K)
+
+	declare -A attribute=([type]=buffer_type [size]=size [map-mode]=map_mode
+		[cache-mode]=cache_mode [node]=numa_node [fill]=fill [pid]=target_pid
+		[fault-around]=fault_around)
+	for option in "${options[@]}"; do
+		mkdir "$VMWALK/witness"
+		run ! set_attribute witness "${attribute[${option%%=*}]}" "${option#*=}"
+		reason=$(get_attribute witness last_error)
+		rmdir "$VMWALK/witness"
+		[[ $reason ]]
+		run --separate-stderr vmwalk create demo "--$option"
+		fails "vmwalk: create: demo: $reason"
+		no_instances
+	done
+}
+
+@test "create passes on what goes wrong with live, and leaves nothing" {
+	run --separate-stderr vmwalk create demo --type kmalloc --map-mode insert
+	fails "vmwalk: create: demo: buffer_type kmalloc can't be mapped by map_mode insert"
+	no_instances
+	run --separate-stderr vmwalk create demo --size 64G
+	[[ $status == 1 && ! $output && $stderr == 'vmwalk: create: demo: '*max_buffer_mb* ]]
+	no_instances
+	[[ ! -e /dev/vmwalk0 ]]
+}
+
+@test "create leaves an instance of that name alone" {
+	vmwalk create demo --size 8K
+	run --separate-stderr vmwalk create demo --size 4K
+	fails 'vmwalk: create: demo: File exists'
+	[[ $(get_attribute demo size) == 8192 && $(get_attribute demo live) == 1 ]]
+}
+
+@test "create and destroy need root, and say so" {
+	vmwalk create demo
+	run --separate-stderr as_nobody vmwalk create other
+	fails 'vmwalk: create: other: Permission denied'
+	run --separate-stderr as_nobody vmwalk destroy demo
+	fails 'vmwalk: destroy: demo: Permission denied'
+	run --separate-stderr as_nobody vmwalk walk --pid $$ 1000
+	fails 'vmwalk: walk: a temporary instance takes root; --device names one that is there'
+	run --separate-stderr as_nobody vmwalk scan -d demo
+	fails 'vmwalk: scan: demo: Permission denied'
+}
+
+@test "destroy removes an instance, in use or not" {
+	local device
+
+	device=$(vmwalk create demo)
+	exec 9<"$device"
+	run --separate-stderr vmwalk destroy demo
+	prints </dev/null
+	[[ ! -e $device && ! -d $VMWALK/demo ]]
+	exec 9<&-
+	mkdir "$VMWALK/pending"
+	run --separate-stderr vmwalk destroy pending
+	prints </dev/null
+	no_instances
+	run --separate-stderr vmwalk destroy demo
+	fails 'vmwalk: destroy: demo: there is no such instance'
+}
+
+@test "list shows every instance as configfs has it" {
+	vmwalk create one --size 12K --pid $$
+	vmwalk create two --type kmalloc --size 4K --map-mode remap
+	mkdir "$VMWALK/three"
+	run --separate-stderr vmwalk list --raw -n
+	prints <<-END
+		one /dev/vmwalk0 1 vmalloc 12288 fault wb -1 zero $$
+		three /dev/vmwalk2 0 vmalloc 1048576 fault wb -1 zero 0
+		two /dev/vmwalk1 1 kmalloc 4096 remap wb -1 zero 0
+	END
+	vmwalk list --json | jq -e '[.instances[].name] == ["one", "three", "two"]'
+}
+
+@test "show shows every file of the instance and its device" {
+	local device json file
+
+	device=$(vmwalk create demo --size 64K --fill digits)
+	head -c 1 "$device" >/dev/null
+	json=$(vmwalk show demo --json)
+	for file in "$VMWALK/demo/"*; do
+		[[ ${file##*/} == dev_name ]] ||
+			jq -e --arg file "${file##*/}" '.configfs | has($file)' <<<"$json"
+	done
+	for file in /sys/class/vmwalk/vmwalk0/stats/*; do
+		[[ ${file##*/} == reset ]] && continue
+		jq -e --arg file "${file##*/}" --argjson value "$(<"$file")" \
+			'.stats[$file] == $value' <<<"$json"
+	done
+	jq -e --argjson segments "$(</sys/class/vmwalk/vmwalk0/segments)" \
+		'.sysfs.segments == $segments' <<<"$json"
+	for file in $(jq -r '.configfs, .sysfs, .stats | keys[]' <<<"$json"); do
+		vmwalk show demo | grep -q "^  $file "
+	done
+}
+
+@test "show looks without being counted, and sees who is" {
+	local device
+
+	device=$(vmwalk create demo)
+	vmwalk show demo --json | jq -e '.stats.opens == 0'
+	exec 9<"$device"
+	vmwalk show demo --json | jq -e '.stats.opens == 1'
+	exec 9<&-
+	vmwalk walk -d demo 1000
+	vmwalk show demo --json | jq -e '.stats.opens == 0 and .stats.walks == 1'
+}
+
+@test "show tells where a contiguous buffer is, to root alone" {
+	vmwalk create demo --type kmalloc --size 32K
+	vmwalk show demo --json | jq -e '.sysfs.segments == 1 and (.sysfs.phys_addr | test("^0x[0-9a-f]+000$"))'
+	as_nobody vmwalk show demo --json | jq -e '.sysfs.phys_addr == "hidden"'
+	vmwalk create pieces --type vmalloc --size 4M
+	[[ $(</sys/class/vmwalk/vmwalk1/segments) == 1 ]] ||
+		vmwalk show pieces --json | jq -e '.sysfs.phys_addr == null'
+}
+
+@test "walk finds the frames that pagemap has" {
+	local address frame offset
+
+	start_target
+	for name in anonymous huge file; do
+		for offset in 0 0x1000 0x123456 0xfffff0; do
+			printf -v address '0x%x' $((region_start[$name] + offset))
+			frame=$(pagemap "$pid" "$address")
+			vmwalk walk --pid "$pid" --json "$address" >"$BATS_TEST_TMPDIR/walk"
+			jq -e --arg address "$address" --argjson pid "$pid" --arg frame "$frame" \
+				--arg phys "$(printf '0x%x' $((frame * PAGE + address % PAGE)))" \
+				'.address == $address and .pid == $pid and .stop == "page" and
+				 .pfn == $frame and .phys == $phys' "$BATS_TEST_TMPDIR/walk"
+			vmwalk walk --pid "$pid" "$address" | grep -qx "  frame     $frame"
+		done
+	done
+	no_instances
+}
+
+@test "walk follows the tables: each entry leads to the next table" {
+	start_target
+	vmwalk walk --pid "$pid" --json "${region_start[anonymous]}" |
+		jq -r '.levels[] | select(.state != "folded") | "\(.entry) \(.table) \(.index)"' |
+		{
+			read -r entry _
+			while read -r next table index; do
+				((table == (entry & 0xffffffffff000)))
+				((index < 512))
+				entry=$next
+			done
+		}
+}
+
+@test "walk says why there is no page" {
+	start_target
+	run --separate-stderr vmwalk walk --pid "$pid" "${region_start[reserved]}"
+	[[ $status == 0 && $output == *'  page      none: the '*' entry is empty'* ]]
+	[[ $output == *$'\nin '*' rw-p [anon]'* ]]
+	run --separate-stderr vmwalk walk --pid "$pid" 0
+	[[ $status == 0 && $output == *$'\nin no mapping\n'* ]]
+	run --separate-stderr vmwalk walk --pid "$pid" ffff888000000000
+	fails "vmwalk: walk: process $pid: address 0xffff888000000000: Invalid argument"
+	no_instances
+}
+
+@test "scan covers what the process has, no more and no less" {
+	local name
+
+	start_target
+	vmwalk scan --pid "$pid" --json >"$BATS_TEST_TMPDIR/scan"
+	for name in anonymous=4096 alternate=2048 huge=4096 file=4096 reserved=0; do
+		# pages of the region NAME
+		pages=$(jq -r '.extents[] | select(.flags | index("present")) |
+				"\(.start) \(.end) \(.pages)"' "$BATS_TEST_TMPDIR/scan" |
+			while read -r start end pages; do
+				((start < region_start[${name%=*}] || end > region_end[${name%=*}])) ||
+					echo "$pages"
+			done | awk '{ sum += $1 } END { print sum + 0 }')
+		[[ $pages == "${name#*=}" ]]
+	done
+	# Sorted, without overlap, and whole.
+	jq -r '.extents[] | "\(.start) \(.end) \(.pages)"' "$BATS_TEST_TMPDIR/scan" | {
+		last=0
+		while read -r start end pages; do
+			((start >= last && end - start == pages * PAGE))
+			last=$end
+		done
+	}
+	no_instances
+}
+
+@test "scan finds the frames that pagemap has" {
+	start_target --size 1
+	vmwalk scan --pid "$pid" -r -n -o START,PAGES,PFN --mask present |
+		while read -r start pages frame; do
+			[[ $(pagemap "$pid" "$start") == "$frame" ]]
+			((last = start + (pages - 1) * PAGE)) || true
+			[[ $(pagemap "$pid" $last) == "$(printf '0x%x' $((frame + pages - 1)))" ]]
+		done
+}
+
+@test "scan names mappings as maps has them" {
+	start_target --size 1
+	vmwalk scan --pid "$pid" --json |
+		jq -r '.extents[] | "\(.start) \(.perm) \(.mapping)"' |
+		while read -r start perm mapping; do
+			awk -v start="${start#0x}" -v perm="$perm" -v mapping="$mapping" '
+				# Of one length, hexadecimal numbers sort like words.
+				function pad(hex) { return sprintf("%16s", hex) }
+				{
+					split($1, range, "-")
+					name = $0
+					sub(/^([^ ]+ +){5}/, "", name)
+					if (name == "")
+						name = "[anon]"
+					if (pad(range[1]) <= pad(start) && pad(start) < pad(range[2]))
+						found = $2 == perm && name == mapping
+				}
+				END { exit !found }' "/proc/$pid/maps"
+		done
+}
+
+@test "scan keeps to the range and the flags that are asked for" {
+	start_target
+	run --separate-stderr vmwalk scan --pid "$pid" -r -n -o START,END,FLAGS --flags write \
+		--start "${region_start[anonymous]}" --end "${region_end[anonymous]}"
+	[[ $status == 0 ]]
+	[[ $(head -n 1 <<<"$output") == "${region_start[anonymous]} "* ]]
+	[[ $(tail -n 1 <<<"$output") == *" ${region_end[anonymous]} present,write" ]]
+	run --separate-stderr vmwalk scan --pid "$pid" --json --mask exec
+	[[ $status == 0 ]]
+	jq -e '[.extents[] | select(.mapping | endswith("/memory_intensive"))] | length > 0' \
+		<<<"$output"
+	jq -e '[.extents[] | select(.flags | index("exec") | not)] == []' <<<"$output"
+}
+
+@test "scan is flat in memory: 65536 extents in 4 MiB" {
+	start_target --size 512
+	vmwalk scan --pid "$pid" --start "${region_start[alternate]}" \
+		--end "${region_end[alternate]}" >"$BATS_TEST_TMPDIR/free"
+	(($(wc -l <"$BATS_TEST_TMPDIR/free") > 65536))
+	for format in '' --raw --json; do
+		(
+			ulimit -d 4096
+			# shellcheck disable=SC2086 # none or one
+			vmwalk scan --pid "$pid" $format >"$BATS_TEST_TMPDIR/limited"
+		)
+		(($(wc -l <"$BATS_TEST_TMPDIR/limited") > 65536))
+	done
+	jq -e '.extents | length > 65536' "$BATS_TEST_TMPDIR/limited"
+}
+
+@test "a named instance is used with its own target, and stays" {
+	start_target --size 1
+	vmwalk create demo --pid "$pid"
+	for name in demo vmwalk0 /dev/vmwalk0; do
+		run --separate-stderr vmwalk walk -d "$name" "${region_start[anonymous]}"
+		[[ $status == 0 && $output == *" of process $pid (memory_intensiv)"* ]]
+		run --separate-stderr vmwalk scan -d "$name" -n -o MAPPING
+		[[ $status == 0 && $output == *"$EXAMPLES/memory_intensive"* ]]
+	done
+	[[ $(get_attribute demo target_pid) == "$pid" && $(get_attribute demo live) == 1 ]]
+}
+
+@test "an instance without a target looks at the command itself" {
+	vmwalk create demo
+	run --separate-stderr vmwalk scan -d demo -n -o MAPPING
+	[[ $status == 0 && $output == *"$(type -P vmwalk)"* && $output == *libvmwalk.so* ]]
+}
+
+@test "frames that are withheld are shown as hidden, never as 0" {
+	vmwalk create demo
+	chmod 666 /dev/vmwalk0
+	# Without randomization every run of the command has its vdso at the same address.
+	as_nobody setarch -R vmwalk scan -d demo --json >"$BATS_TEST_TMPDIR/scan"
+	jq -e '.extents | length > 0 and all(.pfn == "hidden" or
+		(.pfn == null and (.flags | index("present") | not)))' "$BATS_TEST_TMPDIR/scan"
+	vdso=$(jq -r '.extents[] | select(.mapping == "[vdso]") | .start' "$BATS_TEST_TMPDIR/scan")
+	run --separate-stderr as_nobody setarch -R vmwalk walk -d demo "$vdso"
+	[[ $status == 0 && $output == *$'\nin '*' r-xp [vdso]\n'* ]]
+	[[ $output == *$'\n  frame     hidden'* && $output == *$'\n  physical  hidden\n'* ]]
+	[[ $output != *0x0000* ]]
+}
+
+@test "another's memory is not for everybody" {
+	vmwalk create demo --pid $$
+	chmod 666 /dev/vmwalk0
+	run --separate-stderr as_nobody vmwalk scan -d demo
+	[[ $status == 1 && $stderr == *': Operation not permitted' ]]
+	run --separate-stderr as_nobody vmwalk walk -d demo 1000
+	[[ $status == 1 && ! $output && $stderr == *': Operation not permitted' ]]
+}
+
+@test "a process that isn't there, or has no memory, is told" {
+	for verb in 'walk 1000' scan; do
+		# shellcheck disable=SC2086 # words
+		run --separate-stderr vmwalk $verb --pid 4194303
+		[[ $status == 1 && ! $output && $stderr == "vmwalk: ${verb% *}: "*'no such process' ]]
+		no_instances
+		# shellcheck disable=SC2086 # words
+		run --separate-stderr vmwalk $verb --pid 2
+		[[ $status == 1 && ! $output && $stderr == *'is a kernel thread'* ]]
+		no_instances
+	done
+	sleep 1000 3>&- &
+	vmwalk create demo --pid $!
+	kill $!
+	wait $! || true
+	run --separate-stderr vmwalk walk -d demo 1000
+	[[ $status == 1 && ! $output && $stderr == *': No such process' ]]
+	run --separate-stderr vmwalk scan -d demo --json
+	[[ $status == 1 && $stderr == *': No such process' ]]
+	jq -e '.extents == []' <<<"$output"
+}
+
+@test "a reader that goes away ends a scan, and the temporary instance" {
+	start_target --size 64
+	run bash -c "vmwalk scan --pid $pid | head -n 1; exit \${PIPESTATUS[0]}"
+	# 141: ended by SIGPIPE
+	[[ $status == 141 && ${#lines[@]} == 1 ]]
+	no_instances
+}
+
+@test "a signal ends a scan, and the temporary instance" {
+	local signal number scan
+
+	start_target --size 64
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	for signal in HUP:129 INT:130 QUIT:131 TERM:143; do
+		number=${signal#*:} signal=${signal%:*}
+		# Nobody reads more than the first line, so the command waits.
+		env --default-signal=INT,QUIT vmwalk scan --pid "$pid" >"$BATS_TEST_TMPDIR/fifo" 3>&- &
+		scan=$!
+		exec 9<"$BATS_TEST_TMPDIR/fifo"
+		read -r -u 9 _
+		[[ -d $VMWALK/vmwalk-command-$scan ]]
+		kill "-$signal" "$scan"
+		status=0
+		wait "$scan" || status=$?
+		exec 9<&-
+		[[ $status == "$number" ]]
+		no_instances
+	done
+}
+
+@test "many at once do not meet" {
+	local pids=() i
+
+	start_target --size 1
+	for ((i = 0; i < 20; i++)); do
+		vmwalk walk --pid "$pid" "${region_start[anonymous]}" >"$BATS_TEST_TMPDIR/$i" 3>&- &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i"
+	done
+	for ((i = 1; i < 20; i++)); do
+		diff "$BATS_TEST_TMPDIR/0" "$BATS_TEST_TMPDIR/$i"
+	done
+	no_instances
+}
+
+@test "computation_intensive runs for as long as it is told, in the memory that it names" {
+	"$EXAMPLES/computation_intensive" --seconds 1000 >"$BATS_TEST_TMPDIR/target" 3>&- &
+	until grep -q ready "$BATS_TEST_TMPDIR/target"; do
+		sleep 0.1
+	done
+	read -r _ pid <"$BATS_TEST_TMPDIR/target"
+	read -r _ start end _ < <(grep ^matrix "$BATS_TEST_TMPDIR/target")
+	vmwalk scan --pid "$pid" --start "$start" --end "$end" --json |
+		jq -e '.extents | length > 0 and all(.flags | index("write") and index("dirty"))'
+	kill $!
+	run --separate-stderr "$EXAMPLES/computation_intensive" --seconds 1
+	[[ $status == 0 && $output == *ready ]]
+	for option in --seconds=0 --seconds=x --nonsense; do
+		run "$EXAMPLES/computation_intensive" "$option"
+		[[ $status == 2 ]]
+	done
+	run "$EXAMPLES/memory_intensive" --size=0
+	[[ $status == 2 ]]
+}
