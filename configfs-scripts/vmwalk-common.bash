@@ -4,7 +4,7 @@
 # What the scripts over vmwalk's configfs folder share: options, help, errors and the way to the
 # folder. It is sourced, and needs nothing but bash and coreutils.
 #
-# A script calls describe, then parse_args "$@", which leaves the operands in the array of that name.
+# A script calls describe, then parse_args "$@", which leaves the operands in the array operands.
 #
 # Copyright (C) The vmwalk authors
 

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # What the documentation says of the files that the driver makes is held against those files, and
-# what the guide shows of a session is run again. The documents lie beside this file, as links in the
-# source tree and as copies where it is installed.
+# what the guide shows of a session is run again. The documents lie beside this file, as links in
+# the source tree and as copies where it is installed.
 #
 # Copyright (C) The vmwalk authors
 
 load helper
 
+guide=$BATS_TEST_DIRNAME/guide.md
 ABI=("$BATS_TEST_DIRNAME"/{configfs,sysfs-class,sysfs-module}-vmwalk)
 
 # Prints each file that docs/ABI has below a folder, with its mode in the kernel's letters.
@@ -43,7 +44,8 @@ existing()
 }
 
 @test "ABI: every module parameter and its mode, no other" {
-	diff <(documented /sys/module/vmwalk/parameters) <(existing /sys/module/vmwalk/parameters - -)
+	folder=/sys/module/vmwalk/parameters
+	diff <(documented "$folder") <(existing "$folder" - -)
 }
 
 @test "ABI: the defaults are those of a new instance" {
@@ -69,7 +71,8 @@ existing()
 			on && $1 == "|" && $2 ~ /:$/ { print substr($2, 1, length($2) - 1) }
 			on && $1 ~ /^[a-z]+:$/ { print substr($1, 1, length($1) - 1) }
 		' "$BATS_TEST_DIRNAME/configfs-vmwalk" | sort | xargs)
-		[[ $described == "$(xargs -n 1 <"$VMWALK/available_${attribute}s" | sort | xargs)" ]]
+		offered=$(xargs -n 1 <"$VMWALK/available_${attribute}s" | sort | xargs)
+		[[ $described == "$offered" ]]
 	done
 	[[ $(<"$VMWALK/available_cache_modes") == wb ]]
 }
@@ -81,23 +84,24 @@ without_numbers()
 }
 
 @test "guide: its sessions go as it shows them" {
+	cd "$BATS_TEST_TMPDIR"
 	# A session is a console block; a line that starts with "# " is a command of root's.
 	# shellcheck disable=SC2016 # the backquotes are Markdown's
-	sed -n '/^```console$/,/^```$/{/^```/d;p}' "$BATS_TEST_DIRNAME/guide.md" >"$BATS_TEST_TMPDIR/shown"
+	sed -n '/^```console$/,/^```$/{/^```/d;p}' "$guide" >shown
 	{
 		echo 'exec 2>&1'
 		while read -r line; do
 			printf 'printf "%%s\\n" %q\n%s\n' "# $line" "$line"
-		done < <(sed -n 's/^# //p' "$BATS_TEST_TMPDIR/shown")
-	} >"$BATS_TEST_TMPDIR/script"
-	[[ $(wc -l <"$BATS_TEST_TMPDIR/script") -gt 20 ]]
-	bash <"$BATS_TEST_TMPDIR/script" | sed 's/^bash: line [0-9]*: /bash: /' >"$BATS_TEST_TMPDIR/run"
-	diff <(without_numbers <"$BATS_TEST_TMPDIR/shown") <(without_numbers <"$BATS_TEST_TMPDIR/run")
+		done < <(sed -n 's/^# //p' shown)
+	} >script
+	[[ $(wc -l <script) -gt 20 ]]
+	bash <script | sed 's/^bash: line [0-9]*: /bash: /' >ran
+	diff <(without_numbers <shown) <(without_numbers <ran)
 }
 
 @test "guide: its table has every attribute, no other" {
 	mkdir "$VMWALK/a"
 	# shellcheck disable=SC2016 # the backquotes are Markdown's
-	diff <(sed -n '/^| attribute /,/^$/s/^| `\([a-z_]*\)`.*/\1/p' "$BATS_TEST_DIRNAME/guide.md" | sort) \
+	diff <(sed -n '/^| attribute /,/^$/s/^| `\([a-z_]*\)`.*/\1/p' "$guide" | sort) \
 		<(find "$VMWALK/a" -type f -printf '%f\n' | sort)
 }

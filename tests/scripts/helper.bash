@@ -74,16 +74,10 @@ kmsg_check()
 # Removes every instance; fails if one is left.
 remove_instances()
 {
-	local item left=0
+	local items=("$VMWALK"/*/)
 
-	for item in "$VMWALK"/*/; do
-		[[ -d $item ]] || continue
-		if ! rmdir "$item"; then
-			echo "left behind: $item"
-			left=1
-		fi
-	done
-	return "$left"
+	[[ ! -d ${items[0]} ]] || rmdir "${items[@]}" || true
+	no_instances
 }
 
 # set_attribute NAME ATTRIBUTE VALUE: one write(2), as configfs wants it.
@@ -126,7 +120,7 @@ no_instances()
 {
 	local items=("$VMWALK"/*/)
 
-	[[ ! -d ${items[0]} ]] || { echo "instances: ${items[*]}"; return 1; }
+	[[ ! -d ${items[0]} ]] || { echo "there are instances: ${items[*]}"; return 1; }
 }
 
 vmwalk_setup()
