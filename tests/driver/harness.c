@@ -265,7 +265,8 @@ int vw_run(const struct vw_case *cases, size_t count)
 	}
 	vw_file_read(MAX_BUFFER_MB, max_buffer_mb, sizeof(max_buffer_mb));
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return !!_cmocka_run_group_tests(program_invocation_short_name, tests, nr_tests, NULL, NULL);
+	return !!_cmocka_run_group_tests(program_invocation_short_name, tests, nr_tests, NULL,
+					 NULL);
 }
 
 /* --- Files ---------------------------------------------------------------------------------- */

@@ -191,7 +191,8 @@ __u64 vw_pagemap_one(pid_t pid, const void *addr);
 __u64 vw_pfn(const void *addr);
 /*
  * The frames at an address of a process (0: this one), 0 where no page is, as the scan of an extra
- * instance tells. Pagemap passes over mappings without struct pages; elsewhere the two are compared.
+ * instance tells. Pagemap passes over mappings without struct pages; test_witness compares the two
+ * where it doesn't.
  */
 void vw_frames(pid_t pid, const void *addr, size_t pages, __u64 *frames);
 /* How many of the pages at an address hold one of these frames. */

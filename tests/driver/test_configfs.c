@@ -953,7 +953,8 @@ static int node_of_frame(__u64 pfn)
 	zones = fopen("/proc/zoneinfo", "re");
 	assert_non_null(zones);
 	while (fgets(line, sizeof(line), zones)) {
-		if (sscanf(line, "Node %d,", &node) == 1 || sscanf(line, " spanned %lu", &spanned) == 1)
+		if (sscanf(line, "Node %d,", &node) == 1 ||
+		    sscanf(line, " spanned %lu", &spanned) == 1)
 			continue;
 		if (sscanf(line, " start_pfn: %lu", &start) == 1 && pfn >= start &&
 		    pfn - start < spanned)

@@ -690,13 +690,15 @@ static void fault_around_stays_in_mapping_and_buffer(void **state)
 
 static void fault_around_leaves_private_copies_alone(void **state)
 {
-	char *map;
+	char *room, *map;
 	int n, fd;
 
 	(void)state;
 	n = vw_make("t", "size", "64K", "fill", "digits", NULL);
 	fd = vw_open_rw(n);
-	map = vw_map(fd, 16 * PAGE, 0, RW, MAP_PRIVATE);
+	room = vw_anon(32 * PAGE);
+	map = (char *)ALIGN_UP((uintptr_t)room, 16 * PAGE);
+	assert_ptr_equal(mmap(map, 16 * PAGE, RW, MAP_PRIVATE | MAP_FIXED, fd, 0), map);
 	vw_poke(map + 5 * PAGE, '!');
 	vw_peek(map + 6 * PAGE);
 	assert_int_equal(vw_peek(map + 5 * PAGE), '!');

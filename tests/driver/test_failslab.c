@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that runs out at every single place: mkdir, live = 1, open, mmap, a fault and a scan, with
+ * the first allocation failing, then the second, and so on until none is left to fail. Each time the
+ * call fails whole or succeeds whole, and everything works afterwards.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include "harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define MOST	2000			/* more allocations than any call makes */
+
+#define DEBUGFS	"/sys/kernel/debug"
+
+/* The kernel fails the Nth allocation of this task from here on; 0 for none. */
+static void fail_nth(int nth)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", nth);
+	vw_ok(vw_file_write("/proc/self/fail-nth", text));
+}
+
+/* Whether an allocation has failed, or fewer than that were made. Nothing fails afterwards. */
+static bool has_failed(void)
+{
+	char text[16];
+	bool failed;
+
+	vw_ok(vw_file_read("/proc/self/fail-nth", text, sizeof(text)) < 0);
+	failed = !strcmp(text, "0");
+	fail_nth(0);
+	return failed;
+}
+
+static void need_fault_injection(void)
+{
+	static const char * const kinds[] = { "failslab", "fail_page_alloc" };
+	char path[128];
+
+	if (!vw_exists(DEBUGFS "/failslab") || !vw_exists("/proc/self/fail-nth"))
+		vw_skip("this kernel injects no failures");
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		if (!vw_exists(DEBUGFS "/fail_page_alloc") && i)
+			continue;
+		/* Quiet, and also where the allocator could have waited. */
+		snprintf(path, sizeof(path), DEBUGFS "/%s/verbose", kinds[i]);
+		vw_ok(vw_file_write(path, "0"));
+		snprintf(path, sizeof(path), DEBUGFS "/%s/ignore-gfp-wait", kinds[i]);
+		vw_ok(vw_file_write(path, "N"));
+		snprintf(path, sizeof(path), DEBUGFS "/%s/probability", kinds[i]);
+		vw_ok(vw_file_write(path, "0"));
+	}
+	vw_file_write(DEBUGFS "/fail_page_alloc/min-order", "0");
+	vw_file_write(DEBUGFS "/fail_page_alloc/ignore-gfp-highmem", "N");
+	vw_file_write(DEBUGFS "/fail_usercopy/verbose", "0");
+}
+
+static void mkdir_fails_whole_or_succeeds_whole(void **state)
+{
+	int rc, failures = 0, nth;
+
+	(void)state;
+	need_fault_injection();
+	for (nth = 1; nth < MOST; nth++) {
+		fail_nth(nth);
+		rc = vw_mkdir("t");
+		if (!has_failed()) {
+			vw_ok(rc);
+			break;
+		}
+		if (rc) {
+			failures++;
+			assert_false(vw_exists(VW_CONFIGFS "/t"));
+			/* The number was given back too. */
+			vw_ok(vw_mkdir("t"));
+		}
+		vw_expect(vw_number("t"), 0);
+		vw_expect_attr("t", "live", "0");
+		vw_ok(vw_rmdir("t"));
+	}
+	print_message("# %d places, %d failed\n", nth - 1, failures);
+	assert_true(nth < MOST && failures > 0);
+	vw_ok(vw_set("t", "live", "1"));
+}
+
+static void live_fails_whole_or_succeeds_whole(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	int rc, failures = 0, nth;
+	struct vmwalk_info info;
+	char byte;
+	int fd;
+
+	need_fault_injection();
+	vw_make_pending("t", "buffer_type", combo->type, "map_mode", combo->mode, "size", "64K",
+			"fill", "letters", NULL);
+	for (nth = 1; nth < MOST; nth++) {
+		fail_nth(nth);
+		rc = vw_set("t", "live", "1");
+		if (!has_failed()) {
+			vw_ok(rc);
+			break;
+		}
+		if (rc) {
+			/* Pending as it was: no node, no folder, no value changed. */
+			failures++;
+			vw_expect_attr("t", "live", "0");
+			assert_false(vw_exists("/dev/vmwalk0"));
+			assert_false(vw_exists(VW_CLASS "/vmwalk0"));
+			vw_expect_attr("t", "buffer_type", combo->type);
+			vw_expect_attr("t", "size", "65536");
+			vw_ok(vw_set("t", "live", "1"));
+		}
+		vw_expect_attr("t", "live", "1");
+		fd = vw_open_rw(0);
+		info = (struct vmwalk_info){ .size = sizeof(info) };
+		vw_ok(vw_ioctl(fd, VMWALK_IOC_INFO, &info));
+		vw_expect(vw_sys(pread(fd, &byte, 1, 27)), 1);
+		vw_expect(byte, 'b');
+		vw_expect_stat(0, "opens", 1);
+		close(fd);
+		vw_ok(vw_set("t", "live", "0"));
+	}
+	print_message("# %d places, %d failed\n", nth - 1, failures);
+	assert_true(nth < MOST && failures > 0);
+}
+
+static void rmdir_and_live_0_succeed_without_memory(void **state)
+{
+	int rc, nth;
+
+	(void)state;
+	need_fault_injection();
+	for (int way = 0; way < 2; way++) {
+		for (nth = 1; nth < MOST; nth++) {
+			bool failed;
+
+			vw_make("t", "size", "4K", NULL);
+			fail_nth(nth);
+			rc = way ? vw_rmdir("t") : vw_set("t", "live", "0");
+			failed = has_failed();
+			/* A path that cannot even be looked up is not ours to mend. */
+			if (rc && failed)
+				vw_expect(rc, -ENOMEM);
+			else
+				vw_ok(rc);
+			if (vw_exists(VW_CONFIGFS "/t"))
+				vw_ok(vw_rmdir("t"));
+			assert_false(vw_exists("/dev/vmwalk0"));
+			if (!failed)
+				break;
+		}
+		assert_true(nth < MOST);
+	}
+}
+
+static void open_and_mmap_fail_whole_or_succeed_whole(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	int fd, nth, failures = 0;
+	bool failed;
+	char *map;
+
+	need_fault_injection();
+	vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "size", "64K", "fill",
+		"letters", NULL);
+	for (nth = 1; nth < MOST; nth++) {
+		fail_nth(nth);
+		fd = vw_open(0, O_RDWR);
+		failed = has_failed();
+		vw_expect_stat(0, "opens", fd >= 0);
+		if (fd >= 0)
+			close(fd);
+		failures += fd < 0;
+		if (!failed)
+			break;
+	}
+	assert_true(nth < MOST && failures > 0);
+
+	fd = vw_open_rw(0);
+	failures = 0;
+	for (nth = 1; nth < MOST; nth++) {
+		fail_nth(nth);
+		map = mmap(NULL, 64 * KIB, RW, MAP_SHARED, fd, 0);
+		failed = has_failed();
+		if (map == MAP_FAILED) {
+			failures++;
+			vw_expect_stat(0, "mappings", 0);
+			vw_expect_stat(0, "mapped_pages", 0);
+		} else {
+			vw_expect_stat(0, "mappings", 1);
+			assert_true(vw_holds_fill(map, "letters", 0, 64 * KIB));
+			munmap(map, 64 * KIB);
+		}
+		if (!failed)
+			break;
+	}
+	assert_true(nth < MOST && failures > 0);
+	vw_expect_stat(0, "mapped_pages", 0);
+}
+
+static void a_scan_fails_whole_or_succeeds_whole(void **state)
+{
+	struct vmwalk_extent vec[64];
+	struct vmwalk_scan scan, before;
+	int fd, nth, rc, failures = 0;
+	char *at = vw_anon(64 * PAGE);
+
+	(void)state;
+	need_fault_injection();
+	memset(at, 1, 64 * PAGE);
+	fd = vw_open_rw(vw_make("t", NULL));
+	for (nth = 1; nth < MOST; nth++) {
+		scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 64 * PAGE);
+		scan.vec = (uintptr_t)vec;
+		scan.vec_len = COUNT(vec);
+		before = scan;
+		fail_nth(nth);
+		rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+		if (!has_failed())
+			break;
+		if (rc < 0) {
+			failures++;
+			assert_memory_equal(&before, &scan, sizeof(scan));
+		}
+	}
+	assert_true(nth < MOST && rc > 0);
+	print_message("# %d places, %d failed\n", nth - 1, failures);
+}
+
+static void attributes_fail_whole_or_succeed_whole(void **state)
+{
+	static const char * const writes[][3] = {
+		{ "size", "8K", "8192" }, { "fill", "digits", "digits" }, { "map_mode", "remap", "remap" },
+		{ "target_pid", "1", "1" }, { "fault_around", "4K", "4096" },
+	};
+	char before[64], after[64];
+	int nth, rc;
+
+	(void)state;
+	need_fault_injection();
+	for (size_t i = 0; i < COUNT(writes); i++) {
+		for (nth = 1; nth < MOST; nth++) {
+			vw_ok(vw_mkdir("t"));
+			vw_get("t", writes[i][0], before, sizeof(before));
+			fail_nth(nth);
+			rc = vw_set("t", writes[i][0], writes[i][1]);
+			if (!has_failed()) {
+				vw_ok(rc);
+				vw_expect_attr("t", writes[i][0], writes[i][2]);
+				break;
+			}
+			vw_get("t", writes[i][0], after, sizeof(after));
+			assert_string_equal(after, rc ? before : writes[i][2]);
+			vw_ok(vw_rmdir("t"));
+		}
+		assert_true(nth < MOST);
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test(mkdir_fails_whole_or_succeeds_whole),
+		vw_test_each(live_fails_whole_or_succeeds_whole),
+		vw_test(rmdir_and_live_0_succeed_without_memory),
+		vw_test_each(open_and_mmap_fail_whole_or_succeed_whole),
+		vw_test(a_scan_fails_whole_or_succeeds_whole),
+		vw_test(attributes_fail_whole_or_succeed_whole),
+	};
+
+	return vw_run_cases(cases);
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A thousand instances at once, made, used and removed over and over, and what that leaves behind:
+ * nothing.
+ *
+ * Copyright (C) The vmwalk authors
+ *
+ * How a leak is told from noise: the kernel's numbers move by themselves, but not by one object for
+ * every instance in every round. So memory is read after each round, and a number that grew by half
+ * an object (or half a page) an instance in each of the measured rounds has a leak. The first round
+ * fills caches and is not measured.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <linux/membarrier.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include "harness.h"
+
+#define RW		(PROT_READ | PROT_WRITE)
+#define ROUNDS		4
+#define ROUND_SECONDS	45
+
+static int instances = 1000;
+
+static unsigned int count_entries(const char *path, const char *prefix)
+{
+	struct dirent *entry;
+	unsigned int count = 0;
+	DIR *dir;
+
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		count += !strncmp(entry->d_name, prefix, strlen(prefix));
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+static void name_of(int i, char *name)
+{
+	sprintf(name, "scale%d", i);
+}
+
+/* Makes one live instance; every kind of buffer and mapping in turn, a page to four pages large. */
+static int make_one(int i)
+{
+	const struct vw_combo *combo = &vw_combos[i % VW_COMBOS];
+	char name[16], bytes[16];
+
+	name_of(i, name);
+	snprintf(bytes, sizeof(bytes), "%lu", (i % 4 + 1) * PAGE);
+	return vw_make(name, "buffer_type", combo->type, "map_mode", combo->mode, "size", bytes,
+		       NULL);
+}
+
+/* Opens, maps, touches and walks one, and leaves nothing of it open. */
+static void use_one(int n)
+{
+	struct vmwalk_extent vec[16];
+	struct vmwalk_scan scan;
+	int fd = vw_open_rw(n);
+	char *map;
+
+	map = vw_map(fd, PAGE, 0, RW, n % 3 ? MAP_SHARED : MAP_PRIVATE);
+	vw_poke(map, 1);
+	scan = vw_scan_args((uintptr_t)map, (uintptr_t)map + PAGE);
+	scan.vec = (uintptr_t)vec;
+	scan.vec_len = COUNT(vec);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+	assert_true(vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)map / PAGE)) > 0);
+	vw_expect_stat(n, "mappings", 1);
+	munmap(map, PAGE);
+	close(fd);
+}
+
+/* One round: all live at once, some used, all removed; some while they are in use. */
+static void one_round(void)
+{
+	char name[16];
+	void *map = NULL;
+	int fd;
+
+	for (int i = 0; i < instances; i++) {
+		vw_expect(make_one(i), i);
+		if (i % 10 == 0)
+			use_one(i / 2);
+	}
+	assert_int_equal(count_entries("/dev", "vmwalk"), instances);
+	assert_int_equal(count_entries(VW_CLASS, "vmwalk"), instances);
+	for (int i = 0; i < instances; i++) {
+		name_of(i, name);
+		if (i % 7 == 0) {
+			fd = vw_open_rw(i);
+			map = vw_map(fd, PAGE, 0, RW, MAP_SHARED);
+			vw_poke(map, 1);
+			vw_ok(vw_rmdir(name));
+			close(fd);
+			munmap(map, PAGE);
+			continue;
+		}
+		if (i % 3 == 0)
+			vw_ok(vw_set(name, "live", "0"));
+		vw_ok(vw_rmdir(name));
+	}
+	assert_int_equal(count_entries("/dev", "vmwalk"), 0);
+	assert_int_equal(count_entries(VW_CLASS, "vmwalk"), 0);
+}
+
+/* --- Numbers that would grow ------------------------------------------------------------------ */
+
+struct number {
+	char name[48];
+	long long value;
+};
+
+struct numbers {
+	struct number number[512];
+	size_t count;
+};
+
+static void note(struct numbers *numbers, const char *name, long long value)
+{
+	struct number *number = &numbers->number[numbers->count];
+
+	if (numbers->count == COUNT(numbers->number))
+		return;
+	snprintf(number->name, sizeof(number->name), "%.47s", name);
+	number->value = value;
+	numbers->count++;
+}
+
+/* Objects of every slab cache, and pages in use, both in units of one an instance. */
+static void read_numbers(struct numbers *numbers)
+{
+	char line[512], name[64];
+	long long value;
+	FILE *file;
+
+	/* What is dead but not yet freed goes first: after grace periods, and from caches. */
+	for (int i = 0; i < 3; i++) {
+		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+		vw_file_write("/proc/sys/vm/drop_caches", "3");
+		usleep(200000);
+	}
+	numbers->count = 0;
+	file = fopen("/proc/slabinfo", "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (line[0] != '#' && sscanf(line, "%63s %lld ", name, &value) == 2)
+			note(numbers, name, value);
+	}
+	if (file)
+		fclose(file);
+	note(numbers, "pages in use", -vw_field("/proc/vmstat", "nr_free_pages"));
+	note(numbers, "pages of vmalloc", vw_field("/proc/meminfo", "VmallocUsed") / 4);
+	/* Per-CPU memory of one number is eight bytes a processor. */
+	note(numbers, "numbers per CPU", vw_field("/proc/meminfo", "Percpu") * 1024 / 8 /
+					 sysconf(_SC_NPROCESSORS_CONF));
+	note(numbers, "kernel stacks", vw_field("/proc/meminfo", "KernelStack"));
+}
+
+static void a_thousand_instances_live_at_once_and_leave_nothing(void **state)
+{
+	static struct numbers before, after;
+	static long long least[COUNT(before.number)];
+	__u64 start;
+	int leaks = 0;
+
+	(void)state;
+	/* A slow machine, such as one with a debugging kernel, gets fewer. */
+	start = vw_now();
+	for (int i = 0; i < 50; i++) {
+		char name[16];
+
+		make_one(i);
+		use_one(i);
+		name_of(i, name);
+		vw_ok(vw_rmdir(name));
+	}
+	if ((vw_now() - start) / 50 * instances > ROUND_SECONDS * SECOND) {
+		instances = 200;
+		print_message("# this machine is slow: %d instances instead of 1000\n", instances);
+	}
+	start = vw_now();
+	one_round();
+	print_message("# a round of %d instances takes %llu ms\n", instances,
+		      (vw_now() - start) / 1000000);
+
+	read_numbers(&before);
+	for (int round = 0; round < ROUNDS; round++) {
+		one_round();
+		read_numbers(&after);
+		assert_int_equal(before.count, after.count);
+		for (size_t i = 0; i < before.count; i++) {
+			long long grown = after.number[i].value - before.number[i].value;
+
+			assert_string_equal(before.number[i].name, after.number[i].name);
+			if (!round || grown < least[i])
+				least[i] = grown;
+		}
+		before = after;
+	}
+	for (size_t i = 0; i < before.count; i++) {
+		if (least[i] * 2 < instances)
+			continue;
+		print_message("# %s: %lld more in each round\n", before.number[i].name, least[i]);
+		leaks++;
+	}
+	vw_expect(leaks, 0);
+}
+
+static void the_thousandth_instance_is_as_good_as_the_first(void **state)
+{
+	char text[32], name[16];
+
+	(void)state;
+	for (int i = 0; i < instances; i++)
+		vw_expect(make_one(i), i);
+	use_one(0);
+	use_one(instances - 1);
+	name_of(instances - 1, name);
+	assert_true(vw_sysfs(instances - 1, "name", text, sizeof(text)) > 0);
+	assert_string_equal(text, name);
+	/* A gap is filled from below. */
+	vw_ok(vw_rmdir("scale17"));
+	vw_ok(vw_rmdir("scale100"));
+	vw_expect(vw_make("again", NULL), 17);
+	vw_expect(vw_make("and_again", NULL), 100);
+}
+
+static void one_instance_made_and_removed_over_and_over(void **state)
+{
+	static struct numbers before, after;
+	int leaks = 0;
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < instances / 2; i++) {
+			vw_make("t", "size", "16K", NULL);
+			use_one(0);
+			vw_ok(vw_rmdir("t"));
+		}
+		if (round)
+			read_numbers(&after);
+		else
+			read_numbers(&before);
+	}
+	for (size_t i = 0; i < before.count; i++) {
+		/* Two rounds later, and half an object an instance. */
+		if (after.number[i].value - before.number[i].value < instances / 2)
+			continue;
+		print_message("# %s: from %lld to %lld\n", before.number[i].name,
+			      before.number[i].value, after.number[i].value);
+		leaks++;
+	}
+	vw_expect(leaks, 0);
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test(a_thousand_instances_live_at_once_and_leave_nothing),
+		vw_test(the_thousandth_instance_is_as_good_as_the_first),
+		vw_test(one_instance_made_and_removed_over_and_over),
+	};
+
+	return vw_run_cases(cases);
+}

@@ -1,0 +1,647 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Targets that change and go while they are walked: exit, exec, fork, a number used again, and what
+ * a walk promises of memory that comes and goes beside memory that stays.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <linux/sched.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
+
+static int fd;
+
+static void set_target(pid_t pid)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	vw_ok(vw_set("t", "target_pid", text));
+}
+
+static void open_device(void)
+{
+	fd = vw_open_rw(vw_make("t", "size", "64K", NULL));
+}
+
+static int get_pfn(const void *addr)
+{
+	return vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)addr / PAGE));
+}
+
+/* Every walk gives the same error, and INFO still works. */
+static void expect_target_gone(const void *addr)
+{
+	struct vmwalk_info info = { .size = sizeof(info) };
+	struct vmwalk_extent vec[4];
+	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
+	struct vmwalk_walk walk;
+
+	scan.vec = (uintptr_t)vec;
+	scan.vec_len = COUNT(vec);
+	vw_expect(get_pfn(addr), -ESRCH);
+	vw_expect(vw_walk(fd, (uintptr_t)addr, &walk), -ESRCH);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), -ESRCH);
+	scan.flags = VMWALK_SCAN_TO_BUFFER;
+	scan.vec = 0;
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), -ESRCH);
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_INFO, &info));
+}
+
+/* Touches a page of its own at an address that it tells, and waits. */
+static char *common;
+
+static int touch_and_wait(void *arg)
+{
+	(void)arg;
+	vw_poke(common, 1);
+	vw_sync(vw_pfn(common));
+	return 0;
+}
+
+static void each_target_is_seen_with_its_own_frames(void **state)
+{
+	struct vw_child child[3];
+	__u64 pfn[3];
+
+	(void)state;
+	common = vw_anon(PAGE);
+	open_device();
+	for (size_t i = 0; i < COUNT(child); i++) {
+		child[i] = vw_fork(touch_and_wait, NULL);
+		pfn[i] = vw_hear(&child[i]);
+	}
+	vw_expect(get_pfn(common), -ENOENT);
+	for (int round = 0; round < 5; round++) {
+		for (size_t i = 0; i < COUNT(child); i++) {
+			set_target(child[i].pid);
+			vw_expect(get_pfn(common), pfn[i]);
+		}
+		set_target(0);
+		vw_expect(get_pfn(common), -ENOENT);
+	}
+	for (size_t i = 0; i < COUNT(child); i++) {
+		vw_tell(&child[i], 0);
+		vw_join_ok(&child[i]);
+	}
+}
+
+static int walk_myself(void *arg)
+{
+	(void)arg;
+	vw_check_rc(get_pfn(common), -ENOENT);
+	vw_poke(common, 1);
+	vw_check_rc(get_pfn(common), vw_pfn(common));
+	return 0;
+}
+
+static void *walk_myself_in_a_thread(void *arg)
+{
+	*(int *)arg = get_pfn(common);
+	return NULL;
+}
+
+static void without_a_target_each_caller_sees_itself(void **state)
+{
+	pthread_t thread;
+	int pfn = 0;
+
+	(void)state;
+	common = vw_anon(PAGE);
+	open_device();
+	vw_in_child(walk_myself, NULL);
+	vw_expect(get_pfn(common), -ENOENT);
+	vw_poke(common, 1);
+	vw_expect(get_pfn(common), vw_pfn(common));
+	assert_int_equal(pthread_create(&thread, NULL, walk_myself_in_a_thread, &pfn), 0);
+	pthread_join(thread, NULL);
+	vw_expect(pfn, vw_pfn(common));
+}
+
+static void a_target_that_exited_gives_esrch(void **state)
+{
+	struct vw_child child;
+
+	(void)state;
+	common = vw_anon(PAGE);
+	open_device();
+	child = vw_fork(touch_and_wait, NULL);
+	vw_hear(&child);
+	set_target(child.pid);
+	assert_true(get_pfn(common) > 0);
+	vw_tell(&child, 0);
+	/* First it is a zombie, then it is nothing. */
+	assert_int_equal(waitid(P_PID, child.pid, NULL, WEXITED | WNOWAIT), 0);
+	expect_target_gone(common);
+	vw_join_ok(&child);
+	expect_target_gone(common);
+	/* The instance itself is as good as before. */
+	set_target(0);
+	vw_expect(get_pfn(common), -ENOENT);
+}
+
+static int raw_exit(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+/* Makes a process with a given number: its pid, or a negative errno. */
+static pid_t fork_with_number(pid_t pid)
+{
+	struct clone_args args = {
+		.exit_signal = SIGCHLD,
+		.set_tid = (uintptr_t)&pid,
+		.set_tid_size = 1,
+	};
+	pid_t child = vw_sys(syscall(SYS_clone3, &args, sizeof(args)));
+
+	if (!child) {
+		vw_poke(common, 1);
+		for (;;)
+			pause();
+	}
+	return child;
+}
+
+static void a_number_that_is_used_again_is_not_followed(void **state)
+{
+	struct vw_child child;
+	pid_t again;
+
+	(void)state;
+	common = vw_anon(PAGE);
+	open_device();
+	child = vw_fork(raw_exit, NULL);
+	set_target(child.pid);
+	vw_join_ok(&child);
+	again = fork_with_number(child.pid);
+	if (again < 0 && again != -EEXIST)
+		vw_skip("no process can be made with a given number here");
+	vw_expect(again, child.pid);
+	expect_target_gone(common);
+	/* Told anew, the number means the new process. */
+	set_target(again);
+	if (!vw_eventually(get_pfn(common) > 0)) {
+		kill(again, SIGKILL);
+		waitpid(again, NULL, 0);
+		vw_fail("the new process is not seen");
+	}
+	kill(again, SIGKILL);
+	waitpid(again, NULL, 0);
+	expect_target_gone(common);
+}
+
+static int exec_bash(void *arg)
+{
+	(void)arg;
+	vw_poke(common, 1);
+	vw_sync(0);
+	execl("/bin/bash", "bash", "-c", "kill -STOP $$", NULL);
+	return 1;
+}
+
+static void exec_gives_the_target_new_memory(void **state)
+{
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	struct vw_child child;
+	int status;
+
+	(void)state;
+	common = vw_map(-1, PAGE, 0, RW, ANON);
+	open_device();
+	child = vw_fork(exec_bash, NULL);
+	vw_hear(&child);
+	set_target(child.pid);
+	assert_true(get_pfn(common) > 0);
+	vw_tell(&child, 0);
+	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
+	assert_true(WIFSTOPPED(status));
+	scan = vw_scan_args(0, vw_user_end());
+	vw_ok(vw_scan_all(fd, &scan, 512, &extents));
+	assert_true(extents.pages > 100);
+	for (size_t i = 0; i < extents.count; i++) {
+		const struct vmwalk_extent *extent = &extents.extent[i];
+
+		if (!(extent->flags & VMWALK_SPECIAL))
+			vw_expect(extent->pfn, PM_PFN(vw_pagemap_one(child.pid,
+								     vw_pointer(extent->start))));
+	}
+	vw_extents_free(&extents);
+}
+
+static void *outlive(void *arg)
+{
+	(void)arg;
+	vw_poke(common, 1);
+	vw_sync(vw_pfn(common));
+	_exit(0);
+}
+
+static int leave_a_thread_behind(void *arg)
+{
+	pthread_t thread;
+
+	vw_check(!pthread_create(&thread, NULL, outlive, arg));
+	pthread_exit(NULL);
+}
+
+static void a_target_whose_first_thread_ended_is_still_walked(void **state)
+{
+	struct vw_child child;
+	__u64 pfn;
+
+	(void)state;
+	common = vw_anon(PAGE);
+	open_device();
+	child = vw_fork(leave_a_thread_behind, NULL);
+	set_target(child.pid);
+	pfn = vw_hear(&child);
+	/* pagemap is of the first thread, which may have no memory any more: then 0. */
+	assert_true(vw_eventually(get_pfn(common) > 0));
+	if (pfn)
+		vw_expect(get_pfn(common), pfn);
+	vw_tell(&child, 0);
+	vw_join_ok(&child);
+	expect_target_gone(common);
+}
+
+static int hold_64_mib(void *arg)
+{
+	char *at = mmap(NULL, 64 * MIB, RW, ANON | MAP_POPULATE, -1, 0);
+
+	(void)arg;
+	vw_check(at != MAP_FAILED);
+	vw_sync(0);
+	return 0;
+}
+
+static bool stop_scanning;
+
+static void *scan_on_and_on(void *arg)
+{
+	struct vmwalk_extent *vec = malloc(512 * sizeof(*vec));
+	int *bad = arg, rc;
+
+	while (vec && !__atomic_load_n(&stop_scanning, __ATOMIC_RELAXED)) {
+		struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
+
+		/* From end to end, so that the calls meet the target in every state. */
+		do {
+			scan.vec = (uintptr_t)vec;
+			scan.vec_len = 512;
+			rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+			if (rc < 0 && rc != -ESRCH)
+				*bad = rc;
+			for (int i = 1; i < rc; i++) {
+				if (vec[i].start < vec[i - 1].start + vec[i - 1].pages * PAGE)
+					*bad = -EPROTO;
+			}
+			scan.start = scan.walk_end;
+		} while (rc >= 0 && scan.start < scan.end &&
+			 !__atomic_load_n(&stop_scanning, __ATOMIC_RELAXED));
+	}
+	free(vec);
+	return NULL;
+}
+
+static void an_exited_targets_memory_is_free(void **state)
+{
+	long long before, held;
+	struct vw_child child;
+	pthread_t thread;
+	int bad = 0;
+
+	(void)state;
+	open_device();
+	__atomic_store_n(&stop_scanning, false, __ATOMIC_RELAXED);
+	before = vw_field("/proc/meminfo", "AnonPages");
+	child = vw_fork(hold_64_mib, NULL);
+	vw_hear(&child);
+	set_target(child.pid);
+	assert_int_equal(pthread_create(&thread, NULL, scan_on_and_on, &bad), 0);
+	held = vw_field("/proc/meminfo", "AnonPages");
+	usleep(100000);
+	vw_kill(&child);
+	/* Dead and reaped, but still the target of an instance and of walks that go on. */
+	if (!vw_eventually(vw_field("/proc/meminfo", "AnonPages") < before + 8192)) {
+		before = vw_field("/proc/meminfo", "AnonPages") - before;
+		__atomic_store_n(&stop_scanning, true, __ATOMIC_RELAXED);
+		pthread_join(thread, NULL);
+		vw_fail("%lld KiB are still held", before);
+	}
+	__atomic_store_n(&stop_scanning, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	vw_ok(bad);
+	assert_true(held > before + 60000);
+}
+
+/* --- Targets that won't keep still ---------------------------------------------------------- */
+
+static int exit_at_once(void *arg)
+{
+	char *at = mmap(NULL, 4 * MIB, RW, ANON, -1, 0);
+
+	(void)arg;
+	for (size_t i = 0; at != MAP_FAILED && i < 4 * MIB; i += PAGE)
+		vw_poke(at + i, 1);
+	return 0;
+}
+
+static int exec_at_once(void *arg)
+{
+	exit_at_once(arg);
+	execl("/bin/true", "true", NULL);
+	return 0;
+}
+
+static int fork_and_exit(void *arg)
+{
+	pid_t pid = fork();
+
+	exit_at_once(arg);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	return 0;
+}
+
+static int map_and_unmap(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 40; i++) {
+		size_t len = (i % 5 + 1) * PMD_SIZE;
+		char *at = mmap(NULL, len, RW, ANON, -1, 0);
+
+		if (at == MAP_FAILED)
+			continue;
+		madvise(at, len, i % 2 ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+		for (size_t j = 0; j < len; j += 16 * PAGE)
+			vw_poke(at + j, 1);
+		mprotect(at + PAGE, PAGE, PROT_READ);
+		madvise(at, len / 2, MADV_DONTNEED);
+		munmap(at, len);
+	}
+	return 0;
+}
+
+static int be_killed(void *arg)
+{
+	for (;;)
+		map_and_unmap(arg);
+	return 0;
+}
+
+static void walks_of_targets_that_come_and_go_succeed_or_give_esrch(void **state)
+{
+	static int (*const bodies[])(void *) = {
+		exit_at_once, exec_at_once, fork_and_exit, map_and_unmap, be_killed,
+	};
+	__u64 end = vw_now() + 10 * SECOND;
+	pthread_t threads[2];
+	int bad[2] = { 0 }, rounds = 0;
+
+	(void)state;
+	open_device();
+	__atomic_store_n(&stop_scanning, false, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < COUNT(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, scan_on_and_on, &bad[i]), 0);
+	while (vw_now() < end) {
+		struct vw_child child = vw_fork(bodies[rounds % COUNT(bodies)], NULL);
+		char text[32];
+
+		snprintf(text, sizeof(text), "%d", child.pid);
+		vw_set("t", "target_pid", text);
+		if (rounds % COUNT(bodies) == COUNT(bodies) - 1) {
+			usleep(rounds * 7919 % 30000);
+			vw_kill(&child);
+		} else {
+			vw_join(&child);
+		}
+		rounds++;
+	}
+	__atomic_store_n(&stop_scanning, true, __ATOMIC_RELAXED);
+	for (size_t i = 0; i < COUNT(threads); i++)
+		pthread_join(threads[i], NULL);
+	print_message("# %d targets\n", rounds);
+	vw_ok(bad[0]);
+	vw_ok(bad[1]);
+	assert_true(rounds > 10);
+}
+
+/* --- What stays is seen, once, whatever comes and goes beside it ------------------------------ */
+
+#define STATIC_PAGES	1000UL
+
+struct restless {
+	char *at;			/* the pages that stay, every second one touched */
+	__u64 pfn[STATIC_PAGES];
+};
+
+static void *come_and_go(void *arg)
+{
+	for (unsigned int i = 0;; i++) {
+		size_t len = (i * 7 % 64 + 1) * 16 * PAGE;
+		char *at = mmap(NULL, len, RW, ANON, -1, 0);
+
+		if (at == MAP_FAILED)
+			continue;
+		for (size_t j = 0; j < len; j += PAGE)
+			vw_poke(at + j, 1);
+		munmap(at, len);
+	}
+	return arg;
+}
+
+static int be_restless(void *arg)
+{
+	struct restless *restless = arg;
+	pthread_t thread;
+
+	for (size_t i = 0; i < STATIC_PAGES; i += 2)
+		vw_poke(restless->at + i * PAGE, 1);
+	mlock2(restless->at, STATIC_PAGES * PAGE, MLOCK_ONFAULT);
+	vw_check(!pthread_create(&thread, NULL, come_and_go, NULL));
+	vw_say(0);
+	pause();
+	return 0;
+}
+
+static void what_stays_is_never_missed_and_nothing_comes_twice(void **state)
+{
+	static struct restless restless;
+	static const size_t rooms[] = { 4096, 64, 7 };
+	static __u64 entries[STATIC_PAGES];
+	__u64 end = vw_now() + 8 * SECOND;
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	struct vw_child child;
+	unsigned int scans = 0;
+
+	(void)state;
+	restless.at = vw_anon(STATIC_PAGES * PAGE);
+	madvise(restless.at, STATIC_PAGES * PAGE, MADV_NOHUGEPAGE);
+	open_device();
+	child = vw_fork(be_restless, &restless);
+	vw_hear(&child);
+	set_target(child.pid);
+	vw_expect(vw_pagemap(child.pid, (uintptr_t)restless.at, STATIC_PAGES, entries),
+		  STATIC_PAGES);
+	for (; vw_now() < end; scans++) {
+		size_t found = 0;
+		__u64 at = 0;
+
+		scan = vw_scan_args(0, vw_user_end());
+		vw_ok(vw_scan_all(fd, &scan, rooms[scans % COUNT(rooms)], &extents));
+		for (size_t i = 0; i < extents.count; i++) {
+			const struct vmwalk_extent *extent = &extents.extent[i];
+
+			/* Over all calls of one pass, not only in each. */
+			assert_true(extent->start >= at);
+			at = extent->start + extent->pages * PAGE;
+			for (__u64 j = 0; j < extent->pages; j++) {
+				__u64 page = (extent->start - (uintptr_t)restless.at) / PAGE + j;
+
+				if (extent->start < (uintptr_t)restless.at || page >= STATIC_PAGES)
+					continue;
+				vw_expect(extent->pfn + j, PM_PFN(entries[page]));
+				found++;
+			}
+		}
+		vw_extents_free(&extents);
+		vw_expect(found, STATIC_PAGES / 2);
+	}
+	print_message("# %u scans of the whole address space\n", scans);
+}
+
+/* Every page that is told must have been there: pages that are never mapped are never seen. */
+static void what_is_never_mapped_is_never_seen(void **state)
+{
+	__u64 end = vw_now() + 3 * SECOND;
+	static struct restless restless;
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	struct vw_child child;
+
+	(void)state;
+	restless.at = vw_anon(STATIC_PAGES * PAGE);
+	madvise(restless.at, STATIC_PAGES * PAGE, MADV_NOHUGEPAGE);
+	open_device();
+	child = vw_fork(be_restless, &restless);
+	vw_hear(&child);
+	set_target(child.pid);
+	scan = vw_scan_args((uintptr_t)restless.at, (uintptr_t)restless.at + STATIC_PAGES * PAGE);
+	while (vw_now() < end) {
+		vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+		for (size_t i = 0; i < extents.count; i++) {
+			assert_int_equal(extents.extent[i].pages, 1);
+			assert_int_equal((extents.extent[i].start - scan.start) / PAGE % 2, 0);
+		}
+		vw_extents_free(&extents);
+	}
+}
+
+static void a_target_is_not_held_up_by_a_scan_into_unmapped_memory(void **state)
+{
+	struct vmwalk_scan scan;
+	struct vw_child child;
+	char *vec;
+
+	(void)state;
+	/* The results fault in pages of the very process that is scanned. */
+	open_device();
+	for (int i = 0; i < 20; i++) {
+		vec = vw_anon(MIB);
+		scan = vw_scan_args(0, vw_user_end());
+		scan.vec = (uintptr_t)vec;
+		scan.vec_len = MIB / sizeof(struct vmwalk_extent);
+		assert_true(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan) > 0);
+		munmap(vec, MIB);
+	}
+	child = vw_fork(map_and_unmap, NULL);
+	set_target(child.pid);
+	vw_join_ok(&child);
+}
+
+static int scan_for_ever(void *arg)
+{
+	int bad = 0;
+
+	(void)arg;
+	vw_say(0);
+	__atomic_store_n(&stop_scanning, false, __ATOMIC_RELAXED);
+	scan_on_and_on(&bad);
+	return 1;
+}
+
+static void a_scanning_process_can_be_killed(void **state)
+{
+	struct vw_child child;
+	__u64 start;
+
+	(void)state;
+	open_device();
+	for (int i = 0; i < 10; i++) {
+		child = vw_fork(scan_for_ever, NULL);
+		vw_hear(&child);
+		usleep(i * 3000);
+		start = vw_now();
+		vw_kill(&child);
+		assert_true(vw_now() - start < 10 * SECOND);
+	}
+	vw_expect_stat(vw_number("t"), "opens", 1);
+}
+
+static void retargeting_under_a_scan_is_safe(void **state)
+{
+	struct vw_child child[2];
+	__u64 end = vw_now() + 3 * SECOND;
+	pthread_t thread;
+	int bad = 0;
+
+	(void)state;
+	common = vw_anon(PAGE);
+	open_device();
+	for (size_t i = 0; i < COUNT(child); i++) {
+		child[i] = vw_fork(touch_and_wait, NULL);
+		vw_hear(&child[i]);
+	}
+	__atomic_store_n(&stop_scanning, false, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_create(&thread, NULL, scan_on_and_on, &bad), 0);
+	for (int i = 0; vw_now() < end; i++)
+		set_target(i % 3 == 2 ? 0 : child[i % 3].pid);
+	__atomic_store_n(&stop_scanning, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	vw_ok(bad);
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test(each_target_is_seen_with_its_own_frames),
+		vw_test(without_a_target_each_caller_sees_itself),
+		vw_test(a_target_that_exited_gives_esrch),
+		vw_test(a_number_that_is_used_again_is_not_followed),
+		vw_test(exec_gives_the_target_new_memory),
+		vw_test(a_target_whose_first_thread_ended_is_still_walked),
+		vw_test(an_exited_targets_memory_is_free),
+		vw_test(walks_of_targets_that_come_and_go_succeed_or_give_esrch),
+		vw_test(what_stays_is_never_missed_and_nothing_comes_twice),
+		vw_test(what_is_never_mapped_is_never_seen),
+		vw_test(a_target_is_not_held_up_by_a_scan_into_unmapped_memory),
+		vw_test(a_scanning_process_can_be_killed),
+		vw_test(retargeting_under_a_scan_is_safe),
+	};
+
+	return vw_run_cases(cases);
+}

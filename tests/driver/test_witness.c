@@ -1,0 +1,513 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whole processes, page by page, against the kernel's own witness: what /proc/PID/pagemap has
+ * present and what a scan returns must be the same addresses with the same frames, nothing missed
+ * and nothing invented. The processes are stopped while they are compared.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
+
+struct page {
+	__u64 addr;
+	__u64 pfn;			/* 0: swapped out */
+	bool file;
+	bool uffd_wp;
+	bool zero;			/* only a scan tells */
+};
+
+struct pages {
+	struct page *page;
+	size_t count;
+	size_t room;
+};
+
+static void add(struct pages *pages, const struct page *page)
+{
+	if (pages->count == pages->room) {
+		pages->room = pages->room * 2 + 4096;
+		pages->page = realloc(pages->page, pages->room * sizeof(*page));
+		if (!pages->page)
+			abort();
+	}
+	pages->page[pages->count++] = *page;
+}
+
+/* A range of addresses that pagemap passes over: the kernel keeps no struct pages for it. */
+struct range {
+	__u64 start;
+	__u64 end;
+};
+
+static bool is_inside(const struct range *range, size_t count, __u64 addr)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (addr >= range[i].start && addr < range[i].end)
+			return true;
+	}
+	return false;
+}
+
+static void read_range(int pagemap, __u64 start, __u64 end, struct pages *pages)
+{
+	static __u64 entry[65536];
+	ssize_t got;
+
+	while (start < end) {
+		size_t want = (end - start) / PAGE;
+
+		if (want > COUNT(entry))
+			want = COUNT(entry);
+		got = pread(pagemap, entry, want * 8, start / PAGE * 8);
+		if (got <= 0)
+			vw_fail("pagemap at 0x%llx: %s", start, strerror(errno));
+		for (ssize_t i = 0; i < got / 8; i++) {
+			if (entry[i] & (PM_PRESENT | PM_SWAP))
+				add(pages, &(struct page){
+					.addr = start + i * PAGE,
+					.pfn = entry[i] & PM_PRESENT ? PM_PFN(entry[i]) : 0,
+					.file = entry[i] & PM_FILE,
+					.uffd_wp = entry[i] & PM_UFFD_WP,
+				});
+		}
+		start += got / 8 * PAGE;
+	}
+}
+
+/* All pages of a process as pagemap has them, and the ranges that it doesn't look into. */
+static size_t read_pagemap(pid_t pid, struct pages *pages, struct range *hidden, size_t room)
+{
+	unsigned long start = 0, end = 0, a, b;
+	char path[64], line[1024];
+	size_t count = 0;
+	int pagemap;
+	FILE *smaps;
+
+	pages->count = 0;
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
+	pagemap = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
+	smaps = fopen(path, "re");
+	if (pagemap < 0 || !smaps)
+		vw_fail("no pagemap or smaps of %d", pid);
+	while (fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%lx-%lx ", &a, &b) == 2) {
+			start = a;
+			end = b;
+		} else if (!strncmp(line, "VmFlags:", 8) && start < vw_user_end()) {
+			if (strstr(line, " pf ")) {
+				assert_true(count < room);
+				hidden[count++] = (struct range){ start, end };
+			} else {
+				read_range(pagemap, start, end, pages);
+			}
+		}
+	}
+	fclose(smaps);
+	close(pagemap);
+	return count;
+}
+
+static void read_scan(int fd, size_t vec_len, const struct range *hidden, size_t nr_hidden,
+		      struct pages *pages)
+{
+	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
+	struct vw_extents extents;
+
+	pages->count = 0;
+	vw_ok(vw_scan_all(fd, &scan, vec_len, &extents));
+	for (size_t i = 0; i < extents.count; i++) {
+		const struct vmwalk_extent *extent = &extents.extent[i];
+		bool present = extent->flags & VMWALK_PRESENT;
+
+		if (is_inside(hidden, nr_hidden, extent->start)) {
+			assert_true(extent->flags & VMWALK_SPECIAL);
+			continue;
+		}
+		assert_true(present == !(extent->flags & (VMWALK_SWAP | VMWALK_MIGRATION)));
+		assert_true(present == !!extent->pfn);
+		for (__u64 j = 0; j < extent->pages; j++)
+			add(pages, &(struct page){
+				.addr = extent->start + j * PAGE,
+				.pfn = present ? extent->pfn + j : 0,
+				.file = extent->flags & VMWALK_FILE,
+				.uffd_wp = extent->flags & VMWALK_UFFD_WP,
+				.zero = extent->flags & VMWALK_ZERO,
+			});
+	}
+	vw_extents_free(&extents);
+}
+
+static bool is_same(const struct pages *a, const struct pages *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		if (a->page[i].addr != b->page[i].addr || a->page[i].pfn != b->page[i].pfn)
+			return false;
+	}
+	return true;
+}
+
+static void expect_same(const struct pages *want, const struct pages *got)
+{
+	for (size_t i = 0; i < want->count || i < got->count; i++) {
+		const struct page *w = i < want->count ? &want->page[i] : NULL;
+		const struct page *g = i < got->count ? &got->page[i] : NULL;
+
+		if (!g || (w && w->addr < g->addr))
+			vw_fail("missed: 0x%llx with frame 0x%llx", w->addr, w->pfn);
+		if (!w || g->addr < w->addr)
+			vw_fail("invented: 0x%llx with frame 0x%llx", g->addr, g->pfn);
+		if (w->pfn != g->pfn)
+			vw_fail("0x%llx: frame 0x%llx, pagemap has 0x%llx", w->addr, g->pfn,
+				w->pfn);
+		/* Some kernels call the huge page of zeroes one of a file. */
+		if (w->pfn && ((w->file != g->file && !g->zero) || w->uffd_wp != g->uffd_wp))
+			vw_fail("0x%llx: file %d and write-protected %d, pagemap has %d and %d",
+				w->addr, g->file, g->uffd_wp, w->file, w->uffd_wp);
+	}
+}
+
+/* A walk to some of the pages must say the same as the scan. */
+static void expect_walks(int fd, const struct pages *pages)
+{
+	struct vmwalk_walk walk;
+
+	for (size_t i = 0; i < pages->count; i += pages->count / 200 + 1) {
+		const struct page *page = &pages->page[i];
+
+		vw_ok(vw_walk(fd, page->addr, &walk));
+		vw_expect(walk.pfn, page->pfn);
+		vw_expect(vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, page->addr / PAGE)),
+			  page->pfn ? (long long)page->pfn : -ENOENT);
+	}
+}
+
+/* Compares a stopped process: how many pages it has present, and how many swapped out. */
+static void compare(pid_t pid, size_t *present, size_t *swapped)
+{
+	static const size_t rooms[] = { 4096, 37 };
+	struct pages before = { 0 }, after = { 0 }, found = { 0 };
+	struct range hidden[64];
+	size_t nr_hidden;
+	char text[32];
+	int fd;
+
+	snprintf(text, sizeof(text), "%d", pid);
+	fd = vw_open_rw(vw_make("t", "target_pid", text, NULL));
+	for (size_t i = 0; i < COUNT(rooms); i++) {
+		/* The kernel itself may move a page of a stopped process: then look again. */
+		for (int try = 0;; try++) {
+			nr_hidden = read_pagemap(pid, &before, hidden, COUNT(hidden));
+			read_scan(fd, rooms[i], hidden, nr_hidden, &found);
+			read_pagemap(pid, &after, hidden, COUNT(hidden));
+			if (is_same(&before, &after))
+				break;
+			if (try == 20)
+				vw_fail("the pages of %d do not come to rest", pid);
+		}
+		expect_same(&after, &found);
+	}
+	expect_walks(fd, &after);
+	*present = 0;
+	*swapped = 0;
+	for (size_t i = 0; i < after.count; i++)
+		++*(after.page[i].pfn ? present : swapped);
+	print_message("# %zu pages present, %zu swapped out, all the same\n", *present, *swapped);
+	free(before.page);
+	free(after.page);
+	free(found.page);
+	close(fd);
+	vw_ok(vw_rmdir("t"));
+}
+
+/* Starts a process that stops itself when it has what it wants, and compares it. */
+static void compare_stopped(int (*body)(void *), size_t *present, size_t *swapped)
+{
+	struct vw_child child = vw_fork(body, NULL);
+	int status;
+
+	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == VW_CHILD_SKIPPED)
+		vw_skip("the process cannot get this kind of memory here");
+	assert_true(WIFSTOPPED(status));
+	compare(child.pid, present, swapped);
+	vw_kill(&child);
+}
+
+static int be_bash(void *arg)
+{
+	(void)arg;
+	execl("/bin/bash", "bash", "-c",
+	      "x=(); for ((i = 0; i < 3000; i++)); do x+=(\"$i $i $i\"); done; y=$(echo \"${x[@]}\");"
+	      "kill -STOP $$; echo \"$y\"", NULL);
+	return 1;
+}
+
+static void bash_is_seen_as_pagemap_sees_it(void **state)
+{
+	size_t present, swapped;
+
+	(void)state;
+	compare_stopped(be_bash, &present, &swapped);
+	assert_true(present > 300);
+}
+
+static void *use_memory(void *arg)
+{
+	char *at = malloc(300 * KIB);
+
+	(void)arg;
+	vw_check(at);
+	for (size_t i = 0; i < 300 * KIB; i += 1000)
+		vw_poke(at + i, 1);
+	pause();
+	return at;
+}
+
+static int be_threads(void *arg)
+{
+	pthread_t thread;
+
+	(void)arg;
+	for (int i = 0; i < 8; i++)
+		vw_check(!pthread_create(&thread, NULL, use_memory, NULL));
+	usleep(200000);
+	raise(SIGSTOP);
+	return 0;
+}
+
+static void a_threaded_program_is_seen_as_pagemap_sees_it(void **state)
+{
+	size_t present, swapped;
+
+	(void)state;
+	compare_stopped(be_threads, &present, &swapped);
+	assert_true(present > 600);
+}
+
+static int be_huge(void *arg)
+{
+	size_t len = 16 * MIB;
+	char *at;
+
+	(void)arg;
+	at = mmap(NULL, len, RW, ANON, -1, 0);
+	vw_check(at != MAP_FAILED);
+	madvise(at, len, MADV_HUGEPAGE);
+	memset(at, 1, len);
+	/* One that is split and one that is half gone. */
+	mprotect(at + 3 * PMD_SIZE + 5 * PAGE, PAGE, PROT_READ);
+	munmap(at + 5 * PMD_SIZE + 7 * PAGE, 100 * PAGE);
+	/* And one of zeroes. */
+	at = mmap(NULL, 3 * PMD_SIZE, RW, ANON, -1, 0);
+	vw_check(at != MAP_FAILED);
+	madvise(at, 3 * PMD_SIZE, MADV_HUGEPAGE);
+	vw_peek((void *)ALIGN_UP((uintptr_t)at, PMD_SIZE));
+	raise(SIGSTOP);
+	return 0;
+}
+
+static void transparent_huge_pages_are_seen_as_pagemap_sees_them(void **state)
+{
+	size_t present, swapped;
+
+	(void)state;
+	compare_stopped(be_huge, &present, &swapped);
+	assert_true(present + swapped >= 4096 - 100);
+}
+
+static int be_hugetlb(void *arg)
+{
+	char *small, *large, *shared;
+
+	(void)arg;
+	small = mmap(NULL, 4 * PMD_SIZE, RW, ANON | MAP_HUGETLB | 21 << 26, -1, 0);
+	if (small == MAP_FAILED)
+		return VW_CHILD_SKIPPED;
+	vw_poke(small, 1);
+	vw_poke(small + 2 * PMD_SIZE, 1);
+	vw_peek(small + 3 * PMD_SIZE);
+	shared = mmap(NULL, PMD_SIZE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | 21 << 26, -1,
+		      0);
+	if (shared != MAP_FAILED)
+		vw_poke(shared, 1);
+	large = mmap(NULL, GIB, RW, ANON | MAP_HUGETLB | 30 << 26, -1, 0);
+	if (large != MAP_FAILED)
+		vw_poke(large, 1);
+	else
+		printf("# no hugetlb page of 1 GiB is left\n");
+	raise(SIGSTOP);
+	return 0;
+}
+
+static void hugetlb_pages_are_seen_as_pagemap_sees_them(void **state)
+{
+	size_t present, swapped;
+
+	(void)state;
+	compare_stopped(be_hugetlb, &present, &swapped);
+	assert_true(present >= 3 * 512);
+}
+
+static int be_swapped(void *arg)
+{
+	size_t len = 8 * MIB;
+	char *at;
+
+	(void)arg;
+	at = mmap(NULL, len, RW, ANON, -1, 0);
+	vw_check(at != MAP_FAILED);
+	madvise(at, len, MADV_NOHUGEPAGE);
+	memset(at, 7, len);
+	if (!vw_swap_out(at, len / 2))
+		return VW_CHILD_SKIPPED;
+	/* Some come back, so that present and absent take turns. */
+	for (size_t i = 0; i < len / 4; i += 5 * PAGE)
+		vw_peek(at + i);
+	raise(SIGSTOP);
+	return 0;
+}
+
+static void swapped_pages_are_seen_as_pagemap_sees_them(void **state)
+{
+	size_t present, swapped;
+
+	(void)state;
+	compare_stopped(be_swapped, &present, &swapped);
+	assert_true(swapped > 500);
+}
+
+static int be_mixed(void *arg)
+{
+	char *at, *again, *none;
+	int file;
+
+	(void)arg;
+	file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	vw_check(file >= 0 && !ftruncate(file, MIB));
+	at = mmap(NULL, MIB, RW, MAP_SHARED, file, 0);
+	vw_check(at != MAP_FAILED);
+	memset(at, 1, MIB / 2);
+	again = mmap(NULL, MIB, RW, MAP_PRIVATE, file, 0);
+	vw_check(again != MAP_FAILED);
+	for (size_t i = 0; i < MIB; i += 3 * PAGE)
+		vw_peek(again + i);
+	for (size_t i = 0; i < MIB; i += 7 * PAGE)
+		vw_poke(again + i, 2);
+	none = mmap(NULL, MIB, RW, ANON, -1, 0);
+	vw_check(none != MAP_FAILED);
+	memset(none, 1, MIB / 2);
+	vw_peek(none + MIB / 2);
+	mprotect(none + 64 * KIB, 128 * KIB, PROT_NONE);
+	/* Far apart, so that tables of every level are empty, full and half full. */
+	for (int shift = 24; shift < 46; shift++) {
+		at = mmap((void *)((1UL << shift) + 0x5000), 2 * PAGE, RW, ANON, -1, 0);
+		if (at != MAP_FAILED)
+			vw_poke(at, 1);
+	}
+	raise(SIGSTOP);
+	return 0;
+}
+
+static void a_process_of_all_kinds_is_seen_as_pagemap_sees_it(void **state)
+{
+	size_t present, swapped;
+
+	(void)state;
+	compare_stopped(be_mixed, &present, &swapped);
+	assert_true(present > 256);
+}
+
+static int be_at_the_borders(void *arg)
+{
+	/* The last page of user space below 47 bits, and both sides of large borders. */
+	static const __u64 at[] = {
+		(1UL << 47) - 2 * PAGE, GIB - PAGE, GIB, 512 * GIB - PAGE, 512 * GIB,
+		3 * 512 * GIB - PAGE, 3 * 512 * GIB, 16 * PMD_SIZE - PAGE, 16 * PMD_SIZE,
+	};
+
+	(void)arg;
+	for (size_t i = 0; i < COUNT(at); i++) {
+		char *page = mmap((void *)at[i], PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
+
+		if (page != MAP_FAILED)
+			vw_poke(page, 1);
+		else
+			vw_check(errno == EEXIST || errno == EPERM || errno == ENOMEM);
+	}
+	raise(SIGSTOP);
+	return 0;
+}
+
+static void pages_at_table_borders_are_seen_as_pagemap_sees_them(void **state)
+{
+	size_t present, swapped;
+
+	(void)state;
+	compare_stopped(be_at_the_borders, &present, &swapped);
+}
+
+static int be_a_user_of_the_device(void *arg)
+{
+	char name[16];
+
+	(void)arg;
+	for (size_t i = 0; i < VW_COMBOS; i++) {
+		char *shared, *private;
+		int fd;
+
+		snprintf(name, sizeof(name), "d%zu", i);
+		fd = vw_open(vw_number(name), O_RDWR);
+		vw_check(fd >= 0);
+		shared = mmap(NULL, 64 * KIB, RW, MAP_SHARED, fd, 0);
+		private = mmap(NULL, 64 * KIB, RW, MAP_PRIVATE, fd, 0);
+		vw_check(shared != MAP_FAILED && private != MAP_FAILED);
+		for (size_t j = 0; j < 64 * KIB; j += 2 * PAGE) {
+			vw_peek(shared + j);
+			vw_poke(private + j, 1);
+		}
+	}
+	raise(SIGSTOP);
+	return 0;
+}
+
+static void the_devices_own_mappings_are_seen_as_pagemap_sees_them(void **state)
+{
+	size_t present, swapped;
+	char name[16];
+
+	(void)state;
+	for (size_t i = 0; i < VW_COMBOS; i++) {
+		snprintf(name, sizeof(name), "d%zu", i);
+		vw_make(name, "buffer_type", vw_combos[i].type, "map_mode", vw_combos[i].mode,
+			"size", "64K", "fault_around", "4K", NULL);
+	}
+	compare_stopped(be_a_user_of_the_device, &present, &swapped);
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test(bash_is_seen_as_pagemap_sees_it),
+		vw_test(a_threaded_program_is_seen_as_pagemap_sees_it),
+		vw_test(transparent_huge_pages_are_seen_as_pagemap_sees_them),
+		vw_test(hugetlb_pages_are_seen_as_pagemap_sees_them),
+		vw_test(swapped_pages_are_seen_as_pagemap_sees_them),
+		vw_test(a_process_of_all_kinds_is_seen_as_pagemap_sees_it),
+		vw_test(pages_at_table_borders_are_seen_as_pagemap_sees_them),
+		vw_test(the_devices_own_mappings_are_seen_as_pagemap_sees_them),
+	};
+
+	return vw_run_cases(cases);
+}
