@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that runs out at every single place: mkdir, live = 1, open, mmap, a fault and a scan, with
- * the first allocation failing, then the second, and so on until none is left to fail. Each time the
- * call fails whole or succeeds whole, and everything works afterwards.
+ * Memory that runs out at every single place: mkdir, live = 1, open, mmap and a scan, with the first
+ * allocation failing, then the second, and so on until none is left to fail. Each time the call
+ * fails whole or succeeds whole, and everything works afterwards.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -234,7 +234,8 @@ static void a_scan_fails_whole_or_succeeds_whole(void **state)
 static void attributes_fail_whole_or_succeed_whole(void **state)
 {
 	static const char * const writes[][3] = {
-		{ "size", "8K", "8192" }, { "fill", "digits", "digits" }, { "map_mode", "remap", "remap" },
+		{ "size", "8K", "8192" }, { "fill", "digits", "digits" },
+		{ "map_mode", "remap", "remap" },
 		{ "target_pid", "1", "1" }, { "fault_around", "4K", "4096" },
 	};
 	char before[64], after[64];

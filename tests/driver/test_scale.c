@@ -38,9 +38,9 @@ static unsigned int count_entries(const char *path, const char *prefix)
 	return count;
 }
 
-static void name_of(int i, char *name)
+static void name_of(int i, char name[16])
 {
-	sprintf(name, "scale%d", i);
+	snprintf(name, 16, "scale%d", i);
 }
 
 /* Makes one live instance; every kind of buffer and mapping in turn, a page to four pages large. */

@@ -739,7 +739,7 @@ static void masks_select_pages_as_pagemap_scan_does(void **state)
 				      some[i].pfn != all[i].pfn ||
 				      some[i].shift != all[i].shift)))
 				vw_fail("page %zu, 0x%x: 0x%llx 0x%llx 0x%llx 0x%llx: %d 0x%x", i,
-				        all[i].flags, scan.category_inverted,
+					all[i].flags, scan.category_inverted,
 					scan.category_mask, scan.category_anyof_mask,
 					scan.return_mask, some[i].seen, some[i].flags);
 		}
