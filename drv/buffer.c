@@ -67,8 +67,11 @@ static int kmalloc_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_
 			"size %zu exceeds the largest block that kmalloc gives, %lu bytes",
 			buffer->size, KMALLOC_MAX_SIZE);
 
-	/* kmalloc aligns a power of two to itself, so whole pages start at a page. */
-	buffer->kaddr = kmalloc_node(roundup_pow_of_two(buffer->size), VMWALK_GFP | here, node);
+	/*
+	 * Whole pages start at a page: kmalloc aligns what is a power of two to itself, and takes
+	 * what is larger than two pages from the page allocator.
+	 */
+	buffer->kaddr = kmalloc_node(buffer->size, VMWALK_GFP | here, node);
 	if (!buffer->kaddr)
 		return -ENOMEM;
 
@@ -194,9 +197,11 @@ static unsigned long count_segments(const struct vmwalk_buffer *buffer)
 {
 	unsigned long i, segments = 1;
 
-	for (i = 1; i < buffer->nr_pages; i++)
+	for (i = 1; i < buffer->nr_pages; i++) {
 		if (vmwalk_buffer_pfn(buffer, i) != vmwalk_buffer_pfn(buffer, i - 1) + 1)
 			segments++;
+		cond_resched();
+	}
 
 	return segments;
 }
@@ -233,7 +238,10 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 		.nr_pages = config->size >> PAGE_SHIFT,
 	};
 
-	err = take_pages(buffer->nr_pages, why);
+	/* A block of kmalloc is a power of two of pages, whatever was asked for. */
+	buffer->charge = buffer->type == VMWALK_BUFFER_KMALLOC ?
+			 roundup_pow_of_two(buffer->nr_pages) : buffer->nr_pages;
+	err = take_pages(buffer->charge, why);
 	if (err)
 		return err;
 
@@ -241,7 +249,7 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 		      buffer->size);
 	err = buffer_types[buffer->type].create(buffer, config->numa_node, why);
 	if (err) {
-		give_pages(buffer->nr_pages);
+		give_pages(buffer->charge);
 		return err;
 	}
 
@@ -259,5 +267,5 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 void vmwalk_buffer_destroy(struct vmwalk_buffer *buffer)
 {
 	buffer_types[buffer->type].destroy(buffer);
-	give_pages(buffer->nr_pages);
+	give_pages(buffer->charge);
 }

@@ -99,8 +99,8 @@ struct vmwalk_device *vmwalk_instance_get(unsigned int number)
 
 	xa_lock(&vmwalk_devices);
 	device = xa_load(&vmwalk_devices, number);
-	if (device && !kref_get_unless_zero(&device->ref))
-		device = NULL;
+	if (device)
+		kref_get(&device->ref);
 	xa_unlock(&vmwalk_devices);
 
 	return device;

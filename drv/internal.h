@@ -145,6 +145,7 @@ void vmwalk_buffer_init(void);
  * @pages: its pages; NULL for a buffer that is contiguous and not refcounted for users
  * @pfn: first frame of a buffer without @pages
  * @segments: number of physically contiguous runs
+ * @charge: pages that were allocated for it, for max_buffer_mb
  * @type: VMWALK_BUFFER_*
  * @vmapped: @kaddr is a vmap() of @pages, not a vmalloc()
  *
@@ -157,6 +158,7 @@ struct vmwalk_buffer {
 	struct page **pages;
 	unsigned long pfn;
 	unsigned long segments;
+	unsigned long charge;
 	unsigned int type;
 	bool vmapped;
 };
@@ -243,13 +245,9 @@ long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* ---- map.c: mappings of a buffer ---- */
 
-struct vmwalk_mapped {
-	unsigned long mappings;		/* VMAs */
-	unsigned long pages;		/* entries that hold a frame of the buffer */
-};
-
 int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma);
-struct vmwalk_mapped vmwalk_map_count(struct vmwalk_device *device);
+unsigned long vmwalk_map_count(struct vmwalk_device *device);
+long vmwalk_map_count_pages(struct vmwalk_device *device);
 
 /* ---- target.c: the process that is walked ---- */
 
@@ -285,18 +283,26 @@ struct vmwalk_entry {
  * @ptes: shown the part of a PTE table that maps [addr, end), empty entries and all
  * @leaf: shown an entry above the PTE level that is not empty and not a table; @addr and @end are
  *        the part of it that lies in the range
+ * @steps: steps left before the visit ends, so that the caller can let go of its lock; each step is
+ *         one PTE table or less
+ * @enough: set by @ptes or @leaf to end the visit
  *
- * Both are called with interrupts off. They return the address up to which they have taken what
- * they were shown; anything below @end ends the visit there.
+ * Both are called with interrupts off, and return the address up to which they have dealt with
+ * what they were shown.
  */
 struct vmwalk_visitor {
 	unsigned long (*ptes)(struct vmwalk_visitor *visitor, pte_t *ptep,
 			      unsigned long addr, unsigned long end);
 	unsigned long (*leaf)(struct vmwalk_visitor *visitor, const struct vmwalk_entry *entry,
 			      unsigned long addr, unsigned long end);
+	unsigned int steps;
+	bool enough;
 };
 
-unsigned long vmwalk_visit(struct mm_struct *mm, unsigned long addr, unsigned long end,
+/* Steps that a caller allows for while it holds a lock: some 100 microseconds. */
+#define VMWALK_VISIT_STEPS	64
+
+unsigned long vmwalk_visit(struct vm_area_struct *vma, unsigned long addr, unsigned long end,
 			   struct vmwalk_visitor *visitor);
 struct vmwalk_entry vmwalk_descend(struct mm_struct *mm, unsigned long addr,
 				   struct vmwalk_level *levels);
@@ -307,20 +313,24 @@ int vmwalk_paging_levels(void);
  * struct vmwalk_scanner - a scan under way
  * @visitor: gathers the extents
  * @mm: whose page tables
+ * @vma: the part of it that is being visited
  * @arg: what was asked for
+ * @end: where the range ends, in user space
  * @hide: withhold frames
  * @out: where finished extents go
- * @room: extents that fit into @out; when they are used up, vmwalk_scan_range() returns
+ * @room: extents that fit into @out; when they are used up, vmwalk_scan_chunk() returns
  * @filled: extents in @out
  * @extents: extents begun in all, never more than @arg->vec_len
  * @pages: pages in them
  * @last: the extent that may still grow, if its pages isn't zero
- * @stop: @arg->vec_len or @arg->max_pages was used up
+ * @stop: nothing is left to do: @arg->vec_len, @arg->max_pages or the range is used up
  */
 struct vmwalk_scanner {
 	struct vmwalk_visitor visitor;
 	struct mm_struct *mm;
+	struct vm_area_struct *vma;
 	const struct vmwalk_scan *arg;
+	unsigned long end;
 	bool hide;
 	struct vmwalk_extent *out;
 	unsigned long room;
@@ -333,7 +343,6 @@ struct vmwalk_scanner {
 
 void vmwalk_scan_init(struct vmwalk_scanner *scanner, struct mm_struct *mm,
 		      const struct vmwalk_scan *arg, bool hide);
-unsigned long vmwalk_scan_range(struct vmwalk_scanner *scanner, unsigned long addr,
-				unsigned long end);
+unsigned long vmwalk_scan_chunk(struct vmwalk_scanner *scanner, unsigned long addr);
 
 #endif /* VMWALK_INTERNAL_H */

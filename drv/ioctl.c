@@ -176,8 +176,8 @@ out:
 	return err;
 }
 
-/* Every check of a scan's arguments; afterwards @scan->end is where the walk shall end. */
-static int check_scan(const struct vmwalk_device *device, struct vmwalk_scan *scan)
+/* Every check of a scan's arguments. */
+static int check_scan(const struct vmwalk_device *device, const struct vmwalk_scan *scan)
 {
 	const u64 size = device->buffer.size;
 
@@ -187,8 +187,7 @@ static int check_scan(const struct vmwalk_device *device, struct vmwalk_scan *sc
 	     scan->return_mask) & ~(u64)VMWALK_STATE_ALL)
 		return -EINVAL;
 
-	scan->end = scan->end > TASK_SIZE_MAX ? TASK_SIZE_MAX : PAGE_ALIGN(scan->end);
-	if (!PAGE_ALIGNED(scan->start) || scan->start > scan->end)
+	if (!PAGE_ALIGNED(scan->start) || scan->start > scan->end || scan->start > TASK_SIZE_MAX)
 		return -EINVAL;
 
 	if (!scan->vec_len || scan->vec_len > U64_MAX / sizeof(struct vmwalk_extent))
@@ -215,24 +214,24 @@ static int flush_extents(struct vmwalk_scanner *scanner, struct vmwalk_extent __
 }
 
 /*
- * Scan chunk by chunk. Without @vec the output has room for everything. mmap_lock is not held
- * while extents are copied out: a page fault there could wait for it behind a writer that waits
- * for us.
+ * Scan chunk by chunk. mmap_lock is not held while extents are copied out: a page fault there could
+ * wait for it behind a writer that waits for us.
  */
-static int run_scan(struct vmwalk_scanner *scanner, struct vmwalk_scan *scan,
-		    struct vmwalk_extent __user *vec)
+static int run_scan(struct vmwalk_scanner *scanner, struct vmwalk_scan *scan)
 {
+	struct vmwalk_extent __user *vec = u64_to_user_ptr(scan->vec);
+	bool to_buffer = scan->flags & VMWALK_SCAN_TO_BUFFER;
 	unsigned long addr = scan->start;
 	int err;
 
-	while (addr < scan->end && !scanner->stop) {
+	while (!scanner->stop) {
 		err = vmwalk_target_lock(scanner->mm);
 		if (err)
 			return err;
-		addr = vmwalk_scan_range(scanner, addr, scan->end);
+		addr = vmwalk_scan_chunk(scanner, addr);
 		vmwalk_target_unlock(scanner->mm);
 
-		if (vec && scanner->filled == scanner->room) {
+		if (!to_buffer && scanner->filled == scanner->room) {
 			err = flush_extents(scanner, &vec);
 			if (err)
 				return err;
@@ -242,17 +241,17 @@ static int run_scan(struct vmwalk_scanner *scanner, struct vmwalk_scan *scan,
 		cond_resched();
 	}
 
-	scan->walk_end = addr;
+	/* A caller that goes on until walk_end is its own end shall get there. */
+	scan->walk_end = addr < scanner->end ? addr : scan->end;
 	if (scanner->last.pages)
 		scanner->out[scanner->filled++] = scanner->last;
 
-	return vec ? flush_extents(scanner, &vec) : 0;
+	return to_buffer ? 0 : flush_extents(scanner, &vec);
 }
 
 static long vmwalk_ioctl_scan(struct vmwalk_file *vf, struct file *file, void __user *user)
 {
 	struct vmwalk_device *device = vf->device;
-	struct vmwalk_extent __user *vec = NULL;
 	struct vmwalk_extent *chunk = NULL;
 	u64 started = ktime_get_ns();
 	struct vmwalk_scanner scanner;
@@ -281,8 +280,7 @@ static long vmwalk_ioctl_scan(struct vmwalk_file *vf, struct file *file, void __
 		scanner.room = scan.vec_len;
 	} else {
 		ret = -EFAULT;
-		vec = u64_to_user_ptr(scan.vec);
-		if (!access_ok(vec, scan.vec_len * sizeof(*vec)))
+		if (!access_ok(u64_to_user_ptr(scan.vec), scan.vec_len * sizeof(*chunk)))
 			goto out;
 		ret = -ENOMEM;
 		chunk = (struct vmwalk_extent *)__get_free_page(GFP_KERNEL_ACCOUNT);
@@ -293,7 +291,7 @@ static long vmwalk_ioctl_scan(struct vmwalk_file *vf, struct file *file, void __
 		scanner.room = VMWALK_CHUNK - 1;
 	}
 
-	ret = run_scan(&scanner, &scan, vec);
+	ret = run_scan(&scanner, &scan);
 	count_walk(device, started, scanner.pages, scanner.extents);
 	if (!ret)
 		ret = put_struct(user, &scan, sizeof(scan));

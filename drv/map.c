@@ -18,7 +18,9 @@
  * Pages that are refcounted go into page tables as pages, the others as bare frames. Bare frames of
  * a shared mapping make it VM_PFNMAP. In a private one that may be written the kernel wants
  * VM_MIXEDMAP, where it tells frames by their entries: VM_PFNMAP can only tell the copies it has
- * made from the original by an address that runs with the frame, and ours need not.
+ * made from the original by an address that runs with the frame, and ours need not. In both VM_IO
+ * keeps those away who ask for pages, as ptrace and O_DIRECT do: there is none to give them, and a
+ * copy on write made for another process's write would copy from that process.
  */
 static bool vmwalk_maps_frames(const struct vmwalk_device *device)
 {
@@ -159,6 +161,28 @@ static int remap_runs(struct vm_area_struct *vma)
 	return 0;
 }
 
+/* All pages, a page table's worth at a time. */
+static int map_all(struct vm_area_struct *vma, map_fn *map)
+{
+	unsigned long index = vma->vm_pgoff;
+	unsigned long left = vma_pages(vma);
+	unsigned long addr = vma->vm_start;
+	unsigned long count;
+	int err;
+
+	for (; left; left -= count, index += count, addr += count << PAGE_SHIFT) {
+		count = min_t(unsigned long, left, PTRS_PER_PTE);
+		err = vm_fault_to_errno(map(vma, addr, index, count), 0);
+		if (err)
+			return err;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+
+	return 0;
+}
+
 /**
  * vmwalk_map - mmap(2) of a device
  * @device: the device; stays, since the VMA's file has a reference
@@ -181,10 +205,9 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 
 	/* Never executable, and never larger than what was checked above. */
 	vm_flags_mod(vma, VM_DONTEXPAND, VM_MAYEXEC);
-	if (frames && !is_cow_mapping(vma->vm_flags))
-		vm_flags_mod(vma, VM_PFNMAP | VM_IO | VM_DONTDUMP, 0);
-	else
-		vm_flags_mod(vma, VM_MIXEDMAP, 0);
+	if (frames)
+		vm_flags_mod(vma, VM_IO | VM_DONTDUMP, 0);
+	vm_flags_mod(vma, frames && !is_cow_mapping(vma->vm_flags) ? VM_PFNMAP : VM_MIXEDMAP, 0);
 	vma->vm_private_data = device;
 	vma->vm_ops = &vmwalk_vm_ops;
 
@@ -193,8 +216,7 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 	if (remap && vma->vm_flags & VM_PFNMAP)
 		return remap_runs(vma);
 
-	return vm_fault_to_errno((frames ? map_frames : map_pages)(vma, vma->vm_start,
-								   vma->vm_pgoff, count), 0);
+	return map_all(vma, frames ? map_frames : map_pages);
 }
 
 struct mapped_visitor {
@@ -239,41 +261,79 @@ static unsigned long count_leaf(struct vmwalk_visitor *visitor, const struct vmw
 	return end;
 }
 
+static struct vm_area_struct *to_vma(struct rb_node *node)
+{
+	return rb_entry(node, struct vm_area_struct, shared.rb);
+}
+
 /**
- * vmwalk_map_count - how much of a buffer is mapped now
+ * vmwalk_map_count - how many mappings of a buffer there are now
+ * @device: the device
+ *
+ * Return: the number of VMAs.
+ */
+unsigned long vmwalk_map_count(struct vmwalk_device *device)
+{
+	struct address_space *mapping = device->inode->i_mapping;
+	unsigned long count = 0;
+	struct rb_node *node;
+
+	i_mmap_lock_read(mapping);
+	for (node = rb_first_cached(&mapping->i_mmap); node; node = rb_next(node))
+		count++;
+	i_mmap_unlock_read(mapping);
+
+	return count;
+}
+
+static int count_vma_pages(struct vmwalk_device *device, struct vm_area_struct *vma,
+			   unsigned long *pages)
+{
+	struct mapped_visitor mapped = {
+		.visitor = { .ptes = count_ptes, .leaf = count_leaf },
+		.buffer = &device->buffer,
+		.vma = vma,
+	};
+	unsigned long addr = vma->vm_start;
+
+	while (addr < vma->vm_end) {
+		/* This may take long. Whoever withdraws the device waits for it. */
+		if (vmwalk_instance_is_dead(device))
+			return -ENODEV;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+
+		mapped.visitor.steps = VMWALK_VISIT_STEPS;
+		addr = vmwalk_visit(vma, addr, vma->vm_end, &mapped.visitor);
+		cond_resched();
+	}
+
+	*pages += mapped.pages;
+	return 0;
+}
+
+/**
+ * vmwalk_map_count_pages - how many pages of a buffer page tables hold now
  * @device: the device
  *
  * Looks at the page tables of every mapping there is. While i_mmap_rwsem is held for reading no VMA
  * comes, goes or changes, and the page tables under each stay: the kernel takes a VMA off this
  * list before it frees them. Processes that map or unmap the device meanwhile wait.
  *
- * Return: the count; exact unless page tables change while they are looked at.
+ * Return: the count, exact unless page tables change meanwhile; -EINTR on a fatal signal;
+ * -ENODEV if the device is withdrawn meanwhile.
  */
-struct vmwalk_mapped vmwalk_map_count(struct vmwalk_device *device)
+long vmwalk_map_count_pages(struct vmwalk_device *device)
 {
 	struct address_space *mapping = device->inode->i_mapping;
-	struct vmwalk_mapped sum = { };
+	unsigned long pages = 0;
 	struct rb_node *node;
+	int err = 0;
 
 	i_mmap_lock_read(mapping);
-	for (node = rb_first_cached(&mapping->i_mmap); node; node = rb_next(node)) {
-		struct vm_area_struct *vma = rb_entry(node, struct vm_area_struct, shared.rb);
-		struct mapped_visitor mapped = {
-			.visitor = { .ptes = count_ptes, .leaf = count_leaf },
-			.buffer = &device->buffer,
-			.vma = vma,
-		};
-		unsigned long addr = vma->vm_start;
-
-		while (addr < vma->vm_end) {
-			addr = vmwalk_visit(vma->vm_mm, addr, vma->vm_end, &mapped.visitor);
-			cond_resched();
-		}
-
-		sum.mappings++;
-		sum.pages += mapped.pages;
-	}
+	for (node = rb_first_cached(&mapping->i_mmap); node && !err; node = rb_next(node))
+		err = count_vma_pages(device, to_vma(node), &pages);
 	i_mmap_unlock_read(mapping);
 
-	return sum;
+	return err ?: pages;
 }

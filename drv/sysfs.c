@@ -113,15 +113,18 @@ VMWALK_SYSFS_COUNTER(walked_pages, VMWALK_WALKED_PAGES);
 VMWALK_SYSFS_COUNTER(walk_ns, VMWALK_WALK_NS);
 VMWALK_SYSFS_COUNTER(extents, VMWALK_EXTENTS);
 
+/* For root alone: reading it holds up whoever maps or unmaps the device. */
 static ssize_t mapped_pages_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%lu\n", vmwalk_map_count(dev_get_drvdata(dev)).pages);
+	long pages = vmwalk_map_count_pages(dev_get_drvdata(dev));
+
+	return pages < 0 ? pages : sysfs_emit(buf, "%ld\n", pages);
 }
-static DEVICE_ATTR_RO(mapped_pages);
+static DEVICE_ATTR_ADMIN_RO(mapped_pages);
 
 static ssize_t mappings_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%lu\n", vmwalk_map_count(dev_get_drvdata(dev)).mappings);
+	return sysfs_emit(buf, "%lu\n", vmwalk_map_count(dev_get_drvdata(dev)));
 }
 static DEVICE_ATTR_RO(mappings);
 

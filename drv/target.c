@@ -19,6 +19,8 @@
  * @text: the number
  * @why: says why not
  *
+ * The number of a thread means its process: that is who has the memory.
+ *
  * Return: a reference for the caller to put_pid(), NULL for 0, or an ERR_PTR().
  */
 struct pid *vmwalk_target_find(const char *text, struct vmwalk_reason *why)
@@ -42,13 +44,15 @@ struct pid *vmwalk_target_find(const char *text, struct vmwalk_reason *why)
 
 	pid = find_get_pid(nr);
 	task = get_pid_task(pid, PIDTYPE_PID);
-	if (!task) {
-		put_pid(pid);
+	put_pid(pid);
+	if (!task)
 		return ERR_PTR(vmwalk_refuse(why, -ESRCH, "target_pid %d: no such process", nr));
-	}
 
 	kernel_thread = task->flags & PF_KTHREAD;
+	pid = get_task_pid(task, PIDTYPE_TGID);
 	put_task_struct(task);
+	if (!pid)
+		return ERR_PTR(vmwalk_refuse(why, -ESRCH, "target_pid %d: no such process", nr));
 	if (kernel_thread) {
 		put_pid(pid);
 		return ERR_PTR(vmwalk_refuse(why, -EINVAL,
@@ -157,7 +161,7 @@ struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf)
 		return mm ?: ERR_PTR(-ESRCH);
 	}
 
-	task = get_pid_task(target, PIDTYPE_PID);
+	task = get_pid_task(target, PIDTYPE_TGID);
 	put_pid(target);
 	if (task) {
 		mm = grab_mm(task);
@@ -179,12 +183,12 @@ struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf)
  * @mm: from vmwalk_target_mm()
  *
  * The mm is held by mm_count, which keeps the structure and the top-level table and lets the memory
- * go when the process exits. While mm_users is not yet zero under mmap_lock the page tables are
- * all there, and they stay: exit_mmap() takes mmap_lock for writing before it frees them. Entries
- * may go empty at any time, as they do under madvise().
+ * go when the process exits. While mm_users is not yet zero under mmap_lock its VMAs are all there,
+ * and they stay: exit_mmap() takes mmap_lock for writing before it takes them apart. Entries may go
+ * empty at any time, as they do under madvise().
  *
- * Return: 0, to be followed by vmwalk_target_unlock(); -EINTR on a fatal signal; -ESRCH if the
- * process has exited.
+ * Return: 0, to be followed by vmwalk_target_unlock(); -EINTR on a fatal signal; -ESRCH if nobody
+ * uses the memory any more: the process has exited, or has gone on to other memory by execve().
  */
 int vmwalk_target_lock(struct mm_struct *mm)
 {

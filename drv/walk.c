@@ -4,12 +4,16 @@
  *
  * Copyright (C) The vmwalk authors
  *
- * Whoever calls keeps the tables of the range from being freed as vmwalk_target_lock() or
- * i_mmap_rwsem do. Two kinds of tables can go all the same: PTE tables that the kernel replaces or
- * reclaims, and PMD tables that hugetlb shares between processes. Those are freed after an RCU
- * grace period or after an interrupt on every CPU, so no table is looked at but with interrupts
- * off, and the way down starts from the top each time that they were on. Each entry is read once,
- * into a local; what is decided and what is reported is that one value.
+ * A table may be read while it maps, or spans, a part of a VMA that can't go: one that is found
+ * under mmap_lock (held for reading will do), or one that is on its file's list under i_mmap_rwsem.
+ * Where there is no VMA there is no right to look: munmap() takes its VMAs away, goes on with
+ * mmap_lock for reading only, and frees the tables that were theirs alone.
+ *
+ * Two kinds of tables go even so: PTE tables that the kernel replaces or reclaims, and PMD tables
+ * that hugetlb shares between processes. Those are freed after an RCU grace period or after an
+ * interrupt on every CPU, so no table is looked at but with interrupts off, and the way down starts
+ * from the top each time that they were on. Each entry is read once, into a local; what is decided
+ * and what is reported is that one value.
  *
  * Entries of every level are decoded as a pte_t by the kernel's helpers, as the kernel itself reads
  * the entries of hugetlb. Only presence and frame are asked of an entry's own level: a huge entry
@@ -25,9 +29,6 @@
 
 #include "compat.h"
 #include "internal.h"
-
-/* Steps of a visit before it lets the caller drop its lock: each one PTE table or less. */
-#define VMWALK_VISIT_STEPS	64
 
 /**
  * vmwalk_paging_levels - levels of the page tables that the CPU reads now
@@ -93,9 +94,9 @@ static bool pud_ends_walk(pud_t pud)
 
 /* Show the visitor the entries of one PMD table up to the first that isn't empty. */
 static unsigned long visit_pmds(pmd_t *pmdp, unsigned long addr, unsigned long end,
-				struct vmwalk_visitor *visitor, bool *more)
+				struct vmwalk_visitor *visitor)
 {
-	unsigned long next, done;
+	unsigned long next;
 
 	for (; addr < end; addr = next, pmdp++) {
 		struct vmwalk_entry entry;
@@ -107,15 +108,10 @@ static unsigned long visit_pmds(pmd_t *pmdp, unsigned long addr, unsigned long e
 
 		if (pmd_ends_walk(pmd)) {
 			entry = pmd_entry(pmd, addr);
-			done = visitor->leaf(visitor, &entry, addr, next);
-		} else if (pmd_bad(pmd)) {
-			continue;
-		} else {
-			done = visitor->ptes(visitor, pte_offset_kernel(&pmd, addr), addr, next);
+			return visitor->leaf(visitor, &entry, addr, next);
 		}
-
-		*more = done == next;
-		return done;
+		if (!pmd_bad(pmd))
+			return visitor->ptes(visitor, pte_offset_kernel(&pmd, addr), addr, next);
 	}
 
 	return end;
@@ -123,10 +119,10 @@ static unsigned long visit_pmds(pmd_t *pmdp, unsigned long addr, unsigned long e
 
 /* One step of a visit: down from the top, as far as one PTE table or one huge entry. */
 static unsigned long visit_step(struct mm_struct *mm, unsigned long addr, unsigned long end,
-				struct vmwalk_visitor *visitor, bool *more)
+				struct vmwalk_visitor *visitor)
 {
 	struct vmwalk_entry entry;
-	unsigned long next, done;
+	unsigned long next;
 	pgd_t *pgdp, pgd;
 	p4d_t *p4dp, p4d;
 	pud_t *pudp, pud;
@@ -148,38 +144,34 @@ static unsigned long visit_step(struct mm_struct *mm, unsigned long addr, unsign
 		return next;
 	if (pud_ends_walk(pud)) {
 		entry = pud_entry(pud, addr);
-		done = visitor->leaf(visitor, &entry, addr, next);
-		*more = done == next;
-		return done;
+		return visitor->leaf(visitor, &entry, addr, next);
 	}
 	if (pud_bad(pud))
 		return next;
 
-	return visit_pmds(pmd_offset_lockless(pudp, pud, addr), addr, next, visitor, more);
+	return visit_pmds(pmd_offset_lockless(pudp, pud, addr), addr, next, visitor);
 }
 
 /**
- * vmwalk_visit - show a visitor the entries of a range
- * @mm: whose page tables
- * @addr: first address, page aligned
- * @end: first address beyond, page aligned
+ * vmwalk_visit - show a visitor the entries of a part of a VMA
+ * @vma: the VMA; the caller has a lock that keeps it
+ * @addr: first address, page aligned, not below the VMA
+ * @end: first address beyond, page aligned, not above the VMA
  * @visitor: is shown every entry that isn't empty, once, from low to high addresses
  *
- * Ends after a bounded number of steps, so that the caller can let go of its lock.
- *
- * Return: the address to go on from; @end if there is nothing left.
+ * Return: the address to go on from. It is @end if there is nothing left; otherwise the visitor had
+ * enough, or its steps are used up.
  */
-unsigned long vmwalk_visit(struct mm_struct *mm, unsigned long addr, unsigned long end,
+unsigned long vmwalk_visit(struct vm_area_struct *vma, unsigned long addr, unsigned long end,
 			   struct vmwalk_visitor *visitor)
 {
-	unsigned int steps = VMWALK_VISIT_STEPS;
 	unsigned long flags;
-	bool more = true;
 
-	while (addr < end && more && steps--) {
+	while (addr < end && !visitor->enough && visitor->steps) {
 		local_irq_save(flags);
-		addr = visit_step(mm, addr, end, visitor, &more);
+		addr = visit_step(vma->vm_mm, addr, end, visitor);
 		local_irq_restore(flags);
+		visitor->steps--;
 	}
 
 	return addr;
@@ -197,10 +189,24 @@ static void note_level(struct vmwalk_level *levels, unsigned int level, void *en
 	levels[level].flags = VMWALK_LEVEL_READ;
 }
 
+/*
+ * May the table under an entry be read, where the entry covers all addresses that are as @addr in
+ * @mask? Yes if a VMA keeps it: it can't go while the caller has mmap_lock.
+ */
+static bool spans_vma(struct mm_struct *mm, unsigned long addr, unsigned long mask)
+{
+	struct vm_area_struct *vma = find_vma(mm, addr & mask);
+
+	return vma && vma->vm_start <= (addr | ~mask);
+}
+
 static struct vmwalk_entry descend(struct mm_struct *mm, unsigned long addr,
 				   struct vmwalk_level *levels)
 {
 	struct vmwalk_entry empty = { .level = VMWALK_PGD, .shift = PGDIR_SHIFT };
+	struct vm_area_struct *vma = find_vma(mm, addr);
+	/* Over an address that is mapped every table spans a VMA. */
+	bool mapped = vma && vma->vm_start <= addr;
 	pgd_t *pgdp, pgd;
 	p4d_t *p4dp, p4d;
 	pud_t *pudp, pud;
@@ -210,7 +216,7 @@ static struct vmwalk_entry descend(struct mm_struct *mm, unsigned long addr,
 	pgdp = pgd_offset(mm, addr);
 	pgd = READ_ONCE(*pgdp);
 	note_level(levels, VMWALK_PGD, pgdp, pgd_val(pgd));
-	if (pgd_none(pgd) || pgd_bad(pgd))
+	if (pgd_none(pgd) || pgd_bad(pgd) || !(mapped || spans_vma(mm, addr, PGDIR_MASK)))
 		return empty;
 
 	/* A folded level has no table of its own: its helper hands the entry above down. */
@@ -223,7 +229,7 @@ static struct vmwalk_entry descend(struct mm_struct *mm, unsigned long addr,
 	} else if (levels) {
 		levels[VMWALK_P4D].flags = VMWALK_LEVEL_FOLDED;
 	}
-	if (p4d_none(p4d) || p4d_bad(p4d))
+	if (p4d_none(p4d) || p4d_bad(p4d) || !(mapped || spans_vma(mm, addr, P4D_MASK)))
 		return empty;
 
 	pudp = pud_offset_lockless(p4dp, p4d, addr);
@@ -235,7 +241,7 @@ static struct vmwalk_entry descend(struct mm_struct *mm, unsigned long addr,
 		return empty;
 	if (pud_ends_walk(pud))
 		return pud_entry(pud, addr);
-	if (pud_bad(pud))
+	if (pud_bad(pud) || !(mapped || spans_vma(mm, addr, PUD_MASK)))
 		return empty;
 
 	pmdp = pmd_offset_lockless(pudp, pud, addr);
@@ -247,7 +253,7 @@ static struct vmwalk_entry descend(struct mm_struct *mm, unsigned long addr,
 		return empty;
 	if (pmd_ends_walk(pmd))
 		return pmd_entry(pmd, addr);
-	if (pmd_bad(pmd))
+	if (pmd_bad(pmd) || !(mapped || spans_vma(mm, addr, PMD_MASK)))
 		return empty;
 
 	ptep = pte_offset_kernel(&pmd, addr);
@@ -259,7 +265,7 @@ static struct vmwalk_entry descend(struct mm_struct *mm, unsigned long addr,
 
 /**
  * vmwalk_descend - the way down from one address
- * @mm: whose page tables
+ * @mm: whose page tables; the caller has its mmap_lock
  * @addr: the address
  * @levels: VMWALK_LEVELS of them, zeroed, where each step is noted; or NULL
  *
@@ -333,23 +339,8 @@ static struct page *entry_page(const struct vmwalk_entry *entry)
 	return pfn_to_online_page(entry->pfn);
 }
 
-/*
- * Modules can't ask for the huge zero page by name. But in anonymous memory a huge entry maps
- * either an anonymous page or that one.
- */
-static bool is_huge_zero(struct mm_struct *mm, struct page *page, unsigned long addr)
-{
-	struct vm_area_struct *vma;
-
-	if (PageAnon(page))
-		return false;
-
-	vma = find_vma(mm, addr);
-	return vma && vma->vm_start <= addr && vma_is_anonymous(vma);
-}
-
-static u32 page_state(struct mm_struct *mm, const struct vmwalk_entry *entry, struct page *page,
-		      unsigned long addr)
+static u32 page_state(const struct vmwalk_entry *entry, struct page *page,
+		      struct vm_area_struct *vma)
 {
 	u32 state = 0;
 
@@ -359,18 +350,32 @@ static u32 page_state(struct mm_struct *mm, const struct vmwalk_entry *entry, st
 		return VMWALK_SPECIAL;
 
 	if (entry->level != VMWALK_PTE) {
+		/*
+		 * Modules can't ask for the huge zero page by name. But in anonymous memory a huge
+		 * entry maps either an anonymous page or that one.
+		 */
 		if (PageHuge(page))
 			state |= VMWALK_HUGETLB;
-		else if (is_huge_zero(mm, page, addr))
+		else if (vma && vma_is_anonymous(vma) && !PageAnon(page))
 			return VMWALK_ZERO;
 	}
 
 	return PageAnon(page) ? state : state | VMWALK_FILE;
 }
 
+static u32 entry_state(const struct vmwalk_entry *entry, struct page *page,
+		       struct vm_area_struct *vma)
+{
+	if (entry->present)
+		return present_state(entry->pte) | page_state(entry, page, vma);
+	if (pte_none(entry->pte))
+		return 0;
+	return absent_state(entry->pte);
+}
+
 /**
  * vmwalk_entry_state - what an entry says
- * @mm: whose it is; the caller has its mmap_lock
+ * @mm: whose it is; the caller has its mmap_lock, as it had when it read the entry
  * @entry: the entry
  * @addr: an address that it covers
  *
@@ -379,11 +384,9 @@ static u32 page_state(struct mm_struct *mm, const struct vmwalk_entry *entry, st
  */
 u32 vmwalk_entry_state(struct mm_struct *mm, const struct vmwalk_entry *entry, unsigned long addr)
 {
-	if (entry->present)
-		return present_state(entry->pte) | page_state(mm, entry, entry_page(entry), addr);
-	if (pte_none(entry->pte))
-		return 0;
-	return absent_state(entry->pte);
+	struct page *page = entry->present ? entry_page(entry) : NULL;
+
+	return entry_state(entry, page, vma_lookup(mm, addr));
 }
 
 /* Does a page with @state go into the result? The formula is PAGEMAP_SCAN's. */
@@ -414,15 +417,9 @@ static unsigned long scan_take(struct vmwalk_scanner *scanner, const struct vmwa
 	const struct vmwalk_scan *arg = scanner->arg;
 	struct vmwalk_extent next = { .start = addr, .page_shift = entry->shift, .node = -1 };
 	u64 pages_left = arg->max_pages ? arg->max_pages - scanner->pages : U64_MAX;
-	struct page *page = NULL;
-	u32 state;
+	struct page *page = entry->present ? entry_page(entry) : NULL;
+	u32 state = entry_state(entry, page, scanner->vma);
 
-	if (entry->present) {
-		page = entry_page(entry);
-		state = present_state(entry->pte) | page_state(scanner->mm, entry, page, addr);
-	} else {
-		state = absent_state(entry->pte);
-	}
 	if (!state || !scan_selects(arg, state))
 		return end;
 
@@ -438,20 +435,20 @@ static unsigned long scan_take(struct vmwalk_scanner *scanner, const struct vmwa
 	if (scanner->last.pages && scan_grows(&scanner->last, &next)) {
 		scanner->last.pages += next.pages;
 	} else {
-		if (scanner->extents == arg->vec_len) {
-			scanner->stop = true;
+		scanner->stop = scanner->extents == arg->vec_len;
+		scanner->visitor.enough = scanner->stop ||
+					  (scanner->last.pages && scanner->filled == scanner->room);
+		if (scanner->visitor.enough)
 			return addr;
-		}
-		if (scanner->last.pages) {
-			if (scanner->filled == scanner->room)
-				return addr;
+		if (scanner->last.pages)
 			scanner->out[scanner->filled++] = scanner->last;
-		}
 		scanner->last = next;
 		scanner->extents++;
 	}
+
 	scanner->pages += next.pages;
 	scanner->stop = next.pages == pages_left;
+	scanner->visitor.enough = scanner->stop;
 
 	return addr + (next.pages << PAGE_SHIFT);
 }
@@ -466,23 +463,19 @@ static unsigned long scan_ptes(struct vmwalk_visitor *visitor, pte_t *ptep,
 {
 	struct vmwalk_scanner *scanner = to_scanner(visitor);
 	struct vmwalk_entry entry;
-	unsigned long next;
 
-	for (; addr < end; addr = next, ptep++) {
+	for (; addr < end && !visitor->enough; ptep++) {
 		pte_t pte = ptep_get(ptep);
 
-		next = addr + PAGE_SIZE;
-		if (pte_none(pte))
-			continue;
-
-		entry = pte_entry(pte);
-		if (scan_take(scanner, &entry, addr, next) != next)
-			return addr;
-		if (scanner->stop)
-			return next;
+		if (pte_none(pte)) {
+			addr += PAGE_SIZE;
+		} else {
+			entry = pte_entry(pte);
+			addr = scan_take(scanner, &entry, addr, addr + PAGE_SIZE);
+		}
 	}
 
-	return end;
+	return addr;
 }
 
 static unsigned long scan_leaf(struct vmwalk_visitor *visitor, const struct vmwalk_entry *entry,
@@ -505,22 +498,40 @@ void vmwalk_scan_init(struct vmwalk_scanner *scanner, struct mm_struct *mm,
 		.visitor = { .ptes = scan_ptes, .leaf = scan_leaf },
 		.mm = mm,
 		.arg = arg,
+		.end = arg->end > TASK_SIZE_MAX ? TASK_SIZE_MAX : PAGE_ALIGN(arg->end),
 		.hide = hide,
 	};
 }
 
 /**
- * vmwalk_scan_range - scan a part of the range, for a bounded time
+ * vmwalk_scan_chunk - scan a part of the range, for a bounded time
  * @scanner: the scan
  * @addr: where to go on
- * @end: where the range ends
  *
- * The caller has the mm's mmap_lock, and interrupts on.
+ * The caller has the mm's mmap_lock, and interrupts on. Nothing is left to do once @scanner->stop
+ * is set. Otherwise the caller empties the output if it is full, and calls again.
  *
- * Return: where to go on; not before the output is emptied, if it is full.
+ * Return: where to go on.
  */
-unsigned long vmwalk_scan_range(struct vmwalk_scanner *scanner, unsigned long addr,
-				unsigned long end)
+unsigned long vmwalk_scan_chunk(struct vmwalk_scanner *scanner, unsigned long addr)
 {
-	return vmwalk_visit(scanner->mm, addr, end, &scanner->visitor);
+	struct vmwalk_visitor *visitor = &scanner->visitor;
+	struct vm_area_struct *vma;
+
+	visitor->steps = VMWALK_VISIT_STEPS;
+	visitor->enough = false;
+
+	while (visitor->steps && !visitor->enough) {
+		vma = find_vma(scanner->mm, addr);
+		if (!vma || max(addr, vma->vm_start) >= scanner->end) {
+			scanner->stop = true;
+			return scanner->end;
+		}
+
+		scanner->vma = vma;
+		addr = vmwalk_visit(vma, max(addr, vma->vm_start), min(scanner->end, vma->vm_end),
+				    visitor);
+	}
+
+	return addr;
 }

@@ -16,11 +16,12 @@
  * structure:
  *
  *   ENOTTY   this driver does not know the call
- *   E2BIG    size is larger than this driver knows and a byte beyond what it knows is not zero
+ *   E2BIG    size is larger than this driver knows and a byte beyond what it knows is not zero, or
+ *            size is larger than a page
  *   EINVAL   size is smaller than the call's first version, an unknown flag is set, padding is not
  *            zero, or a field has a value that is not allowed
  *   EFAULT   a pointer leads nowhere, or to where the caller may not write
- *   ESRCH    the target process is gone, or has no memory of its own
+ *   ESRCH    the target process is gone, or went on to other memory by execve() during the call
  *   EPERM    the descriptor's opener may not do this
  *   ENODEV   the instance was removed, or is no longer live
  *   EINTR    a fatal signal arrived
@@ -214,7 +215,8 @@ struct vmwalk_extent {
  * @start: (in) first address, a multiple of the page size
  * @end: (in) first address not looked at; rounded up to a page, and anything beyond user space
  *       means the end of user space
- * @walk_end: (out) where the walk ended: @end, or where to go on if @vec or @max_pages was used up
+ * @walk_end: (out) where the walk ended: @end as it was given, or where to go on if @vec or
+ *            @max_pages was used up
  * @vec: (in) address of an array of struct vmwalk_extent, or with VMWALK_SCAN_TO_BUFFER the offset
  *       in the buffer where it goes, a multiple of 8; that takes a descriptor open for writing
  * @vec_len: (in) extents that @vec has room for, at least 1
