@@ -53,9 +53,11 @@ existing()
 	defaults=$(awk '
 		$1 == "What:" { sub(/.*\//, "", $2); what = $2; last = "" }
 		{
-			for (i = 1; i <= NF; last = $i, i++)
+			for (i = 1; i <= NF; i++) {
 				if (last == "Default:")
 					print what, substr($i, 1, length($i) - 1)
+				last = $i
+			}
 		}' "$BATS_TEST_DIRNAME/configfs-vmwalk")
 	[[ $(wc -l <<<"$defaults") == 10 ]]
 	while read -r attribute value; do
