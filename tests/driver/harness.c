@@ -21,6 +21,7 @@
 #include "harness.h"
 
 #define MAX_BUFFER_MB	VW_MODULE "/parameters/max_buffer_mb"
+#define NUMA_BALANCING	"/proc/sys/kernel/numa_balancing"
 
 const struct vw_combo vw_combos[VW_COMBOS] = {
 	{ "kmalloc", "remap" },
@@ -241,8 +242,10 @@ static void add_test(struct CMUnitTest *test, const struct vw_case *from,
 
 int vw_run(const struct vw_case *cases, size_t count)
 {
+	char balancing[16] = "";
 	struct CMUnitTest *tests;
 	size_t nr_tests = 0;
+	int failed;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (sysconf(_SC_PAGESIZE) != PAGE || geteuid()) {
@@ -264,9 +267,13 @@ int vw_run(const struct vw_case *cases, size_t count)
 			add_test(&tests[nr_tests++], &cases[i], &vw_combos[j]);
 	}
 	vw_file_read(MAX_BUFFER_MB, max_buffer_mb, sizeof(max_buffer_mb));
+	/* It takes pages away at times of its own choosing, to see who comes for them. */
+	vw_file_read(NUMA_BALANCING, balancing, sizeof(balancing));
+	vw_file_write(NUMA_BALANCING, "0");
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return !!_cmocka_run_group_tests(program_invocation_short_name, tests, nr_tests, NULL,
-					 NULL);
+	failed = _cmocka_run_group_tests(program_invocation_short_name, tests, nr_tests, NULL, NULL);
+	vw_file_write(NUMA_BALANCING, balancing);
+	return failed ? 1 : 0;
 }
 
 /* --- Files ---------------------------------------------------------------------------------- */

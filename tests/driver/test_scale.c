@@ -38,16 +38,16 @@ static unsigned int count_entries(const char *path, const char *prefix)
 	return count;
 }
 
-static void name_of(int i, char name[16])
+static void name_of(int i, char name[24])
 {
-	snprintf(name, 16, "scale%d", i);
+	snprintf(name, 24, "scale%d", i);
 }
 
 /* Makes one live instance; every kind of buffer and mapping in turn, a page to four pages large. */
 static int make_one(int i)
 {
 	const struct vw_combo *combo = &vw_combos[i % VW_COMBOS];
-	char name[16], bytes[16];
+	char name[24], bytes[16];
 
 	name_of(i, name);
 	snprintf(bytes, sizeof(bytes), "%lu", (i % 4 + 1) * PAGE);
@@ -78,7 +78,7 @@ static void use_one(int n)
 /* One round: all live at once, some used, all removed; some while they are in use. */
 static void one_round(void)
 {
-	char name[16];
+	char name[24];
 	void *map = NULL;
 	int fd;
 
@@ -171,10 +171,9 @@ static void a_thousand_instances_live_at_once_and_leave_nothing(void **state)
 	/* A slow machine, such as one with a debugging kernel, gets fewer. */
 	start = vw_now();
 	for (int i = 0; i < 50; i++) {
-		char name[16];
+		char name[24];
 
-		make_one(i);
-		use_one(i);
+		use_one(make_one(i));
 		name_of(i, name);
 		vw_ok(vw_rmdir(name));
 	}
@@ -212,7 +211,7 @@ static void a_thousand_instances_live_at_once_and_leave_nothing(void **state)
 
 static void the_thousandth_instance_is_as_good_as_the_first(void **state)
 {
-	char text[32], name[16];
+	char text[32], name[24];
 
 	(void)state;
 	for (int i = 0; i < instances; i++)

@@ -196,7 +196,7 @@ static struct vmwalk_walk expect_page_at(const char *file, int line, const void 
 			   must, mustnt);
 	vw_expect_at(file, line, "page_shift", walk.page_shift, page_shift);
 	/* Pagemap passes over mappings of frames without struct pages. */
-	if (entry || !(walk.state & VMWALK_SPECIAL))
+	if (entry & (PM_PRESENT | PM_SWAP) || !(walk.state & VMWALK_SPECIAL))
 		vw_expect_at(file, line, "pfn", walk.pfn,
 			     entry & PM_PRESENT ? PM_PFN(entry) : 0);
 
