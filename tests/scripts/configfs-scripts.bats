@@ -474,5 +474,6 @@ create_with_signal()
 	run as_nobody vmwalk-list
 	[[ $status == 0 && ${#lines[@]} == 2 ]]
 	run as_nobody vmwalk-show a
-	[[ $status == 0 && ${lines[0]} == "$VMWALK/a" ]]
+	[[ $status == 0 && ${lines[0]} == "$VMWALK/a" && $output != *denied* ]]
+	grep -qx '  mappings  *0' <<<"$output"
 }

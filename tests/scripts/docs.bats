@@ -27,7 +27,7 @@ existing()
 {
 	find "$1/" -type f -printf '%p %m\n' |
 		sed -e "s,/$2\([/ ]\),/$3\1," -e 's,//,/,' \
-			-e 's/ 444$/ RO/' -e 's/ 644$/ RW/' -e 's/ 200$/ WO/' | sort
+			-e 's/ 4[04][04]$/ RO/' -e 's/ 644$/ RW/' -e 's/ 200$/ WO/' | sort
 }
 
 @test "ABI: every configfs file and its mode, no other" {
