@@ -30,10 +30,16 @@
 int vmwalk_refuse(struct vmwalk_reason *why, int err, const char *fmt, ...)
 {
 	va_list args;
+	char *c;
 
 	va_start(args, fmt);
 	vscnprintf(why->text, sizeof(why->text), fmt, args);
 	va_end(args);
+
+	/* What was written may be quoted in it, and last_error is one line whatever that was. */
+	for (c = why->text; *c; c++)
+		if (!isprint(*c))
+			*c = '?';
 
 	return err;
 }
