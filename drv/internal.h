@@ -9,12 +9,13 @@
  *   vmwalk_item.lock
  *     mmap_lock of a target, for reading
  *       i_mmap_rwsem of vmwalk_device.inode, for reading
+ *         a page table's lock, tried for with interrupts off
  *     xa_lock of the table of devices
  *     vmwalk_device.target_lock
  *     vmwalk_stats.reset_lock
  *
- * The four at the end are leaves: nothing of ours is taken inside them. The kernel takes
- * i_mmap_rwsem inside the mmap_lock of a process that maps a device.
+ * The last four are leaves: nothing is taken inside them. The kernel takes i_mmap_rwsem inside the
+ * mmap_lock of a process that maps a device.
  */
 #ifndef VMWALK_INTERNAL_H
 #define VMWALK_INTERNAL_H

@@ -152,7 +152,6 @@ static long vmwalk_ioctl_walk(struct vmwalk_file *vf, void __user *user)
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 
-	memset(walk.level, 0, sizeof(walk.level));
 	err = vmwalk_target_lock(mm);
 	if (err)
 		goto out;

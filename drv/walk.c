@@ -15,6 +15,12 @@
  * from the top each time that they were on. Each entry is read once, into a local; what is decided
  * and what is reported is that one value.
  *
+ * The kernel empties an entry for a moment when it changes it (mprotect, migration, a NUMA hint),
+ * with the table's lock held. So that no page is missed that was there all the time, entries that
+ * may be pages are read with that lock, too. Whoever holds it may wait for every CPU to answer an
+ * interrupt, so it is only ever tried for here; if it is taken, the way down starts again with
+ * interrupts on in between. Huge entries are emptied in that way in hugetlb only.
+ *
  * Entries of every level are decoded as a pte_t by the kernel's helpers, as the kernel itself reads
  * the entries of hugetlb. Only presence and frame are asked of an entry's own level: a huge entry
  * has other bits for those.
@@ -81,7 +87,7 @@ static struct vmwalk_entry pud_entry(pud_t pud, unsigned long addr)
 	return entry;
 }
 
-/* Neither empty nor a table: it maps a page, or stands for one that is elsewhere. */
+/* Not a table: it is empty, maps a page, or stands for one that is elsewhere. */
 static bool pmd_ends_walk(pmd_t pmd)
 {
 	return !pmd_present(pmd) || pmd_leaf(pmd);
@@ -92,17 +98,76 @@ static bool pud_ends_walk(pud_t pud)
 	return !pud_present(pud) || pud_leaf(pud);
 }
 
-/* Show the visitor the entries of one PMD table up to the first that isn't empty. */
-static unsigned long visit_pmds(pmd_t *pmdp, unsigned long addr, unsigned long end,
-				struct vmwalk_visitor *visitor)
+/*
+ * Read an entry that hugetlb may have emptied for a moment. @vma is NULL where it can't be
+ * hugetlb's. Returns false if the table's lock is taken: the way down is to start again.
+ */
+static bool read_pud(struct vm_area_struct *vma, pud_t *pudp, pud_t *pud)
 {
+	spinlock_t *lock;	/* protects the entry */
+
+	if (!vma || !is_vm_hugetlb_page(vma)) {
+		*pud = READ_ONCE(*pudp);
+		return true;
+	}
+
+	lock = pud_lockptr(vma->vm_mm, pudp);
+	if (!spin_trylock(lock))
+		return false;
+	*pud = READ_ONCE(*pudp);
+	spin_unlock(lock);
+
+	return true;
+}
+
+static bool read_pmd(struct vm_area_struct *vma, pmd_t *pmdp, pmd_t *pmd)
+{
+	spinlock_t *lock;	/* protects the entry */
+
+	if (!vma || !is_vm_hugetlb_page(vma)) {
+		*pmd = READ_ONCE(*pmdp);
+		return true;
+	}
+
+	lock = pmd_lockptr(vma->vm_mm, pmdp);
+	if (!spin_trylock(lock))
+		return false;
+	*pmd = READ_ONCE(*pmdp);
+	spin_unlock(lock);
+
+	return true;
+}
+
+/*
+ * Show the visitor the entries of one PTE table. Returns @addr if the table's lock is taken, or if
+ * the table isn't there any more now that nobody changes it: the way down is to start again.
+ */
+static unsigned long visit_ptes(struct mm_struct *mm, pmd_t *pmdp, pmd_t pmd, unsigned long addr,
+				unsigned long end, struct vmwalk_visitor *visitor)
+{
+	spinlock_t *lock = pte_lockptr(mm, &pmd);	/* protects the table's entries */
+
+	if (!spin_trylock(lock))
+		return addr;
+	if (pmd_same(pmd, READ_ONCE(*pmdp)))
+		addr = visitor->ptes(visitor, pte_offset_kernel(&pmd, addr), addr, end);
+	spin_unlock(lock);
+
+	return addr;
+}
+
+/* Show the visitor the entries of one PMD table up to the first that isn't empty. */
+static unsigned long visit_pmds(struct vm_area_struct *vma, pmd_t *pmdp, unsigned long addr,
+				unsigned long end, struct vmwalk_visitor *visitor)
+{
+	struct vmwalk_entry entry;
 	unsigned long next;
+	pmd_t pmd;
 
 	for (; addr < end; addr = next, pmdp++) {
-		struct vmwalk_entry entry;
-		pmd_t pmd = READ_ONCE(*pmdp);
-
 		next = pmd_addr_end(addr, end);
+		if (!read_pmd(vma, pmdp, &pmd))
+			return addr;
 		if (pmd_none(pmd))
 			continue;
 
@@ -111,16 +176,20 @@ static unsigned long visit_pmds(pmd_t *pmdp, unsigned long addr, unsigned long e
 			return visitor->leaf(visitor, &entry, addr, next);
 		}
 		if (!pmd_bad(pmd))
-			return visitor->ptes(visitor, pte_offset_kernel(&pmd, addr), addr, next);
+			return visit_ptes(vma->vm_mm, pmdp, pmd, addr, next, visitor);
 	}
 
 	return end;
 }
 
-/* One step of a visit: down from the top, as far as one PTE table or one huge entry. */
-static unsigned long visit_step(struct mm_struct *mm, unsigned long addr, unsigned long end,
+/*
+ * One step of a visit: down from the top, as far as one PTE table or one huge entry. Returns @addr
+ * if a lock was taken.
+ */
+static unsigned long visit_step(struct vm_area_struct *vma, unsigned long addr, unsigned long end,
 				struct vmwalk_visitor *visitor)
 {
+	struct mm_struct *mm = vma->vm_mm;
 	struct vmwalk_entry entry;
 	unsigned long next;
 	pgd_t *pgdp, pgd;
@@ -138,8 +207,9 @@ static unsigned long visit_step(struct mm_struct *mm, unsigned long addr, unsign
 		return p4d_addr_end(addr, end);
 
 	pudp = pud_offset_lockless(p4dp, p4d, addr);
-	pud = READ_ONCE(*pudp);
 	next = pud_addr_end(addr, end);
+	if (!read_pud(vma, pudp, &pud))
+		return addr;
 	if (pud_none(pud))
 		return next;
 	if (pud_ends_walk(pud)) {
@@ -149,7 +219,7 @@ static unsigned long visit_step(struct mm_struct *mm, unsigned long addr, unsign
 	if (pud_bad(pud))
 		return next;
 
-	return visit_pmds(pmd_offset_lockless(pudp, pud, addr), addr, next, visitor);
+	return visit_pmds(vma, pmd_offset_lockless(pudp, pud, addr), addr, next, visitor);
 }
 
 /**
@@ -165,12 +235,14 @@ static unsigned long visit_step(struct mm_struct *mm, unsigned long addr, unsign
 unsigned long vmwalk_visit(struct vm_area_struct *vma, unsigned long addr, unsigned long end,
 			   struct vmwalk_visitor *visitor)
 {
-	unsigned long flags;
+	unsigned long flags, next;
 
-	while (addr < end && !visitor->enough && visitor->steps) {
+	for (; addr < end && !visitor->enough && visitor->steps; addr = next) {
 		local_irq_save(flags);
-		addr = visit_step(vma->vm_mm, addr, end, visitor);
+		next = visit_step(vma, addr, end, visitor);
 		local_irq_restore(flags);
+		if (next == addr)
+			cpu_relax();
 		visitor->steps--;
 	}
 
@@ -200,74 +272,78 @@ static bool spans_vma(struct mm_struct *mm, unsigned long addr, unsigned long ma
 	return vma && vma->vm_start <= (addr | ~mask);
 }
 
-static struct vmwalk_entry descend(struct mm_struct *mm, unsigned long addr,
-				   struct vmwalk_level *levels)
+static struct vmwalk_entry empty_entry(unsigned int level, unsigned int shift)
 {
-	struct vmwalk_entry empty = { .level = VMWALK_PGD, .shift = PGDIR_SHIFT };
-	struct vm_area_struct *vma = find_vma(mm, addr);
-	/* Over an address that is mapped every table spans a VMA. */
-	bool mapped = vma && vma->vm_start <= addr;
+	return (struct vmwalk_entry) { .level = level, .shift = shift };
+}
+
+/* Returns false if a lock was taken: try again with interrupts on in between. */
+static bool descend(struct mm_struct *mm, unsigned long addr, struct vmwalk_level *levels,
+		    struct vmwalk_entry *entry)
+{
+	/* Over an address that has a VMA every table spans one. */
+	struct vm_area_struct *vma = vma_lookup(mm, addr);
+	spinlock_t *lock;	/* protects the entries of the PTE table */
 	pgd_t *pgdp, pgd;
 	p4d_t *p4dp, p4d;
 	pud_t *pudp, pud;
 	pmd_t *pmdp, pmd;
 	pte_t *ptep, pte;
+	bool same;
 
 	pgdp = pgd_offset(mm, addr);
 	pgd = READ_ONCE(*pgdp);
 	note_level(levels, VMWALK_PGD, pgdp, pgd_val(pgd));
-	if (pgd_none(pgd) || pgd_bad(pgd) || !(mapped || spans_vma(mm, addr, PGDIR_MASK)))
-		return empty;
+	*entry = empty_entry(VMWALK_PGD, PGDIR_SHIFT);
+	if (pgd_none(pgd) || pgd_bad(pgd) || !(vma || spans_vma(mm, addr, PGDIR_MASK)))
+		return true;
 
 	/* A folded level has no table of its own: its helper hands the entry above down. */
 	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
 	p4d = READ_ONCE(*p4dp);
 	if (!mm_p4d_folded(mm)) {
 		note_level(levels, VMWALK_P4D, p4dp, p4d_val(p4d));
-		empty.level = VMWALK_P4D;
-		empty.shift = P4D_SHIFT;
+		*entry = empty_entry(VMWALK_P4D, P4D_SHIFT);
 	} else if (levels) {
 		levels[VMWALK_P4D].flags = VMWALK_LEVEL_FOLDED;
 	}
-	if (p4d_none(p4d) || p4d_bad(p4d) || !(mapped || spans_vma(mm, addr, P4D_MASK)))
-		return empty;
+	if (p4d_none(p4d) || p4d_bad(p4d) || !(vma || spans_vma(mm, addr, P4D_MASK)))
+		return true;
 
 	pudp = pud_offset_lockless(p4dp, p4d, addr);
-	pud = READ_ONCE(*pudp);
+	if (!read_pud(vma, pudp, &pud))
+		return false;
 	note_level(levels, VMWALK_PUD, pudp, pud_val(pud));
-	empty.level = VMWALK_PUD;
-	empty.shift = PUD_SHIFT;
-	if (pud_none(pud))
-		return empty;
-	if (pud_ends_walk(pud))
-		return pud_entry(pud, addr);
-	if (pud_bad(pud) || !(mapped || spans_vma(mm, addr, PUD_MASK)))
-		return empty;
+	*entry = pud_ends_walk(pud) ? pud_entry(pud, addr) : empty_entry(VMWALK_PUD, PUD_SHIFT);
+	if (pud_ends_walk(pud) || pud_bad(pud) || !(vma || spans_vma(mm, addr, PUD_MASK)))
+		return true;
 
 	pmdp = pmd_offset_lockless(pudp, pud, addr);
-	pmd = READ_ONCE(*pmdp);
+	if (!read_pmd(vma, pmdp, &pmd))
+		return false;
 	note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
-	empty.level = VMWALK_PMD;
-	empty.shift = PMD_SHIFT;
-	if (pmd_none(pmd))
-		return empty;
-	if (pmd_ends_walk(pmd))
-		return pmd_entry(pmd, addr);
-	if (pmd_bad(pmd) || !(mapped || spans_vma(mm, addr, PMD_MASK)))
-		return empty;
+	*entry = pmd_ends_walk(pmd) ? pmd_entry(pmd, addr) : empty_entry(VMWALK_PMD, PMD_SHIFT);
+	if (pmd_ends_walk(pmd) || pmd_bad(pmd) || !(vma || spans_vma(mm, addr, PMD_MASK)))
+		return true;
 
+	lock = pte_lockptr(mm, &pmd);
+	if (!spin_trylock(lock))
+		return false;
+	same = pmd_same(pmd, READ_ONCE(*pmdp));
 	ptep = pte_offset_kernel(&pmd, addr);
 	pte = ptep_get(ptep);
+	spin_unlock(lock);
 	note_level(levels, VMWALK_PTE, ptep, pte_val(pte));
+	*entry = pte_entry(pte);
 
-	return pte_entry(pte);
+	return same;
 }
 
 /**
  * vmwalk_descend - the way down from one address
  * @mm: whose page tables; the caller has its mmap_lock
  * @addr: the address
- * @levels: VMWALK_LEVELS of them, zeroed, where each step is noted; or NULL
+ * @levels: VMWALK_LEVELS of them, where each step is noted; or NULL
  *
  * Return: the entry at which the way ends; an empty one has neither @present nor a value.
  */
@@ -276,10 +352,15 @@ struct vmwalk_entry vmwalk_descend(struct mm_struct *mm, unsigned long addr,
 {
 	struct vmwalk_entry entry;
 	unsigned long flags;
+	bool done;
 
-	local_irq_save(flags);
-	entry = descend(mm, addr, levels);
-	local_irq_restore(flags);
+	do {
+		if (levels)
+			memset(levels, 0, VMWALK_LEVELS * sizeof(*levels));
+		local_irq_save(flags);
+		done = descend(mm, addr, levels, &entry);
+		local_irq_restore(flags);
+	} while (!done);
 
 	if (levels && entry.present)
 		levels[entry.level].flags |= VMWALK_LEVEL_LEAF;
