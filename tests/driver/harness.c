@@ -271,7 +271,8 @@ int vw_run(const struct vw_case *cases, size_t count)
 	vw_file_read(NUMA_BALANCING, balancing, sizeof(balancing));
 	vw_file_write(NUMA_BALANCING, "0");
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	failed = _cmocka_run_group_tests(program_invocation_short_name, tests, nr_tests, NULL, NULL);
+	failed = _cmocka_run_group_tests(program_invocation_short_name, tests, nr_tests, NULL,
+					 NULL);
 	vw_file_write(NUMA_BALANCING, balancing);
 	return failed ? 1 : 0;
 }

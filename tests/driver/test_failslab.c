@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Memory that runs out at every single place: mkdir, live = 1, open, mmap and a scan, with the
- * first allocation failing, then the second, and so on until none is left to fail. Each time the call
- * fails whole or succeeds whole, and everything works afterwards.
+ * first allocation failing, then the second, and so on until none is left to fail. Each time the
+ * call fails whole or succeeds whole, and everything works afterwards.
  *
  * Copyright (C) The vmwalk authors
  */
