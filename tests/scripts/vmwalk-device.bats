@@ -11,7 +11,7 @@ bats_require_minimum_version 1.5.0
 load helper
 
 EXAMPLES=${VMWALK_EXAMPLES:-/usr/lib/vmwalk/examples}
-PAGE=$(getconf PAGESIZE)
+PAGE=$(awk '/^KernelPageSize:/ { print $2 * 1024; exit }' /proc/self/smaps)
 
 # prints: the last run succeeded, with the lines of stdin as all its output.
 prints()
@@ -92,22 +92,20 @@ pagemap()
 	vmwalk create plain
 	mkdir "$VMWALK/witness"
 	for attribute in buffer_type size map_mode cache_mode numa_node fill target_pid fault_around; do
-		[[ $(get_attribute plain "$attribute") == "$(get_attribute witness "$attribute")" ]]
+		[[ $(<"$VMWALK/plain/$attribute") == "$(<"$VMWALK/witness/$attribute")" ]]
 	done
 }
 
 @test "create passes on what the driver refuses, and leaves nothing" {
-	local options=(type=nonsense type=huge size=0 size=8x size=65T size= map-mode=x
-		cache-mode=wc node=-2 node=x node=99999 fill=x pid=-1 pid=x pid=4194304 pid=2
-		fault-around=1 fault-around=12K)
-
 	declare -A attribute=([type]=buffer_type [size]=size [map-mode]=map_mode
 		[cache-mode]=cache_mode [node]=numa_node [fill]=fill [pid]=target_pid
 		[fault-around]=fault_around)
-	for option in "${options[@]}"; do
+
+	for option in type=nonsense size= map-mode=x cache-mode=wc node=-2 fill=x pid=4194303 \
+		fault-around=12K; do
 		mkdir "$VMWALK/witness"
 		run ! set_attribute witness "${attribute[${option%%=*}]}" "${option#*=}"
-		reason=$(get_attribute witness last_error)
+		reason=$(<"$VMWALK/witness/last_error")
 		rmdir "$VMWALK/witness"
 		[[ $reason ]]
 		run --separate-stderr vmwalk create demo "--$option"
@@ -176,25 +174,24 @@ pagemap()
 }
 
 @test "show shows every file of the instance and its device" {
-	local device json file
+	local device file files="" wanted=""
 
 	device=$(vmwalk create demo --size 64K --fill digits)
-	head -c 1 "$device" >/dev/null
-	json=$(vmwalk show demo --json)
-	for file in "$VMWALK/demo/"*; do
-		[[ ${file##*/} == dev_name ]] ||
-			jq -e --arg file "${file##*/}" '.configfs | has($file)' <<<"$json"
+	read -r -N 1 <"$device"
+	run --separate-stderr vmwalk show demo
+	[[ $status == 0 && ! $stderr ]]
+	for file in "$VMWALK/demo"/* /sys/class/vmwalk/vmwalk0/{segments,stats/*}; do
+		[[ ${file##*/} == @(dev_name|reset) ]] || files+=$file$'\n'
 	done
-	for file in /sys/class/vmwalk/vmwalk0/stats/*; do
-		[[ ${file##*/} == reset ]] && continue
-		jq -e --arg file "${file##*/}" --argjson value "$(<"$file")" \
-			'.stats[$file] == $value' <<<"$json"
-	done
-	jq -e --argjson segments "$(</sys/class/vmwalk/vmwalk0/segments)" \
-		'.sysfs.segments == $segments' <<<"$json"
-	for file in $(jq -r '.configfs, .sysfs, .stats | keys[]' <<<"$json"); do
-		vmwalk show demo | grep -q "^  $file "
-	done
+	while read -r file; do
+		[[ $output == *$'\n'"  ${file##*/} "* ]] || { echo "$file is missing"; return 1; }
+		[[ $file != /sys/* || $file == */vmwalk/demo/* ]] ||
+			wanted+="${file##*/} $(<"$file")"$'\n'
+	done <<<"${files%$'\n'}"
+	vmwalk show demo --json >"$BATS_TEST_TMPDIR/json"
+	jq -r '.stats + { segments: .sysfs.segments } | to_entries[] | "\(.key) \(.value)"' \
+		"$BATS_TEST_TMPDIR/json" | sort >"$BATS_TEST_TMPDIR/shown"
+	sort <<<"${wanted%$'\n'}" | diff - "$BATS_TEST_TMPDIR/shown"
 }
 
 @test "show looks without being counted, and sees who is" {
@@ -219,20 +216,20 @@ pagemap()
 }
 
 @test "walk finds the frames that pagemap has" {
-	local address frame offset
+	local address frame phys
 
-	start_target
+	start_target --size 2
 	for name in anonymous huge file; do
-		for offset in 0 0x1000 0x123456 0xfffff0; do
-			printf -v address '0x%x' $((region_start[$name] + offset))
-			frame=$(pagemap "$pid" "$address")
-			vmwalk walk --pid "$pid" --json "$address" >"$BATS_TEST_TMPDIR/walk"
-			jq -e --arg address "$address" --argjson pid "$pid" --arg frame "$frame" \
-				--arg phys "$(printf '0x%x' $((frame * PAGE + address % PAGE)))" \
-				'.address == $address and .pid == $pid and .stop == "page" and
-				 .pfn == $frame and .phys == $phys' "$BATS_TEST_TMPDIR/walk"
-			vmwalk walk --pid "$pid" "$address" | grep -qx "  frame     $frame"
-		done
+		printf -v address '0x%x' $((region_start[$name] + 0x123456))
+		frame=$(pagemap "$pid" "$address")
+		printf -v phys '0x%x' $((frame * PAGE + address % PAGE))
+		run --separate-stderr vmwalk walk --pid "$pid" "$address"
+		[[ $status == 0 && $output == *$'\n'"  frame     $frame"$'\n'* ]]
+		[[ $output == *$'\n'"  physical  $phys"$'\n'* ]]
+		vmwalk walk --pid "$pid" --json "$address" | jq -e --arg address "$address" \
+			--argjson pid "$pid" --arg frame "$frame" --arg phys "$phys" \
+			'.address == $address and .pid == $pid and .stop == "page" and
+			 .pfn == $frame and .phys == $phys'
 	done
 	no_instances
 }
@@ -264,60 +261,55 @@ pagemap()
 }
 
 @test "scan covers what the process has, no more and no less" {
-	local name
+	local name pages
 
 	start_target
-	vmwalk scan --pid "$pid" --json >"$BATS_TEST_TMPDIR/scan"
 	for name in anonymous=4096 alternate=2048 huge=4096 file=4096 reserved=0; do
-		# pages of the region NAME
-		pages=$(jq -r '.extents[] | select(.flags | index("present")) |
-				"\(.start) \(.end) \(.pages)"' "$BATS_TEST_TMPDIR/scan" |
-			while read -r start end pages; do
-				((start < region_start[${name%=*}] || end > region_end[${name%=*}])) ||
-					echo "$pages"
-			done | awk '{ sum += $1 } END { print sum + 0 }')
-		[[ $pages == "${name#*=}" ]]
+		pages=${name#*=} name=${name%=*}
+		[[ $(vmwalk scan --pid "$pid" --start "${region_start[$name]}" \
+			--end "${region_end[$name]}" --mask present -r -n -o PAGES |
+			awk '{ sum += $1 } END { print sum + 0 }') == "$pages" ]]
 	done
-	# Sorted, without overlap, and whole.
-	jq -r '.extents[] | "\(.start) \(.end) \(.pages)"' "$BATS_TEST_TMPDIR/scan" | {
-		last=0
+	# In order, without overlap, and as long as it says. A shell of its own isn't traced by bats,
+	# which would take a minute for this loop.
+	vmwalk scan --pid "$pid" -r -n -o START,END,PAGES | bash -c '
+		last=0 rows=0
 		while read -r start end pages; do
-			((start >= last && end - start == pages * PAGE))
-			last=$end
+			((start >= last && end - start == pages * $0)) || exit
+			((last = end, rows++))
 		done
-	}
+		((rows > 2048))' "$PAGE"
 	no_instances
 }
 
 @test "scan finds the frames that pagemap has" {
+	local start pages frame count=0
+
 	start_target --size 1
-	vmwalk scan --pid "$pid" -r -n -o START,PAGES,PFN --mask present |
-		while read -r start pages frame; do
-			[[ $(pagemap "$pid" "$start") == "$frame" ]]
-			((last = start + (pages - 1) * PAGE)) || true
-			[[ $(pagemap "$pid" $last) == "$(printf '0x%x' $((frame + pages - 1)))" ]]
-		done
+	# The driver's own tests compare every page; here the last one of every 32nd extent will do.
+	while read -r start pages frame; do
+		((start += (pages - 1) * PAGE, frame += pages - 1, count += 1))
+		(($(pagemap "$pid" "$start") == frame))
+	done < <(vmwalk scan --pid "$pid" -r -n -o START,PAGES,PFN --mask present | awk 'NR % 32 == 1')
+	((count > 4))
 }
 
 @test "scan names mappings as maps has them" {
+	local start perm mapping known=$'\n'
+
 	start_target --size 1
+	while read -r range perm _ _ _ mapping; do
+		known+="$((16#${range%-*})) $((16#${range#*-})) $perm ${mapping:-[anon]}"$'\n'
+	done <"/proc/$pid/maps"
 	vmwalk scan --pid "$pid" --json |
-		jq -r '.extents[] | "\(.start) \(.perm) \(.mapping)"' |
-		while read -r start perm mapping; do
-			awk -v start="${start#0x}" -v perm="$perm" -v mapping="$mapping" '
-				# Of one length, hexadecimal numbers sort like words.
-				function pad(hex) { return sprintf("%16s", hex) }
-				{
-					split($1, range, "-")
-					name = $0
-					sub(/^([^ ]+ +){5}/, "", name)
-					if (name == "")
-						name = "[anon]"
-					if (pad(range[1]) <= pad(start) && pad(start) < pad(range[2]))
-						found = $2 == perm && name == mapping
-				}
-				END { exit !found }' "/proc/$pid/maps"
-		done
+		jq -r '.extents[] | "\(.start) \(.perm) \(.mapping)"' >"$BATS_TEST_TMPDIR/scan"
+	while read -r start perm mapping; do
+		found=
+		while read -r from to line; do
+			((from <= start && start < to)) && found=$line
+		done <<<"${known:1}"
+		[[ $found == "$perm $mapping" ]]
+	done < <(awk '!seen[$2, $3]++' "$BATS_TEST_TMPDIR/scan")
 }
 
 @test "scan keeps to the range and the flags that are asked for" {
@@ -334,20 +326,16 @@ pagemap()
 	jq -e '[.extents[] | select(.flags | index("exec") | not)] == []' <<<"$output"
 }
 
-@test "scan is flat in memory: 65536 extents in 4 MiB" {
-	start_target --size 512
-	vmwalk scan --pid "$pid" --start "${region_start[alternate]}" \
-		--end "${region_end[alternate]}" >"$BATS_TEST_TMPDIR/free"
-	(($(wc -l <"$BATS_TEST_TMPDIR/free") > 65536))
-	for format in '' --raw --json; do
+@test "scan is flat in memory: 16384 extents in 2 MiB" {
+	start_target --size 128
+	for format in '' --json; do
 		(
-			ulimit -d 4096
+			ulimit -d 2048
 			# shellcheck disable=SC2086 # none or one
 			vmwalk scan --pid "$pid" $format >"$BATS_TEST_TMPDIR/limited"
 		)
-		(($(wc -l <"$BATS_TEST_TMPDIR/limited") > 65536))
+		(($(wc -l <"$BATS_TEST_TMPDIR/limited") > 16384))
 	done
-	jq -e '.extents | length > 65536' "$BATS_TEST_TMPDIR/limited"
 }
 
 @test "a named instance is used with its own target, and stays" {
@@ -371,13 +359,15 @@ pagemap()
 @test "frames that are withheld are shown as hidden, never as 0" {
 	vmwalk create demo
 	chmod 666 /dev/vmwalk0
-	# Without randomization every run of the command has its vdso at the same address.
+	# Without randomization every run of the command has its code at the same address.
 	as_nobody setarch -R vmwalk scan -d demo --json >"$BATS_TEST_TMPDIR/scan"
 	jq -e '.extents | length > 0 and all(.pfn == "hidden" or
 		(.pfn == null and (.flags | index("present") | not)))' "$BATS_TEST_TMPDIR/scan"
-	vdso=$(jq -r '.extents[] | select(.mapping == "[vdso]") | .start' "$BATS_TEST_TMPDIR/scan")
-	run --separate-stderr as_nobody setarch -R vmwalk walk -d demo "$vdso"
-	[[ $status == 0 && $output == *$'\nin '*' r-xp [vdso]\n'* ]]
+	code=$(jq -r '[.extents[] | select(.perm == "r-xp" and (.mapping | endswith("/vmwalk")))][0] |
+		.start' "$BATS_TEST_TMPDIR/scan")
+	run --separate-stderr as_nobody setarch -R vmwalk walk -d demo "$code"
+	echo "$output"
+	[[ $status == 0 && $output == *$'\nin '*' r-xp '*$'/vmwalk\n'* ]]
 	[[ $output == *$'\n  frame     hidden'* && $output == *$'\n  physical  hidden\n'* ]]
 	[[ $output != *0x0000* ]]
 }
@@ -447,14 +437,14 @@ pagemap()
 	local pids=() i
 
 	start_target --size 1
-	for ((i = 0; i < 20; i++)); do
+	for ((i = 0; i < 8; i++)); do
 		vmwalk walk --pid "$pid" "${region_start[anonymous]}" >"$BATS_TEST_TMPDIR/$i" 3>&- &
 		pids+=($!)
 	done
 	for i in "${pids[@]}"; do
 		wait "$i"
 	done
-	for ((i = 1; i < 20; i++)); do
+	for ((i = 1; i < 8; i++)); do
 		diff "$BATS_TEST_TMPDIR/0" "$BATS_TEST_TMPDIR/$i"
 	done
 	no_instances
@@ -469,7 +459,7 @@ pagemap()
 	read -r _ start end _ < <(grep ^matrix "$BATS_TEST_TMPDIR/target")
 	vmwalk scan --pid "$pid" --start "$start" --end "$end" --json |
 		jq -e '.extents | length > 0 and all(.flags | index("write") and index("dirty"))'
-	kill $!
+	kill "$pid"
 	run --separate-stderr "$EXAMPLES/computation_intensive" --seconds 1
 	[[ $status == 0 && $output == *ready ]]
 	for option in --seconds=0 --seconds=x --nonsense; do
