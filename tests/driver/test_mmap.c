@@ -794,6 +794,23 @@ static void ptrace_of_any_mapping_is_safe(void **state)
 	vw_ok(vw_sys(ptrace(PTRACE_DETACH, child.pid, NULL, NULL)));
 }
 
+/* A copy on write that the kernel makes for another process's write would copy from that process. */
+static void frames_of_a_private_mapping_are_closed_to_other_processes_writes(void **state)
+{
+	struct device dev = make_device(state, "letters");
+	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
+	struct iovec local = { "written from out", 16 }, remote = { map + PAGE, 16 };
+	bool pages = !strcmp(vw_combo(state)->type, "vmalloc") &&
+		     strcmp(vw_combo(state)->mode, "remap");
+	struct vw_child child = vw_fork(obey, map);
+
+	vw_hear(&child);
+	say(&child, TOUCH, 1);
+	vw_expect(vw_sys(process_vm_writev(child.pid, &local, 1, &remote, 1, 0)),
+		  pages ? 16 : -EFAULT);
+	assert_true(vw_holds_fill(map, "letters", 0, SIZE));
+}
+
 static void smaps_names_the_device_and_counts_inserted_pages(void **state)
 {
 	struct device dev = make_device(state, "zero");
@@ -884,6 +901,7 @@ int main(void)
 		vw_test_each(populate_and_locked_give_the_same_mapping),
 		vw_test(refcounted_pages_are_open_to_ptrace_and_direct_io),
 		vw_test_each(ptrace_of_any_mapping_is_safe),
+		vw_test_each(frames_of_a_private_mapping_are_closed_to_other_processes_writes),
 		vw_test_each(smaps_names_the_device_and_counts_inserted_pages),
 		vw_test_each(counting_races_with_faults_and_exits),
 	};

@@ -520,6 +520,67 @@ static void what_stays_is_never_missed_and_nothing_comes_twice(void **state)
 	print_message("# %u scans of the whole address space\n", scans);
 }
 
+#define TABLES		16
+#define FORGED_PFN	0xabcdeUL
+
+/*
+ * Maps a page in each of some PTE tables, takes it all away, and gives the pages that the kernel
+ * frees to a pipe, full of words that look like present entries.
+ */
+static int forge_tables(void *arg)
+{
+	static __u64 words[PAGE / 8];
+	char *at = arg;
+	int fds[2];
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		words[i] = 0x8000000000000067UL | FORGED_PFN << 12;
+	vw_check(!pipe(fds));
+	vw_check(fcntl(fds[1], F_SETPIPE_SZ, 2 * TABLES * PAGE) >= 0);
+	vw_sync(0);
+	for (;;) {
+		vw_check(mmap(at, TABLES * PMD_SIZE, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == at);
+		madvise(at, TABLES * PMD_SIZE, MADV_NOHUGEPAGE);
+		for (size_t i = 0; i < TABLES; i++)
+			vw_poke(at + i * PMD_SIZE, 1);
+		vw_check(!munmap(at, TABLES * PMD_SIZE));
+		for (size_t i = 0; i < 2 * TABLES; i++)
+			vw_check(write(fds[1], words, PAGE) == (ssize_t)PAGE);
+		for (size_t i = 0; i < 2 * TABLES; i++)
+			vw_check(read(fds[0], words, PAGE) == (ssize_t)PAGE);
+	}
+}
+
+/*
+ * munmap() frees page tables with mmap_lock held for reading only, so the lock alone doesn't keep a
+ * walker from reading a page that is somebody else's by then.
+ */
+static void a_table_that_munmap_freed_is_not_read(void **state)
+{
+	char *at = vw_pointer(0x600000000000UL);
+	__u64 end = vw_now() + 4 * SECOND;
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	struct vw_child child;
+	unsigned int scans = 0;
+
+	(void)state;
+	open_device();
+	child = vw_fork(forge_tables, at);
+	vw_hear(&child);
+	set_target(child.pid);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + TABLES * PMD_SIZE);
+	vw_tell(&child, 0);
+	for (; vw_now() < end; scans++) {
+		vw_ok(vw_scan_all(fd, &scan, 8192, &extents));
+		for (size_t i = 0; i < extents.count; i++)
+			assert_int_not_equal(extents.extent[i].pfn, FORGED_PFN);
+		vw_extents_free(&extents);
+	}
+	print_message("# %u scans\n", scans);
+}
+
 /* Every page that is told must have been there: pages that are never mapped are never seen. */
 static void what_is_never_mapped_is_never_seen(void **state)
 {
@@ -633,6 +694,7 @@ int main(void)
 		vw_test(an_exited_targets_memory_is_free),
 		vw_test(walks_of_targets_that_come_and_go_succeed_or_give_esrch),
 		vw_test(what_stays_is_never_missed_and_nothing_comes_twice),
+		vw_test(a_table_that_munmap_freed_is_not_read),
 		vw_test(what_is_never_mapped_is_never_seen),
 		vw_test(a_target_is_not_held_up_by_a_scan_into_unmapped_memory),
 		vw_test(a_scanning_process_can_be_killed),
