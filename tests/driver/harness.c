@@ -501,6 +501,18 @@ void *vw_anon(size_t len)
 	return vw_map(-1, len, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
 }
 
+void *vw_anon_aligned(size_t len, size_t border)
+{
+	char *at = vw_map(-1, len + border, 0, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+	char *start = (char *)ALIGN_UP((uintptr_t)at, border);
+
+	if (start > at)
+		munmap(at, start - at);
+	munmap(start + len, at + border - start);
+	return start;
+}
+
 void *vw_pointer(uintptr_t at)
 {
 	return (void *)at;

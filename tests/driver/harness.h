@@ -154,8 +154,9 @@ long long vw_stat(int n, const char *file);
 
 /* mmap() of a device, or fails the test. */
 void *vw_map(int fd, size_t len, off_t offset, int prot, int flags);
-/* mmap() of anonymous private memory, or fails the test. */
+/* mmap() of anonymous private memory, or fails the test; the second at a multiple of a border. */
 void *vw_anon(size_t len);
+void *vw_anon_aligned(size_t len, size_t border);
 
 /* One byte read or written, which the compiler may not leave out. */
 static inline unsigned char vw_peek(const void *at)

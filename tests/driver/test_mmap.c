@@ -597,7 +597,7 @@ static void fault_around_installs_what_it_says(void **state)
 {
 	static const char * const types[] = { "vmalloc", "kmalloc" };
 	static const size_t arounds[] = { PAGE, 2 * PAGE, 16 * PAGE, 128 * PAGE, 512 * PAGE };
-	char text[32], *room, *map;
+	char text[32], *map;
 	int n, fd;
 
 	(void)state;
@@ -609,8 +609,7 @@ static void fault_around_installs_what_it_says(void **state)
 			n = vw_make("t", "buffer_type", types[t], "map_mode", "fault", "size", "4M",
 				    "fault_around", text, "fill", "digits", NULL);
 			fd = vw_open_rw(n);
-			room = vw_anon(4 * MIB + PMD_SIZE);
-			map = (char *)ALIGN_UP((uintptr_t)room, PMD_SIZE);
+			map = vw_anon_aligned(4 * MIB, PMD_SIZE);
 			map = mmap(map, 4 * MIB, RW, MAP_SHARED | MAP_FIXED, fd, 0);
 			assert_true(map != MAP_FAILED);
 			vw_peek(map + 300 * PAGE);
@@ -625,7 +624,7 @@ static void fault_around_installs_what_it_says(void **state)
 			if (mapped < 1 || mapped > pages)
 				vw_fail("a write fault installed %lld pages of %lld", mapped,
 					pages);
-			munmap(room, 4 * MIB + PMD_SIZE);
+			munmap(map, 4 * MIB);
 			close(fd);
 			vw_ok(vw_rmdir("t"));
 		}
@@ -670,7 +669,7 @@ static void fault_around_stays_in_mapping_and_buffer(void **state)
 		fd = vw_open_rw(n);
 		for (size_t pages = 1; pages <= 5; pages++) {
 			for (size_t at = 0; at + pages <= 5; at++) {
-				room = vw_map(-1, 64 * PAGE, 0, RW, MAP_PRIVATE | MAP_ANONYMOUS);
+				room = vw_anon_aligned(64 * PAGE, PMD_SIZE);
 				map = mmap(room + 20 * PAGE, pages * PAGE, RW,
 					   MAP_SHARED | MAP_FIXED, fd, at * PAGE);
 				assert_ptr_equal(map, room + 20 * PAGE);
@@ -690,14 +689,13 @@ static void fault_around_stays_in_mapping_and_buffer(void **state)
 
 static void fault_around_leaves_private_copies_alone(void **state)
 {
-	char *room, *map;
+	char *map;
 	int n, fd;
 
 	(void)state;
 	n = vw_make("t", "size", "64K", "fill", "digits", NULL);
 	fd = vw_open_rw(n);
-	room = vw_anon(32 * PAGE);
-	map = (char *)ALIGN_UP((uintptr_t)room, 16 * PAGE);
+	map = vw_anon_aligned(16 * PAGE, 16 * PAGE);
 	assert_ptr_equal(mmap(map, 16 * PAGE, RW, MAP_PRIVATE | MAP_FIXED, fd, 0), map);
 	vw_poke(map + 5 * PAGE, '!');
 	vw_peek(map + 6 * PAGE);

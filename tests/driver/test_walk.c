@@ -32,17 +32,6 @@ static void open_device(void)
 	levels = info.paging_levels;
 }
 
-/* A range at a border of 2 MiB. */
-static char *aligned(size_t len, size_t border)
-{
-	char *at = vw_map(-1, len + border, 0, RW, ANON | MAP_NORESERVE);
-	char *start = (char *)ALIGN_UP((uintptr_t)at, border);
-
-	munmap(at, start - at);
-	munmap(start + len, at + border - start);
-	return start;
-}
-
 static long smaps_kib(const void *addr, const char *name)
 {
 	unsigned long start, end;
@@ -66,7 +55,7 @@ static long smaps_kib(const void *addr, const char *name)
 /* 2 MiB in one transparent huge page; skips the test where the kernel gives none. */
 static char *huge_page(bool write)
 {
-	char *at = aligned(PMD_SIZE, PMD_SIZE);
+	char *at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 
 	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
 	if (write)
@@ -370,7 +359,7 @@ static void prot_none_after_touch_is_present(void **state)
 
 static void a_swapped_page_is_absent_and_stays_so(void **state)
 {
-	char *at = aligned(PMD_SIZE, PMD_SIZE);
+	char *at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	struct vmwalk_walk walk;
 
 	(void)state;
@@ -507,7 +496,7 @@ static void the_devices_own_pages_are_special_or_of_a_file(void **state)
 
 static void emptiness_is_found_at_the_highest_level(void **state)
 {
-	char *at = aligned(2 * GIB, GIB);
+	char *at = vw_anon_aligned(2 * GIB, GIB);
 	struct vmwalk_walk walk;
 
 	(void)state;
@@ -623,7 +612,7 @@ static void expect_merged(const struct vw_extents *extents)
 static char *mixed_region(void)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
-	char *at = aligned(MIXED * PAGE, PMD_SIZE);
+	char *at = vw_anon_aligned(MIXED * PAGE, PMD_SIZE);
 
 	assert_true(file >= 0 && !ftruncate(file, MIXED * PAGE));
 	madvise(at, 2 * PMD_SIZE, MADV_NOHUGEPAGE);
@@ -945,7 +934,7 @@ static void a_scan_of_64_gib_finds_the_few_pages_in_it(void **state)
 
 	(void)state;
 	open_device();
-	at = aligned(64 * GIB, PMD_SIZE);
+	at = vw_anon_aligned(64 * GIB, PMD_SIZE);
 	madvise(at, 64 * GIB, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < 64 * GIB; i += step)
 		vw_poke(at + i, 1);
@@ -970,7 +959,7 @@ static void neighbours_merge_where_frames_run_on(void **state)
 	(void)state;
 	open_device();
 	/* Two huge pages side by side are one extent if their frames are neighbours, else two. */
-	at = aligned(2 * PMD_SIZE, PMD_SIZE);
+	at = vw_anon_aligned(2 * PMD_SIZE, PMD_SIZE);
 	madvise(at, 2 * PMD_SIZE, MADV_HUGEPAGE);
 	memset(at, 1, 2 * PMD_SIZE);
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 2 * PMD_SIZE);
@@ -1132,7 +1121,7 @@ static void looking_makes_nothing_present(void **state)
 
 	(void)state;
 	open_device();
-	at = aligned(2 * PMD_SIZE, PMD_SIZE);
+	at = vw_anon_aligned(2 * PMD_SIZE, PMD_SIZE);
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 2 * PMD_SIZE);
 	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
 	assert_int_equal(extents.count, 0);
@@ -1181,7 +1170,7 @@ static void pages_that_move_are_told_apart_and_never_missed(void **state)
 	open_device();
 	if (!vw_exists("/sys/devices/system/node/node1"))
 		vw_skip("one NUMA node only");
-	mover.at = aligned(PMD_SIZE, PMD_SIZE);
+	mover.at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	madvise(mover.at, PMD_SIZE, MADV_NOHUGEPAGE);
 	memset(mover.at, 1, mover.pages * PAGE);
 	scan = vw_scan_args((uintptr_t)mover.at, (uintptr_t)mover.at + mover.pages * PAGE);
