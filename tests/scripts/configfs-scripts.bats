@@ -375,14 +375,23 @@ create_with_signal()
 }
 
 @test "list: while instances come and go" {
-	while :; do
+	vmwalk-create a
+	touch "$BATS_TEST_TMPDIR/go-on"
+	while [[ -e $BATS_TEST_TMPDIR/go-on ]]; do
 		mkdir "$VMWALK/passing" && rmdir "$VMWALK/passing"
 	done &
-	vmwalk-create a
 	for ((i = 0; i < 5; i++)); do
 		run vmwalk-list
 		[[ $status == 0 && ${lines[1]} == 'a '* && ${#lines[@]} -le 3 ]]
 	done
+	rm "$BATS_TEST_TMPDIR/go-on"
+	wait
+}
+
+@test "list: a name that would break its line" {
+	vmwalk-create $'two\nlines' live=0
+	run vmwalk-list
+	[[ $status == 0 && ${#lines[@]} == 2 && ${lines[1]} == 'two?lines '* ]]
 }
 
 @test "list: an operand is wrong usage" {

@@ -101,6 +101,21 @@ without_numbers()
 	diff <(without_numbers <shown) <(without_numbers <ran)
 }
 
+@test "guide: every message that it helps with is one that can come" {
+	# What stands between the … has to be in the driver, the scripts, the C library or rmmod.
+	programs=("$(modinfo --field filename vmwalk)" /usr/sbin/vmwalk-* "$(type -P rmmod)")
+	programs+=(/usr/lib/x86_64-linux-gnu/libc.so.6)
+	# shellcheck disable=SC2016 # the backquotes are Markdown's
+	sed -n '/^| message /,/^$/s/^| \([^|]*\) |.*/\1/p' "$guide" |
+		grep -o '`[^`]*`' |
+		sed -e 's/`//g' -e 's/ *… */\n/g' | grep . >"$BATS_TEST_TMPDIR/fragments"
+	[[ $(wc -l <"$BATS_TEST_TMPDIR/fragments") -gt 15 ]]
+	while IFS= read -r fragment; do
+		echo "looking for: $fragment"
+		grep -qaF -e "$fragment" "${programs[@]}"
+	done <"$BATS_TEST_TMPDIR/fragments"
+}
+
 @test "guide: its table has every attribute, no other" {
 	mkdir "$VMWALK/a"
 	# shellcheck disable=SC2016 # the backquotes are Markdown's

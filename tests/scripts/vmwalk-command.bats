@@ -217,10 +217,10 @@ refuses()
 		b9   /dev/vmwalk12 no   vmalloc   5G fault wb       1 letters      0
 		b10  /dev/vmwalk0  yes  kmalloc   4K fault wb      -1 zero       123
 	END
-	run --separate-stderr vmwalk list -n -o size,name
+	run --separate-stderr vmwalk list -n -r -o mode,name
 	prints <<-'END'
-		  5G b9
-		  4K b10
+		fault b9
+		fault b10
 	END
 	run --separate-stderr vmwalk list --raw --output NAME,SIZE,LIVE
 	prints <<-'END'
