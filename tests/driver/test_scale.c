@@ -131,6 +131,18 @@ static void note(struct numbers *numbers, const char *name, long long value)
 	numbers->count++;
 }
 
+/*
+ * KASAN keeps what was freed for a while, so on such a kernel caches grow without a leak. It comes
+ * with kmemleak, which the runner asks at the end.
+ */
+static bool numbers_tell(void)
+{
+	if (!vw_exists("/sys/kernel/debug/kmemleak"))
+		return true;
+	print_message("# what is left is for kmemleak to tell here\n");
+	return false;
+}
+
 /* Objects of every slab cache, and pages in use, both in units of one an instance. */
 static void read_numbers(struct numbers *numbers)
 {
@@ -202,6 +214,8 @@ static void a_thousand_instances_live_at_once_and_leave_nothing(void **state)
 		}
 		before = after;
 	}
+	if (!numbers_tell())
+		return;
 	for (size_t i = 0; i < before.count; i++) {
 		if (least[i] * 2 < instances)
 			continue;
@@ -247,6 +261,8 @@ static void one_instance_made_and_removed_over_and_over(void **state)
 		else
 			read_numbers(&before);
 	}
+	if (!numbers_tell())
+		return;
 	for (size_t i = 0; i < before.count; i++) {
 		/* Two rounds later, and half an object an instance. */
 		if (after.number[i].value - before.number[i].value < instances / 2)
