@@ -380,12 +380,13 @@ create_with_signal()
 	while [[ -e $BATS_TEST_TMPDIR/go-on ]]; do
 		mkdir "$VMWALK/passing" && rmdir "$VMWALK/passing"
 	done &
+	loop=$!
 	for ((i = 0; i < 5; i++)); do
 		run vmwalk-list
 		[[ $status == 0 && ${lines[1]} == 'a '* && ${#lines[@]} -le 3 ]]
 	done
 	rm "$BATS_TEST_TMPDIR/go-on"
-	wait
+	wait "$loop"
 }
 
 @test "list: a name that would break its line" {
