@@ -80,7 +80,7 @@ check:
 	@$(vm)/check --kernel $(KERNEL) $(check-levels) -- /usr/lib/vmwalk/tests/run
 
 check-debug:
-	@$(vm)/check --kernel debug -- /usr/lib/vmwalk/tests/run --driver
+	@$(vm)/check --kernel debug --timeout 3600 -- /usr/lib/vmwalk/tests/run --driver
 
 lint:
 	@$(vm)/lint
