@@ -363,9 +363,9 @@ refuses()
 }
 
 @test "walk: no page, for one of three reasons" {
-	for stop in '0 21 3 1:none: the pmd entry is empty, so nothing is mapped in its 2M:empty' \
+	for stop in '0 21 3 1:none: the pmd entry is empty, and with it 2M of addresses:empty' \
 		'0x80 12 4 2:none: the pte entry says that it is elsewhere:absent' \
-		'0 12 4 2:none: the pte entry says that it is elsewhere:absent'; do
+		'0x400 12 4 2:none: the pte entry is a mark that stands for no page:absent'; do
 		IFS=: read -r walk none why json <<<"$stop"
 		capture_device <<<"info 4096 4 4242"$'\n'"walk $walk 0 0"
 		run --separate-stderr replay vmwalk walk -d demo 0x7fff1000

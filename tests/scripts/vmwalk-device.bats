@@ -423,7 +423,7 @@ pagemap()
 		scan=$!
 		exec 9<"$BATS_TEST_TMPDIR/fifo"
 		read -r -u 9 _
-		[[ -d $VMWALK/vmwalk-command-$scan ]]
+		[[ -d $VMWALK/vmwalk-command-$scan-0 ]]
 		kill "-$signal" "$scan"
 		status=0
 		wait "$scan" || status=$?

@@ -54,8 +54,10 @@ int usage_failure(const char *format, ...)
 /* What was printed counts as done only once it is written. Returns an exit status. */
 static int finish(int status)
 {
-	if (fflush(stdout) || ferror(stdout))
+	if (fflush(stdout))
 		return failure("standard output: %m");
+	if (ferror(stdout))
+		return failure("standard output: a part of it could not be written");
 	return status;
 }
 

@@ -100,7 +100,8 @@ static int scan_one(const struct vmwalk_extent *extent, void *data)
 		if (row.extent.pfn)
 			row.extent.pfn += row.extent.pages;
 	}
-	return signals_caught();
+	/* Nobody is there for the rest, or wants it. */
+	return signals_caught() || ferror(stdout);
 }
 
 static const struct verb_option scan_options[] = {
@@ -115,7 +116,7 @@ static int run_scan(struct target *target, struct vmwalk_scan *range,
 		    const struct table_options *options)
 {
 	struct scan scan = { .page_size = target->info.page_size };
-	int status;
+	int status, error = 0;
 
 	status = table_open(&scan.table, "extents", scan_columns, scan_cell, true, options);
 	if (status)
@@ -124,12 +125,12 @@ static int run_scan(struct target *target, struct vmwalk_scan *range,
 	/* Rights to look at its maps may be missing, and the scan is still worth it. */
 	scan.maps = maps_open(target->pid);
 	if (vmwalk_device_scan(target->device, range, scan_one, &scan) < 0)
-		status = EXIT_FAILURE;
+		error = errno;
 	maps_close(scan.maps);
-	if (table_close(scan.table))
-		status = EXIT_FAILURE;
-	if (status)
-		failure("process %d: %m", target->pid);
+	if (table_close(scan.table) && !error)
+		error = errno;
+	if (error)
+		status = failure("process %d: %s", target->pid, strerror(error));
 	return status;
 }
 

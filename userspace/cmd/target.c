@@ -35,19 +35,35 @@ static struct vmwalk_device *open_named(const char *name)
 	return device;
 }
 
+/*
+ * A pid alone doesn't make a name nobody has: it may be one in another namespace too, and a command
+ * that was killed with SIGKILL has left its instance behind.
+ */
+static struct vmwalk_instance *create_temporary(void)
+{
+	struct vmwalk_instance *instance;
+	unsigned int i = 0;
+	char *name;
+
+	do {
+		name = text("vmwalk-command-%d-%u", getpid(), i);
+		if (!name)
+			return NULL;
+		instance = vmwalk_instance_create(name);
+		free(name);
+	} while (!instance && errno == EEXIST && ++i < 1000);
+	return instance;
+}
+
 static int make_temporary(struct target *target, const char *pid)
 {
-	char *name = text("vmwalk-command-%d", getpid());
-	struct vmwalk_instance *instance = NULL;
+	struct vmwalk_instance *instance = create_temporary();
 
-	if (name)
-		instance = vmwalk_instance_create(name);
-	target->temporary = instance;
-	free(name);
 	if (!instance && errno == EACCES)
 		return failure("a temporary instance takes root; --device names one that is there");
 	if (!instance)
 		return instance_failure(NULL);
+	target->temporary = instance;
 
 	/* One byte is rounded up to one page, of whatever size. */
 	if (vmwalk_instance_set(instance, "size", "1"))

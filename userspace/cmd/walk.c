@@ -146,7 +146,8 @@ static void draw_end(const struct walk_view *view)
 	char *flags = state_names(walk->state);
 
 	if (walk->stop == VMWALK_STOP_PAGE) {
-		printf("  page      %s, mapped by the %s entry\n", size, level_name[walk->stop_level]);
+		printf("  page      %s, mapped by the %s entry\n", size,
+		       level_name[walk->stop_level]);
 		if (view->hidden)
 			printf("  frame     hidden: the device was opened without CAP_SYS_ADMIN\n"
 			       "  physical  hidden\n");
@@ -154,8 +155,11 @@ static void draw_end(const struct walk_view *view)
 			printf("  frame     0x%llx\n  physical  0x%llx\n",
 			       walk->pfn, walk->phys);
 	} else if (walk->stop == VMWALK_STOP_EMPTY) {
-		printf("  page      none: the %s entry is empty, so nothing is mapped in its %s\n",
+		printf("  page      none: the %s entry is empty, and with it %s of addresses\n",
 		       level_name[walk->stop_level], size);
+	} else if (!(walk->state & (VMWALK_SWAP | VMWALK_MIGRATION))) {
+		printf("  page      none: the %s entry is a mark that stands for no page\n",
+		       level_name[walk->stop_level]);
 	} else {
 		printf("  page      none: the %s entry says that it is elsewhere\n",
 		       level_name[walk->stop_level]);
@@ -240,7 +244,7 @@ static void print_json(const struct walk_view *view)
 		json_object("mapping");
 		json_address("start", view->mapping->start);
 		json_address("end", view->mapping->end);
-		json_value("perms", CELL_STRING, view->mapping->perms);
+		json_value("perm", CELL_STRING, view->mapping->perms);
 		json_value("name", CELL_STRING, view->mapping->name);
 		json_end();
 	} else {
@@ -250,7 +254,8 @@ static void print_json(const struct walk_view *view)
 	for (i = 0; i < VMWALK_LEVELS; i++)
 		print_json_level(view, i);
 	json_end();
-	json_value("stop", CELL_STRING, stop_name[walk->stop]);
+	json_value("stop", CELL_STRING, walk->stop < ARRAY_SIZE(stop_name) ?
+		   stop_name[walk->stop] : NULL);
 	json_value("stop_level", CELL_STRING, level_name[walk->stop_level]);
 	json_number("size", 1ULL << walk->page_shift);
 	json_hex(view, "pfn", page, walk->pfn);
