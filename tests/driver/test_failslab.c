@@ -151,7 +151,7 @@ static void rmdir_and_live_0_succeed_without_memory(void **state)
 			fail_nth(nth);
 			rc = way ? vw_rmdir("t") : vw_set("t", "live", "0");
 			failed = has_failed();
-			/* A path that can't be looked up, a text that can't be read: not ours to mend. */
+			/* A path or text that can't be read is not ours to mend. */
 			if (rc && failed)
 				assert_true(rc == -ENOMEM || rc == -EFAULT);
 			else

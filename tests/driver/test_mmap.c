@@ -792,7 +792,7 @@ static void ptrace_of_any_mapping_is_safe(void **state)
 	vw_ok(vw_sys(ptrace(PTRACE_DETACH, child.pid, NULL, NULL)));
 }
 
-/* A copy on write that the kernel makes for another process's write would copy from that process. */
+/* A copy on write that the kernel makes for another's write would copy from that other. */
 static void frames_of_a_private_mapping_are_closed_to_other_processes_writes(void **state)
 {
 	struct device dev = make_device(state, "letters");
