@@ -4,9 +4,8 @@
  *
  * Copyright (C) The vmwalk authors
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <getopt.h>
+#include <stdlib.h>
 
 #include "command.h"
 

@@ -7,7 +7,6 @@
  *
  * Copyright (C) The vmwalk authors
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"

@@ -16,8 +16,6 @@
 #ifndef _VMWALK_LIBVMWALK_H
 #define _VMWALK_LIBVMWALK_H
 
-#include <stdint.h>
-
 #include <linux/vmwalk.h>
 
 #ifdef __cplusplus
