@@ -8,8 +8,11 @@
 #ifndef VMWALK_COMPAT_H
 #define VMWALK_COMPAT_H
 
+#include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
 #ifdef VMWALK_HAVE_PFN_T
 #include <linux/pfn_t.h>
 #else
@@ -28,6 +31,52 @@ static inline vm_fault_t vmwalk_insert_frame(struct vm_area_struct *vma, unsigne
 					     unsigned long pfn)
 {
 	return vmf_insert_mixed(vma, addr, pfn_to_pfn_t(pfn));
+}
+
+/*
+ * Insert a PMD entry at vmf->pmd, unless something is there already. Returns VM_FAULT_FALLBACK
+ * where the kernel has no such entries.
+ */
+static inline vm_fault_t vmwalk_insert_block(struct vm_fault *vmf, unsigned long pfn)
+{
+#ifdef VMWALK_HAVE_INSERT_PFN_PMD
+	return vmf_insert_pfn_pmd(vmf, pfn_to_pfn_t(pfn), false);
+#else
+	return VM_FAULT_FALLBACK;
+#endif
+}
+
+/* What huge_fault is told of the size that the kernel would like. */
+#ifdef VMWALK_HAVE_PAGE_ENTRY_SIZE
+#define vmwalk_fault_size	enum page_entry_size
+#define VMWALK_FAULT_PMD	PE_SIZE_PMD
+#else
+#define vmwalk_fault_size	unsigned int
+#define VMWALK_FAULT_PMD	(PMD_SHIFT - PAGE_SHIFT)
+#endif
+
+/* Where the kernel would place a mapping whose file does not mind. */
+static inline unsigned long vmwalk_unmapped_area(struct file *file, unsigned long addr,
+						 unsigned long len, unsigned long pgoff,
+						 unsigned long flags)
+{
+#ifdef VMWALK_HAVE_MM_GET_UNMAPPED_AREA
+	return mm_get_unmapped_area(current->mm, file, addr, len, pgoff, flags);
+#else
+	return current->mm->get_unmapped_area(file, addr, len, pgoff, flags);
+#endif
+}
+
+/* The same for one that can have PMD entries. */
+static inline unsigned long vmwalk_unmapped_block(struct file *file, unsigned long addr,
+						  unsigned long len, unsigned long pgoff,
+						  unsigned long flags)
+{
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	return thp_get_unmapped_area(file, addr, len, pgoff, flags);
+#else
+	return vmwalk_unmapped_area(file, addr, len, pgoff, flags);
+#endif
 }
 
 /* No generic helper tells whether an entry lets user mode in. */

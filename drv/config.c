@@ -44,30 +44,30 @@ int vmwalk_refuse(struct vmwalk_reason *why, int err, const char *fmt, ...)
 	return err;
 }
 
-static const struct vmwalk_word buffer_type_words[] = {
-	[VMWALK_BUFFER_KMALLOC] = { "kmalloc", true },
-	[VMWALK_BUFFER_VMALLOC] = { "vmalloc", true },
-	{ "pages", false },
-	{ "huge", false },
-	{ "dma", false },
+static const char *const buffer_type_words[] = {
+	[VMWALK_BUFFER_KMALLOC] = "kmalloc",
+	[VMWALK_BUFFER_VMALLOC] = "vmalloc",
+	[VMWALK_BUFFER_PAGES] = "pages",
+	[VMWALK_BUFFER_HUGE] = "huge",
+	[VMWALK_BUFFER_DMA] = "dma",
 };
 
-static const struct vmwalk_word map_mode_words[] = {
-	[VMWALK_MAP_REMAP] = { "remap", true },
-	[VMWALK_MAP_INSERT] = { "insert", true },
-	[VMWALK_MAP_FAULT] = { "fault", true },
+static const char *const map_mode_words[] = {
+	[VMWALK_MAP_REMAP] = "remap",
+	[VMWALK_MAP_INSERT] = "insert",
+	[VMWALK_MAP_FAULT] = "fault",
 };
 
-static const struct vmwalk_word cache_mode_words[] = {
-	[VMWALK_CACHE_WB] = { "wb", true },
-	{ "wc", false },
-	{ "uc", false },
+static const char *const cache_mode_words[] = {
+	[VMWALK_CACHE_WB] = "wb",
+	[VMWALK_CACHE_WC] = "wc",
+	[VMWALK_CACHE_UC] = "uc",
 };
 
-static const struct vmwalk_word fill_words[] = {
-	{ "zero", true },
-	{ "digits", true },
-	{ "letters", true },
+static const char *const fill_words[] = {
+	"zero",
+	"digits",
+	"letters",
 };
 
 const struct vmwalk_words vmwalk_buffer_types = {
@@ -87,7 +87,7 @@ const struct vmwalk_words vmwalk_fills = {
 };
 
 /**
- * vmwalk_words_show - the words that this build takes, in one line
+ * vmwalk_words_show - the words of an attribute, in one line
  * @words: the list
  * @page: where the line goes
  *
@@ -100,9 +100,7 @@ ssize_t vmwalk_words_show(const struct vmwalk_words *words, char *page)
 	unsigned int i;
 
 	for (i = 0; i < words->count; i++) {
-		if (!words->word[i].built)
-			continue;
-		len += sysfs_emit_at(page, len, "%s%s", gap, words->word[i].name);
+		len += sysfs_emit_at(page, len, "%s%s", gap, words->word[i]);
 		gap = " ";
 	}
 
@@ -112,15 +110,9 @@ ssize_t vmwalk_words_show(const struct vmwalk_words *words, char *page)
 static int parse_word(const struct vmwalk_words *words, const char *text, unsigned int *value,
 		      struct vmwalk_reason *why)
 {
-	unsigned int i;
+	int i = match_string(words->word, words->count, text);
 
-	for (i = 0; i < words->count; i++) {
-		if (strcmp(text, words->word[i].name))
-			continue;
-		if (!words->word[i].built)
-			return vmwalk_refuse(why, -EINVAL,
-				"%s %s is not in this build; available_%ss lists what is",
-				words->attribute, text, words->attribute);
+	if (i >= 0) {
 		*value = i;
 		return 0;
 	}
@@ -133,7 +125,7 @@ static int parse_word(const struct vmwalk_words *words, const char *text, unsign
 #define VMWALK_WORD_FIELD(_attribute)						\
 static ssize_t show_##_attribute(const struct vmwalk_config *config, char *page) \
 {										\
-	return sysfs_emit(page, "%s\n", _attribute##_words[config->_attribute].name); \
+	return sysfs_emit(page, "%s\n", _attribute##_words[config->_attribute]); \
 }										\
 static int store_##_attribute(struct vmwalk_config *config, const char *text,	\
 			      struct vmwalk_reason *why)			\
@@ -281,18 +273,17 @@ const struct vmwalk_field vmwalk_field_numa_node = {
 
 static ssize_t show_track_dirty(const struct vmwalk_config *config, char *page)
 {
-	return sysfs_emit(page, "0\n");
+	return sysfs_emit(page, "%d\n", config->track_dirty);
 }
 
 static int store_track_dirty(struct vmwalk_config *config, const char *text,
 			     struct vmwalk_reason *why)
 {
-	if (!strcmp(text, "0"))
-		return 0;
-	if (!strcmp(text, "1"))
-		return vmwalk_refuse(why, -EINVAL, "track_dirty is not in this build");
+	if (strcmp(text, "0") && strcmp(text, "1"))
+		return vmwalk_refuse(why, -EINVAL, "track_dirty takes 0 or 1, not '%.32s'", text);
 
-	return vmwalk_refuse(why, -EINVAL, "track_dirty takes 0 or 1, not '%.32s'", text);
+	config->track_dirty = *text == '1';
+	return 0;
 }
 
 const struct vmwalk_field vmwalk_field_track_dirty = {
@@ -324,10 +315,21 @@ void vmwalk_config_init(struct vmwalk_config *config)
  */
 int vmwalk_config_judge(const struct vmwalk_config *config, struct vmwalk_reason *why)
 {
-	if (!vmwalk_buffer_can_map(config->buffer_type, config->map_mode))
+	const struct vmwalk_memory *memory = &vmwalk_memory[config->buffer_type];
+	const char *type = buffer_type_words[config->buffer_type];
+
+	if (!(memory->map_modes & BIT(config->map_mode)))
 		return vmwalk_refuse(why, -EINVAL, "buffer_type %s can't be mapped by map_mode %s",
-				     buffer_type_words[config->buffer_type].name,
-				     map_mode_words[config->map_mode].name);
+				     type, map_mode_words[config->map_mode]);
+	if (!(memory->cache_modes & BIT(config->cache_mode)))
+		return vmwalk_refuse(why, -EINVAL, "buffer_type %s can't have cache_mode %s",
+				     type, cache_mode_words[config->cache_mode]);
+
+	/* The kernel keeps the dirty flag of refcounted pages, one for a whole block. */
+	if (config->track_dirty && config->buffer_type == VMWALK_BUFFER_HUGE &&
+	    config->map_mode == VMWALK_MAP_INSERT)
+		return vmwalk_refuse(why, -EINVAL,
+			"track_dirty can't tell the pages of a block apart that buffer_type huge inserts; remap and fault can");
 
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 
@@ -70,19 +71,48 @@ static loff_t vmwalk_llseek(struct file *file, loff_t offset, int whence)
 	return fixed_size_llseek(file, offset, whence, device->buffer.size);
 }
 
+/* Copies between the buffer and user space, page by page. Returns the number of bytes. */
+static size_t copy_buffer(struct vmwalk_buffer *buffer, loff_t pos, struct iov_iter *iter,
+			  size_t (*copy)(void *addr, size_t len, struct iov_iter *iter))
+{
+	size_t left = min(iov_iter_count(iter), buffer->size - (size_t)pos);
+	size_t done = 0, len, copied;
+	void *addr;
+
+	do {
+		len = min(left - done, PAGE_SIZE - offset_in_page(pos));
+		addr = vmwalk_buffer_reach(buffer, pos);
+		copied = copy(addr, len, iter);
+		vmwalk_buffer_leave(buffer, addr);
+		done += copied;
+		pos += copied;
+		cond_resched();
+	} while (copied == len && done < left && !fatal_signal_pending(current));
+
+	return done;
+}
+
+static size_t copy_out(void *addr, size_t len, struct iov_iter *to)
+{
+	return copy_to_iter(addr, len, to);
+}
+
+static size_t copy_in(void *addr, size_t len, struct iov_iter *from)
+{
+	return copy_from_iter(addr, len, from);
+}
+
 static ssize_t vmwalk_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct vmwalk_device *device = vmwalk_file_device(iocb->ki_filp);
-	struct vmwalk_buffer *buffer = &device->buffer;
-	size_t left, done;
+	size_t done;
 
 	if (vmwalk_instance_is_dead(device))
 		return -ENODEV;
-	if (iocb->ki_pos >= buffer->size || !iov_iter_count(to))
+	if (iocb->ki_pos >= device->buffer.size || !iov_iter_count(to))
 		return 0;
 
-	left = min(iov_iter_count(to), buffer->size - (size_t)iocb->ki_pos);
-	done = copy_to_iter(buffer->kaddr + iocb->ki_pos, left, to);
+	done = copy_buffer(&device->buffer, iocb->ki_pos, to, copy_out);
 	iocb->ki_pos += done;
 
 	return done ?: -EFAULT;
@@ -91,18 +121,17 @@ static ssize_t vmwalk_read_iter(struct kiocb *iocb, struct iov_iter *to)
 static ssize_t vmwalk_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct vmwalk_device *device = vmwalk_file_device(iocb->ki_filp);
-	struct vmwalk_buffer *buffer = &device->buffer;
-	size_t left, done;
+	size_t done;
 
 	if (vmwalk_instance_is_dead(device))
 		return -ENODEV;
 	if (!iov_iter_count(from))
 		return 0;
-	if (iocb->ki_flags & IOCB_APPEND || iocb->ki_pos >= buffer->size)
+	if (iocb->ki_flags & IOCB_APPEND || iocb->ki_pos >= device->buffer.size)
 		return -ENOSPC;
 
-	left = min(iov_iter_count(from), buffer->size - (size_t)iocb->ki_pos);
-	done = copy_from_iter(buffer->kaddr + iocb->ki_pos, left, from);
+	done = copy_buffer(&device->buffer, iocb->ki_pos, from, copy_in);
+	vmwalk_dirty_mark(device, iocb->ki_pos, done);
 	iocb->ki_pos += done;
 
 	return done ?: -EFAULT;
@@ -118,6 +147,13 @@ static int vmwalk_mmap(struct file *file, struct vm_area_struct *vma)
 	return vmwalk_map(device, vma);
 }
 
+static unsigned long vmwalk_get_unmapped_area(struct file *file, unsigned long addr,
+					      unsigned long len, unsigned long pgoff,
+					      unsigned long flags)
+{
+	return vmwalk_map_place(vmwalk_file_device(file), file, addr, len, pgoff, flags);
+}
+
 const struct file_operations vmwalk_file_operations = {
 	.owner = THIS_MODULE,
 	.open = vmwalk_open,
@@ -126,6 +162,7 @@ const struct file_operations vmwalk_file_operations = {
 	.read_iter = vmwalk_read_iter,
 	.write_iter = vmwalk_write_iter,
 	.mmap = vmwalk_mmap,
+	.get_unmapped_area = vmwalk_get_unmapped_area,
 	.unlocked_ioctl = vmwalk_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

@@ -14,6 +14,7 @@
 #include <linux/xarray.h>
 
 #include "internal.h"
+#include "trace.h"
 
 #define VMWALK_FS_MAGIC		0x766d776b	/* "vmwk" */
 
@@ -73,6 +74,7 @@ static void vmwalk_instance_release(struct kref *ref)
 	put_pid(device->target);
 	vmwalk_inode_destroy(device->inode);
 	vmwalk_stats_free(&device->stats);
+	vmwalk_dirty_free(&device->dirty);
 	vmwalk_buffer_destroy(&device->buffer);
 	kfree(device->name);
 	kfree(device);
@@ -158,6 +160,10 @@ struct vmwalk_device *vmwalk_instance_publish(unsigned int number, const char *n
 	if (err)
 		goto err_free_inode;
 
+	err = vmwalk_dirty_init(&device->dirty, config, why);
+	if (err)
+		goto err_free_buffer;
+
 	/* From here on open(2) may find it, and so it ends by its reference count. */
 	err = xa_err(xa_store(&vmwalk_devices, number, device, GFP_KERNEL_ACCOUNT));
 	if (err) {
@@ -175,6 +181,7 @@ struct vmwalk_device *vmwalk_instance_publish(unsigned int number, const char *n
 		goto err_hide;
 	}
 
+	trace_vmwalk_live(device);
 	return device;
 
 err_hide:
@@ -184,6 +191,8 @@ err_put:
 	vmwalk_instance_put(device);
 	return ERR_PTR(err);
 
+err_free_buffer:
+	vmwalk_buffer_destroy(&device->buffer);
 err_free_inode:
 	vmwalk_inode_destroy(device->inode);
 err_free_stats:
@@ -208,6 +217,7 @@ void vmwalk_instance_withdraw(struct vmwalk_device *device)
 	WRITE_ONCE(device->dead, true);
 	/* Hide: whoever opens a node with this number now finds nothing. */
 	xa_erase(&vmwalk_devices, device->number);
+	trace_vmwalk_dead(device);
 	/* Unpublish: node and folder go. This waits for sysfs reads under way. */
 	device_unregister(device->dev);
 	/* Put: the last user of the device frees it. */

@@ -7,15 +7,17 @@
  * Lock order, outermost first:
  *
  *   vmwalk_item.lock
+ *     dma_node_lock of memory.c
  *     mmap_lock of a target, for reading
- *       i_mmap_rwsem of vmwalk_device.inode, for reading
- *         a page table's lock, tried for with interrupts off
+ *       vmwalk_device.dirty.lock, or the lock of a page of the buffer
+ *         i_mmap_rwsem of vmwalk_device.inode, for reading
+ *           a page table's lock, tried for with interrupts off
  *     xa_lock of the table of devices
  *     vmwalk_device.target_lock
  *     vmwalk_stats.reset_lock
  *
- * The last four are leaves: nothing is taken inside them. The kernel takes i_mmap_rwsem inside the
- * mmap_lock of a process that maps a device.
+ * dma_node_lock and the last four are leaves: nothing of ours is taken inside them. The kernel takes
+ * i_mmap_rwsem inside the mmap_lock of a process that maps a device.
  */
 #ifndef VMWALK_INTERNAL_H
 #define VMWALK_INTERNAL_H
@@ -23,6 +25,7 @@
 #include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/pid.h>
 #include <linux/spinlock.h>
@@ -45,15 +48,10 @@ struct vmwalk_reason {
 __printf(3, 4)
 int vmwalk_refuse(struct vmwalk_reason *why, int err, const char *fmt, ...);
 
-/* A word that an attribute takes. Its place in the list is its value in the uapi header. */
-struct vmwalk_word {
-	const char *name;
-	bool built;		/* false: DESIGN has it, this build does not */
-};
-
+/* The words that an attribute takes. A word's place is its value in the uapi header. */
 struct vmwalk_words {
 	const char *attribute;
-	const struct vmwalk_word *word;
+	const char *const *word;
 	unsigned int count;
 };
 
@@ -72,6 +70,7 @@ struct vmwalk_config {
 	int numa_node;			/* NUMA_NO_NODE: anywhere */
 	u64 size;			/* in bytes, whole pages */
 	unsigned long fault_around;	/* in bytes, a power of two */
+	bool track_dirty;
 };
 
 /**
@@ -134,46 +133,97 @@ static inline void vmwalk_stats_add(struct vmwalk_stats *stats, enum vmwalk_coun
 	this_cpu_add(stats->now->n[counter], n);
 }
 
-/* ---- buffer.c: the memory ---- */
+/* ---- buffer.c: the buffer of an instance ---- */
 
-void vmwalk_buffer_init(void);
+struct vmwalk_memory;
 
 /**
  * struct vmwalk_buffer - kernel memory that programs map
- * @kaddr: where the kernel sees it, in one piece
+ * @memory: where it comes from
+ * @cache_mode: VMWALK_CACHE_*
+ * @kaddr: where the kernel sees it in one piece; NULL if it does so only page by page
  * @size: in bytes, whole pages
  * @nr_pages: the same in pages
- * @pages: its pages; NULL for a buffer that is contiguous and not refcounted for users
- * @pfn: first frame of a buffer without @pages
+ * @pages: its pages
  * @segments: number of physically contiguous runs
- * @charge: pages that were allocated for it, for max_buffer_mb
- * @type: VMWALK_BUFFER_*
+ * @cost: pages that were allocated for it, for max_buffer_mb
  * @vmapped: @kaddr is a vmap() of @pages, not a vmalloc()
+ * @dma: where a device sees it, for the DMA API
  *
  * Nothing of it changes between vmwalk_buffer_create() and vmwalk_buffer_destroy(), save contents.
  */
 struct vmwalk_buffer {
+	const struct vmwalk_memory *memory;
+	unsigned int cache_mode;
 	void *kaddr;
 	size_t size;
 	unsigned long nr_pages;
 	struct page **pages;
-	unsigned long pfn;
 	unsigned long segments;
-	unsigned long charge;
-	unsigned int type;
+	unsigned long cost;
 	bool vmapped;
+	dma_addr_t dma;
 };
 
-bool vmwalk_buffer_can_map(unsigned int buffer_type, unsigned int map_mode);
+void vmwalk_buffer_init(void);
 int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_config *config,
 			 struct vmwalk_reason *why);
 void vmwalk_buffer_destroy(struct vmwalk_buffer *buffer);
+void *vmwalk_buffer_reach(const struct vmwalk_buffer *buffer, size_t offset);
+void vmwalk_buffer_leave(const struct vmwalk_buffer *buffer, const void *addr);
 
 static inline unsigned long vmwalk_buffer_pfn(const struct vmwalk_buffer *buffer,
 					      unsigned long index)
 {
-	return buffer->pages ? page_to_pfn(buffer->pages[index]) : buffer->pfn + index;
+	return page_to_pfn(buffer->pages[index]);
 }
+
+/* ---- memory.c: the types of buffers ---- */
+
+/**
+ * struct vmwalk_memory - what tells the types of buffers apart
+ * @create: allocates zeroed memory on a node or, for NUMA_NO_NODE, anywhere, and fills in the
+ *          buffer's pages; returns 0, or -ENOMEM with nothing allocated, having said why if it
+ *          knows better than that memory is short
+ * @destroy: gives it back
+ * @cost: how many pages it allocates for a buffer of so many
+ * @map_modes: bit of each VMWALK_MAP_* that works
+ * @cache_modes: bit of each VMWALK_CACHE_* that works
+ * @refcounted: its pages may have users of their own
+ */
+struct vmwalk_memory {
+	int (*create)(struct vmwalk_buffer *buffer, int node, struct vmwalk_reason *why);
+	void (*destroy)(struct vmwalk_buffer *buffer);
+	unsigned long (*cost)(unsigned long nr_pages);
+	unsigned int map_modes;
+	unsigned int cache_modes;
+	bool refcounted;
+};
+
+extern const struct vmwalk_memory vmwalk_memory[];
+
+int vmwalk_memory_init(void);
+void vmwalk_memory_exit(void);
+
+/* ---- dirty.c: which pages were written ---- */
+
+/* Of an instance with track_dirty; without it there are no bits and nothing is locked. */
+struct vmwalk_tracker {
+	unsigned long *bits;	/* one for each page of the buffer */
+	struct mutex lock;	/* see dirty.c */
+};
+
+struct vmwalk_device;
+
+int vmwalk_dirty_init(struct vmwalk_tracker *tracker, const struct vmwalk_config *config,
+		      struct vmwalk_reason *why);
+void vmwalk_dirty_free(struct vmwalk_tracker *tracker);
+void vmwalk_dirty_mark(struct vmwalk_device *device, size_t offset, size_t len);
+unsigned long vmwalk_dirty_count(struct vmwalk_device *device);
+void vmwalk_dirty_collect(struct vmwalk_device *device, unsigned long first, unsigned long count,
+			  bool clear, unsigned long *bitmap);
+void vmwalk_dirty_return(struct vmwalk_device *device, unsigned long first, unsigned long count,
+			 const unsigned long *bitmap);
 
 /* ---- instance.c: a device's way to life and out of it ---- */
 
@@ -190,6 +240,7 @@ struct vmwalk_device {
 	char *name;			/* of the configfs item */
 	struct vmwalk_config config;
 	struct vmwalk_buffer buffer;
+	struct vmwalk_tracker dirty;
 	struct vmwalk_stats stats;
 	atomic_long_t opens;
 
@@ -246,7 +297,11 @@ long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* ---- map.c: mappings of a buffer ---- */
 
+bool vmwalk_maps_frames(const struct vmwalk_device *device);
 int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma);
+unsigned long vmwalk_map_place(const struct vmwalk_device *device, struct file *file,
+			       unsigned long addr, unsigned long len, unsigned long pgoff,
+			       unsigned long flags);
 unsigned long vmwalk_map_count(struct vmwalk_device *device);
 long vmwalk_map_count_pages(struct vmwalk_device *device);
 

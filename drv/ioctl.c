@@ -5,6 +5,7 @@
  *
  * Copyright (C) The vmwalk authors
  */
+#include <linux/bitmap.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
@@ -14,10 +15,12 @@
 #include <linux/uaccess.h>
 
 #include "internal.h"
+#include "trace.h"
 
 static_assert(sizeof(struct vmwalk_info) == VMWALK_INFO_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_walk) == VMWALK_WALK_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_scan) == VMWALK_SCAN_SIZE_VER0);
+static_assert(sizeof(struct vmwalk_dirty) == VMWALK_DIRTY_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_extent) == 32);
 
 /* Extents gathered before they are copied out: a page of them. */
@@ -201,13 +204,40 @@ static int check_scan(const struct vmwalk_device *device, const struct vmwalk_sc
 	return 0;
 }
 
-/* Copy out what the scanner has gathered; it has room again then. */
-static int flush_extents(struct vmwalk_scanner *scanner, struct vmwalk_extent __user **vec)
-{
-	if (copy_to_user(*vec, scanner->out, scanner->filled * sizeof(**vec)))
-		return -EFAULT;
+/*
+ * Where a scan's extents go: to the caller or, with @buffer, into that. Without @chunk, where they
+ * are gathered first, the scanner has put them there itself.
+ */
+struct scan_out {
+	struct vmwalk_buffer *buffer;
+	struct vmwalk_extent *chunk;
+	u64 at;		/* address or offset of the next one */
+};
 
-	*vec += scanner->filled;
+static void write_buffer(struct vmwalk_buffer *buffer, size_t offset, const void *from, size_t len)
+{
+	size_t part;
+	void *to;
+
+	for (; len; len -= part, offset += part, from += part) {
+		part = min(len, PAGE_SIZE - offset_in_page(offset));
+		to = vmwalk_buffer_reach(buffer, offset);
+		memcpy(to, from, part);
+		vmwalk_buffer_leave(buffer, to);
+	}
+}
+
+/* Pass on what the scanner has gathered; it has room again then. */
+static int flush_extents(struct vmwalk_scanner *scanner, struct scan_out *out)
+{
+	size_t len = scanner->filled * sizeof(*scanner->out);
+
+	if (!out->buffer && copy_to_user(u64_to_user_ptr(out->at), scanner->out, len))
+		return -EFAULT;
+	if (out->buffer && out->chunk)
+		write_buffer(out->buffer, out->at, scanner->out, len);
+
+	out->at += len;
 	scanner->filled = 0;
 	return 0;
 }
@@ -216,10 +246,8 @@ static int flush_extents(struct vmwalk_scanner *scanner, struct vmwalk_extent __
  * Scan chunk by chunk. mmap_lock is not held while extents are copied out: a page fault there could
  * wait for it behind a writer that waits for us.
  */
-static int run_scan(struct vmwalk_scanner *scanner, struct vmwalk_scan *scan)
+static int run_scan(struct vmwalk_scanner *scanner, struct vmwalk_scan *scan, struct scan_out *out)
 {
-	struct vmwalk_extent __user *vec = u64_to_user_ptr(scan->vec);
-	bool to_buffer = scan->flags & VMWALK_SCAN_TO_BUFFER;
 	unsigned long addr = scan->start;
 	int err;
 
@@ -230,8 +258,8 @@ static int run_scan(struct vmwalk_scanner *scanner, struct vmwalk_scan *scan)
 		addr = vmwalk_scan_chunk(scanner, addr);
 		vmwalk_target_unlock(scanner->mm);
 
-		if (!to_buffer && scanner->filled == scanner->room) {
-			err = flush_extents(scanner, &vec);
+		if (scanner->filled == scanner->room) {
+			err = flush_extents(scanner, out);
 			if (err)
 				return err;
 		}
@@ -245,15 +273,45 @@ static int run_scan(struct vmwalk_scanner *scanner, struct vmwalk_scan *scan)
 	if (scanner->last.pages)
 		scanner->out[scanner->filled++] = scanner->last;
 
-	return to_buffer ? 0 : flush_extents(scanner, &vec);
+	return flush_extents(scanner, out);
+}
+
+static int start_scan(struct vmwalk_scanner *scanner, struct scan_out *out, struct file *file,
+		      struct vmwalk_device *device)
+{
+	const struct vmwalk_scan *scan = scanner->arg;
+
+	out->at = scan->vec;
+	if (scan->flags & VMWALK_SCAN_TO_BUFFER) {
+		/* This writes to the buffer, which takes a descriptor that may. */
+		if (!(file->f_mode & FMODE_WRITE))
+			return -EPERM;
+		out->buffer = &device->buffer;
+		if (device->buffer.kaddr) {
+			scanner->out = device->buffer.kaddr + scan->vec;
+			scanner->room = scan->vec_len;
+			return 0;
+		}
+	} else if (!access_ok(u64_to_user_ptr(scan->vec), scan->vec_len * sizeof(*out->chunk))) {
+		return -EFAULT;
+	}
+
+	out->chunk = (struct vmwalk_extent *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	if (!out->chunk)
+		return -ENOMEM;
+	/* One place is kept for the last extent, which is added at the end. */
+	scanner->out = out->chunk;
+	scanner->room = VMWALK_CHUNK - 1;
+
+	return 0;
 }
 
 static long vmwalk_ioctl_scan(struct vmwalk_file *vf, struct file *file, void __user *user)
 {
 	struct vmwalk_device *device = vf->device;
-	struct vmwalk_extent *chunk = NULL;
 	u64 started = ktime_get_ns();
 	struct vmwalk_scanner scanner;
+	struct scan_out out = { };
 	struct vmwalk_scan scan;
 	struct mm_struct *mm;
 	long ret;
@@ -270,36 +328,68 @@ static long vmwalk_ioctl_scan(struct vmwalk_file *vf, struct file *file, void __
 		return PTR_ERR(mm);
 
 	vmwalk_scan_init(&scanner, mm, &scan, !vf->sees_frames);
-	if (scan.flags & VMWALK_SCAN_TO_BUFFER) {
-		/* This writes to the buffer, which takes a descriptor that may. */
-		ret = -EPERM;
-		if (!(file->f_mode & FMODE_WRITE))
-			goto out;
-		scanner.out = device->buffer.kaddr + scan.vec;
-		scanner.room = scan.vec_len;
-	} else {
-		ret = -EFAULT;
-		if (!access_ok(u64_to_user_ptr(scan.vec), scan.vec_len * sizeof(*chunk)))
-			goto out;
-		ret = -ENOMEM;
-		chunk = (struct vmwalk_extent *)__get_free_page(GFP_KERNEL_ACCOUNT);
-		if (!chunk)
-			goto out;
-		/* One place is kept for the last extent, which is added at the end. */
-		scanner.out = chunk;
-		scanner.room = VMWALK_CHUNK - 1;
-	}
+	ret = start_scan(&scanner, &out, file, device);
+	if (ret)
+		goto out;
 
-	ret = run_scan(&scanner, &scan);
+	ret = run_scan(&scanner, &scan, &out);
+	if (out.buffer)
+		vmwalk_dirty_mark(device, scan.vec, out.at - scan.vec);
 	count_walk(device, started, scanner.pages, scanner.extents);
+	trace_vmwalk_scan(device, &scan, scanner.pages, scanner.extents, ret);
 	if (!ret)
 		ret = put_struct(user, &scan, sizeof(scan));
 	if (!ret)
 		ret = min_t(u64, scanner.extents, INT_MAX);
 out:
-	free_page((unsigned long)chunk);
+	free_page((unsigned long)out.chunk);
 	mmdrop(mm);
 	return ret;
+}
+
+static long vmwalk_ioctl_dirty(struct vmwalk_file *vf, struct file *file, void __user *user)
+{
+	struct vmwalk_device *device = vf->device;
+	const u64 size = device->buffer.size;
+	unsigned long first, count, bytes;
+	struct vmwalk_dirty dirty;
+	unsigned long *bitmap;
+	bool clear;
+	int err;
+
+	err = get_struct(&dirty, sizeof(dirty), VMWALK_DIRTY_SIZE_VER0, user);
+	if (err)
+		return err;
+	if (dirty.flags & ~VMWALK_DIRTY_CLEAR)
+		return -EINVAL;
+	if (!PAGE_ALIGNED(dirty.offset) || !PAGE_ALIGNED(dirty.length) || !dirty.length ||
+	    dirty.offset >= size || dirty.length > size - dirty.offset)
+		return -EINVAL;
+
+	clear = dirty.flags & VMWALK_DIRTY_CLEAR;
+	if (clear && !(file->f_mode & FMODE_WRITE))
+		return -EPERM;
+	if (!device->dirty.bits)
+		return -ENODATA;
+
+	first = dirty.offset >> PAGE_SHIFT;
+	count = dirty.length >> PAGE_SHIFT;
+	bytes = ALIGN(count, 64) / 8;
+	bitmap = kvzalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	if (!bitmap)
+		return -ENOMEM;
+
+	vmwalk_dirty_collect(device, first, count, clear, bitmap);
+	dirty.pages = bitmap_weight(bitmap, count);
+
+	err = copy_to_user(u64_to_user_ptr(dirty.bitmap), bitmap, bytes) ? -EFAULT :
+	      put_struct(user, &dirty, sizeof(dirty));
+	/* What the caller did not get is still to be told. */
+	if (err && clear)
+		vmwalk_dirty_return(device, first, count, bitmap);
+
+	kvfree(bitmap);
+	return err;
 }
 
 /**
@@ -327,6 +417,8 @@ long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vmwalk_ioctl_walk(vf, user);
 	case VMWALK_IOC_SCAN:
 		return vmwalk_ioctl_scan(vf, file, user);
+	case VMWALK_IOC_DIRTY:
+		return vmwalk_ioctl_dirty(vf, file, user);
 	default:
 		return -ENOTTY;
 	}

@@ -8,20 +8,33 @@
 
 #include "internal.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 static int __init vmwalk_init(void)
 {
 	int err;
 
 	vmwalk_buffer_init();
 
-	err = vmwalk_instance_init();
+	err = vmwalk_memory_init();
 	if (err)
 		return err;
 
+	err = vmwalk_instance_init();
+	if (err)
+		goto err_memory;
+
 	err = vmwalk_configfs_init();
 	if (err)
-		vmwalk_instance_exit();
+		goto err_instance;
 
+	return 0;
+
+err_instance:
+	vmwalk_instance_exit();
+err_memory:
+	vmwalk_memory_exit();
 	return err;
 }
 module_init(vmwalk_init);
@@ -30,6 +43,7 @@ static void __exit vmwalk_exit(void)
 {
 	vmwalk_configfs_exit();
 	vmwalk_instance_exit();
+	vmwalk_memory_exit();
 }
 module_exit(vmwalk_exit);
 

@@ -7,29 +7,41 @@
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/pgtable.h>
 #include <linux/rbtree.h>
 #include <linux/sched/signal.h>
 
 #include "compat.h"
 #include "internal.h"
+#include "trace.h"
 
-/*
- * Pages that are refcounted go into page tables as pages, the others as bare frames. Bare frames of
- * a shared mapping make it VM_PFNMAP. In a private one that may be written the kernel wants
- * VM_MIXEDMAP, where it tells frames by their entries: VM_PFNMAP can only tell the copies it has
- * made from the original by an address that runs with the frame, and ours need not. In both VM_IO
- * keeps those away who ask for pages, as ptrace and O_DIRECT do: there is none to give them, and a
- * copy on write made for another process's write would copy from that process.
- */
-static bool vmwalk_maps_frames(const struct vmwalk_device *device)
-{
-	return device->config.map_mode == VMWALK_MAP_REMAP || !device->buffer.pages;
-}
-
-/* Installs pages @index and on of the buffer at @addr and on. */
+/* Where a mapping is installed: pages @index and on of the buffer at @addr and on. */
 typedef vm_fault_t map_fn(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
 			  unsigned long count);
+
+/**
+ * vmwalk_maps_frames - do mappings hold bare frames?
+ * @device: the device
+ *
+ * Pages that are refcounted go into page tables as pages, the others as bare frames; so do all of
+ * a remap, and blocks that a fault maps whole, since the kernel has no refcounted PMD entries for
+ * drivers.
+ *
+ * Bare frames of a shared mapping make it VM_PFNMAP. In a private one that may be written the
+ * kernel wants VM_MIXEDMAP, where it tells frames by their entries: VM_PFNMAP can only tell the
+ * copies it has made from the original by an address that runs with the frame, and ours need not.
+ * In both VM_IO keeps those away who ask for pages, as ptrace and O_DIRECT do: there is none to
+ * give them, and a copy on write made for another process's write would copy from that process.
+ */
+bool vmwalk_maps_frames(const struct vmwalk_device *device)
+{
+	const struct vmwalk_config *config = &device->config;
+
+	return config->map_mode == VMWALK_MAP_REMAP || !device->buffer.memory->refcounted ||
+	       (config->map_mode == VMWALK_MAP_FAULT &&
+		config->buffer_type == VMWALK_BUFFER_HUGE);
+}
 
 /*
  * Install frames one by one, and leave those that are there alone. Returns VM_FAULT_NOPAGE, or the
@@ -78,50 +90,149 @@ static vm_fault_t map_pages(struct vm_area_struct *vma, unsigned long addr, unsi
 }
 
 /*
- * First the page that is wanted: only its failure is the fault's. Then, as far as it goes, those
- * around it, in a window that leaves neither the mapping (which lies in the buffer) nor the page
- * table.
+ * May one PMD entry map the block around an address? Not where writing needs a fault a page: with
+ * track_dirty, or where the kernel itself waits for writes and so has made the mapping read-only.
  */
-static vm_fault_t fault_in(struct vm_fault *vmf)
+static bool block_fits(const struct vm_area_struct *vma, unsigned long addr)
+{
+	const struct vmwalk_device *device = vma->vm_private_data;
+	unsigned long start = addr & PMD_MASK;
+
+	if (device->config.buffer_type != VMWALK_BUFFER_HUGE || device->dirty.bits ||
+	    !(vma->vm_flags & VM_PFNMAP))
+		return false;
+	if (start < vma->vm_start || vma->vm_end - start < PMD_SIZE)
+		return false;
+	if (vma->vm_flags & VM_WRITE && !pte_write(pfn_pte(0, vma->vm_page_prot)))
+		return false;
+
+	return IS_ALIGNED(linear_page_index((struct vm_area_struct *)vma, start), PTRS_PER_PTE);
+}
+
+/* Installs it at vmf->pmd; what is there already stays. */
+static vm_fault_t map_block(struct vm_fault *vmf)
+{
+	const struct vmwalk_device *device = vmf->vma->vm_private_data;
+	unsigned long index = linear_page_index(vmf->vma, vmf->address & PMD_MASK);
+
+	return vmwalk_insert_block(vmf, vmwalk_buffer_pfn(&device->buffer, index));
+}
+
+/*
+ * What is installed around the page that is wanted, in one go: an aligned window that leaves
+ * neither the mapping, which lies in the buffer, nor the page table; so if any of it fails, all
+ * does.
+ */
+static vm_fault_t map_window(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	const struct vmwalk_device *device = vma->vm_private_data;
 	map_fn *map = vmwalk_maps_frames(device) ? map_frames : map_pages;
+	unsigned long mask = ~(device->config.fault_around - 1);
+	unsigned long start = max(vmf->address & mask, vma->vm_start);
+	unsigned long end = min((vmf->address & mask) + device->config.fault_around, vma->vm_end);
+
+	return map(vma, start, linear_page_index(vma, start), (end - start) >> PAGE_SHIFT);
+}
+
+/* What entries allow, and how what they map is cached. */
+static pgprot_t page_prot(const struct vmwalk_device *device, unsigned long vm_flags)
+{
+	pgprot_t prot = vm_get_page_prot(vm_flags);
+
+	switch (device->config.cache_mode) {
+	case VMWALK_CACHE_WC:
+		return pgprot_writecombine(prot);
+	case VMWALK_CACHE_UC:
+		return pgprot_noncached(prot);
+	default:
+		return prot;
+	}
+}
+
+/* With track_dirty: lets writes to a frame through, and remembers that. */
+static vm_fault_t map_written_frame(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct vmwalk_device *device = vma->vm_private_data;
 	unsigned long addr = vmf->address & PAGE_MASK;
-	unsigned long window = device->config.fault_around;
-	unsigned long start, end;
 	vm_fault_t ret;
 
-	ret = map(vma, addr, vmf->pgoff, 1);
-	if (ret != VM_FAULT_NOPAGE || window == PAGE_SIZE)
-		return ret;
+	mutex_lock(&device->dirty.lock);
+	set_bit(vmf->pgoff, device->dirty.bits);
+	/* The entry that is there allows reading only, and a new one is not put over an old one. */
+	zap_vma_ptes(vma, addr, PAGE_SIZE);
+	ret = vmf_insert_pfn_prot(vma, addr, vmwalk_buffer_pfn(&device->buffer, vmf->pgoff),
+				  page_prot(device, vma->vm_flags));
+	mutex_unlock(&device->dirty.lock);
 
-	start = max(addr & ~(window - 1), vma->vm_start);
-	end = min((addr & ~(window - 1)) + window, vma->vm_end);
-	map(vma, start, vmf->pgoff - ((addr - start) >> PAGE_SHIFT), (end - start) >> PAGE_SHIFT);
+	return ret;
+}
+
+static vm_fault_t count_fault(struct vm_fault *vmf, enum vmwalk_counter kind, vm_fault_t ret)
+{
+	struct vmwalk_device *device = vmf->vma->vm_private_data;
+
+	if (ret & VM_FAULT_ERROR)
+		kind = VMWALK_FAILED_FAULTS;
+	vmwalk_stats_add(&device->stats, kind, 1);
+	trace_vmwalk_fault(device, vmf, kind);
 
 	return ret;
 }
 
 static vm_fault_t vmwalk_vm_fault(struct vm_fault *vmf)
 {
-	struct vmwalk_device *device = vmf->vma->vm_private_data;
+	struct vm_area_struct *vma = vmf->vma;
+	struct vmwalk_device *device = vma->vm_private_data;
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	vm_fault_t ret;
 
-	if (write && is_cow_mapping(vmf->vma->vm_flags) && !vmwalk_maps_frames(device)) {
+	/* Not every kernel that can have a block asks huge_fault for it. */
+	if (pmd_none(*vmf->pmd) && block_fits(vma, vmf->address)) {
+		ret = map_block(vmf);
+		if (!(ret & VM_FAULT_FALLBACK))
+			return count_fault(vmf, VMWALK_HUGE_FAULTS, ret);
+	}
+
+	if (write && is_cow_mapping(vma->vm_flags) && !vmwalk_maps_frames(device)) {
 		/* The kernel copies the page at once; its reference is the kernel's to put. */
 		vmf->page = device->buffer.pages[vmf->pgoff];
 		get_page(vmf->page);
-		ret = 0;
-	} else {
-		ret = fault_in(vmf);
+		return count_fault(vmf, VMWALK_WRITE_FAULTS, 0);
 	}
 
-	vmwalk_stats_add(&device->stats,
-			 ret & VM_FAULT_ERROR ? VMWALK_FAILED_FAULTS :
-			 write ? VMWALK_WRITE_FAULTS : VMWALK_READ_FAULTS, 1);
-	return ret;
+	ret = map_window(vmf);
+	if (write && device->dirty.bits && vma->vm_flags & VM_PFNMAP && ret == VM_FAULT_NOPAGE)
+		ret = map_written_frame(vmf);
+
+	return count_fault(vmf, write ? VMWALK_WRITE_FAULTS : VMWALK_READ_FAULTS, ret);
+}
+
+static vm_fault_t vmwalk_vm_huge_fault(struct vm_fault *vmf, vmwalk_fault_size size)
+{
+	/* Where there is an entry, the kernel had better split it. */
+	if (size != VMWALK_FAULT_PMD || !pmd_none(*vmf->pmd) ||
+	    !block_fits(vmf->vma, vmf->address))
+		return VM_FAULT_FALLBACK;
+
+	return count_fault(vmf, VMWALK_HUGE_FAULTS, map_block(vmf));
+}
+
+static vm_fault_t vmwalk_vm_pfn_mkwrite(struct vm_fault *vmf)
+{
+	return count_fault(vmf, VMWALK_MKWRITE_FAULTS, map_written_frame(vmf));
+}
+
+/* The kernel lets writes through while the page is locked, and then unlocks it. */
+static vm_fault_t vmwalk_vm_page_mkwrite(struct vm_fault *vmf)
+{
+	struct vmwalk_device *device = vmf->vma->vm_private_data;
+
+	lock_page(vmf->page);
+	set_bit(vmf->pgoff, device->dirty.bits);
+
+	return count_fault(vmf, VMWALK_MKWRITE_FAULTS, VM_FAULT_LOCKED);
 }
 
 /*
@@ -131,22 +242,76 @@ static vm_fault_t vmwalk_vm_fault(struct vm_fault *vmf)
  */
 static const struct vm_operations_struct vmwalk_vm_ops = {
 	.fault = vmwalk_vm_fault,
+	.huge_fault = vmwalk_vm_huge_fault,
 };
 
-/* Shared: run by run. */
-static int remap_runs(struct vm_area_struct *vma)
+/* With track_dirty. That there are the last two makes the kernel map shared pages read-only. */
+static const struct vm_operations_struct vmwalk_vm_tracked_ops = {
+	.fault = vmwalk_vm_fault,
+	.page_mkwrite = vmwalk_vm_page_mkwrite,
+	.pfn_mkwrite = vmwalk_vm_pfn_mkwrite,
+};
+
+static vm_fault_t vmwalk_vm_no_fault(struct vm_fault *vmf)
+{
+	return VM_FAULT_NOPAGE;
+}
+
+/* For make_pmd() alone. */
+static const struct vm_operations_struct vmwalk_vm_empty_ops = {
+	.fault = vmwalk_vm_no_fault,
+};
+
+/* Where the PMD entry for an address of this process is; NULL if there is no table for it. */
+static pmd_t *find_pmd(unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(current->mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+
+	if (pgd_none(*pgd))
+		return NULL;
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(*p4d))
+		return NULL;
+	pud = pud_offset(p4d, addr);
+	if (pud_none(*pud))
+		return NULL;
+
+	return pmd_offset(pud, addr);
+}
+
+/*
+ * The same for a VMA that is being made, with a table in any case. Modules may not allocate one,
+ * but a page fault does, whatever comes of it.
+ */
+static pmd_t *make_pmd(struct vm_area_struct *vma, unsigned long addr)
+{
+	const struct vm_operations_struct *ops = vma->vm_ops;
+	pmd_t *pmd = find_pmd(addr);
+
+	if (!pmd) {
+		vma->vm_ops = &vmwalk_vm_empty_ops;
+		handle_mm_fault(vma, addr, 0, NULL);
+		vma->vm_ops = ops;
+		pmd = find_pmd(addr);
+	}
+
+	return pmd;
+}
+
+/* Bare frames of a shared mapping: @count of them from @addr on, run by run. */
+static int remap_runs(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
+		      unsigned long count)
 {
 	const struct vmwalk_device *device = vma->vm_private_data;
 	const struct vmwalk_buffer *buffer = &device->buffer;
-	unsigned long index = vma->vm_pgoff;
-	unsigned long left = vma_pages(vma);
-	unsigned long addr = vma->vm_start;
 	unsigned long pfn, run;
 	int err;
 
-	for (; left; left -= run, index += run, addr += run << PAGE_SHIFT) {
+	for (; count; count -= run, index += run, addr += run << PAGE_SHIFT) {
 		pfn = vmwalk_buffer_pfn(buffer, index);
-		for (run = 1; run < left; run++)
+		for (run = 1; run < count; run++)
 			if (vmwalk_buffer_pfn(buffer, index + run) != pfn + run)
 				break;
 
@@ -156,6 +321,45 @@ static int remap_runs(struct vm_area_struct *vma)
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
+	}
+
+	return 0;
+}
+
+/* One block of them, whole. Returns 0 with nothing done where that can't be. */
+static unsigned long remap_block(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct vm_fault vmf = { .vma = vma, .address = addr };
+
+	if (!block_fits(vma, addr))
+		return 0;
+	vmf.pmd = make_pmd(vma, addr);
+	if (!vmf.pmd || !pmd_none(*vmf.pmd) || map_block(&vmf) != VM_FAULT_NOPAGE)
+		return 0;
+
+	return PTRS_PER_PTE;
+}
+
+/* All of them: block by block as far as that goes. */
+static int remap_all(struct vm_area_struct *vma)
+{
+	const struct vmwalk_device *device = vma->vm_private_data;
+	unsigned long addr = vma->vm_start;
+	unsigned long count;
+	int err;
+
+	if (device->config.buffer_type != VMWALK_BUFFER_HUGE)
+		return remap_runs(vma, addr, vma->vm_pgoff, vma_pages(vma));
+
+	for (; addr < vma->vm_end; addr += count << PAGE_SHIFT) {
+		count = IS_ALIGNED(addr, PMD_SIZE) ? remap_block(vma, addr) : 0;
+		if (count)
+			continue;
+
+		count = (pmd_addr_end(addr, vma->vm_end) - addr) >> PAGE_SHIFT;
+		err = remap_runs(vma, addr, linear_page_index(vma, addr), count);
+		if (err)
+			return err;
 	}
 
 	return 0;
@@ -183,6 +387,21 @@ static int map_all(struct vm_area_struct *vma, map_fn *map)
 	return 0;
 }
 
+static int install(struct vm_area_struct *vma)
+{
+	const struct vmwalk_device *device = vma->vm_private_data;
+
+	if (device->config.map_mode == VMWALK_MAP_FAULT)
+		return 0;
+	if (!vmwalk_maps_frames(device))
+		return map_all(vma, map_pages);
+	/* Once all of a VMA was remapped, x86 wants its first page to stay when the process forks. */
+	if (vma->vm_flags & VM_PFNMAP && !device->dirty.bits)
+		return remap_all(vma);
+
+	return map_all(vma, map_frames);
+}
+
 /**
  * vmwalk_map - mmap(2) of a device
  * @device: the device; stays, since the VMA's file has a reference
@@ -195,8 +414,8 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 {
 	const struct vmwalk_buffer *buffer = &device->buffer;
 	unsigned long count = vma_pages(vma);
-	bool remap = device->config.map_mode == VMWALK_MAP_REMAP;
 	bool frames = vmwalk_maps_frames(device);
+	int err;
 
 	if (vma->vm_pgoff >= buffer->nr_pages || count > buffer->nr_pages - vma->vm_pgoff)
 		return -EINVAL;
@@ -209,14 +428,40 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 		vm_flags_mod(vma, VM_IO | VM_DONTDUMP, 0);
 	vm_flags_mod(vma, frames && !is_cow_mapping(vma->vm_flags) ? VM_PFNMAP : VM_MIXEDMAP, 0);
 	vma->vm_private_data = device;
-	vma->vm_ops = &vmwalk_vm_ops;
+	if (device->dirty.bits) {
+		/* Read-only even if shared, as the kernel will make it when it sees these. */
+		vma->vm_ops = &vmwalk_vm_tracked_ops;
+		vma->vm_page_prot = page_prot(device, vma->vm_flags & ~VM_SHARED);
+	} else {
+		vma->vm_ops = &vmwalk_vm_ops;
+		vma->vm_page_prot = page_prot(device, vma->vm_flags);
+	}
 
-	if (device->config.map_mode == VMWALK_MAP_FAULT)
-		return 0;
-	if (remap && vma->vm_flags & VM_PFNMAP)
-		return remap_runs(vma);
+	err = install(vma);
+	trace_vmwalk_mmap(device, vma, err);
 
-	return map_all(vma, frames ? map_frames : map_pages);
+	return err;
+}
+
+/**
+ * vmwalk_map_place - where a mapping goes for which the caller wants no certain place
+ * @device: the device
+ * @file: the descriptor
+ * @addr: the caller's wish
+ * @len: bytes
+ * @pgoff: the window's first page
+ * @flags: MAP_*
+ *
+ * Return: the address, or a negative errno. Blocks are placed so that PMD entries can map them.
+ */
+unsigned long vmwalk_map_place(const struct vmwalk_device *device, struct file *file,
+			       unsigned long addr, unsigned long len, unsigned long pgoff,
+			       unsigned long flags)
+{
+	if (device->config.buffer_type == VMWALK_BUFFER_HUGE)
+		return vmwalk_unmapped_block(file, addr, len, pgoff, flags);
+
+	return vmwalk_unmapped_area(file, addr, len, pgoff, flags);
 }
 
 struct mapped_visitor {

@@ -136,10 +136,9 @@ static ssize_t opens_show(struct device *dev, struct device_attribute *attr, cha
 }
 static DEVICE_ATTR_RO(opens);
 
-/* No buffer of this build can have track_dirty on. */
 static ssize_t dirty_pages_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "0\n");
+	return sysfs_emit(buf, "%lu\n", vmwalk_dirty_count(dev_get_drvdata(dev)));
 }
 static DEVICE_ATTR_RO(dirty_pages);
 

@@ -42,11 +42,13 @@
  *   1  VMWALK_IOC_GET_PFN    a page number, by value  -
  *   2  VMWALK_IOC_WALK       struct vmwalk_walk       VMWALK_WALK_SIZE_VER0
  *   3  VMWALK_IOC_SCAN       struct vmwalk_scan       VMWALK_SCAN_SIZE_VER0
+ *   4  VMWALK_IOC_DIRTY      struct vmwalk_dirty      VMWALK_DIRTY_SIZE_VER0
  */
 #define VMWALK_IOC_INFO		_IO(VMWALK_IOC_MAGIC, 0)
 #define VMWALK_IOC_GET_PFN	_IO(VMWALK_IOC_MAGIC, 1)
 #define VMWALK_IOC_WALK		_IO(VMWALK_IOC_MAGIC, 2)
 #define VMWALK_IOC_SCAN		_IO(VMWALK_IOC_MAGIC, 3)
+#define VMWALK_IOC_DIRTY	_IO(VMWALK_IOC_MAGIC, 4)
 
 /* The name under which page-table courses know VMWALK_IOC_GET_PFN. */
 #define IOCTL_GET_PFN		VMWALK_IOC_GET_PFN
@@ -54,6 +56,9 @@
 /* Values of vmwalk_info.buffer_type; the names are those of the configfs attribute. */
 #define VMWALK_BUFFER_KMALLOC	0
 #define VMWALK_BUFFER_VMALLOC	1
+#define VMWALK_BUFFER_PAGES	2
+#define VMWALK_BUFFER_HUGE	3
+#define VMWALK_BUFFER_DMA	4
 
 /* Values of vmwalk_info.map_mode. */
 #define VMWALK_MAP_REMAP	0
@@ -61,7 +66,9 @@
 #define VMWALK_MAP_FAULT	2
 
 /* Values of vmwalk_info.cache_mode. */
-#define VMWALK_CACHE_WB		0
+#define VMWALK_CACHE_WB		0	/* write back */
+#define VMWALK_CACHE_WC		1	/* write combining */
+#define VMWALK_CACHE_UC		2	/* uncached */
 
 /**
  * struct vmwalk_info - what this instance is
@@ -247,5 +254,35 @@ struct vmwalk_scan {
 };
 
 #define VMWALK_SCAN_SIZE_VER0	88
+
+/* Flags of struct vmwalk_dirty. */
+#define VMWALK_DIRTY_CLEAR	0x0001	/* take the pages as read: report them once */
+
+/**
+ * struct vmwalk_dirty - the pages of the buffer that were written
+ * @size: (in) size of this structure as the caller knows it
+ * @flags: (in) VMWALK_DIRTY_*
+ * @offset: (in) where the window starts in the buffer, a multiple of the page size
+ * @length: (in) its length in bytes, a multiple of the page size, at least one page
+ * @bitmap: (in) address of an array of __u64, with room for a bit for each page of the window: page
+ *          i of it is bit i % 64 of element i / 64. Bits beyond the window's end are 0
+ * @pages: (out) number of bits that are set
+ *
+ * A page is reported if it was written through a shared mapping, by write(2) or by a scan's
+ * VMWALK_SCAN_TO_BUFFER since the instance became live or VMWALK_DIRTY_CLEAR last covered it. A
+ * write that races with VMWALK_DIRTY_CLEAR is reported by this call or by the next. Clearing takes
+ * a descriptor that is open for writing. Returns 0; ENODATA if the instance was made without
+ * track_dirty; ENOMEM.
+ */
+struct vmwalk_dirty {
+	__u32 size;
+	__u32 flags;
+	__u64 offset;
+	__u64 length;
+	__u64 bitmap;
+	__u64 pages;
+};
+
+#define VMWALK_DIRTY_SIZE_VER0	40
 
 #endif /* _UAPI_LINUX_VMWALK_H */
