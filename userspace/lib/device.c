@@ -118,6 +118,11 @@ int vmwalk_device_walk(struct vmwalk_device *device, struct vmwalk_walk *walk)
 	return ioctl(device->fd, VMWALK_IOC_WALK, walk);
 }
 
+int vmwalk_device_dirty(struct vmwalk_device *device, struct vmwalk_dirty *dirty)
+{
+	return ioctl(device->fd, VMWALK_IOC_DIRTY, dirty);
+}
+
 int vmwalk_device_scan(struct vmwalk_device *device, struct vmwalk_scan *scan,
 		       int (*fn)(const struct vmwalk_extent *extent, void *data), void *data)
 {

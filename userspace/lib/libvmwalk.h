@@ -222,6 +222,16 @@ int vmwalk_device_walk(struct vmwalk_device *device, struct vmwalk_walk *walk);
 int vmwalk_device_scan(struct vmwalk_device *device, struct vmwalk_scan *scan,
 		       int (*fn)(const struct vmwalk_extent *extent, void *data), void *data);
 
+/**
+ * vmwalk_device_dirty() - the pages of the buffer that were written
+ * @device: the device; its instance has track_dirty
+ * @dirty: all but pages is the caller's to set, size to sizeof(*@dirty)
+ *
+ * Return: 0 with the bitmap and pages filled in; or -1 with errno as <linux/vmwalk.h> has it:
+ * ENODATA if the instance doesn't track.
+ */
+int vmwalk_device_dirty(struct vmwalk_device *device, struct vmwalk_dirty *dirty);
+
 /* sysfs: watch it. No descriptor is needed, so looking doesn't count as an open. */
 
 /**
