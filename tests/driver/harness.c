@@ -24,11 +24,25 @@
 #define NUMA_BALANCING	"/proc/sys/kernel/numa_balancing"
 
 const struct vw_combo vw_combos[VW_COMBOS] = {
-	{ "kmalloc", "remap" },
-	{ "kmalloc", "fault" },
-	{ "vmalloc", "remap" },
-	{ "vmalloc", "insert" },
-	{ "vmalloc", "fault" },
+	{ "kmalloc", "remap", "wb", true },
+	{ "kmalloc", "fault", "wb", true },
+	{ "vmalloc", "remap", "wb", false },
+	{ "vmalloc", "insert", "wb", true },
+	{ "vmalloc", "fault", "wb", true },
+	{ "pages", "remap", "wb", false },
+	{ "pages", "insert", "wb", false },
+	{ "pages", "fault", "wb", true },
+	{ "pages", "remap", "wc", true },
+	{ "pages", "insert", "wc", false },
+	{ "pages", "fault", "wc", false },
+	{ "pages", "remap", "uc", false },
+	{ "pages", "insert", "uc", true },
+	{ "pages", "fault", "uc", false },
+	{ "huge", "remap", "wb", true },
+	{ "huge", "insert", "wb", true },
+	{ "huge", "fault", "wb", true },
+	{ "dma", "remap", "wb", true },
+	{ "dma", "fault", "wb", false },
 };
 
 /* --- One test ------------------------------------------------------------------------------- */
@@ -234,8 +248,8 @@ static void add_test(struct CMUnitTest *test, const struct vw_case *from,
 		abort();
 	*own = *from;
 	own->combo = combo;
-	if (combo && asprintf((char **)&own->name, "%s [%s %s]", from->name, combo->type,
-			      combo->mode) < 0)
+	if (combo && asprintf((char **)&own->name, "%s [%s %s %s]", from->name, combo->type,
+			      combo->mode, combo->cache) < 0)
 		abort();
 	*test = (struct CMUnitTest){ own->name, own->body, setup, teardown, own };
 }
@@ -261,10 +275,11 @@ int vw_run(const struct vw_case *cases, size_t count)
 	if (!tests)
 		abort();
 	for (size_t i = 0; i < count; i++) {
-		if (!cases[i].each)
+		if (cases[i].times == VW_ONCE)
 			add_test(&tests[nr_tests++], &cases[i], NULL);
-		for (size_t j = 0; cases[i].each && j < VW_COMBOS; j++)
-			add_test(&tests[nr_tests++], &cases[i], &vw_combos[j]);
+		for (size_t j = 0; cases[i].times != VW_ONCE && j < VW_COMBOS; j++)
+			if (cases[i].times == VW_ALL || vw_combos[j].typical)
+				add_test(&tests[nr_tests++], &cases[i], &vw_combos[j]);
 	}
 	vw_file_read(MAX_BUFFER_MB, max_buffer_mb, sizeof(max_buffer_mb));
 	/* It takes pages away at times of its own choosing, to see who comes for them. */
@@ -442,8 +457,17 @@ int vw_make_combo(const struct vw_combo *combo, size_t size, const char *fill)
 	char bytes[32];
 
 	snprintf(bytes, sizeof(bytes), "%zu", size);
-	return vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "size", bytes,
-		       "fill", fill, NULL);
+	return vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
+		       combo->cache, "size", bytes, "fill", fill, NULL);
+}
+
+bool vw_is_refcounted(const struct vw_combo *combo)
+{
+	if (!strcmp(combo->mode, "insert"))
+		return true;
+
+	return !strcmp(combo->mode, "fault") &&
+	       (!strcmp(combo->type, "vmalloc") || !strcmp(combo->type, "pages"));
 }
 
 int vw_open(int n, int flags)

@@ -48,25 +48,29 @@
 
 /* --- One test ------------------------------------------------------------------------------- */
 
-/* A buffer type with a map mode that suits it. */
+/* A buffer type with a map mode and a cache mode that suit it. */
 struct vw_combo {
 	const char *type;
 	const char *mode;
+	const char *cache;
+	bool typical;		/* one of the fewest that go all ways through the driver */
 };
 
+/* All of them. */
 extern const struct vw_combo vw_combos[];
-#define VW_COMBOS	5
+#define VW_COMBOS	19
 
 struct vw_case {
 	const char *name;
 	void (*body)(void **state);
-	bool each;
+	enum { VW_ONCE, VW_EACH, VW_ALL } times;
 	const struct vw_combo *combo;
 };
 
-#define vw_test(f)	{ #f, f, false, NULL }
-/* The same body once for every buffer type and map mode that go together. */
-#define vw_test_each(f)	{ #f, f, true, NULL }
+#define vw_test(f)	{ #f, f, VW_ONCE, NULL }
+/* The same body once for every typical combination, or for all. */
+#define vw_test_each(f)	{ #f, f, VW_EACH, NULL }
+#define vw_test_all(f)	{ #f, f, VW_ALL, NULL }
 
 static inline const struct vw_combo *vw_combo(void **state)
 {
@@ -142,6 +146,8 @@ void vw_make_pending(const char *item, ...) __attribute__((sentinel));
 int vw_make(const char *item, ...) __attribute__((sentinel));
 /* One of a combination, with this many bytes and this fill. */
 int vw_make_combo(const struct vw_combo *combo, size_t size, const char *fill);
+/* Whether its mappings hold refcounted pages; else they hold bare frames. */
+bool vw_is_refcounted(const struct vw_combo *combo);
 /* Opens /dev/vmwalkN: a descriptor, or a negative errno. */
 int vw_open(int n, int flags);
 /* Opens for reading and writing, or fails the test. */

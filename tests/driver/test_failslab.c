@@ -104,8 +104,8 @@ static void live_fails_whole_or_succeeds_whole(void **state)
 	int fd;
 
 	need_fault_injection();
-	vw_make_pending("t", "buffer_type", combo->type, "map_mode", combo->mode, "size", "64K",
-			"fill", "letters", NULL);
+	vw_make_pending("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
+			combo->cache, "size", "64K", "fill", "letters", NULL);
 	for (nth = 1; nth < MOST; nth++) {
 		fail_nth(nth);
 		rc = vw_set("t", "live", "1");
@@ -174,8 +174,8 @@ static void open_and_mmap_fail_whole_or_succeed_whole(void **state)
 	char *map;
 
 	need_fault_injection();
-	vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "size", "64K", "fill",
-		"letters", NULL);
+	vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
+		combo->cache, "size", "64K", "fill", "letters", NULL);
 	for (nth = 1; nth < MOST; nth++) {
 		fail_nth(nth);
 		fd = vw_open(0, O_RDWR);

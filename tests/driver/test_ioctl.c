@@ -18,21 +18,25 @@ struct call {
 	const char *name;
 	unsigned long nr;
 	__u32 size;
+	__u32 flags;			/* that it knows */
 };
 
 static const struct call calls[] = {
-	{ "INFO", VMWALK_IOC_INFO, sizeof(struct vmwalk_info) },
-	{ "WALK", VMWALK_IOC_WALK, sizeof(struct vmwalk_walk) },
-	{ "SCAN", VMWALK_IOC_SCAN, sizeof(struct vmwalk_scan) },
+	{ "INFO", VMWALK_IOC_INFO, sizeof(struct vmwalk_info), 0 },
+	{ "WALK", VMWALK_IOC_WALK, sizeof(struct vmwalk_walk), 0 },
+	{ "SCAN", VMWALK_IOC_SCAN, sizeof(struct vmwalk_scan), VMWALK_SCAN_TO_BUFFER },
+	{ "DIRTY", VMWALK_IOC_DIRTY, sizeof(struct vmwalk_dirty), VMWALK_DIRTY_CLEAR },
 };
 
 static int fd;
 static char *touched;			/* a page of this process that is present */
 static struct vmwalk_extent *vec;
+static __u64 written;			/* pages of the buffer */
 
 static void open_device(void)
 {
-	fd = vw_open_rw(vw_make("t", "size", "64K", "fill", "digits", NULL));
+	fd = vw_open_rw(vw_make("t", "size", "64K", "fill", "digits", "track_dirty", "1", NULL));
+	written = 0;
 	touched = vw_anon(4 * PAGE);
 	memset(touched, 1, PAGE);
 	vec = vw_anon(PAGE);
@@ -51,6 +55,9 @@ static void good_argument(const struct call *call, void *arg)
 							  (uintptr_t)touched + PAGE);
 		((struct vmwalk_scan *)arg)->vec = (uintptr_t)vec;
 		((struct vmwalk_scan *)arg)->vec_len = VEC;
+	} else if (call->nr == VMWALK_IOC_DIRTY) {
+		((struct vmwalk_dirty *)arg)->length = 64 * KIB;
+		((struct vmwalk_dirty *)arg)->bitmap = (uintptr_t)vec;
 	}
 	*(__u32 *)arg = call->size;
 }
@@ -60,6 +67,7 @@ static void expect_good_answer(const struct call *call, const void *arg, int rc)
 	const struct vmwalk_info *info = arg;
 	const struct vmwalk_walk *walk = arg;
 	const struct vmwalk_scan *scan = arg;
+	const struct vmwalk_dirty *dirty = arg;
 
 	if (call->nr == VMWALK_IOC_INFO) {
 		vw_expect(rc, 0);
@@ -68,6 +76,9 @@ static void expect_good_answer(const struct call *call, const void *arg, int rc)
 	} else if (call->nr == VMWALK_IOC_WALK) {
 		vw_expect(rc, 0);
 		assert_int_equal(walk->pfn, vw_pfn(touched));
+	} else if (call->nr == VMWALK_IOC_DIRTY) {
+		vw_expect(rc, 0);
+		assert_int_equal(dirty->pages, written);
 	} else {
 		vw_expect(rc, 1);
 		assert_int_equal(scan->walk_end, (uintptr_t)touched + PAGE);
@@ -97,7 +108,7 @@ static void expect_refused_at(const char *file, int line, unsigned long nr, void
 static void unknown_calls_get_enotty(void **state)
 {
 	static const unsigned long unknown[] = {
-		_IO(VMWALK_IOC_MAGIC, 4), _IO(VMWALK_IOC_MAGIC, 200), _IO(VMWALK_IOC_MAGIC, 255),
+		_IO(VMWALK_IOC_MAGIC, 5), _IO(VMWALK_IOC_MAGIC, 200), _IO(VMWALK_IOC_MAGIC, 255),
 		_IO(0, 0), _IO(VMWALK_IOC_MAGIC + 1, 0), 0, 0x5401 /* TCGETS */, 0xffffffff,
 		_IOR(VMWALK_IOC_MAGIC, 0, int), _IOW(VMWALK_IOC_MAGIC, 1, long),
 	};
@@ -115,6 +126,7 @@ static void the_headers_sizes_are_those_of_version_0(void **state)
 	assert_int_equal(sizeof(struct vmwalk_info), VMWALK_INFO_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_walk), VMWALK_WALK_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_scan), VMWALK_SCAN_SIZE_VER0);
+	assert_int_equal(sizeof(struct vmwalk_dirty), VMWALK_DIRTY_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_extent), 32);
 	assert_int_equal(VMWALK_IOC_GET_PFN, IOCTL_GET_PFN);
 }
@@ -243,7 +255,7 @@ static void unknown_flags_get_einval(void **state)
 	open_device();
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		for (int bit = 0; bit < 32; bit++) {
-			if (calls[i].nr == VMWALK_IOC_SCAN && 1U << bit == VMWALK_SCAN_TO_BUFFER)
+			if (calls[i].flags & 1U << bit)
 				continue;
 			good_argument(&calls[i], arg);
 			((__u32 *)arg)[1] = 1U << bit;
@@ -333,6 +345,7 @@ static void the_structure_may_lie_in_the_instances_own_mapping(void **state)
 	(void)state;
 	open_device();
 	map = vw_map(fd, 4 * PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	written = 2;
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		good_argument(&calls[i], arg);
 		memcpy(map + PAGE - 16, arg, calls[i].size);
@@ -346,8 +359,9 @@ static void the_structure_may_lie_in_the_instances_own_mapping(void **state)
 
 static void info_says_what_the_instance_is(void **state)
 {
-	static const char * const types[] = { "kmalloc", "vmalloc" };
+	static const char * const types[] = { "kmalloc", "vmalloc", "pages", "huge", "dma" };
 	static const char * const modes[] = { "remap", "insert", "fault" };
+	static const char * const caches[] = { "wb", "wc", "uc" };
 
 	(void)state;
 	for (size_t i = 0; i < VW_COMBOS; i++) {
@@ -355,7 +369,7 @@ static void info_says_what_the_instance_is(void **state)
 		int n;
 
 		n = vw_make("t", "buffer_type", vw_combos[i].type, "map_mode", vw_combos[i].mode,
-			    "size", "5000", NULL);
+			    "cache_mode", vw_combos[i].cache, "size", "5000", NULL);
 		fd = vw_open_rw(n);
 		memset(&info, 0xff, sizeof(info));
 		info.size = sizeof(info);
@@ -367,7 +381,7 @@ static void info_says_what_the_instance_is(void **state)
 		assert_int_equal(info.instance, n);
 		assert_string_equal(types[info.buffer_type], vw_combos[i].type);
 		assert_string_equal(modes[info.map_mode], vw_combos[i].mode);
-		assert_int_equal(info.cache_mode, VMWALK_CACHE_WB);
+		assert_string_equal(caches[info.cache_mode], vw_combos[i].cache);
 		assert_int_equal(info.page_size, PAGE);
 		assert_int_equal(info.buffer_size, 2 * PAGE);
 		assert_int_equal(info.paging_levels, vw_user_end() >> 47 ? 5 : 4);

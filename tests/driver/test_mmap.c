@@ -49,8 +49,8 @@ static struct device make_device(void **state, const char *fill)
 	char bytes[32];
 
 	snprintf(bytes, sizeof(bytes), "%lu", SIZE);
-	dev.n = vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "size", bytes,
-			"fill", fill, "fault_around", "4K", NULL);
+	dev.n = vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
+			combo->cache, "size", bytes, "fill", fill, "fault_around", "4K", NULL);
 	dev.fd = vw_open_rw(dev.n);
 	dev.faults = !strcmp(combo->mode, "fault");
 	look_up_frames(dev.n, dev.fd, PAGES, dev.frames);
@@ -374,7 +374,7 @@ static void madv_dontneed_is_refused_or_brings_the_pages_back(void **state)
 			/* madvise(2) allows that for frames without a struct page. */
 			vw_expect(errno, EINVAL);
 			assert_false(dev.faults && shares[s] == MAP_SHARED &&
-				     !strcmp(vw_combo(state)->type, "vmalloc"));
+				     vw_is_refcounted(vw_combo(state)));
 		} else if (shares[s] == MAP_SHARED) {
 			vw_expect_stat(dev.n, "mapped_pages", PAGES - 4);
 			expect_counted(&dev, map, PAGES, 0);
@@ -727,9 +727,6 @@ static void populate_and_locked_give_the_same_mapping(void **state)
 
 static void refcounted_pages_are_open_to_ptrace_and_direct_io(void **state)
 {
-	static const struct vw_combo refcounted[] = {
-		{ "vmalloc", "insert" }, { "vmalloc", "fault" },
-	};
 	char device[256] = "", line[256], back[16], *map;
 	struct vw_child child;
 	int n, fd, disk;
@@ -741,10 +738,12 @@ static void refcounted_pages_are_open_to_ptrace_and_direct_io(void **state)
 		sscanf(line, "/%200s partition", device);
 	if (swaps)
 		fclose(swaps);
-	for (size_t i = 0; i < COUNT(refcounted); i++) {
+	for (size_t i = 0; i < VW_COMBOS; i++) {
 		struct iovec local = { back, 16 }, remote;
 
-		n = vw_make_combo(&refcounted[i], SIZE, "letters");
+		if (!vw_is_refcounted(&vw_combos[i]))
+			continue;
+		n = vw_make_combo(&vw_combos[i], SIZE, "letters");
 		fd = vw_open_rw(n);
 		map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
 		child = vw_fork(obey, map);
@@ -798,8 +797,7 @@ static void frames_of_a_private_mapping_are_closed_to_other_processes_writes(voi
 	struct device dev = make_device(state, "letters");
 	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
 	struct iovec local = { "written from out", 16 }, remote = { map + PAGE, 16 };
-	bool pages = !strcmp(vw_combo(state)->type, "vmalloc") &&
-		     strcmp(vw_combo(state)->mode, "remap");
+	bool pages = vw_is_refcounted(vw_combo(state));
 	struct vw_child child = vw_fork(obey, map);
 
 	vw_hear(&child);
@@ -829,8 +827,7 @@ static void smaps_names_the_device_and_counts_inserted_pages(void **state)
 				assert_non_null(strstr(line, name));
 		} else if (in && sscanf(line, "Rss: %lu", &kib) == 1) {
 			seen = true;
-			if (!strcmp(vw_combo(state)->mode, "insert"))
-				vw_expect(kib, SIZE / KIB);
+			vw_expect(kib, vw_is_refcounted(vw_combo(state)) ? SIZE / KIB : 0);
 		}
 	}
 	fclose(smaps);

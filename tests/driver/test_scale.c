@@ -51,8 +51,8 @@ static int make_one(int i)
 
 	name_of(i, name);
 	snprintf(bytes, sizeof(bytes), "%lu", (i % 4 + 1) * PAGE);
-	return vw_make(name, "buffer_type", combo->type, "map_mode", combo->mode, "size", bytes,
-		       NULL);
+	return vw_make(name, "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
+		       combo->cache, "size", bytes, NULL);
 }
 
 /* Opens, maps, touches and walks one, and leaves nothing of it open. */

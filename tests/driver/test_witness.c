@@ -491,7 +491,8 @@ static void the_devices_own_mappings_are_seen_as_pagemap_sees_them(void **state)
 	for (size_t i = 0; i < VW_COMBOS; i++) {
 		snprintf(name, sizeof(name), "d%zu", i);
 		vw_make(name, "buffer_type", vw_combos[i].type, "map_mode", vw_combos[i].mode,
-			"size", "64K", "fault_around", "4K", NULL);
+			"cache_mode", vw_combos[i].cache, "size", "64K", "fault_around", "4K",
+			NULL);
 	}
 	compare_stopped(be_a_user_of_the_device, &present, &swapped);
 }
