@@ -26,11 +26,18 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_f
 }
 #endif
 
-/* Insert a frame without its struct page; works on copy-on-write mappings, too. */
-static inline vm_fault_t vmwalk_insert_frame(struct vm_area_struct *vma, unsigned long addr,
-					     unsigned long pfn)
+/* Set entries side by side in a table to frames side by side in memory, the first being @pte's. */
+static inline void vmwalk_set_ptes(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
+				   pte_t pte, unsigned int count)
 {
-	return vmf_insert_mixed(vma, addr, pfn_to_pfn_t(pfn));
+#ifdef set_ptes
+	set_ptes(mm, addr, ptep, pte, count);
+#else
+	for (; count; count--, addr += PAGE_SIZE, ptep++) {
+		set_pte_at(mm, addr, ptep, pte);
+		pte = __pte(pte_val(pte) + PAGE_SIZE);
+	}
+#endif
 }
 
 /*
@@ -39,7 +46,7 @@ static inline vm_fault_t vmwalk_insert_frame(struct vm_area_struct *vma, unsigne
  */
 static inline vm_fault_t vmwalk_insert_block(struct vm_fault *vmf, unsigned long pfn)
 {
-#ifdef VMWALK_HAVE_INSERT_PFN_PMD
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
 	return vmf_insert_pfn_pmd(vmf, pfn_to_pfn_t(pfn), false);
 #else
 	return VM_FAULT_FALLBACK;

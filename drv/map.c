@@ -43,24 +43,55 @@ bool vmwalk_maps_frames(const struct vmwalk_device *device)
 		config->buffer_type == VMWALK_BUFFER_HUGE);
 }
 
+struct frames {
+	struct vm_area_struct *vma;
+	unsigned long index;
+	unsigned long count;
+};
+
 /*
- * Install frames one by one, and leave those that are there alone. Returns VM_FAULT_NOPAGE, or the
- * error at which it stopped.
+ * Called with the page table locked that has the entry for @addr, in which the following ones lie as
+ * well.
+ */
+static int fill_frames(pte_t *ptep, unsigned long addr, void *data)
+{
+	const struct frames *frames = data;
+	struct vm_area_struct *vma = frames->vma;
+	const struct vmwalk_device *device = vma->vm_private_data;
+	struct page **pages = device->buffer.pages + frames->index;
+	unsigned long i, run;
+	pte_t pte;
+
+	/* Side by side in memory, and nothing there yet: such runs go in at once. */
+	for (i = 0; i < frames->count; i += run) {
+		for (run = 0; i + run < frames->count; run++)
+			if (pages[i + run] != pages[i] + run || !pte_none(ptep_get(ptep + i + run)))
+				break;
+		if (!run) {
+			run = 1;
+			continue;
+		}
+		pte = pte_mkspecial(pfn_pte(page_to_pfn(pages[i]), vma->vm_page_prot));
+		vmwalk_set_ptes(vma->vm_mm, addr + i * PAGE_SIZE, ptep + i, pte, run);
+	}
+
+	return 0;
+}
+
+/*
+ * Install frames, all in one page table, and leave alone what is there. The kernel's own calls for
+ * that do so one by one, each from the top of the page tables, or put VMAs under its tracking of
+ * caching attributes, which wants them never to lose a page. Returns VM_FAULT_NOPAGE, or an error
+ * with nothing installed.
  */
 static vm_fault_t map_frames(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
 			     unsigned long count)
 {
-	const struct vmwalk_device *device = vma->vm_private_data;
-	vm_fault_t ret = VM_FAULT_NOPAGE;
-	unsigned long pfn;
+	struct frames frames = { .vma = vma, .index = index, .count = count };
 
-	for (; count && ret == VM_FAULT_NOPAGE; count--, index++, addr += PAGE_SIZE) {
-		pfn = vmwalk_buffer_pfn(&device->buffer, index);
-		ret = vma->vm_flags & VM_PFNMAP ? vmf_insert_pfn(vma, addr, pfn) :
-						  vmwalk_insert_frame(vma, addr, pfn);
-	}
-
-	return ret;
+	/* Of one page, to be led to the table and to have it locked. */
+	return apply_to_page_range(vma->vm_mm, addr, PAGE_SIZE, fill_frames, &frames) ?
+	       VM_FAULT_OOM : VM_FAULT_NOPAGE;
 }
 
 /* The same with refcounted pages. */
@@ -188,9 +219,14 @@ static vm_fault_t vmwalk_vm_fault(struct vm_fault *vmf)
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	vm_fault_t ret;
 
-	/* Not every kernel that can have a block asks huge_fault for it. */
-	if (pmd_none(*vmf->pmd) && block_fits(vma, vmf->address)) {
-		ret = map_block(vmf);
+	if (block_fits(vma, vmf->address)) {
+		pmd_t pmd = READ_ONCE(*vmf->pmd);
+
+		/* Another thread was faster: there is no page table to put pages into. */
+		if (pmd_leaf(pmd))
+			return count_fault(vmf, VMWALK_HUGE_FAULTS, VM_FAULT_NOPAGE);
+		/* Not every kernel that can have a block asks huge_fault for it. */
+		ret = pmd_none(pmd) ? map_block(vmf) : VM_FAULT_FALLBACK;
 		if (!(ret & VM_FAULT_FALLBACK))
 			return count_fault(vmf, VMWALK_HUGE_FAULTS, ret);
 	}
@@ -236,16 +272,29 @@ static vm_fault_t vmwalk_vm_page_mkwrite(struct vm_fault *vmf)
 }
 
 /*
+ * Maps nothing: that would take page tables, which can't be had here. But where it is missing newer
+ * kernels start every fault twice, since they take it for a sign that fault() wants the mmap_lock.
+ */
+static vm_fault_t vmwalk_vm_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	return 0;
+}
+
+/*
  * The same for every map mode: what was there from the start may be taken away by madvise() or
  * mremap(), and comes back by a fault. No open and close: a VMA has its file, the file has the
  * device, and the list of VMAs is the kernel's own.
  */
 static const struct vm_operations_struct vmwalk_vm_ops = {
 	.fault = vmwalk_vm_fault,
+	.map_pages = vmwalk_vm_map_pages,
 	.huge_fault = vmwalk_vm_huge_fault,
 };
 
-/* With track_dirty. That there are the last two makes the kernel map shared pages read-only. */
+/*
+ * With track_dirty. That there are the last two makes the kernel map shared pages read-only. Faults
+ * change entries that are there, and so want the mmap_lock.
+ */
 static const struct vm_operations_struct vmwalk_vm_tracked_ops = {
 	.fault = vmwalk_vm_fault,
 	.page_mkwrite = vmwalk_vm_page_mkwrite,
@@ -300,106 +349,39 @@ static pmd_t *make_pmd(struct vm_area_struct *vma, unsigned long addr)
 	return pmd;
 }
 
-/* Bare frames of a shared mapping: @count of them from @addr on, run by run. */
-static int remap_runs(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
-		      unsigned long count)
-{
-	const struct vmwalk_device *device = vma->vm_private_data;
-	const struct vmwalk_buffer *buffer = &device->buffer;
-	unsigned long pfn, run;
-	int err;
-
-	for (; count; count -= run, index += run, addr += run << PAGE_SHIFT) {
-		pfn = vmwalk_buffer_pfn(buffer, index);
-		for (run = 1; run < count; run++)
-			if (vmwalk_buffer_pfn(buffer, index + run) != pfn + run)
-				break;
-
-		err = remap_pfn_range(vma, addr, pfn, run << PAGE_SHIFT, vma->vm_page_prot);
-		if (err)
-			return err;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-	}
-
-	return 0;
-}
-
-/* One block of them, whole. Returns 0 with nothing done where that can't be. */
-static unsigned long remap_block(struct vm_area_struct *vma, unsigned long addr)
+/* One whole block at mmap time. Returns false with nothing done where that can't be. */
+static bool install_block(struct vm_area_struct *vma, unsigned long addr)
 {
 	struct vm_fault vmf = { .vma = vma, .address = addr };
 
-	if (!block_fits(vma, addr))
-		return 0;
+	if (!IS_ALIGNED(addr, PMD_SIZE) || !block_fits(vma, addr))
+		return false;
 	vmf.pmd = make_pmd(vma, addr);
-	if (!vmf.pmd || !pmd_none(*vmf.pmd) || map_block(&vmf) != VM_FAULT_NOPAGE)
-		return 0;
 
-	return PTRS_PER_PTE;
+	return vmf.pmd && pmd_none(*vmf.pmd) && map_block(&vmf) == VM_FAULT_NOPAGE;
 }
 
-/* All of them: block by block as far as that goes. */
-static int remap_all(struct vm_area_struct *vma)
+/* All of a mapping at mmap time, a page table's worth at a time. */
+static int install(struct vm_area_struct *vma)
 {
-	const struct vmwalk_device *device = vma->vm_private_data;
-	unsigned long addr = vma->vm_start;
-	unsigned long count;
+	map_fn *map = vmwalk_maps_frames(vma->vm_private_data) ? map_frames : map_pages;
+	unsigned long addr, next;
 	int err;
 
-	if (device->config.buffer_type != VMWALK_BUFFER_HUGE)
-		return remap_runs(vma, addr, vma->vm_pgoff, vma_pages(vma));
-
-	for (; addr < vma->vm_end; addr += count << PAGE_SHIFT) {
-		count = IS_ALIGNED(addr, PMD_SIZE) ? remap_block(vma, addr) : 0;
-		if (count)
-			continue;
-
-		count = (pmd_addr_end(addr, vma->vm_end) - addr) >> PAGE_SHIFT;
-		err = remap_runs(vma, addr, linear_page_index(vma, addr), count);
-		if (err)
-			return err;
-	}
-
-	return 0;
-}
-
-/* All pages, a page table's worth at a time. */
-static int map_all(struct vm_area_struct *vma, map_fn *map)
-{
-	unsigned long index = vma->vm_pgoff;
-	unsigned long left = vma_pages(vma);
-	unsigned long addr = vma->vm_start;
-	unsigned long count;
-	int err;
-
-	for (; left; left -= count, index += count, addr += count << PAGE_SHIFT) {
-		count = min_t(unsigned long, left, PTRS_PER_PTE);
-		err = vm_fault_to_errno(map(vma, addr, index, count), 0);
-		if (err)
-			return err;
+	for (addr = vma->vm_start; addr < vma->vm_end; addr = next) {
+		next = pmd_addr_end(addr, vma->vm_end);
+		if (!install_block(vma, addr)) {
+			err = vm_fault_to_errno(map(vma, addr, linear_page_index(vma, addr),
+						    (next - addr) >> PAGE_SHIFT), 0);
+			if (err)
+				return err;
+		}
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
 	}
 
 	return 0;
-}
-
-static int install(struct vm_area_struct *vma)
-{
-	const struct vmwalk_device *device = vma->vm_private_data;
-
-	if (device->config.map_mode == VMWALK_MAP_FAULT)
-		return 0;
-	if (!vmwalk_maps_frames(device))
-		return map_all(vma, map_pages);
-	/* Once all of a VMA was remapped, x86 wants its first page to stay when the process forks. */
-	if (vma->vm_flags & VM_PFNMAP && !device->dirty.bits)
-		return remap_all(vma);
-
-	return map_all(vma, map_frames);
 }
 
 /**
@@ -437,7 +419,7 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 		vma->vm_page_prot = page_prot(device, vma->vm_flags);
 	}
 
-	err = install(vma);
+	err = device->config.map_mode == VMWALK_MAP_FAULT ? 0 : install(vma);
 	trace_vmwalk_mmap(device, vma, err);
 
 	return err;
