@@ -26,6 +26,7 @@ help:
 	@echo '  make demo       make an instance, walk a process, show the result'
 	@echo '  make check      run all tests'
 	@echo '  make check-debug  run the driver tests on a kernel that watches them'
+	@echo '  make bench      compare what it costs with what the kernel takes for the same'
 	@echo
 	@echo '  make lint       check style and correctness; silent on success'
 	@echo '  make clean      remove what was built'
@@ -38,6 +39,10 @@ module: $(if $(wildcard $(KDIR)),,no-headers)
 	@mkdir -p $(OUT)/drv
 	@cp -ru --preserve=timestamps drv/. $(OUT)/drv
 	$(MAKE) -C $(KDIR) M=$(OUT)/drv CONFIG_VMWALK=m $(no-btf) modules
+
+# The benchmark's other side. A folder of its own, since Kbuild would build all anew each time.
+module-uncounted:
+	@$(MAKE) --no-print-directory OUT=$(OUT)/uncounted KCFLAGS=-DVMWALK_UNCOUNTED=1 module
 
 no-headers:
 	@echo 'vmwalk: no kernel headers at $(KDIR): install linux-headers-$$(uname -r) or set KDIR' >&2
@@ -64,10 +69,16 @@ install-tests: tests-dir := $(DESTDIR)$(PREFIX)/lib/vmwalk
 install-tests: install-userspace
 	$(call build,tests/driver) all
 	$(call build,tests/driver) install
+	$(call build,tests/bench) all
+	$(call build,tests/bench) install
 	install -d $(tests-dir)/tests/scripts
 	install -m 644 tests/scripts/* $(tests-dir)/tests/scripts
 	install tests/run $(tests-dir)/tests
 	install $(vm)/demo $(tests-dir)
+
+install-uncounted:
+	install -D -m 644 $(OUT)/uncounted/drv/vmwalk.ko \
+		$(DESTDIR)$(PREFIX)/lib/vmwalk/bench/vmwalk-uncounted.ko
 
 load: module
 	grep -qw '^configfs' /proc/modules || modprobe configfs || grep -qw configfs /proc/filesystems
@@ -82,11 +93,15 @@ check:
 check-debug:
 	@$(vm)/check --kernel debug --timeout 3600 -- /usr/lib/vmwalk/tests/run --driver
 
+bench:
+	@$(vm)/bench --kernel $(KERNEL)
+
 lint:
 	@$(vm)/lint
 
 clean:
 	rm -rf build
 
-.PHONY: all help module no-headers userspace install install-module install-userspace \
-	install-tests load demo check check-debug lint clean
+.PHONY: all help module module-uncounted no-headers userspace install install-module \
+	install-userspace install-uncounted install-tests load demo check check-debug bench lint \
+	clean

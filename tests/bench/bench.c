@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What vmwalk's work costs, beside what the kernel's own takes for the same: one line a figure and
+ * anchor.
+ *
+ *   bench --icount|--time [ROW...]
+ *
+ * Copyright (C) The vmwalk authors
+ *
+ * It neither knows nor sets what the clock counts: --icount is for a machine whose clock counts
+ * instructions, and changes words only.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+/* Odd, so that the median is one of them. */
+#define RUNS	7
+
+/* A row a line, in the order in which they run. Each is a function of its subject's file. */
+static const struct bench_row rows[] = {
+	{ "map_insert",		"page",		bench_map_insert },
+	{ "map_remap",		"page",		bench_map_remap },
+	{ "map_huge",		"page",		bench_map_huge },
+	{ "touch_read",		"page",		bench_touch_read },
+	{ "touch_write",	"page",		bench_touch_write },
+	{ "touch_read_pfn",	"page",		bench_touch_read_pfn },
+	{ "touch_write_pfn",	"page",		bench_touch_write_pfn },
+	{ "touch_huge",		"page",		bench_touch_huge },
+	{ "stats_overhead",	"fault",	bench_stats_overhead },
+	{ "instance_make",	"instance",	bench_instance_make },
+	{ "instance_remove",	"instance",	bench_instance_remove },
+	{ "instance_1000",	"instance",	bench_instance_1000 },
+};
+
+static bool icount;
+static const char *running;
+
+void bench_die(const char *fmt, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fprintf(stderr, "bench: %s: ", running);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(EXIT_FAILURE);
+}
+
+void bench_skip(const char *fmt, ...)
+{
+	va_list args;
+
+	printf("# %s: ", running);
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	putchar('\n');
+	exit(EXIT_SUCCESS);
+}
+
+__u64 bench_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+void bench_measure(struct bench_side *sides, size_t count)
+{
+	double figures[count][RUNS];
+
+	for (int run = 0; run < RUNS; run++) {
+		for (size_t i = 0; i < count; i++) {
+			/* What the kernel has put off until later shall not be the next side's. */
+			usleep(50000);
+			figures[i][run] = sides[i].run(sides[i].arg);
+		}
+	}
+
+	for (size_t i = 0; i < count; i++) {
+		qsort(figures[i], RUNS, sizeof(double), compare);
+		sides[i].median = figures[i][RUNS / 2];
+	}
+}
+
+static int decimals(double figure)
+{
+	return figure < 10 ? 3 : figure < 1000 ? 1 : 0;
+}
+
+void bench_print(const struct bench_row *row, const struct bench_side *ours,
+		 const struct bench_side *anchor)
+{
+	double x = ours->median, y = anchor->median;
+
+	printf("bench %s how=%s ours=%.*f anchor=%.*f anchor_name=%s ratio=%.*f unit=%s/%s\n",
+	       row->name, icount ? "icount" : "time", decimals(x), x, decimals(y), y,
+	       anchor->name, decimals(y / x), y / x, icount ? "insn" : "ns", row->unit);
+}
+
+void bench_compare(const struct bench_row *row, struct bench_side *sides, size_t count)
+{
+	bench_measure(sides, count);
+	for (size_t i = 1; i < count; i++)
+		bench_print(row, &sides[0], &sides[i]);
+}
+
+/* A process of its own keeps what goes wrong in one row from the others. */
+static bool run_row(const struct bench_row *row)
+{
+	int status;
+	pid_t pid;
+
+	running = row->name;
+	pid = fork();
+	if (pid < 0)
+		bench_die("fork: %m");
+	if (!pid) {
+		atexit(bench_remove_items);
+		row->run(row);
+		exit(EXIT_SUCCESS);
+	}
+
+	if (waitpid(pid, &status, 0) != pid)
+		bench_die("waitpid: %m");
+	if (WIFSIGNALED(status))
+		fprintf(stderr, "bench: %s: was ended by signal %d\n", row->name, WTERMSIG(status));
+	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+static const struct bench_row *find_row(const char *name)
+{
+	for (size_t i = 0; i < BENCH_COUNT(rows); i++)
+		if (!strcmp(rows[i].name, name))
+			return &rows[i];
+	return NULL;
+}
+
+static int show_usage(const char *wrong)
+{
+	if (wrong)
+		fprintf(stderr, "bench: there is no row %s\n", wrong);
+	fprintf(stderr, "usage: bench --icount|--time [ROW...]\nrows:");
+	for (size_t i = 0; i < BENCH_COUNT(rows); i++)
+		fprintf(stderr, " %s", rows[i].name);
+	fputc('\n', stderr);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	bool good = true;
+
+	icount = argc > 1 && !strcmp(argv[1], "--icount");
+	if (!icount && (argc < 2 || strcmp(argv[1], "--time")))
+		return show_usage(NULL);
+	for (int i = 2; i < argc; i++)
+		if (!find_row(argv[i]))
+			return show_usage(argv[i]);
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (int i = 2; i < argc; i++)
+		good &= run_row(find_row(argv[i]));
+	for (size_t i = 0; argc == 2 && i < BENCH_COUNT(rows); i++)
+		good &= run_row(&rows[i]);
+
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}

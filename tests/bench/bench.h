@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the rows of the benchmark stand on: runs of two or more sides in turn, their medians as
+ * lines, and memory to map, which is an instance's buffer or a memfd.
+ *
+ * Copyright (C) The vmwalk authors
+ *
+ * A row that can't go on ends its process, which is its own: with a sentence and a failure where
+ * something is wrong, with a comment where this machine lacks what the row is about.
+ */
+#ifndef VMWALK_BENCH_H
+#define VMWALK_BENCH_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define BENCH_CONFIGFS	"/sys/kernel/config/vmwalk"
+#define BENCH_FOLDER	"/usr/lib/vmwalk/bench"
+#define BENCH_PAGE	4096UL
+#define BENCH_MIB	(1024UL * 1024UL)
+#define BENCH_COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* --- Rows ----------------------------------------------------------------------------------- */
+
+struct bench_row {
+	const char *name;
+	const char *unit;	/* a figure is what one of these takes */
+	void (*run)(const struct bench_row *row);
+};
+
+/* map.c */
+void bench_map_insert(const struct bench_row *row);
+void bench_map_remap(const struct bench_row *row);
+void bench_map_huge(const struct bench_row *row);
+
+/* touch.c */
+void bench_touch_read(const struct bench_row *row);
+void bench_touch_write(const struct bench_row *row);
+void bench_touch_read_pfn(const struct bench_row *row);
+void bench_touch_write_pfn(const struct bench_row *row);
+void bench_touch_huge(const struct bench_row *row);
+void bench_stats_overhead(const struct bench_row *row);
+
+/* instance.c */
+void bench_instance_make(const struct bench_row *row);
+void bench_instance_remove(const struct bench_row *row);
+void bench_instance_1000(const struct bench_row *row);
+
+/* --- Sides ---------------------------------------------------------------------------------- */
+
+/**
+ * struct bench_side - one of the things that a row compares
+ * @name: names it as an anchor
+ * @run: does the work once; returns what one unit took, in the clock's nanoseconds
+ * @arg: for @run
+ * @median: of the runs; set by bench_measure()
+ */
+struct bench_side {
+	const char *name;
+	double (*run)(void *arg);
+	void *arg;
+	double median;
+};
+
+/* Runs the sides in turn, several times, so that what else goes on meets all of them. */
+void bench_measure(struct bench_side *sides, size_t count);
+void bench_print(const struct bench_row *row, const struct bench_side *ours,
+		 const struct bench_side *anchor);
+/* Both, the first side being ours and each other one an anchor. */
+void bench_compare(const struct bench_row *row, struct bench_side *sides, size_t count);
+
+/* Nanoseconds; with --icount as many instructions. */
+__u64 bench_now(void);
+
+_Noreturn __printf(1, 2)
+void bench_die(const char *fmt, ...);
+_Noreturn __printf(1, 2)
+void bench_skip(const char *fmt, ...);
+
+/* --- Memory to map: area.c ------------------------------------------------------------------ */
+
+/**
+ * struct bench_area - memory behind a descriptor, all of it allocated, each word of it different
+ * @name: says what it is
+ * @fd: the descriptor
+ * @size: in bytes, whole pages
+ */
+struct bench_area {
+	const char *name;
+	int fd;
+	size_t size;
+};
+
+/* Makes the one instance that a row may have at a time. */
+struct bench_area bench_buffer(const char *type, const char *mode, const char *fault_around,
+			       size_t size);
+struct bench_area bench_memfd(size_t size);
+/* One on huge pages; its descriptor is -1 where the machine has too few of them. */
+struct bench_area bench_hugetlb(size_t size);
+/* Maps all of it, shared, to be read and written. */
+void *bench_map(const struct bench_area *area, int flags);
+void bench_unmap(const struct bench_area *area, void *map);
+/* Ends the row unless the mapping shows what reading the descriptor gives, and that is right. */
+void bench_check(const struct bench_area *area, const void *map);
+void bench_close(const struct bench_area *area);
+
+/* Writes a text into a file as echo would. */
+void bench_write(const char *path, const char *text);
+/* Removes the items that were made here. */
+void bench_remove_items(void);
+
+#endif /* VMWALK_BENCH_H */
