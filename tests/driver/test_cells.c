@@ -1,0 +1,1338 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every cell of buffer type, map mode, cache mode and {shared, private}: which there are, what each
+ * shows, how it is cached, and what each does with all that mmap(2) and its relatives can ask of a
+ * mapping. The last is written down in docs/mmap.md, and every cell of its tables is tried here: the
+ * document says which words these tests have to come to.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <elf.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+
+#define RW		(PROT_READ | PROT_WRITE)
+#define BLOCK		(PMD_SIZE / PAGE)
+#define MOST		(2 * BLOCK)
+#define WINDOW		16UL		/* pages that the default of fault_around installs */
+
+static const char * const types[] = { "kmalloc", "vmalloc", "pages", "huge", "dma" };
+static const char * const modes[] = { "remap", "insert", "fault" };
+static const char * const caches[] = { "wb", "wc", "uc" };
+static const int shares[] = { MAP_SHARED, MAP_PRIVATE };
+
+static bool is(const char *a, const char *b)
+{
+	return !strcmp(a, b);
+}
+
+/* --- One cell ------------------------------------------------------------------------------- */
+
+/* A device whose pages each start with a stamp of their own, and perhaps a mapping of it. */
+struct cell {
+	const struct vw_combo *combo;
+	int share;
+	size_t pages;
+	int n;
+	int fd;
+	char *map;
+	__u64 frames[MOST];
+};
+
+static __u64 stamp(size_t page)
+{
+	return 0x9e3779b97f4a7c15 * (page + 1);
+}
+
+/* Whether each of these pages starts with the stamp of the buffer's pages from first on. */
+static bool shows(const char *map, size_t first, size_t pages)
+{
+	for (size_t i = 0; i < pages; i++) {
+		__u64 there = __atomic_load_n((const __u64 *)(map + i * PAGE), __ATOMIC_RELAXED);
+
+		if (there != stamp(first + i)) {
+			print_message("# page %zu shows 0x%llx, not the buffer's page %zu\n", i,
+				      there, first + i);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void put_stamps(int fd, size_t pages)
+{
+	for (size_t i = 0; i < pages; i++) {
+		__u64 value = stamp(i);
+
+		vw_expect(vw_sys(pwrite(fd, &value, sizeof(value), i * PAGE)), sizeof(value));
+	}
+}
+
+/* At a multiple of 2 MiB, so that windows and blocks fall where the tests expect them. */
+static char *map_aligned(int fd, size_t len, off_t offset, int prot, int flags)
+{
+	char *room = vw_anon_aligned(ALIGN_UP(len, PMD_SIZE), PMD_SIZE);
+
+	if (mmap(room, len, prot, flags | MAP_FIXED, fd, offset) != room)
+		vw_fail("mmap of %zu bytes at %lld: %s", len, (long long)offset, strerror(errno));
+	munmap(room + len, ALIGN_UP(len, PMD_SIZE) - len);
+	return room;
+}
+
+static void make_cell(struct cell *cell, const struct vw_combo *combo)
+{
+	char *map;
+
+	*cell = (struct cell){ .combo = combo, .pages = is(combo->type, "huge") ? MOST : BLOCK };
+	cell->n = vw_make_combo(combo, cell->pages * PAGE, "zero");
+	cell->fd = vw_open_rw(cell->n);
+	put_stamps(cell->fd, cell->pages);
+	map = map_aligned(cell->fd, cell->pages * PAGE, 0, PROT_READ, MAP_SHARED);
+	assert_true(shows(map, 0, cell->pages));
+	vw_frames(0, map, cell->pages, cell->frames);
+	munmap(map, cell->pages * PAGE);
+}
+
+static void map_cell(struct cell *cell, int flags)
+{
+	cell->map = map_aligned(cell->fd, cell->pages * PAGE, 0, RW, cell->share | flags);
+}
+
+static void unmap_cell(struct cell *cell)
+{
+	munmap(cell->map, cell->pages * PAGE);
+	vw_expect_stat(cell->n, "mappings", 0);
+	vw_expect_stat(cell->n, "mapped_pages", 0);
+}
+
+/* The buffer's pages that this process's mapping holds, as the witness sees it. */
+static size_t seen(const struct cell *cell)
+{
+	__u64 frames[MOST];
+	size_t count = 0;
+
+	vw_frames(0, cell->map, cell->pages, frames);
+	for (size_t i = 0; i < cell->pages; i++)
+		count += frames[i] && frames[i] == cell->frames[i];
+	return count;
+}
+
+/* mapped_pages, which has to agree. */
+static size_t mapped(const struct cell *cell)
+{
+	size_t count = vw_stat(cell->n, "mapped_pages");
+
+	vw_expect(count, seen(cell));
+	return count;
+}
+
+static void read_all(const struct cell *cell)
+{
+	assert_true(shows(cell->map, 0, cell->pages));
+}
+
+/* --- Words for what is seen ----------------------------------------------------------------- */
+
+#define WORD	64
+
+static void say_errno(char *word, int error)
+{
+	snprintf(word, WORD, "%s", strerrorname_np(error));
+}
+
+static void say_count(const struct cell *cell, char *word, size_t pages)
+{
+	const struct {
+		size_t pages;
+		const char *name;
+	} counts[] = {
+		{ cell->pages, "all" }, { BLOCK, "a block" }, { WINDOW, "a window" },
+	};
+
+	snprintf(word, WORD, pages ? "%zu pages" : "none", pages);
+	for (size_t i = 0; i < COUNT(counts); i++) {
+		if (pages == counts[i].pages || pages + 1 == counts[i].pages) {
+			snprintf(word, WORD, "%s%s", counts[i].name,
+				 pages == counts[i].pages ? "" : " but one");
+			return;
+		}
+	}
+}
+
+/* What is left of what was mapped, where no more than a page had to go. */
+static void say_kept(const struct cell *cell, char *word, size_t wanted, size_t now)
+{
+	if (now == wanted)
+		snprintf(word, WORD, "kept");
+	else if (now && now == cell->pages - BLOCK)
+		snprintf(word, WORD, "block lost");
+	else
+		say_count(cell, word, now);
+}
+
+struct faults {
+	long long of[5];
+};
+
+static const char * const fault_kinds[] = { "read", "write", "mkwrite", "huge", "failed" };
+
+static struct faults count_faults(int n)
+{
+	struct faults faults;
+	long long sum = 0;
+	char name[32];
+
+	for (size_t i = 0; i < COUNT(fault_kinds); i++) {
+		snprintf(name, sizeof(name), "%s_faults", fault_kinds[i]);
+		faults.of[i] = vw_stat(n, name);
+		sum += faults.of[i];
+	}
+	vw_expect_stat(n, "faults", sum);
+	return faults;
+}
+
+static void say_faults(char *word, const struct faults *before, const struct faults *after)
+{
+	size_t len = snprintf(word, WORD, "none");
+
+	for (size_t i = 0; i < COUNT(fault_kinds); i++) {
+		long long more = after->of[i] - before->of[i];
+
+		if (!more)
+			continue;
+		if (is(word, "none"))
+			len = 0;
+		len += snprintf(word + len, WORD - len, "%s%lld %s", len ? ", " : "", more,
+				fault_kinds[i]);
+	}
+}
+
+/* A field of the mapping's part of smaps, in pages; a flag there is 1 or 0. */
+static size_t smaps(const struct cell *cell, const char *field, const char *flag)
+{
+	unsigned long start, value;
+	char line[512], format[64];
+	bool in = false;
+	FILE *file;
+
+	file = fopen("/proc/self/smaps", "re");
+	assert_non_null(file);
+	snprintf(format, sizeof(format), "%s: %%lu", field);
+	while (fgets(line, sizeof(line), file)) {
+		if (strchr(line, '-') && sscanf(line, "%lx-%*x ", &start) == 1)
+			in = start == (uintptr_t)cell->map;
+		else if (in && flag && !strncmp(line, field, strlen(field)))
+			value = strstr(line, flag) ? 1 : 0;
+		else if (!in || flag || sscanf(line, format, &value) != 1)
+			continue;
+		else
+			value = value * KIB / PAGE;
+		if (in && !strncmp(line, field, strlen(field))) {
+			fclose(file);
+			return value;
+		}
+	}
+	fclose(file);
+	vw_fail("smaps has no %s", field);
+}
+
+/* --- The rows of docs/mmap.md: each comes to a word about a fresh mapping of a cell ---------- */
+
+#define AT	(20 * PAGE + 100)	/* a byte on its page alone; the first eight are the stamp */
+
+static void by_mmap(struct cell *cell, char *word)
+{
+	say_count(cell, word, mapped(cell));
+}
+
+static void by_a_read(struct cell *cell, char *word)
+{
+	vw_peek(cell->map + AT);
+	say_count(cell, word, mapped(cell));
+}
+
+static void by_a_write(struct cell *cell, char *word)
+{
+	vw_poke(cell->map + AT, 1);
+	say_count(cell, word, mapped(cell));
+}
+
+static void faults_of_a_read(struct cell *cell, char *word)
+{
+	struct faults before = count_faults(cell->n), after;
+
+	vw_peek(cell->map + AT);
+	after = count_faults(cell->n);
+	say_faults(word, &before, &after);
+}
+
+static void faults_of_a_write(struct cell *cell, char *word)
+{
+	struct faults before = count_faults(cell->n), after;
+
+	vw_poke(cell->map + AT, 1);
+	after = count_faults(cell->n);
+	say_faults(word, &before, &after);
+}
+
+static void faults_of_a_write_after_a_read(struct cell *cell, char *word)
+{
+	struct faults before, after;
+
+	vw_peek(cell->map + AT);
+	before = count_faults(cell->n);
+	vw_poke(cell->map + AT, 1);
+	after = count_faults(cell->n);
+	say_faults(word, &before, &after);
+}
+
+static void size_of_entries(struct cell *cell, char *word)
+{
+	struct vmwalk_walk walk;
+
+	vw_peek(cell->map + AT);
+	vw_ok(vw_walk(cell->fd, (uintptr_t)cell->map + AT, &walk));
+	vw_expect(walk.pfn, cell->frames[AT / PAGE]);
+	snprintf(word, WORD, "%s", walk.page_shift == 12 ? "4 KiB" :
+		 walk.page_shift == 21 ? "2 MiB" : "?");
+}
+
+static void a_write_is_seen(struct cell *cell, char *word)
+{
+	char *other = map_aligned(cell->fd, cell->pages * PAGE, 0, PROT_READ, MAP_SHARED);
+	unsigned char before = vw_peek(other + AT), byte;
+
+	vw_poke(cell->map + AT, before + 1);
+	assert_int_equal(vw_peek(cell->map + AT), (unsigned char)(before + 1));
+	vw_expect(vw_sys(pread(cell->fd, &byte, 1, AT)), 1);
+	assert_int_equal(vw_peek(other + AT), byte);
+	assert_true(byte == before || byte == (unsigned char)(before + 1));
+	snprintf(word, WORD, byte == before ? "by the writer" : "by all");
+	assert_true(shows(cell->map, 0, cell->pages));
+	assert_true(shows(other, 0, cell->pages));
+	munmap(other, cell->pages * PAGE);
+}
+
+static void rss_after_mmap(struct cell *cell, char *word)
+{
+	say_count(cell, word, smaps(cell, "Rss", NULL));
+}
+
+static void rss_when_read(struct cell *cell, char *word)
+{
+	read_all(cell);
+	vw_expect(mapped(cell), cell->pages);
+	say_count(cell, word, smaps(cell, "Rss", NULL));
+}
+
+static void mapped_with(struct cell *cell, int flags, char *word)
+{
+	unmap_cell(cell);
+	map_cell(cell, flags);
+	if (!mapped(cell) && smaps(cell, "Anonymous", NULL) == cell->pages)
+		snprintf(word, WORD, "copies");
+	else
+		say_count(cell, word, mapped(cell));
+	read_all(cell);
+}
+
+static void by_map_populate(struct cell *cell, char *word)
+{
+	mapped_with(cell, MAP_POPULATE, word);
+}
+
+static void by_map_locked(struct cell *cell, char *word)
+{
+	mapped_with(cell, MAP_LOCKED, word);
+	assert_int_equal(smaps(cell, "VmFlags", " lo"), 0);
+	assert_int_equal(smaps(cell, "Locked", NULL), 0);
+	vw_ok(vw_sys(mlock(cell->map, cell->pages * PAGE)));
+	assert_int_equal(smaps(cell, "Locked", NULL), 0);
+}
+
+/* Waits, looks at the whole mapping, and waits again. */
+static int look_when_told(void *arg)
+{
+	struct cell *cell = arg;
+
+	vw_sync(0);
+	vw_check(shows(cell->map, 0, cell->pages));
+	vw_sync(0);
+	return 0;
+}
+
+static void of_a_fork(struct cell *cell, char *word)
+{
+	struct vw_child child;
+	size_t before;
+
+	read_all(cell);
+	before = mapped(cell);
+	child = vw_fork(look_when_told, cell);
+	vw_hear(&child);
+	vw_expect_stat(cell->n, "mappings", 2);
+	say_kept(cell, word, before, vw_stat(cell->n, "mapped_pages") - seen(cell));
+	vw_tell(&child, 0);
+	vw_hear(&child);
+	vw_expect_stat(cell->n, "mapped_pages", before + cell->pages);
+	vw_tell(&child, 0);
+	vw_join_ok(&child);
+	vw_expect(mapped(cell), before);
+}
+
+static void of_prot_none(struct cell *cell, char *word)
+{
+	size_t before, len = cell->pages * PAGE;
+
+	read_all(cell);
+	before = mapped(cell);
+	vw_ok(vw_sys(mprotect(cell->map, len, PROT_NONE)));
+	vw_expect(vw_sys(write(cell->fd, cell->map, 1)), -EFAULT);
+	vw_ok(vw_sys(mprotect(cell->map, len, RW)));
+	say_kept(cell, word, before, mapped(cell));
+	read_all(cell);
+	vw_poke(cell->map + AT, 1);
+}
+
+static void of_one_protected_page(struct cell *cell, char *word)
+{
+	size_t before;
+
+	read_all(cell);
+	before = mapped(cell);
+	vw_ok(vw_sys(mprotect(cell->map + 20 * PAGE, PAGE, PROT_READ)));
+	say_kept(cell, word, before, mapped(cell));
+	vw_expect(vw_sys(pread(cell->fd, cell->map + AT, 1, AT)), -EFAULT);
+	vw_poke(cell->map + AT + PAGE, 1);
+	read_all(cell);
+}
+
+static void prot_exec(struct cell *cell, char *word)
+{
+	void *map = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, cell->share, cell->fd, 0);
+
+	assert_ptr_equal(map, MAP_FAILED);
+	say_errno(word, errno);
+}
+
+static void prot_exec_later(struct cell *cell, char *word)
+{
+	assert_int_equal(mprotect(cell->map, PAGE, PROT_READ | PROT_EXEC), -1);
+	say_errno(word, errno);
+	vw_poke(cell->map + AT, 1);
+}
+
+static void mremap_to_more(struct cell *cell, char *word)
+{
+	munmap(cell->map + PAGE, (cell->pages - 1) * PAGE);
+	assert_ptr_equal(mremap(cell->map, PAGE, 2 * PAGE, MREMAP_MAYMOVE), MAP_FAILED);
+	say_errno(word, errno);
+	assert_true(shows(cell->map, 0, 1));
+}
+
+static void mremap_to_less(struct cell *cell, char *word)
+{
+	size_t before, len = cell->pages * PAGE;
+
+	read_all(cell);
+	before = mapped(cell);
+	assert_ptr_equal(mremap(cell->map, len, len - PAGE, 0), cell->map);
+	say_kept(cell, word, before - 1, mapped(cell));
+	assert_true(shows(cell->map, 0, cell->pages - 1));
+}
+
+static void mremap_elsewhere(struct cell *cell, char *word)
+{
+	size_t before, len = cell->pages * PAGE;
+	char *room = vw_anon_aligned(len, PMD_SIZE);
+
+	vw_poke(cell->map + AT, 77);
+	read_all(cell);
+	before = mapped(cell);
+	assert_ptr_equal(mremap(cell->map, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, room), room);
+	cell->map = room;
+	say_kept(cell, word, before, mapped(cell));
+	assert_int_equal(vw_peek(cell->map + AT), 77);
+	read_all(cell);
+}
+
+static void of_a_hole(struct cell *cell, char *word)
+{
+	size_t before;
+
+	read_all(cell);
+	before = mapped(cell);
+	vw_ok(vw_sys(munmap(cell->map + 20 * PAGE, PAGE)));
+	vw_expect_stat(cell->n, "mappings", 2);
+	say_kept(cell, word, before - 1, mapped(cell));
+	assert_true(shows(cell->map, 0, 20));
+	assert_true(shows(cell->map + 21 * PAGE, 21, cell->pages - 21));
+	vw_expect(mapped(cell), cell->pages - 1);
+}
+
+static void madv_dontneed(struct cell *cell, char *word)
+{
+	unsigned char there;
+
+	vw_expect(vw_sys(pread(cell->fd, &there, 1, AT)), 1);
+	read_all(cell);
+	vw_poke(cell->map + AT, there + 1);
+	if (madvise(cell->map, cell->pages * PAGE, MADV_DONTNEED)) {
+		say_errno(word, errno);
+	} else {
+		say_kept(cell, word, cell->pages, mapped(cell));
+		there += cell->share == MAP_SHARED;
+		assert_int_equal(vw_peek(cell->map + AT), there);
+	}
+	read_all(cell);
+}
+
+static void advise(struct cell *cell, int advice, char *word)
+{
+	size_t before;
+
+	read_all(cell);
+	before = mapped(cell);
+	if (madvise(cell->map, cell->pages * PAGE, advice))
+		say_errno(word, errno);
+	else
+		snprintf(word, WORD, "accepted");
+	vw_expect(mapped(cell), before);
+	read_all(cell);
+}
+
+static void madv_hugepage(struct cell *cell, char *word)
+{
+	advise(cell, MADV_HUGEPAGE, word);
+}
+
+static int has_no_mapping(void *arg)
+{
+	struct cell *cell = arg;
+
+	for (size_t i = 0; i < cell->pages; i++) {
+		vw_check(msync(cell->map + i * PAGE, PAGE, MS_ASYNC) == -1);
+		vw_check(errno == ENOMEM);
+	}
+	return 0;
+}
+
+static void madv_dontfork(struct cell *cell, char *word)
+{
+	advise(cell, MADV_DONTFORK, word);
+	vw_in_child(has_no_mapping, cell);
+}
+
+static void madv_dofork(struct cell *cell, char *word)
+{
+	advise(cell, MADV_DOFORK, word);
+}
+
+static void madv_dodump(struct cell *cell, char *word)
+{
+	advise(cell, MADV_DODUMP, word);
+}
+
+#define CORE_PATTERN	"/proc/sys/kernel/core_pattern"
+#define CORE		"/tmp/vmwalk-test-core"
+
+struct dump {
+	struct cell *cell;
+	const char *filter;
+};
+
+static int die(void *arg)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	const struct dump *dump = arg;
+
+	vw_check(!setrlimit(RLIMIT_CORE, &unlimited));
+	vw_check_rc(vw_file_write("/proc/self/coredump_filter", dump->filter), 0);
+	signal(SIGABRT, SIG_DFL);
+	raise(SIGABRT);
+	return 0;
+}
+
+/* What the core has of the mapping. */
+static void say_dumped(const struct cell *cell, char *word)
+{
+	char *at = malloc(cell->pages * PAGE);
+	ssize_t len = cell->pages * PAGE;
+	Elf64_Ehdr head;
+	Elf64_Phdr part;
+	int fd;
+
+	fd = open(CORE, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || !at)
+		vw_fail("no core: %s", strerror(errno));
+	vw_expect(pread(fd, &head, sizeof(head), 0), sizeof(head));
+	snprintf(word, WORD, "no segment");
+	for (size_t i = 0; i < head.e_phnum; i++) {
+		vw_expect(pread(fd, &part, sizeof(part), head.e_phoff + i * sizeof(part)),
+			  sizeof(part));
+		if (part.p_type != PT_LOAD || part.p_vaddr != (uintptr_t)cell->map)
+			continue;
+		vw_expect(part.p_memsz, len);
+		snprintf(word, WORD, "%llu bytes", (unsigned long long)part.p_filesz);
+		if (!part.p_filesz) {
+			snprintf(word, WORD, "not in it");
+		} else if ((ssize_t)part.p_filesz == len) {
+			vw_expect(pread(fd, at, len, part.p_offset), len);
+			assert_true(shows(at, 0, cell->pages));
+			snprintf(word, WORD, "in it");
+		}
+	}
+	close(fd);
+	free(at);
+}
+
+static void core_dump(struct cell *cell, const char *filter, char *word)
+{
+	struct dump dump = { cell, filter };
+	char pattern[256];
+	struct vw_child child;
+	int rc;
+
+	if (vw_file_read(CORE_PATTERN, pattern, sizeof(pattern)) < 0)
+		return;		/* this kernel dumps none, which is nothing to hold against us */
+	vw_poke(cell->map + AT, 1);
+	vw_ok(vw_file_write(CORE_PATTERN, CORE));
+	child = vw_fork(die, &dump);
+	rc = vw_join(&child);
+	vw_ok(vw_file_write(CORE_PATTERN, pattern));
+	vw_expect(rc, -SIGABRT);
+	say_dumped(cell, word);
+	unlink(CORE);
+}
+
+static void core_dump_by_default(struct cell *cell, char *word)
+{
+	core_dump(cell, "0x33", word);
+}
+
+static void core_dump_of_files(struct cell *cell, char *word)
+{
+	core_dump(cell, "0x3f", word);
+}
+
+static void outside_reads(struct cell *cell, char *word)
+{
+	struct iovec remote = { cell->map + 30 * PAGE, 8 }, local;
+	struct vw_child child;
+	__u64 back;
+
+	local = (struct iovec){ &back, 8 };
+	child = vw_fork(look_when_told, cell);
+	vw_hear(&child);
+	if (process_vm_readv(child.pid, &local, 1, &remote, 1, 0) < 0) {
+		say_errno(word, errno);
+	} else {
+		assert_true(back == stamp(30));
+		snprintf(word, WORD, "data");
+	}
+	vw_kill(&child);
+}
+
+static int obey(void *arg)
+{
+	struct cell *cell = arg;
+
+	vw_say(0);
+	while (!vw_listen())
+		vw_say(vw_peek(cell->map + AT));
+	return 0;
+}
+
+static void outside_writes(struct cell *cell, char *word)
+{
+	struct iovec remote = { cell->map + AT, 1 }, local;
+	struct vw_child child;
+	unsigned char before, byte, now;
+
+	vw_expect(vw_sys(pread(cell->fd, &before, 1, AT)), 1);
+	byte = before + 1;
+	local = (struct iovec){ &byte, 1 };
+	child = vw_fork(obey, cell);
+	vw_hear(&child);
+	if (process_vm_writev(child.pid, &local, 1, &remote, 1, 0) < 0) {
+		say_errno(word, errno);
+		byte = before;
+	} else {
+		snprintf(word, WORD, "data");
+	}
+	vw_tell(&child, 0);
+	vw_expect(vw_hear(&child), byte);
+	vw_kill(&child);
+	vw_expect(vw_sys(pread(cell->fd, &now, 1, AT)), 1);
+	vw_expect(now, cell->share == MAP_SHARED ? byte : before);
+}
+
+static void ptrace_peeks(struct cell *cell, char *word)
+{
+	struct vw_child child = vw_fork(look_when_told, cell);
+	__u64 back;
+
+	vw_hear(&child);
+	vw_ok(vw_sys(ptrace(PTRACE_ATTACH, child.pid, NULL, NULL)));
+	assert_int_equal(waitpid(child.pid, NULL, __WALL), child.pid);
+	errno = 0;
+	back = ptrace(PTRACE_PEEKDATA, child.pid, cell->map + 30 * PAGE, NULL);
+	if (errno) {
+		say_errno(word, errno);
+	} else {
+		assert_true(back == stamp(30));
+		snprintf(word, WORD, "data");
+	}
+	vw_ok(vw_sys(ptrace(PTRACE_DETACH, child.pid, NULL, NULL)));
+	vw_kill(&child);
+}
+
+static const struct row {
+	const char *name;
+	void (*observe)(struct cell *cell, char *word);
+} rows[] = {
+	{ "a write is seen", a_write_is_seen },
+	{ "mapped by mmap()", by_mmap },
+	{ "mapped by a read", by_a_read },
+	{ "mapped by a write", by_a_write },
+	{ "size of entries", size_of_entries },
+	{ "faults of a read", faults_of_a_read },
+	{ "faults of a write", faults_of_a_write },
+	{ "faults of a write after a read", faults_of_a_write_after_a_read },
+	{ "mapped by MAP_POPULATE", by_map_populate },
+	{ "mapped by MAP_LOCKED", by_map_locked },
+	{ "Rss after mmap()", rss_after_mmap },
+	{ "Rss when all is read", rss_when_read },
+	{ "fork(): in the child", of_a_fork },
+	{ "mprotect() to PROT_NONE and back", of_prot_none },
+	{ "mprotect() of one page", of_one_protected_page },
+	{ "mmap() with PROT_EXEC", prot_exec },
+	{ "mprotect() with PROT_EXEC", prot_exec_later },
+	{ "mremap() to more", mremap_to_more },
+	{ "mremap() to a page less", mremap_to_less },
+	{ "mremap() elsewhere", mremap_elsewhere },
+	{ "munmap() of one page", of_a_hole },
+	{ "MADV_DONTNEED", madv_dontneed },
+	{ "MADV_HUGEPAGE", madv_hugepage },
+	{ "MADV_DONTFORK", madv_dontfork },
+	{ "MADV_DOFORK", madv_dofork },
+	{ "MADV_DODUMP", madv_dodump },
+	{ "core dump", core_dump_by_default },
+	{ "core dump, coredump_filter 0x3f", core_dump_of_files },
+	{ "process_vm_readv()", outside_reads },
+	{ "process_vm_writev()", outside_writes },
+	{ "PTRACE_PEEKDATA", ptrace_peeks },
+};
+
+/* --- The tables of docs/mmap.md ------------------------------------------------------------- */
+
+#define COLUMNS	8
+
+/* The table below a heading: the first row is its head. */
+struct table {
+	size_t rows;
+	char cell[48][COLUMNS][WORD];
+};
+
+/* One cell, without the blanks and backquotes around it. */
+static void clean(char *to, const char *from, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n < WORD - 1; i++) {
+		if (from[i] != '`' && (n || !isspace(from[i])))
+			to[n++] = from[i];
+	}
+	while (n && isspace(to[n - 1]))
+		n--;
+	to[n] = '\0';
+}
+
+static void read_table(const char *heading, struct table *table)
+{
+	char path[512], line[1024];
+	bool here = false;
+	ssize_t len;
+	FILE *file;
+
+	/* Where it is installed: beside the scripts' tests, a folder away from this program. */
+	len = readlink("/proc/self/exe", path, sizeof(path) - 64);
+	assert_true(len > 0);
+	path[len] = '\0';
+	strcpy(strrchr(path, '/'), "/../scripts/mmap.md");
+	file = fopen(path, "re");
+	if (!file)
+		vw_fail("%s: %s", path, strerror(errno));
+
+	memset(table, 0, sizeof(*table));
+	while (fgets(line, sizeof(line), file)) {
+		char *at = line + 1, *end;
+
+		if (line[0] == '#') {
+			line[strcspn(line, "\n")] = '\0';
+			here = is(line, heading);
+		}
+		if (!here || line[0] != '|' || !strncmp(line, "|--", 3))
+			continue;
+		assert_true(table->rows < COUNT(table->cell));
+		for (size_t i = 0; (end = strchr(at, '|')); i++, at = end + 1) {
+			assert_true(i < COLUMNS);
+			clean(table->cell[table->rows][i], at, end - at);
+		}
+		table->rows++;
+	}
+	fclose(file);
+	if (table->rows < 2)
+		vw_fail("%s has no table below \"%s\"", path, heading);
+}
+
+/* The cell in the row and column of these names, NULL if there is none. */
+static const char *look_up(const struct table *table, const char *row, const char *column)
+{
+	for (size_t i = 1; i < table->rows; i++) {
+		for (size_t j = 1; is(table->cell[i][0], row) && j < COLUMNS; j++) {
+			if (is(table->cell[0][j], column))
+				return table->cell[i][j];
+		}
+	}
+	return NULL;
+}
+
+/* Whether a word is the one that is documented, or one of several with "or" between them. */
+static bool is_one_of(const char *word, const char *wanted)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = wanted; at; at = strstr(at, " or ")) {
+		if (at != wanted)
+			at += strlen(" or ");
+		if (!strncmp(at, word, len) && (!at[len] || !strncmp(at + len, " or ", 4)))
+			return true;
+	}
+	return false;
+}
+
+static const char * const headings[] = { "## MAP_SHARED", "## MAP_PRIVATE" };
+
+static void every_cell_is_as_documented(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	const char *kind, *wanted;
+	struct table table;
+	struct cell cell;
+	char word[WORD], name[WORD];
+	int wrong = 0;
+
+	read_table("## Kinds of mappings", &table);
+	kind = look_up(&table, combo->type, combo->mode);
+	assert_non_null(kind);
+	snprintf(name, sizeof(name), "%s", kind);
+
+	make_cell(&cell, combo);
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		cell.share = shares[s];
+		read_table(headings[s], &table);
+		for (size_t i = 0; i < COUNT(rows); i++) {
+			word[0] = '\0';
+			map_cell(&cell, 0);
+			rows[i].observe(&cell, word);
+			unmap_cell(&cell);
+			wanted = look_up(&table, rows[i].name, name);
+			if (!word[0] || (wanted && is_one_of(word, wanted)))
+				continue;
+			print_message("# %s, %s, \"%s\": documented \"%s\", seen \"%s\"\n",
+				      headings[s] + 3, name, rows[i].name,
+				      wanted ? wanted : "", word);
+			wrong++;
+		}
+	}
+	assert_int_equal(wrong, 0);
+}
+
+static void the_documented_rows_are_those_that_are_tried(void **state)
+{
+	struct table table;
+
+	(void)state;
+	for (size_t s = 0; s < COUNT(headings); s++) {
+		read_table(headings[s], &table);
+		assert_int_equal(table.rows, COUNT(rows) + 1);
+		for (size_t i = 0; i < COUNT(rows); i++)
+			assert_string_equal(table.cell[i + 1][0], rows[i].name);
+	}
+}
+
+/* --- Which cells there are ------------------------------------------------------------------ */
+
+static bool is_good(const char *type, const char *mode, const char *cache)
+{
+	for (size_t i = 0; i < VW_COMBOS; i++) {
+		if (is(vw_combos[i].type, type) && is(vw_combos[i].mode, mode) &&
+		    is(vw_combos[i].cache, cache))
+			return true;
+	}
+	return false;
+}
+
+static void try_bad_cell(const char *type, const char *mode, const char *cache)
+{
+	char why[512] = "";
+
+	vw_make_pending("t", "buffer_type", type, "map_mode", mode, "cache_mode", cache, "size",
+			"64K", NULL);
+	vw_expect(vw_set("t", "live", "1"), -EINVAL);
+	assert_true(vw_get("t", "last_error", why, sizeof(why)) > 20);
+	if (!strstr(why, type) || !(strstr(why, mode) || strstr(why, cache)))
+		vw_fail("%s %s %s: last_error says \"%s\"", type, mode, cache, why);
+	vw_expect_attr("t", "live", "0");
+	vw_expect_attr("t", "buffer_type", type);
+	vw_expect_attr("t", "map_mode", mode);
+	vw_expect_attr("t", "cache_mode", cache);
+	vw_expect_attr("t", "size", "65536");
+	assert_false(vw_exists("/dev/vmwalk0"));
+
+	/* It is the combination that is bad, and nothing else. */
+	vw_ok(vw_set("t", "buffer_type", "pages"));
+	vw_ok(vw_set("t", "live", "1"));
+	vw_ok(vw_rmdir("t"));
+}
+
+static void every_other_cell_is_refused_at_live_with_its_reason(void **state)
+{
+	int bad = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(types); i++) {
+		for (size_t j = 0; j < COUNT(modes); j++) {
+			for (size_t k = 0; k < COUNT(caches); k++) {
+				if (is_good(types[i], modes[j], caches[k]))
+					continue;
+				try_bad_cell(types[i], modes[j], caches[k]);
+				bad++;
+			}
+		}
+	}
+	assert_int_equal(bad, 45 - VW_COMBOS);
+}
+
+static void the_documented_kinds_are_those_that_go_live(void **state)
+{
+	struct table table;
+
+	(void)state;
+	read_table("## Kinds of mappings", &table);
+	assert_int_equal(table.rows, COUNT(types) + 1);
+	for (size_t i = 0; i < COUNT(types); i++) {
+		for (size_t j = 0; j < COUNT(modes); j++) {
+			const char *kind = look_up(&table, types[i], modes[j]);
+
+			assert_non_null(kind);
+			assert_int_equal(is(kind, "–"), !is_good(types[i], modes[j], "wb"));
+		}
+	}
+}
+
+/* --- Contents ------------------------------------------------------------------------------- */
+
+#define SMALL	(37 * PAGE)
+
+static void fill_randomly(unsigned char *data, size_t len, unsigned int seed)
+{
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 1103515245 + 12345;
+		data[i] = seed >> 16;
+	}
+}
+
+static void all_ways_to_the_buffer_agree(void **state)
+{
+	static unsigned char data[SMALL], back[SMALL];
+	int n = vw_make_combo(vw_combo(state), SMALL, "zero");
+	int fd = vw_open_rw(n), other = vw_open_rw(n);
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		char *map = vw_map(fd, SMALL, 0, RW, shares[s]);
+		char *shared = vw_map(other, SMALL, 0, PROT_READ, MAP_SHARED);
+
+		/* Written by write(2), seen by both. */
+		fill_randomly(data, SMALL, 2 * s);
+		vw_expect(vw_sys(pwrite(fd, data, SMALL, 0)), SMALL);
+		assert_memory_equal(map, data, SMALL);
+		assert_memory_equal(shared, data, SMALL);
+
+		/* Written by the mapping, seen by all or by nobody else. */
+		fill_randomly(back, SMALL, 2 * s + 1);
+		memcpy(map + PAGE / 2, back, SMALL - PAGE);
+		assert_memory_equal(map + PAGE / 2, back, SMALL - PAGE);
+		if (shares[s] == MAP_SHARED)
+			memcpy(data + PAGE / 2, back, SMALL - PAGE);
+		assert_memory_equal(shared, data, SMALL);
+		vw_expect(vw_sys(pread(other, back, SMALL, 0)), SMALL);
+		assert_memory_equal(back, data, SMALL);
+		munmap(map, SMALL);
+		munmap(shared, SMALL);
+	}
+}
+
+/* --- Caching -------------------------------------------------------------------------------- */
+
+#define PWT	BIT_ULL(3)
+#define PCD	BIT_ULL(4)
+#define PAT	BIT_ULL(7)	/* of a PTE; in a PMD entry the bit says that it maps a page */
+#define PMD_PAT	BIT_ULL(12)
+
+static __u64 caching_of(int fd, const void *at)
+{
+	struct vmwalk_walk walk;
+	__u64 entry;
+
+	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
+	vw_expect(walk.stop, VMWALK_STOP_PAGE);
+	entry = walk.level[walk.stop_level].entry;
+	return entry & (PWT | PCD | (walk.page_shift == 12 ? PAT : PMD_PAT));
+}
+
+static __u64 caching_bits(const char *cache)
+{
+	/* Linux's use of the page attribute table: 0 WB, 1 WC, 2 UC-. */
+	return is(cache, "wc") ? PWT : is(cache, "uc") ? PCD : 0;
+}
+
+#define KPF_ARCH	BIT_ULL(38)
+#define KPF_UNCACHED	BIT_ULL(39)
+#define KPF_ARCH_2	BIT_ULL(41)	/* what later kernels call the same flag */
+
+/* How the kernel's own mapping of a frame is cached, by the flags in which x86 remembers that. */
+static __u64 alias_of(__u64 pfn)
+{
+	__u64 flags = 0;
+	int fd;
+
+	fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		vw_skip("no /proc/kpageflags");
+	vw_expect(pread(fd, &flags, 8, pfn * 8), 8);
+	close(fd);
+	if (flags & KPF_ARCH_2)
+		flags |= KPF_UNCACHED;
+	return flags & (KPF_ARCH | KPF_UNCACHED);
+}
+
+static __u64 alias_flags(const char *cache)
+{
+	return is(cache, "wc") ? KPF_ARCH : is(cache, "uc") ? KPF_UNCACHED : 0;
+}
+
+static void entries_and_the_kernels_alias_are_cached_as_asked(void **state)
+{
+	const char *cache = vw_combo(state)->cache;
+	struct cell cell;
+
+	make_cell(&cell, vw_combo(state));
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		cell.share = shares[s];
+		map_cell(&cell, 0);
+		read_all(&cell);
+		for (size_t i = 0; i < cell.pages; i += 31)
+			vw_expect(caching_of(cell.fd, cell.map + i * PAGE), caching_bits(cache));
+
+		/* It stays so in entries that are made anew and in those that are changed. */
+		vw_ok(vw_sys(mprotect(cell.map, cell.pages * PAGE, PROT_READ)));
+		vw_expect(caching_of(cell.fd, cell.map), caching_bits(cache));
+		vw_ok(vw_sys(mprotect(cell.map, cell.pages * PAGE, RW)));
+		if (shares[s] == MAP_SHARED)
+			vw_poke(cell.map + AT, 1);
+		madvise(cell.map, cell.pages * PAGE, MADV_DONTNEED);
+		read_all(&cell);
+		for (size_t i = 0; i < cell.pages; i += 31)
+			vw_expect(caching_of(cell.fd, cell.map + i * PAGE), caching_bits(cache));
+		unmap_cell(&cell);
+	}
+	for (size_t i = 0; i < cell.pages; i++)
+		vw_expect(alias_of(cell.frames[i]), alias_flags(cache));
+	close(cell.fd);
+	vw_ok(vw_rmdir("t"));
+	/* The last reference goes after the task that closed it has gone on. */
+	for (size_t i = 0; i < cell.pages; i++)
+		assert_true(vw_eventually(!alias_of(cell.frames[i])));
+}
+
+/* --- fault_around --------------------------------------------------------------------------- */
+
+#define AROUND_PAGES	700UL		/* of a mapping that starts and ends inside a window */
+#define AROUND_SHIFT	5UL		/* pages from a border of 2 MiB to its start */
+#define AROUND_OFFSET	3UL		/* the buffer's page that it starts with */
+
+static const char * const lazy_types[] = { "kmalloc", "vmalloc", "pages", "huge", "dma" };
+
+/* Touches pages in turn, and after each compares what is mapped with what should be. */
+static void touch_and_compare(int n, char *map, size_t window, int share, bool write)
+{
+	static const size_t touched[] = { 0, 1, 20, 300, 506, 507, 250, 699, 698 };
+	bool there[AROUND_PAGES] = { false };
+	long long faults = 0, before;
+	__u64 frames[AROUND_PAGES];
+	size_t count = 0;
+
+	before = vw_stat(n, "faults");
+	for (size_t i = 0; i < COUNT(touched); i++) {
+		size_t page = touched[i], first, end;
+
+		if (write)
+			vw_poke(map + page * PAGE + 100, 1);
+		else
+			vw_peek(map + page * PAGE);
+		if (!there[page]) {
+			faults++;
+			first = (page + AROUND_SHIFT) & ~(window - 1);
+			end = first + window - AROUND_SHIFT;
+			first = first < AROUND_SHIFT ? 0 : first - AROUND_SHIFT;
+			for (size_t j = first; j < end && j < AROUND_PAGES; j++) {
+				count += !there[j];
+				there[j] = true;
+			}
+		}
+		vw_expect(vw_stat(n, "faults") - before, faults);
+		vw_expect_stat(n, "mapped_pages", count);
+		vw_frames(0, map, AROUND_PAGES, frames);
+		for (size_t j = 0; j < AROUND_PAGES; j++) {
+			if (!frames[j] == there[j])
+				vw_fail("%s of page %zu, window of %zu, %s: page %zu is%s mapped",
+					write ? "write" : "read", page, window,
+					share == MAP_SHARED ? "shared" : "private", j,
+					there[j] ? " not" : "");
+		}
+	}
+	assert_true(shows(map, AROUND_OFFSET, AROUND_PAGES));
+}
+
+static void a_fault_installs_its_aligned_window_and_no_more(void **state)
+{
+	static const size_t windows[] = { 1, 16, 512 };
+	char text[32], *room, *map;
+	int n, fd;
+
+	(void)state;
+	for (size_t t = 0; t < COUNT(lazy_types); t++) {
+		for (size_t w = 0; w < COUNT(windows); w++) {
+			snprintf(text, sizeof(text), "%zuK", windows[w] * 4);
+			n = vw_make("t", "buffer_type", lazy_types[t], "map_mode", "fault", "size",
+				    "3M", "fault_around", text, NULL);
+			fd = vw_open_rw(n);
+			put_stamps(fd, 3 * MIB / PAGE);
+			room = vw_anon_aligned(2 * PMD_SIZE, PMD_SIZE);
+			map = room + AROUND_SHIFT * PAGE;
+			for (int way = 0; way < 3; way++) {
+				int share = way < 2 ? MAP_SHARED : MAP_PRIVATE;
+
+				assert_ptr_equal(mmap(map, AROUND_PAGES * PAGE, RW,
+						      share | MAP_FIXED, fd, AROUND_OFFSET * PAGE),
+						 map);
+				touch_and_compare(n, map, windows[w], share, way == 1);
+				vw_ok(vw_sys(munmap(map, AROUND_PAGES * PAGE)));
+			}
+			munmap(room, 2 * PMD_SIZE);
+			close(fd);
+			vw_ok(vw_rmdir("t"));
+		}
+	}
+}
+
+/* --- Blocks --------------------------------------------------------------------------------- */
+
+#define TAIL		3UL			/* pages beyond the last whole block */
+#define HUGE_PAGES	(3 * BLOCK + TAIL)
+
+static const char * const block_modes[] = { "remap", "fault" };
+
+static int make_blocks(const char *mode, int *fd)
+{
+	char size[32];
+	int n;
+
+	snprintf(size, sizeof(size), "%lu", HUGE_PAGES * PAGE);
+	n = vw_make("t", "buffer_type", "huge", "map_mode", mode, "size", size, NULL);
+	*fd = vw_open_rw(n);
+	put_stamps(*fd, HUGE_PAGES);
+	return n;
+}
+
+/* Whether the page is mapped, and by an entry of which size. */
+static unsigned int shift_at(int fd, const void *at)
+{
+	struct vmwalk_walk walk;
+
+	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
+	return walk.stop == VMWALK_STOP_PAGE ? walk.page_shift : 0;
+}
+
+struct placement {
+	size_t shift;		/* pages from a border of 2 MiB to the mapping */
+	size_t offset;		/* the buffer's page that it starts with */
+	size_t pages;
+};
+
+/* Whether one entry can map the page of a placement, from address and offset alone. */
+static bool in_block(const struct placement *place, size_t page)
+{
+	size_t start = (place->shift + page) / BLOCK * BLOCK;
+
+	return start >= place->shift && start + BLOCK <= place->shift + place->pages &&
+	       (start - place->shift + place->offset) % BLOCK == 0;
+}
+
+static void expect_placed(int n, int fd, char *map, const struct placement *place, bool lazy,
+			  int share)
+{
+	long long huge = 0, windows = 0, old_huge = vw_stat(n, "huge_faults");
+	long long old_read = vw_stat(n, "read_faults");
+	ssize_t last = -1;
+
+	vw_expect_stat(n, "mapped_pages", lazy ? 0 : place->pages);
+	for (size_t i = 0; i < place->pages; i++) {
+		bool block = share == MAP_SHARED && in_block(place, i);
+		ssize_t window = (place->shift + i) / (block ? BLOCK : WINDOW) * 2 + block;
+
+		if (lazy && window != last)
+			assert_int_equal(shift_at(fd, map + i * PAGE), 0);
+		assert_true(shows(map + i * PAGE, place->offset + i, 1));
+		if (window != last)
+			vw_expect(shift_at(fd, map + i * PAGE), block ? 21 : 12);
+		huge += block && window != last;
+		windows += !block && window != last;
+		last = window;
+	}
+	vw_expect_stat(n, "mapped_pages", place->pages);
+	vw_expect(vw_stat(n, "huge_faults") - old_huge, lazy ? huge : 0);
+	vw_expect(vw_stat(n, "read_faults") - old_read, lazy ? windows : 0);
+	vw_expect_stat(n, "failed_faults", 0);
+}
+
+static void blocks_are_mapped_whole_where_address_and_offset_allow(void **state)
+{
+	static const struct placement places[] = {
+		{ 0, 0, HUGE_PAGES },			/* a size that is no multiple of 2 MiB */
+		{ 0, BLOCK, BLOCK },
+		{ 1, 0, 3 * BLOCK },			/* the address is not aligned */
+		{ 0, 1, 2 * BLOCK },			/* nor the offset */
+		{ 1, 1, 2 * BLOCK },			/* nor both, alike: whole ones inside */
+		{ BLOCK - 1, 2 * BLOCK - 1, BLOCK + 2 },
+		{ 0, 0, BLOCK - 1 },			/* shorter than a block */
+		{ 0, 3 * BLOCK, TAIL },
+	};
+	char *room;
+	int n, fd;
+
+	(void)state;
+	room = vw_anon_aligned(5 * PMD_SIZE, PMD_SIZE);
+	for (size_t m = 0; m < COUNT(block_modes); m++) {
+		n = make_blocks(block_modes[m], &fd);
+		for (size_t i = 0; i < COUNT(places); i++) {
+			for (size_t s = 0; s < COUNT(shares); s++) {
+				char *map = room + places[i].shift * PAGE;
+
+				assert_ptr_equal(mmap(map, places[i].pages * PAGE, RW,
+						      shares[s] | MAP_FIXED, fd,
+						      places[i].offset * PAGE), map);
+				expect_placed(n, fd, map, &places[i], m == 1, shares[s]);
+				vw_ok(vw_sys(munmap(map, places[i].pages * PAGE)));
+				vw_expect_stat(n, "mapped_pages", 0);
+			}
+		}
+		close(fd);
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
+static void mmap_without_an_address_suits_blocks(void **state)
+{
+	static const size_t windows[][2] = {
+		/* offset and length, in pages, with a whole block in each */
+		{ 0, HUGE_PAGES }, { 0, BLOCK }, { BLOCK, BLOCK + 1 }, { 1, 2 * BLOCK },
+		{ BLOCK - 1, BLOCK + 1 },
+	};
+	int n, fd;
+
+	(void)state;
+	for (size_t m = 0; m < COUNT(block_modes); m++) {
+		n = make_blocks(block_modes[m], &fd);
+		for (size_t i = 0; i < COUNT(windows); i++) {
+			char *map = vw_map(fd, windows[i][1] * PAGE, windows[i][0] * PAGE, RW,
+					   MAP_SHARED);
+			struct placement place = {
+				.shift = (uintptr_t)map / PAGE % BLOCK,
+				.offset = windows[i][0],
+				.pages = windows[i][1],
+			};
+
+			vw_expect(place.shift, place.offset % BLOCK);
+			expect_placed(n, fd, map, &place, m == 1, MAP_SHARED);
+			munmap(map, windows[i][1] * PAGE);
+		}
+		close(fd);
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
+/* What the kernel does to a block in part, it does by taking the whole out. */
+static void a_block_that_is_broken_comes_back_window_by_window(void **state)
+{
+	char *map;
+	int n, fd;
+
+	(void)state;
+	for (size_t m = 0; m < COUNT(block_modes); m++) {
+		n = make_blocks(block_modes[m], &fd);
+		map = map_aligned(fd, 3 * PMD_SIZE, 0, RW, MAP_SHARED);
+		assert_true(shows(map, 0, 3 * BLOCK));
+		vw_expect_stat(n, "mapped_pages", 3 * BLOCK);
+		vw_expect_stat(n, "huge_faults", m ? 3 : 0);
+
+		vw_ok(vw_sys(munmap(map + (BLOCK + 100) * PAGE, PAGE)));
+		vw_expect_stat(n, "mapped_pages", 2 * BLOCK);
+		vw_peek(map + (BLOCK + 99) * PAGE);
+		/* Pages 96 to 99 of the block: the window ends where the mapping does. */
+		vw_expect_stat(n, "mapped_pages", 2 * BLOCK + 4);
+		vw_expect_stat(n, "read_faults", 1);
+		vw_expect(shift_at(fd, map + (BLOCK + 99) * PAGE), 12);
+		vw_peek(map + (BLOCK + 101) * PAGE);
+		vw_expect_stat(n, "mapped_pages", 2 * BLOCK + 4 + 11);
+
+		/* Its neighbours are whole, and stay so. */
+		assert_true(shows(map, 0, BLOCK + 100));
+		assert_true(shows(map + (BLOCK + 101) * PAGE, BLOCK + 101, 2 * BLOCK - 101));
+		vw_expect_stat(n, "mapped_pages", 3 * BLOCK - 1);
+		vw_expect(shift_at(fd, map), 21);
+		vw_expect(shift_at(fd, map + 2 * PMD_SIZE), 21);
+		vw_expect_stat(n, "huge_faults", m ? 3 : 0);
+		munmap(map, 3 * PMD_SIZE);
+		vw_expect_stat(n, "mapped_pages", 0);
+		close(fd);
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test(every_other_cell_is_refused_at_live_with_its_reason),
+		vw_test(the_documented_kinds_are_those_that_go_live),
+		vw_test(the_documented_rows_are_those_that_are_tried),
+		vw_test_all(every_cell_is_as_documented),
+		vw_test_all(all_ways_to_the_buffer_agree),
+		vw_test_all(entries_and_the_kernels_alias_are_cached_as_asked),
+		vw_test(a_fault_installs_its_aligned_window_and_no_more),
+		vw_test(blocks_are_mapped_whole_where_address_and_offset_allow),
+		vw_test(mmap_without_an_address_suits_blocks),
+		vw_test(a_block_that_is_broken_comes_back_window_by_window),
+	};
+
+	return vw_run_cases(cases);
+}

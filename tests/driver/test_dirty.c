@@ -1,0 +1,872 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * track_dirty and VMWALK_IOC_DIRTY: every page that is written is reported once, whoever wrote it
+ * and however often; no page that was only read is; and no write that races with a clearing is lost.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include "harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define PAGES	200UL
+#define MOST	2112UL			/* of any window here, a multiple of 64 */
+#define WORDS(pages)	(((pages) + 63) / 64)
+
+/* --- One tracked device --------------------------------------------------------------------- */
+
+struct tracked {
+	const struct vw_combo *combo;
+	int n;
+	int fd;
+	char *map;			/* all of it, shared */
+};
+
+static struct tracked make_of(const struct vw_combo *combo, size_t pages)
+{
+	struct tracked t = { .combo = combo };
+	char size[32];
+	void *room;
+
+	snprintf(size, sizeof(size), "%zu", pages * PAGE);
+	t.n = vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
+		      combo->cache, "size", size, "fill", "letters", "track_dirty", "1", NULL);
+	t.fd = vw_open_rw(t.n);
+	/* At a border of 2 MiB, so that it is known which pages share a window of fault_around. */
+	room = vw_anon_aligned(ALIGN_UP(pages * PAGE, PMD_SIZE), PMD_SIZE);
+	munmap(room, ALIGN_UP(pages * PAGE, PMD_SIZE));
+	t.map = mmap(room, pages * PAGE, RW, MAP_SHARED | MAP_FIXED, t.fd, 0);
+	if (t.map == MAP_FAILED)
+		vw_fail("mmap: %s", strerror(errno));
+	return t;
+}
+
+static void remove_tracked(struct tracked *t, size_t pages)
+{
+	munmap(t->map, pages * PAGE);
+	close(t->fd);
+	vw_ok(vw_rmdir("t"));
+}
+
+/* The one combination that goes live, and not with track_dirty. */
+static bool cannot_track(const struct vw_combo *combo)
+{
+	return !strcmp(combo->type, "huge") && !strcmp(combo->mode, "insert");
+}
+
+/* False, and nothing to test, if the combination is refused as it should be. */
+static bool make_tracked(void **state, struct tracked *t)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	char why[512] = "";
+
+	if (!cannot_track(combo)) {
+		*t = make_of(combo, PAGES);
+		return true;
+	}
+	vw_make_pending("t", "buffer_type", combo->type, "map_mode", combo->mode, "track_dirty", "1",
+			NULL);
+	vw_expect(vw_set("t", "live", "1"), -EINVAL);
+	vw_get("t", "last_error", why, sizeof(why));
+	assert_non_null(strstr(why, "track_dirty"));
+	assert_non_null(strstr(why, "huge"));
+	vw_expect_attr("t", "live", "0");
+	vw_expect_attr("t", "track_dirty", "1");
+	vw_ok(vw_set("t", "track_dirty", "0"));
+	vw_ok(vw_set("t", "live", "1"));
+	return false;
+}
+
+static int get_dirty(int fd, size_t first, size_t count, __u32 flags, __u64 *bitmap, __u64 *pages)
+{
+	struct vmwalk_dirty dirty = {
+		.size = sizeof(dirty),
+		.flags = flags,
+		.offset = first * PAGE,
+		.length = count * PAGE,
+		.bitmap = (uintptr_t)bitmap,
+	};
+	int rc = vw_ioctl(fd, VMWALK_IOC_DIRTY, &dirty);
+
+	*pages = dirty.pages;
+	return rc;
+}
+
+/* A window is asked for; the answer has to be the set, a bit a page of the buffer. */
+static void expect_window_at(const char *file, int line, const struct tracked *t, size_t first,
+			     size_t count, __u32 flags, const __u64 *set)
+{
+	__u64 bitmap[MOST / 64 + 1], pages, wanted = 0;
+
+	memset(bitmap, 0xa5, sizeof(bitmap));
+	vw_expect_at(file, line, "VMWALK_IOC_DIRTY",
+		     get_dirty(t->fd, first, count, flags, bitmap, &pages), 0);
+	for (size_t i = 0; i < WORDS(count) * 64; i++) {
+		bool in = i < count && set[(first + i) / 64] >> (first + i) % 64 & 1;
+
+		wanted += in;
+		if ((bitmap[i / 64] >> i % 64 & 1) != in)
+			vw_fail_at(file, line, "of %zu pages from %zu on, page %zu is%s reported",
+				   count, first, first + i, in ? " not" : "");
+	}
+	vw_expect_at(file, line, "pages", pages, wanted);
+	if (bitmap[WORDS(count)] != 0xa5a5a5a5a5a5a5a5)
+		vw_fail_at(file, line, "more was written than the bitmap");
+}
+
+/* The whole buffer, with these pages written. */
+static void expect_pages_at(const char *file, int line, const struct tracked *t, __u32 flags,
+			    const size_t *pages, size_t count)
+{
+	__u64 set[WORDS(PAGES)] = { 0 };
+
+	for (size_t i = 0; i < count; i++)
+		set[pages[i] / 64] |= BIT_ULL(pages[i] % 64);
+	vw_expect_at(file, line, "dirty_pages", vw_stat(t->n, "dirty_pages"), count);
+	expect_window_at(file, line, t, 0, PAGES, flags, set);
+	vw_expect_at(file, line, "dirty_pages afterwards", vw_stat(t->n, "dirty_pages"),
+		     flags & VMWALK_DIRTY_CLEAR ? 0 : count);
+}
+
+#define expect_reported(t, flags, ...)							\
+	expect_pages_at(__FILE__, __LINE__, t, flags, (const size_t []){ __VA_ARGS__ },	\
+			sizeof((const size_t []){ __VA_ARGS__ }) / sizeof(size_t))
+
+/* Reported by a look, by the next, by the one that clears, and then no more. */
+#define expect_once(t, ...)						\
+	do {								\
+		expect_reported(t, 0, __VA_ARGS__);			\
+		expect_reported(t, 0, __VA_ARGS__);			\
+		expect_reported(t, VMWALK_DIRTY_CLEAR, __VA_ARGS__);	\
+		expect_none(t);						\
+	} while (0)
+
+#define expect_none(t)	expect_pages_at(__FILE__, __LINE__, t, VMWALK_DIRTY_CLEAR, NULL, 0)
+
+static void write_page(const struct tracked *t, size_t page)
+{
+	vw_poke(t->map + page * PAGE + 100, vw_peek(t->map + page * PAGE + 100) + 1);
+}
+
+/* --- What is reported, and what isn't ------------------------------------------------------- */
+
+static void pages_that_are_only_read_are_not_reported(void **state)
+{
+	static const int flags[] = { 0, MAP_POPULATE, MAP_LOCKED };
+	struct tracked t;
+	char data[PAGE];
+	char *map;
+
+	if (!make_tracked(state, &t))
+		return;
+	expect_none(&t);
+	for (size_t i = 0; i < COUNT(flags); i++) {
+		map = vw_map(t.fd, PAGES * PAGE, 0, RW, MAP_SHARED | flags[i]);
+		assert_true(vw_holds_fill(map, "letters", 0, 3 * PAGE));
+		for (size_t j = 0; j < PAGES; j++) {
+			vw_peek(map + j * PAGE);
+			vw_expect(vw_sys(pread(t.fd, data, PAGE, j * PAGE)), PAGE);
+		}
+		vw_ok(vw_sys(mprotect(map, PAGES * PAGE, PROT_READ)));
+		vw_ok(vw_sys(mprotect(map, PAGES * PAGE, RW)));
+		vw_expect(vw_stat(t.n, "mapped_pages") % PAGES, 0);
+		munmap(map, PAGES * PAGE);
+		expect_none(&t);
+	}
+	/* Nor those that could not be written. */
+	vw_expect(vw_sys(pwrite(t.fd, data, PAGE, PAGES * PAGE)), -ENOSPC);
+	vw_expect(vw_sys(pwrite(t.fd, vw_pointer(8), PAGE, 3 * PAGE)), -EFAULT);
+	vw_expect(vw_sys(pwrite(t.fd, data, 0, 3 * PAGE)), 0);
+	expect_none(&t);
+}
+
+static int write_when_told(void *arg)
+{
+	struct tracked *t = arg;
+
+	for (__u64 page = vw_sync(0); page < PAGES; page = vw_sync(0))
+		write_page(t, page);
+	return 0;
+}
+
+static int write_through_a_mapping_of_ones_own(void *arg)
+{
+	const struct tracked *t = arg;
+	int fd = vw_open(t->n, O_RDWR);
+	char *map = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, fd, 4 * PAGE);
+
+	vw_check(map != MAP_FAILED);
+	vw_poke(map + PAGE, 1);
+	return 0;
+}
+
+static void a_page_is_reported_once_whoever_wrote_it(void **state)
+{
+	char *two = vw_anon(2 * PAGE), *odd = vw_anon(8 * PAGE);
+	struct vw_child child;
+	struct tracked t;
+
+	if (!make_tracked(state, &t))
+		return;
+	munmap(two + PAGE, PAGE);
+	child = vw_fork(write_when_told, &t);
+	vw_hear(&child);
+
+	/* A mapping, once and again. */
+	write_page(&t, 1);
+	write_page(&t, 1);
+	expect_once(&t, 1);
+	write_page(&t, 1);
+	write_page(&t, PAGES - 1);
+	write_page(&t, 0);
+	expect_once(&t, 0, 1, PAGES - 1);
+
+	/* Another process, which lives on, and one that is gone. */
+	vw_tell(&child, 3);
+	vw_hear(&child);
+	expect_once(&t, 3);
+	write_page(&t, 3);
+	vw_tell(&child, 2);
+	vw_hear(&child);
+	vw_tell(&child, PAGES);
+	vw_join_ok(&child);
+	vw_in_child(write_through_a_mapping_of_ones_own, &t);
+	expect_once(&t, 2, 3, 5);
+
+	/* write(2), across a border and up to a bad address. */
+	vw_expect(vw_sys(pwrite(t.fd, "vmwalk", 6, 8 * PAGE - 3)), 6);
+	vw_expect(vw_sys(pwrite(t.fd, two, 2 * PAGE, 10 * PAGE)), PAGE);
+	vw_expect(vw_sys(pwrite(t.fd, two, PAGE, PAGES * PAGE - 10)), 10);
+	expect_once(&t, 7, 8, 10, PAGES - 1);
+
+	/* The driver. */
+	for (size_t i = 0; i < 8; i += 2)
+		vw_poke(odd + i * PAGE, 1);
+	for (size_t i = 0; i < 2; i++) {
+		struct vmwalk_scan scan = vw_scan_args((uintptr_t)odd, (uintptr_t)odd + 8 * PAGE);
+
+		scan.flags = VMWALK_SCAN_TO_BUFFER;
+		scan.vec = i ? 12 * PAGE : 15 * PAGE - sizeof(struct vmwalk_extent);
+		scan.vec_len = 4 * (PAGE / sizeof(struct vmwalk_extent));
+		vw_expect(vw_ioctl(t.fd, VMWALK_IOC_SCAN, &scan), 4);
+	}
+	expect_once(&t, 12, 14, 15);
+	write_page(&t, 12);
+	expect_once(&t, 12);
+}
+
+static void private_writes_are_not_the_buffers(void **state)
+{
+	struct tracked t;
+	char *map;
+
+	if (!make_tracked(state, &t))
+		return;
+	for (int populate = 0; populate < 2; populate++) {
+		map = vw_map(t.fd, PAGES * PAGE, 0, RW,
+			     MAP_PRIVATE | (populate ? MAP_POPULATE : 0));
+		vw_peek(map);
+		for (size_t i = 0; i < PAGES; i++)
+			vw_poke(map + i * PAGE, '!');
+		expect_none(&t);
+		assert_true(vw_holds_fill(t.map, "letters", 0, PAGE));
+		/* Clearing takes pages of the buffer out of page tables, and no copies. */
+		write_page(&t, 4);
+		expect_once(&t, 4);
+		for (size_t i = 0; i < PAGES; i++)
+			assert_int_equal(vw_peek(map + i * PAGE), '!');
+		vw_ok(vw_sys(munmap(map, PAGES * PAGE)));
+		expect_none(&t);
+	}
+}
+
+static void a_mapping_is_tracked_through_all_its_changes(void **state)
+{
+	struct vw_child child;
+	struct tracked t;
+	char *room;
+
+	if (!make_tracked(state, &t))
+		return;
+	/* Read-only and back: of a page that was cleared, one that was read, one that was written. */
+	write_page(&t, 1);
+	expect_once(&t, 1);
+	vw_peek(t.map + 2 * PAGE);
+	write_page(&t, 3);
+	vw_ok(vw_sys(mprotect(t.map, PAGES * PAGE, PROT_READ)));
+	expect_once(&t, 3);
+	vw_ok(vw_sys(mprotect(t.map, PAGES * PAGE, RW)));
+	expect_none(&t);
+	for (size_t i = 1; i <= 3; i++)
+		write_page(&t, i);
+	expect_once(&t, 1, 2, 3);
+	vw_ok(vw_sys(mprotect(t.map, PAGES * PAGE, PROT_NONE)));
+	vw_ok(vw_sys(mprotect(t.map, PAGES * PAGE, RW)));
+	write_page(&t, 2);
+	expect_once(&t, 2);
+
+	/* A child has the entry that allows its parent to write. */
+	write_page(&t, 5);
+	child = vw_fork(write_when_told, &t);
+	vw_hear(&child);
+	expect_once(&t, 5);
+	vw_tell(&child, 5);
+	vw_hear(&child);
+	expect_once(&t, 5);
+	write_page(&t, 5);
+	expect_once(&t, 5);
+	vw_kill(&child);
+	expect_none(&t);
+
+	/* Moved, cut, and dropped. */
+	write_page(&t, 6);
+	room = vw_anon(PAGES * PAGE);
+	assert_ptr_equal(mremap(t.map, PAGES * PAGE, PAGES * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				room), room);
+	t.map = room;
+	expect_once(&t, 6);
+	write_page(&t, 6);
+	vw_ok(vw_sys(munmap(t.map + 6 * PAGE, PAGE)));
+	write_page(&t, 7);
+	write_page(&t, 5);
+	expect_once(&t, 5, 6, 7);
+	write_page(&t, 8);
+	madvise(t.map + 7 * PAGE, 10 * PAGE, MADV_DONTNEED);
+	expect_once(&t, 8);
+	write_page(&t, 8);
+	write_page(&t, 9);
+	vw_ok(vw_sys(munmap(t.map, PAGES * PAGE)));
+	expect_once(&t, 8, 9);
+}
+
+static void writes_from_outside_to_refcounted_pages_are_reported(void **state)
+{
+	struct vw_child child;
+	struct iovec local = { "x", 1 }, remote;
+	struct tracked t;
+
+	if (!make_tracked(state, &t))
+		return;
+	child = vw_fork(write_when_told, &t);
+	vw_hear(&child);
+	for (int round = 0; round < 2; round++) {
+		remote = (struct iovec){ t.map + 9 * PAGE + round, 1 };
+		if (vw_is_refcounted(t.combo)) {
+			vw_expect(vw_sys(process_vm_writev(child.pid, &local, 1, &remote, 1, 0)), 1);
+			expect_once(&t, 9);
+		} else {
+			vw_expect(vw_sys(process_vm_writev(child.pid, &local, 1, &remote, 1, 0)),
+				  -EFAULT);
+			expect_none(&t);
+		}
+	}
+}
+
+/* --- Counters ------------------------------------------------------------------------------- */
+
+static void expect_faults_at(const char *file, int line, const struct tracked *t, long long read,
+			     long long write, long long mkwrite)
+{
+	char path[128];
+
+	vw_expect_at(file, line, "read_faults", vw_stat(t->n, "read_faults"), read);
+	vw_expect_at(file, line, "write_faults", vw_stat(t->n, "write_faults"), write);
+	vw_expect_at(file, line, "mkwrite_faults", vw_stat(t->n, "mkwrite_faults"), mkwrite);
+	vw_expect_at(file, line, "faults", vw_stat(t->n, "faults"), read + write + mkwrite);
+	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/stats/reset", t->n);
+	vw_expect_at(file, line, "reset", vw_file_write(path, "1"), 0);
+}
+
+#define expect_faults(t, read, write, mkwrite) \
+	expect_faults_at(__FILE__, __LINE__, t, read, write, mkwrite)
+
+static void each_first_write_takes_the_faults_it_must(void **state)
+{
+	struct tracked t;
+	bool lazy, pages;
+	char byte;
+
+	if (!make_tracked(state, &t))
+		return;
+	lazy = !strcmp(t.combo->mode, "fault");
+	/* A frame is made writable by the fault that maps it, a page by the kernel afterwards. */
+	pages = vw_is_refcounted(t.combo);
+
+	vw_peek(t.map + 20 * PAGE);
+	expect_faults(&t, lazy, 0, 0);
+	vw_poke(t.map + 20 * PAGE, 1);
+	expect_faults(&t, 0, 0, 1);
+	vw_poke(t.map + 20 * PAGE + 1, 1);
+	vw_peek(t.map + 20 * PAGE);
+	expect_faults(&t, 0, 0, 0);
+	vw_poke(t.map + 100 * PAGE, 1);
+	expect_faults(&t, 0, lazy, !lazy || pages);
+
+	/* A look changes nothing. */
+	expect_reported(&t, 0, 20, 100);
+	vw_poke(t.map + 20 * PAGE, 2);
+	expect_faults(&t, 0, 0, 0);
+
+	/* After a clearing each page that was reported takes its fault again, and no other page. */
+	vw_peek(t.map + 21 * PAGE);
+	expect_faults(&t, 0, 0, 0);
+	expect_once(&t, 20, 100);
+	vw_peek(t.map + 21 * PAGE);
+	expect_faults(&t, 0, 0, 0);
+	vw_poke(t.map + 20 * PAGE, 3);
+	expect_faults(&t, 0, 1, pages);
+	vw_peek(t.map + 100 * PAGE);
+	expect_faults(&t, 1, 0, 0);
+	vw_poke(t.map + 100 * PAGE, 3);
+	expect_faults(&t, 0, 0, 1);
+
+	/* write(2) takes none. */
+	vw_expect(vw_sys(pwrite(t.fd, "x", 1, 50 * PAGE)), 1);
+	vw_expect(vw_sys(pread(t.fd, &byte, 1, 50 * PAGE)), 1);
+	expect_faults(&t, 0, 0, 0);
+	expect_once(&t, 20, 50, 100);
+	vw_expect_stat(t.n, "failed_faults", 0);
+}
+
+/* --- Windows -------------------------------------------------------------------------------- */
+
+static void a_window_reports_and_clears_its_own_pages_alone(void **state)
+{
+	static const size_t windows[][2] = {
+		/* the first page and their number */
+		{ 0, 1 }, { 0, 64 }, { 63, 2 }, { 1, 64 }, { 65, 1 }, { 60, 70 }, { 130, 70 },
+		{ 199, 1 }, { 1000, 100 }, { 1023, 2 }, { 7, 1024 }, { 1001, 1030 }, { 3, 2097 },
+		{ 2047, 53 }, { 0, 2100 },
+	};
+	static const size_t written[] = {
+		0, 1, 62, 63, 64, 65, 66, 127, 128, 129, 130, 199, 200, 999, 1000, 1022, 1023, 1024,
+		1025, 1030, 1031, 2030, 2031, 2046, 2047, 2048, 2049, 2098, 2099,
+	};
+	static const struct vw_combo combos[] = {
+		{ .type = "vmalloc", .mode = "remap", .cache = "wb" },
+		{ .type = "vmalloc", .mode = "fault", .cache = "wb" },
+		{ .type = "huge", .mode = "fault", .cache = "wb" },
+	};
+	__u64 set[WORDS(MOST)] = { 0 }, rest[WORDS(MOST)];
+	struct tracked t;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(written); i++)
+		set[written[i] / 64] |= BIT_ULL(written[i] % 64);
+	for (size_t c = 0; c < COUNT(combos); c++) {
+		t = make_of(&combos[c], 2100);
+		for (size_t w = 0; w < COUNT(windows); w++) {
+			size_t first = windows[w][0], count = windows[w][1];
+
+			for (size_t i = 0; i < COUNT(written); i++)
+				write_page(&t, written[i]);
+			vw_expect_stat(t.n, "dirty_pages", COUNT(written));
+			expect_window_at(__FILE__, __LINE__, &t, first, count, 0, set);
+			expect_window_at(__FILE__, __LINE__, &t, first, count, VMWALK_DIRTY_CLEAR,
+					 set);
+			memcpy(rest, set, sizeof(rest));
+			for (size_t i = first; i < first + count; i++)
+				rest[i / 64] &= ~BIT_ULL(i % 64);
+			expect_window_at(__FILE__, __LINE__, &t, 0, 2100, 0, rest);
+		}
+		remove_tracked(&t, 2100);
+	}
+}
+
+/* --- Refusals ------------------------------------------------------------------------------- */
+
+static void a_failed_call_loses_no_page(void **state)
+{
+	struct vmwalk_dirty dirty = { .size = sizeof(dirty), .length = PAGES * PAGE }, before;
+	struct vmwalk_dirty *sealed = vw_anon(PAGE);
+	char *two = vw_anon(2 * PAGE);
+	__u64 bitmap[WORDS(PAGES)];
+	struct tracked t;
+
+	if (!make_tracked(state, &t))
+		return;
+	munmap(two + PAGE, PAGE);
+	write_page(&t, 3);
+	write_page(&t, 150);
+	for (int clear = 0; clear < 2; clear++) {
+		const void *bad[] = { NULL, vw_pointer(8), two + PAGE - 8, two + PAGE,
+				      vw_pointer(-PAGE) };
+
+		dirty.flags = clear ? VMWALK_DIRTY_CLEAR : 0;
+		for (size_t i = 0; i < COUNT(bad); i++) {
+			dirty.bitmap = (uintptr_t)bad[i];
+			before = dirty;
+			vw_expect(vw_ioctl(t.fd, VMWALK_IOC_DIRTY, &dirty), -EFAULT);
+			assert_memory_equal(&before, &dirty, sizeof(dirty));
+			expect_reported(&t, 0, 3, 150);
+		}
+
+		/* The bitmap arrives, and the structure doesn't. */
+		dirty.bitmap = (uintptr_t)bitmap;
+		vw_ok(vw_sys(mprotect(sealed, PAGE, RW)));
+		*sealed = dirty;
+		vw_ok(vw_sys(mprotect(sealed, PAGE, PROT_READ)));
+		vw_expect(vw_ioctl(t.fd, VMWALK_IOC_DIRTY, sealed), -EFAULT);
+		expect_reported(&t, 0, 3, 150);
+
+		/* A write since then is one with the one before. */
+		write_page(&t, 3);
+		expect_reported(&t, 0, 3, 150);
+	}
+	expect_once(&t, 3, 150);
+}
+
+static void bad_arguments_are_refused_and_change_nothing(void **state)
+{
+	static const struct vmwalk_dirty bad[] = {
+		{ .offset = 1, .length = PAGE },
+		{ .offset = 0, .length = 0 },
+		{ .offset = 0, .length = 1 },
+		{ .offset = 0, .length = PAGE + 8 },
+		{ .offset = PAGE - 1, .length = PAGE },
+		{ .offset = 0, .length = (PAGES + 1) * PAGE },
+		{ .offset = (PAGES - 1) * PAGE, .length = 2 * PAGE },
+		{ .offset = PAGES * PAGE, .length = PAGE },
+		{ .offset = PAGES * PAGE, .length = 0 },
+		{ .offset = -PAGE, .length = PAGE },
+		{ .offset = -PAGE, .length = 2 * PAGE },
+		{ .offset = PAGE, .length = -PAGE },
+		{ .offset = 0, .length = BIT_ULL(63) },
+		{ .flags = 2, .length = PAGE },
+		{ .flags = BIT_ULL(31), .length = PAGE },
+		{ .flags = VMWALK_DIRTY_CLEAR | 4, .length = PAGE },
+	};
+	struct vmwalk_dirty dirty, before;
+	__u64 bitmap[WORDS(PAGES) + 1];
+	struct tracked t;
+
+	(void)state;
+	t = make_of(&(struct vw_combo){ .type = "vmalloc", .mode = "fault", .cache = "wb" }, PAGES);
+	write_page(&t, 0);
+	write_page(&t, PAGES - 1);
+	memset(bitmap, 0xa5, sizeof(bitmap));
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		for (int clear = 0; clear < 2; clear++) {
+			dirty = bad[i];
+			dirty.size = sizeof(dirty);
+			dirty.flags |= clear ? VMWALK_DIRTY_CLEAR : 0;
+			dirty.bitmap = (uintptr_t)bitmap;
+			dirty.pages = 12345;
+			before = dirty;
+			if (vw_ioctl(t.fd, VMWALK_IOC_DIRTY, &dirty) != -EINVAL)
+				vw_fail("argument %zu is accepted", i);
+			assert_memory_equal(&before, &dirty, sizeof(dirty));
+		}
+	}
+	for (size_t i = 0; i < COUNT(bitmap); i++)
+		assert_true(bitmap[i] == 0xa5a5a5a5a5a5a5a5);
+	expect_once(&t, 0, PAGES - 1);
+}
+
+static void clearing_takes_a_descriptor_that_may_write(void **state)
+{
+	__u64 bitmap[WORDS(PAGES)] = { 0 }, pages;
+	struct tracked t;
+	int fd;
+
+	(void)state;
+	t = make_of(&(struct vw_combo){ .type = "pages", .mode = "fault", .cache = "wb" }, PAGES);
+	write_page(&t, 7);
+	fd = vw_open(t.n, O_RDONLY);
+	vw_expect(get_dirty(fd, 0, PAGES, VMWALK_DIRTY_CLEAR, bitmap, &pages), -EPERM);
+	vw_expect(bitmap[0], 0);
+	vw_ok(get_dirty(fd, 0, PAGES, 0, bitmap, &pages));
+	vw_expect(bitmap[0], BIT_ULL(7));
+	vw_expect(pages, 1);
+	close(fd);
+	fd = vw_open(t.n, O_WRONLY);
+	vw_ok(get_dirty(fd, 0, PAGES, VMWALK_DIRTY_CLEAR, bitmap, &pages));
+	vw_expect(pages, 1);
+	expect_none(&t);
+}
+
+static void without_track_dirty_there_is_no_data(void **state)
+{
+	__u64 bitmap[1] = { 5 }, pages;
+	int n = vw_make_combo(vw_combo(state), 64 * PAGE, "zero");
+	int fd = vw_open_rw(n);
+
+	vw_expect(vw_sys(pwrite(fd, "x", 1, 0)), 1);
+	vw_expect(get_dirty(fd, 0, 64, 0, bitmap, &pages), -ENODATA);
+	vw_expect(get_dirty(fd, 0, 64, VMWALK_DIRTY_CLEAR, bitmap, &pages), -ENODATA);
+	vw_expect(bitmap[0], 5);
+	vw_expect_stat(n, "dirty_pages", 0);
+	vw_expect_stat(n, "mkwrite_faults", 0);
+}
+
+static void after_removal_mappings_are_written_and_calls_refused(void **state)
+{
+	__u64 bitmap[WORDS(PAGES)], pages;
+	struct tracked t;
+
+	if (!make_tracked(state, &t))
+		return;
+	vw_peek(t.map);
+	write_page(&t, 1);
+	vw_ok(vw_rmdir("t"));
+	vw_expect(get_dirty(t.fd, 0, PAGES, VMWALK_DIRTY_CLEAR, bitmap, &pages), -ENODEV);
+	for (size_t i = 0; i < PAGES; i++)
+		write_page(&t, i);
+	vw_expect(get_dirty(t.fd, 0, PAGES, 0, bitmap, &pages), -ENODEV);
+	munmap(t.map, PAGES * PAGE);
+	close(t.fd);
+}
+
+/* The bitmap's own arrival is a write like any other, and comes after what it tells. */
+static void the_bitmap_may_lie_in_the_buffer(void **state)
+{
+	struct tracked t;
+	__u64 pages, *bitmap;
+
+	if (!make_tracked(state, &t))
+		return;
+	bitmap = (__u64 *)(t.map + 33 * PAGE);
+	write_page(&t, 2);
+	vw_ok(get_dirty(t.fd, 0, PAGES, VMWALK_DIRTY_CLEAR, bitmap, &pages));
+	vw_expect(pages, 1);
+	vw_expect(bitmap[0], BIT_ULL(2));
+	expect_once(&t, 33);
+}
+
+/* --- Races ---------------------------------------------------------------------------------- */
+
+#define HOT	12UL		/* pages that everybody writes to */
+#define WRITERS	2
+
+struct shared {
+	bool stop;
+	__u64 stores[WRITERS];
+};
+
+struct writer {
+	const struct tracked *t;
+	struct shared *shared;
+	int which;
+};
+
+/*
+ * A slot of each page belongs to a writer: what it stores there only grows. The first third of the
+ * pages is the one writer's alone, the next the other's: a page that is written unseen stays so until
+ * somebody else has a fault there.
+ */
+static __u64 *slot(const struct tracked *t, size_t page, int writer)
+{
+	return (__u64 *)(t->map + page * PAGE) + writer * 16;
+}
+
+static void *keep_writing(void *arg)
+{
+	struct writer *writer = arg;
+	unsigned int random = writer->which;
+	__u64 value = 1;
+	cpu_set_t cpus;
+	size_t page;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(writer->which, &cpus);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+	while (!__atomic_load_n(&writer->shared->stop, __ATOMIC_RELAXED)) {
+		random = random * 1103515245 + 12345;
+		page = (random >> 16) % (HOT * 2 / 3);
+		if (page < HOT / 3)
+			page += writer->which * (HOT / 3);
+		else
+			page += HOT / 3;
+		__atomic_store_n(slot(writer->t, page, writer->which), value, __ATOMIC_RELAXED);
+		/* There are more who want to run than processors. */
+		if (!(value++ % 256)) {
+			__atomic_store_n(&writer->shared->stores[writer->which], value,
+					 __ATOMIC_RELAXED);
+			sched_yield();
+		}
+	}
+	return NULL;
+}
+
+static int keep_writing_elsewhere(void *arg)
+{
+	keep_writing(arg);
+	return 0;
+}
+
+/* Clears, and then copies what was reported: how many pages. */
+static __u64 collect(const struct tracked *t, __u64 copy[HOT][WRITERS])
+{
+	__u64 bitmap[1], pages;
+
+	vw_ok(get_dirty(t->fd, 0, HOT, VMWALK_DIRTY_CLEAR, bitmap, &pages));
+	for (size_t i = 0; i < HOT; i++) {
+		for (int w = 0; bitmap[0] >> i & 1 && w < WRITERS; w++)
+			vw_expect(vw_sys(pread(t->fd, &copy[i][w], 8, i * PAGE + w * 128)), 8);
+	}
+	return pages;
+}
+
+static void no_write_that_races_with_clearing_is_lost(void **state)
+{
+	struct shared *shared = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	__u64 copy[HOT][WRITERS] = { 0 }, final[WRITERS], reported = 0, until;
+	struct vw_child child;
+	unsigned int calls = 0;
+	pthread_t thread;
+	struct tracked t;
+
+	if (!make_tracked(state, &t))
+		return;
+	for (size_t i = 0; i < HOT; i++) {
+		__u64 zero[32] = { 0 };
+
+		vw_expect(vw_sys(pwrite(t.fd, zero, sizeof(zero), i * PAGE)), sizeof(zero));
+	}
+	child = vw_fork(keep_writing_elsewhere, &(struct writer){ &t, shared, 0 });
+	assert_int_equal(pthread_create(&thread, NULL, keep_writing,
+					&(struct writer){ &t, shared, 1 }), 0);
+	for (int w = 0; w < WRITERS; w++)
+		assert_true(vw_eventually(__atomic_load_n(&shared->stores[w], __ATOMIC_RELAXED)));
+	for (until = vw_now() + SECOND; reported < 500 && vw_now() < until; calls++)
+		reported += collect(&t, copy);
+	__atomic_store_n(&shared->stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	vw_join_ok(&child);
+	collect(&t, copy);
+	vw_expect(collect(&t, copy), 0);
+
+	for (size_t i = 0; i < HOT; i++) {
+		for (int w = 0; w < WRITERS; w++) {
+			vw_expect(vw_sys(pread(t.fd, &final[w], 8, i * PAGE + w * 128)), 8);
+			if (copy[i][w] != final[w])
+				vw_fail("page %zu, writer %d: %llu was written, %llu reported, after %u calls",
+					i, w, final[w], copy[i][w], calls);
+		}
+	}
+	if (reported < 2 * HOT || calls < 2)
+		vw_fail("no race: %llu and %llu stores, %u calls, %llu pages reported",
+			shared->stores[0], shared->stores[1], calls, reported);
+}
+
+/* --- O_DIRECT ------------------------------------------------------------------------------- */
+
+#define NULLB	"/sys/kernel/config/nullb"
+
+static int set_nullb(const char *file, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), NULLB "/slow/%s", file);
+	return vw_file_write(path, value);
+}
+
+/* A disk whose reads take half a second, by which time the pages have been cleared. */
+static int open_slow_disk(void)
+{
+	static const char * const settings[][2] = {
+		{ "size", "16" }, { "blocksize", "4096" }, { "memory_backed", "1" },
+		{ "irqmode", "2" }, { "completion_nsec", "500000000" }, { "power", "1" },
+	};
+	char path[128], index[16];
+	int fd;
+
+	if (system("modprobe -q null_blk nr_devices=0") || !vw_exists(NULLB))
+		vw_skip("no null_blk");
+	rmdir(NULLB "/slow");
+	vw_ok(vw_sys(mkdir(NULLB "/slow", 0755)));
+	for (size_t i = 0; i < COUNT(settings); i++)
+		vw_ok(set_nullb(settings[i][0], settings[i][1]));
+	assert_true(vw_file_read(NULLB "/slow/index", index, sizeof(index)) > 0);
+	snprintf(path, sizeof(path), "/dev/nullb%s", index);
+	if (!vw_exists(path))
+		strcpy(path, "/dev/slow");	/* as newer kernels name it, after the item */
+	fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (fd < 0)
+		vw_fail("%s: %s", path, strerror(errno));
+	return fd;
+}
+
+struct direct_read {
+	int disk;
+	char *to;
+	long long rc;
+	bool done;
+};
+
+static void *read_directly(void *arg)
+{
+	struct direct_read *read = arg;
+
+	read->rc = vw_sys(pread(read->disk, read->to, 2 * PAGE, 0));
+	__atomic_store_n(&read->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void a_direct_read_is_reported_again_once_it_is_complete(void **state)
+{
+	struct direct_read read = { .disk = open_slow_disk() };
+	__u64 bitmap[WORDS(PAGES)], pages;
+	unsigned int in_flight = 0;
+	pthread_t thread;
+	struct tracked t;
+
+	(void)state;
+	for (size_t i = 0; i < VW_COMBOS; i++) {
+		if (!vw_is_refcounted(&vw_combos[i]) || cannot_track(&vw_combos[i]))
+			continue;
+		t = make_of(&vw_combos[i], PAGES);
+		read.to = t.map + 40 * PAGE;
+		read.done = false;
+		assert_int_equal(pthread_create(&thread, NULL, read_directly, &read), 0);
+
+		/* The disk is to write to the pages: that is a write already. */
+		do {
+			vw_ok(get_dirty(t.fd, 0, PAGES, 0, bitmap, &pages));
+		} while (pages < 2);
+		usleep(50000);
+		if (!__atomic_load_n(&read.done, __ATOMIC_ACQUIRE)) {
+			expect_reported(&t, VMWALK_DIRTY_CLEAR, 40, 41);
+			vw_expect_stat(t.n, "dirty_pages", 0);
+			in_flight += !__atomic_load_n(&read.done, __ATOMIC_ACQUIRE);
+		}
+		pthread_join(thread, NULL);
+		vw_expect(read.rc, 2 * PAGE);
+		expect_once(&t, 40, 41);
+		assert_int_equal(vw_peek(read.to), 0);
+		remove_tracked(&t, PAGES);
+	}
+	close(read.disk);
+	vw_ok(set_nullb("power", "0"));
+	vw_ok(vw_sys(rmdir(NULLB "/slow")));
+	if (!in_flight)
+		vw_skip("the machine is too slow to see a read under way");
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test_all(pages_that_are_only_read_are_not_reported),
+		vw_test_all(a_page_is_reported_once_whoever_wrote_it),
+		vw_test_all(private_writes_are_not_the_buffers),
+		vw_test_all(a_mapping_is_tracked_through_all_its_changes),
+		vw_test_each(writes_from_outside_to_refcounted_pages_are_reported),
+		vw_test_all(each_first_write_takes_the_faults_it_must),
+		vw_test(a_window_reports_and_clears_its_own_pages_alone),
+		vw_test_each(a_failed_call_loses_no_page),
+		vw_test(bad_arguments_are_refused_and_change_nothing),
+		vw_test(clearing_takes_a_descriptor_that_may_write),
+		vw_test_each(without_track_dirty_there_is_no_data),
+		vw_test_each(after_removal_mappings_are_written_and_calls_refused),
+		vw_test_each(the_bitmap_may_lie_in_the_buffer),
+		vw_test_all(no_write_that_races_with_clearing_is_lost),
+		vw_test(a_direct_read_is_reported_again_once_it_is_complete),
+	};
+
+	return vw_run_cases(cases);
+}
