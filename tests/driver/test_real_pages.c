@@ -1,0 +1,1412 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mappings of the buffer before the rest of the kernel: where a mapping has refcounted pages, block
+ * devices, io_uring, pipes, sockets and other processes work on the buffer itself, and what they
+ * hold outlives mapping and instance; where it has bare frames, they are all turned away, and
+ * nothing has moved.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <liburing.h>
+#include <linux/errqueue.h>
+#include <linux/loop.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+
+static const int shares[] = { MAP_SHARED, MAP_PRIVATE };
+
+/* --- Buffers and views of them -------------------------------------------------------------- */
+
+/* What the kernel finds in a mapping when it asks for pages. */
+enum kind {
+	PAGES,
+	FRAMES,
+	/*
+	 * Huge entries that map frames. Before 6.12 an entry of that size cannot say that it has no
+	 * pages, so whoever comes without looking at the mapping may find some: those of the
+	 * buffer, so that is no harm.
+	 */
+	HUGE_FRAMES,
+};
+
+struct buffer {
+	int n;
+	int fd;
+	size_t size;
+	enum kind kind;
+	unsigned char *want;	/* what it must hold */
+	unsigned char *seen;	/* room to look at it */
+};
+
+/* A mapping of a part of it. */
+struct view {
+	const struct buffer *buffer;
+	unsigned char *map;
+	size_t start;
+	size_t len;
+	unsigned char *want;	/* what it must show: the buffer's, or its own if it is private */
+};
+
+static enum kind kind_of(const struct vw_combo *combo)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+
+	if (vw_is_refcounted(combo))
+		return PAGES;
+	if (strcmp(combo->type, "huge"))
+		return FRAMES;
+	if (uname(&name) || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		vw_fail("the kernel does not tell its version");
+	return major > 6 || (major == 6 && minor >= 12) ? FRAMES : HUGE_FRAMES;
+}
+
+/* Bytes that were never seen before. */
+static void scramble(void *data, size_t len)
+{
+	static __u64 x = 0x9e3779b97f4a7c15;
+	__u64 *word = data;
+
+	for (size_t i = 0; i < len / 8; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		word[i] = x;
+	}
+}
+
+static void expect_same_at(int line, const char *what, const unsigned char *got,
+			   const unsigned char *wanted, size_t len)
+{
+	size_t i = 0;
+
+	if (!memcmp(got, wanted, len))
+		return;
+	while (got[i] == wanted[i])
+		i++;
+	vw_fail_at(__FILE__, line, "%s: byte 0x%zx of 0x%zx is 0x%02x, not 0x%02x", what, i, len,
+		   got[i], wanted[i]);
+}
+
+#define expect_same(what, got, wanted, len)	expect_same_at(__LINE__, what, got, wanted, len)
+
+static void expect_held_at(int line, const struct buffer *buf, size_t at, size_t len)
+{
+	vw_expect_at(__FILE__, line, "read of the buffer",
+		     vw_sys(pread(buf->fd, buf->seen + at, len, at)), len);
+	expect_same_at(line, "the buffer", buf->seen + at, buf->want + at, len);
+}
+
+#define expect_held(buf)	expect_held_at(__LINE__, buf, 0, (buf)->size)
+
+/* Large enough for a border between two huge entries in the middle, where there are such. */
+static size_t size_of(const struct vw_combo *combo)
+{
+	return strcmp(combo->type, "huge") ? 64 * PAGE : 2 * PMD_SIZE;
+}
+
+/* An instance full of new bytes. */
+static struct buffer make_buffer(void **state)
+{
+	struct buffer buf = { .kind = kind_of(vw_combo(state)), .size = size_of(vw_combo(state)) };
+
+	buf.n = vw_make_combo(vw_combo(state), buf.size, "zero");
+	buf.fd = vw_open_rw(buf.n);
+	buf.want = vw_anon(buf.size);
+	buf.seen = vw_anon(buf.size);
+	scramble(buf.want, buf.size);
+	vw_expect(vw_sys(pwrite(buf.fd, buf.want, buf.size, 0)), buf.size);
+	return buf;
+}
+
+static struct view make_view(const struct buffer *buf, size_t start, size_t len, int prot,
+			     int share)
+{
+	struct view view = { .buffer = buf, .start = start, .len = len };
+
+	view.map = vw_map(buf->fd, len, start, prot, share);
+	view.want = buf->want + start;
+	if (share == MAP_PRIVATE) {
+		view.want = vw_anon(len);
+		memcpy(view.want, buf->want + start, len);
+	}
+	return view;
+}
+
+static bool view_is_private(const struct view *view)
+{
+	return view->want != view->buffer->want + view->start;
+}
+
+static void drop_view(struct view *view)
+{
+	vw_ok(vw_sys(munmap(view->map, view->len)));
+	if (view_is_private(view))
+		munmap(view->want, view->len);
+	view->map = NULL;
+}
+
+/*
+ * Both the mapping and the buffer show what they must, as far as this many bytes around the middle
+ * of the mapping go, which is where the tests are busy. Brings in the pages there.
+ */
+#define NEAR	(12 * PAGE)
+
+static void expect_near_at(int line, const struct view *view)
+{
+	size_t at = view->len / 2 - NEAR;
+
+	expect_same_at(line, "the mapping", view->map + at, view->want + at, 2 * NEAR);
+	expect_held_at(line, view->buffer, view->start + at, 2 * NEAR);
+}
+
+#define expect_near(view)	expect_near_at(__LINE__, view)
+
+/* The same for all of it. */
+static void expect_shown_at(int line, const struct view *view)
+{
+	expect_same_at(line, "the mapping", view->map, view->want, view->len);
+	expect_held_at(line, view->buffer, 0, view->buffer->size);
+}
+
+#define expect_shown(view)	expect_shown_at(__LINE__, view)
+
+/* The parts of a view that are tried: offset from its middle and length, in bytes. */
+static const struct {
+	long at;
+	size_t len;
+} parts[] = {
+	{ -(long)PAGE, 2 * PAGE }, { -512, 1024 }, { 3 * 512, 5 * 512 },
+	{ -7 * (long)PAGE, 15 * PAGE }, { -5 * (long)PAGE + 512, 9 * PAGE },
+};
+
+/*
+ * What a call that takes pages of a mapping must give: everything where there are pages, EFAULT
+ * where there are none. True if it has moved the bytes.
+ */
+static bool expect_moved_at(int line, const struct buffer *buf, const char *what, long long got,
+			    long long len)
+{
+	if (buf->kind == PAGES || (buf->kind == HUGE_FRAMES && got == len)) {
+		vw_expect_at(__FILE__, line, what, got, len);
+		return true;
+	}
+	vw_expect_at(__FILE__, line, what, got, -EFAULT);
+	return false;
+}
+
+#define expect_moved(buf, call, len)	expect_moved_at(__LINE__, buf, #call, call, len)
+
+/* --- Disks ---------------------------------------------------------------------------------- */
+
+#define DISK_SIZE	(96 * KIB)
+#define DISK_AT		(32 * KIB + 512)
+
+struct disk {
+	int fd;
+	unsigned char *want;	/* what its first DISK_SIZE bytes must be */
+	unsigned char *seen;
+};
+
+static void load(const char *module)
+{
+	char command[128];
+
+	/* Where it is built in, or not to be had, the device tells. */
+	snprintf(command, sizeof(command), "modprobe -q %s", module);
+	if (system(command))
+		return;
+}
+
+static struct disk make_disk(int fd)
+{
+	/* Aligned, as O_DIRECT wants it. */
+	return (struct disk){ fd, vw_anon(DISK_SIZE), vw_anon(DISK_SIZE) };
+}
+
+static struct disk open_ram_disk(void)
+{
+	int fd;
+
+	load("brd");
+	fd = open("/dev/ram0", O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (fd < 0)
+		vw_skip("no RAM disk: %s", strerror(errno));
+	return make_disk(fd);
+}
+
+/* A loop device over a file in memory; both go when the disk is closed. */
+static struct disk open_loop_disk(void)
+{
+	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+	char path[32];
+	int control, fd;
+
+	load("loop");
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		vw_skip("no loop devices: %s", strerror(errno));
+	snprintf(path, sizeof(path), "/dev/loop%d", ioctl(control, LOOP_CTL_GET_FREE));
+	close(control);
+	fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	assert_true(fd >= 0);
+	config.fd = memfd_create("disk", MFD_CLOEXEC);
+	vw_ok(vw_sys(ftruncate(config.fd, DISK_SIZE)));
+	vw_ok(vw_sys(ioctl(fd, LOOP_CONFIGURE, &config)));
+	close(config.fd);
+	return make_disk(fd);
+}
+
+static void close_disk(struct disk *disk)
+{
+	close(disk->fd);
+	munmap(disk->want, DISK_SIZE);
+	munmap(disk->seen, DISK_SIZE);
+}
+
+static void scramble_disk(struct disk *disk)
+{
+	scramble(disk->want, DISK_SIZE);
+	vw_expect(vw_sys(pwrite(disk->fd, disk->want, DISK_SIZE, 0)), DISK_SIZE);
+}
+
+static void expect_on_disk_at(int line, struct disk *disk)
+{
+	vw_expect_at(__FILE__, line, "read of the disk",
+		     vw_sys(pread(disk->fd, disk->seen, DISK_SIZE, 0)), DISK_SIZE);
+	expect_same_at(line, "the disk", disk->seen, disk->want, DISK_SIZE);
+}
+
+#define expect_on_disk(disk)	expect_on_disk_at(__LINE__, disk)
+
+/*
+ * A disk that needs a second for each transfer, and moves the bytes at its start. Whatever
+ * uses it is caught in the middle of direct I/O.
+ */
+#define NULLB	"/sys/kernel/config/nullb"
+#define SLOW	NULLB "/slow"
+
+static struct disk open_slow_disk(void)
+{
+	static const char * const attrs[][2] = {
+		{ "size", "16" }, { "blocksize", "512" }, { "memory_backed", "1" },
+		{ "irqmode", "2" }, { "completion_nsec", "1000000000" }, { "power", "1" },
+	};
+	char path[128], index[16];
+	int fd;
+
+	if (!vw_exists(NULLB))
+		load("null_blk nr_devices=0");
+	if (!vw_exists(NULLB))
+		vw_skip("no null_blk");
+	rmdir(SLOW);
+	vw_ok(vw_sys(mkdir(SLOW, 0755)));
+	for (size_t i = 0; i < COUNT(attrs); i++) {
+		snprintf(path, sizeof(path), SLOW "/%s", attrs[i][0]);
+		vw_ok(vw_file_write(path, attrs[i][1]));
+	}
+	/* Newer kernels name the disk after its item, older ones by a number. */
+	fd = open("/dev/slow", O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (fd < 0) {
+		assert_true(vw_file_read(SLOW "/index", index, sizeof(index)) > 0);
+		snprintf(path, sizeof(path), "/dev/nullb%s", index);
+		fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	}
+	assert_true(fd >= 0);
+	return make_disk(fd);
+}
+
+static void close_slow_disk(struct disk *disk)
+{
+	close_disk(disk);
+	vw_ok(vw_sys(rmdir(SLOW)));
+}
+
+/* One transfer between memory and DISK_AT of a disk: how many bytes it moved, or an errno. */
+typedef long long io_fn(bool write, int fd, void *at, size_t len);
+
+static long long direct_io(bool write, int fd, void *at, size_t len)
+{
+	return vw_sys(write ? pwrite(fd, at, len, DISK_AT) : pread(fd, at, len, DISK_AT));
+}
+
+/* From the disk into the mapping, and nothing beside it. */
+static void read_disk(struct disk *disk, io_fn *io, const struct view *view, size_t at, size_t len)
+{
+	scramble_disk(disk);
+	if (expect_moved(view->buffer, io(false, disk->fd, view->map + at, len), (long long)len))
+		memcpy(view->want + at, disk->want + DISK_AT, len);
+	expect_near(view);
+	expect_on_disk(disk);
+}
+
+/* From the mapping onto the disk, and nothing beside it. */
+static void write_disk(struct disk *disk, io_fn *io, const struct view *view, size_t at, size_t len)
+{
+	scramble_disk(disk);
+	if (expect_moved(view->buffer, io(true, disk->fd, view->map + at, len), (long long)len))
+		memcpy(disk->want + DISK_AT, view->want + at, len);
+	expect_on_disk(disk);
+	expect_near(view);
+}
+
+/*
+ * Each part of a mapping, both ways: with pages that nobody has touched, and with those that
+ * expect_near() has brought in.
+ */
+static void exercise(struct disk *disk, io_fn *io, const struct buffer *buf, size_t start,
+		     size_t len, int share)
+{
+	struct view view;
+
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		size_t at = len / 2 + parts[i].at;
+
+		view = make_view(buf, start, len, RW, share);
+		read_disk(disk, io, &view, at, parts[i].len);
+		read_disk(disk, io, &view, at, parts[i].len);
+		write_disk(disk, io, &view, at, parts[i].len);
+		drop_view(&view);
+
+		view = make_view(buf, start, len, RW, share);
+		write_disk(disk, io, &view, at, parts[i].len);
+		drop_view(&view);
+		vw_expect_stat(buf->n, "mapped_pages", 0);
+	}
+	expect_held(buf);
+}
+
+/* --- O_DIRECT ------------------------------------------------------------------------------- */
+
+static void direct_io_on_shared_mappings_moves_pages_and_refuses_frames(void **state)
+{
+	struct disk ram = open_ram_disk(), loop = open_loop_disk();
+	struct buffer buf = make_buffer(state);
+
+	exercise(&ram, direct_io, &buf, 0, buf.size, MAP_SHARED);
+	exercise(&loop, direct_io, &buf, 3 * PAGE, buf.size / 2, MAP_SHARED);
+	close_disk(&ram);
+	close_disk(&loop);
+}
+
+static void direct_io_on_private_mappings_leaves_the_buffer_alone(void **state)
+{
+	struct disk disk = open_ram_disk();
+	struct buffer buf = make_buffer(state);
+
+	exercise(&disk, direct_io, &buf, 0, buf.size, MAP_PRIVATE);
+	exercise(&disk, direct_io, &buf, 3 * PAGE, buf.size / 2, MAP_PRIVATE);
+	close_disk(&disk);
+}
+
+/* Two mappings of one buffer: what a disk writes into one the other shows. */
+static void direct_reads_show_in_every_mapping(void **state)
+{
+	struct disk disk = open_ram_disk();
+	struct buffer buf = make_buffer(state);
+	struct view one = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
+	struct view other = make_view(&buf, 0, buf.size, PROT_READ, MAP_SHARED);
+	size_t at = buf.size / 2 - PAGE;
+
+	expect_shown(&other);
+	read_disk(&disk, direct_io, &one, at, 2 * PAGE);
+	expect_shown(&other);
+	close_disk(&disk);
+}
+
+static void direct_io_keeps_to_the_protection(void **state)
+{
+	struct disk disk = open_ram_disk();
+	struct buffer buf = make_buffer(state);
+	size_t at = buf.size / 2 - PAGE;
+	struct view view;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		view = make_view(&buf, 0, buf.size, PROT_READ, shares[s]);
+		scramble_disk(&disk);
+		for (int warm = 0; warm < 2; warm++) {
+			vw_expect(direct_io(false, disk.fd, view.map + at, 2 * PAGE), -EFAULT);
+			expect_shown(&view);
+		}
+		write_disk(&disk, direct_io, &view, at, 2 * PAGE);
+
+		vw_ok(vw_sys(mprotect(view.map, buf.size, PROT_NONE)));
+		scramble_disk(&disk);
+		vw_expect(direct_io(false, disk.fd, view.map + at, 2 * PAGE), -EFAULT);
+		vw_expect(direct_io(true, disk.fd, view.map + at, 2 * PAGE), -EFAULT);
+		expect_held(&buf);
+		expect_on_disk(&disk);
+		drop_view(&view);
+	}
+	close_disk(&disk);
+}
+
+/* The last page of the buffer, and one of nothing behind it. */
+static void direct_reads_never_pass_the_end_of_the_buffer(void **state)
+{
+	struct disk disk = open_ram_disk();
+	struct buffer buf = make_buffer(state);
+	unsigned char *room = vw_anon(2 * PAGE);
+	long long moved;
+
+	assert_true(mmap(room, PAGE, RW, MAP_SHARED | MAP_FIXED, buf.fd, buf.size - PAGE) == room);
+	munmap(room + PAGE, PAGE);
+	scramble_disk(&disk);
+	/* What is there may be filled before the kernel comes upon the end. */
+	moved = direct_io(false, disk.fd, room, 2 * PAGE);
+	if (moved != (long long)PAGE || buf.kind == FRAMES)
+		vw_expect(moved, -EFAULT);
+	else
+		memcpy(buf.want + buf.size - PAGE, disk.want + DISK_AT, PAGE);
+	expect_held(&buf);
+	close_disk(&disk);
+}
+
+/* --- io_uring ------------------------------------------------------------------------------- */
+
+/* Left open by a test that has failed, it is closed by the next one that needs one. */
+static struct io_uring ring;
+static bool ring_is_open;
+
+static void close_ring(void)
+{
+	if (ring_is_open)
+		io_uring_queue_exit(&ring);
+	ring_is_open = false;
+}
+
+static void open_ring(void)
+{
+	int rc;
+
+	close_ring();
+	rc = io_uring_queue_init(8, &ring, 0);
+	if (rc)
+		vw_skip("no io_uring: %s", strerror(-rc));
+	ring_is_open = true;
+}
+
+static void submit(void)
+{
+	vw_expect(io_uring_submit(&ring), 1);
+}
+
+static long long completion(void)
+{
+	struct io_uring_cqe *cqe;
+	long long result;
+
+	vw_ok(io_uring_wait_cqe(&ring, &cqe));
+	result = cqe->res;
+	io_uring_cqe_seen(&ring, cqe);
+	return result;
+}
+
+static void queue_ring_io(bool write, int fd, void *at, size_t len)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+
+	if (write)
+		io_uring_prep_write(sqe, fd, at, len, DISK_AT);
+	else
+		io_uring_prep_read(sqe, fd, at, len, DISK_AT);
+	submit();
+}
+
+static long long ring_io(bool write, int fd, void *at, size_t len)
+{
+	queue_ring_io(write, fd, at, len);
+	return completion();
+}
+
+static long long fixed_io(bool write, int fd, void *at, size_t len)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+
+	if (write)
+		io_uring_prep_write_fixed(sqe, fd, at, len, DISK_AT, 0);
+	else
+		io_uring_prep_read_fixed(sqe, fd, at, len, DISK_AT, 0);
+	submit();
+	return completion();
+}
+
+static int register_memory(void *at, size_t len)
+{
+	struct iovec iov = { at, len };
+
+	return io_uring_register_buffers(&ring, &iov, 1);
+}
+
+/* Before 6.5 io_uring registered no memory that a file is behind, whatever its pages are. */
+static bool files_can_be_registered(void)
+{
+	int fd = open("/dev/zero", O_RDWR | O_CLOEXEC), rc;
+	void *map = vw_map(fd, PAGE, 0, RW, MAP_PRIVATE);
+
+	rc = register_memory(map, PAGE);
+	if (!rc)
+		io_uring_unregister_buffers(&ring);
+	else
+		vw_expect(rc, -EOPNOTSUPP);
+	munmap(map, PAGE);
+	close(fd);
+	return !rc;
+}
+
+/* Registers the mapping as it must: 0 if it is registered, or the errno. */
+static int register_view(const struct view *view)
+{
+	int rc = register_memory(view->map, view->len);
+
+	if (view->buffer->kind == FRAMES || rc != -EOPNOTSUPP || files_can_be_registered())
+		expect_moved(view->buffer, rc, 0);
+	return rc;
+}
+
+/* A test ends here if what could not be registered should have been, but for the kernel's age. */
+static void skip_if_too_old(int rc)
+{
+	if (rc == -EOPNOTSUPP)
+		vw_skip("this kernel's io_uring registers no memory that a file is behind");
+}
+
+static void ring_io_moves_pages_and_refuses_frames(void **state)
+{
+	struct disk disk = open_ram_disk();
+	struct buffer buf = make_buffer(state);
+
+	open_ring();
+	for (size_t s = 0; s < COUNT(shares); s++)
+		exercise(&disk, ring_io, &buf, PAGE, buf.size - PAGE, shares[s]);
+	close_ring();
+	close_disk(&disk);
+}
+
+static void pages_can_be_registered_and_frames_cannot(void **state)
+{
+	struct disk disk = open_ram_disk();
+	struct buffer buf = make_buffer(state);
+	struct view view;
+	int rc = 0;
+	size_t at;
+
+	open_ring();
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		for (size_t i = 0; i < COUNT(parts); i++) {
+			view = make_view(&buf, PAGE, buf.size - PAGE, RW, shares[s]);
+			rc = register_view(&view);
+			if (rc) {
+				expect_near(&view);
+				drop_view(&view);
+				vw_expect_stat(buf.n, "mapped_pages", 0);
+				continue;
+			}
+			at = view.len / 2 + parts[i].at;
+			read_disk(&disk, fixed_io, &view, at, parts[i].len);
+			write_disk(&disk, fixed_io, &view, at, parts[i].len);
+			vw_ok(io_uring_unregister_buffers(&ring));
+			drop_view(&view);
+			vw_expect_stat(buf.n, "mapped_pages", 0);
+		}
+	}
+	close_ring();
+	close_disk(&disk);
+	skip_if_too_old(rc);
+}
+
+/* A mapping that loses its pages gets back those that are registered, not others. */
+static void registered_pages_are_those_that_a_mapping_gets_again(void **state)
+{
+	struct disk disk = open_ram_disk();
+	struct buffer buf = make_buffer(state);
+	struct view view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
+	unsigned char *old = view.map;
+	int rc;
+
+	open_ring();
+	rc = register_view(&view);
+	if (!rc) {
+		vw_ok(vw_sys(madvise(view.map, view.len, MADV_DONTNEED)));
+		vw_expect_stat(buf.n, "mapped_pages", 0);
+		read_disk(&disk, fixed_io, &view, buf.size / 2 - PAGE, 2 * PAGE);
+		drop_view(&view);
+
+		view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
+		view.map[buf.size / 2] ^= 1;
+		view.want[buf.size / 2] ^= 1;
+		scramble_disk(&disk);
+		vw_expect(fixed_io(true, disk.fd, old + buf.size / 2 - PAGE, 2 * PAGE), 2 * PAGE);
+		memcpy(disk.want + DISK_AT, buf.want + buf.size / 2 - PAGE, 2 * PAGE);
+		expect_on_disk(&disk);
+	}
+	expect_shown(&view);
+	drop_view(&view);
+	close_ring();
+	close_disk(&disk);
+	skip_if_too_old(rc);
+}
+
+/* Registering is for writing too, so a mapping that may only be read has to be turned away. */
+static void a_read_only_mapping_cannot_be_registered(void **state)
+{
+	struct buffer buf = make_buffer(state);
+	struct view view = make_view(&buf, 0, buf.size, PROT_READ, MAP_SHARED);
+
+	open_ring();
+	vw_expect(register_memory(view.map, view.len), -EFAULT);
+	expect_shown(&view);
+	drop_view(&view);
+	close_ring();
+}
+
+/* --- With track_dirty ----------------------------------------------------------------------- */
+
+/* That these pages, and no others, were written since this was asked last. */
+static void expect_written_at(int line, const struct buffer *buf, size_t at, size_t len)
+{
+	__u64 bitmap[2 * PMD_SIZE / PAGE / 64];
+	struct vmwalk_dirty dirty = {
+		.size = sizeof(dirty),
+		.flags = VMWALK_DIRTY_CLEAR,
+		.length = buf->size,
+		.bitmap = (uintptr_t)bitmap,
+	};
+
+	vw_expect_at(__FILE__, line, "VMWALK_IOC_DIRTY",
+		     vw_ioctl(buf->fd, VMWALK_IOC_DIRTY, &dirty), 0);
+	for (size_t i = 0; i < buf->size / PAGE; i++) {
+		bool wanted = len && i * PAGE + PAGE > at && i * PAGE < at + len;
+
+		if (!!(bitmap[i / 64] & BIT_ULL(i % 64)) != wanted)
+			vw_fail_at(__FILE__, line, "page %zu is %sreported", i,
+				   wanted ? "not " : "");
+	}
+}
+
+#define expect_written(buf, at, len)	expect_written_at(__LINE__, buf, at, len)
+
+static struct buffer make_tracked_buffer(void **state)
+{
+	struct buffer buf = make_buffer(state);
+	char why[256] = "";
+
+	vw_ok(vw_set("t", "live", "0"));
+	close(buf.fd);
+	vw_ok(vw_set("t", "track_dirty", "1"));
+	if (vw_set("t", "live", "1")) {
+		vw_get("t", "last_error", why, sizeof(why));
+		vw_skip("%s", why);
+	}
+	buf.fd = vw_open_rw(buf.n);
+	vw_expect(vw_sys(pwrite(buf.fd, buf.want, buf.size, 0)), buf.size);
+	expect_written(&buf, 0, buf.size);
+	expect_written(&buf, 0, 0);
+	return buf;
+}
+
+static void track_dirty_sees_what_others_write_into_pages(void **state)
+{
+	struct disk disk = open_ram_disk();
+	struct buffer buf = make_tracked_buffer(state);
+	bool pages = buf.kind == PAGES;
+	struct view view;
+
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		size_t at = buf.size / 2 + parts[i].at, len = parts[i].len;
+		struct iovec local = { buf.want + at, len }, remote;
+
+		view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
+		/* Reading from it is no writing, whether its pages are there or not. */
+		write_disk(&disk, direct_io, &view, at, len);
+		write_disk(&disk, direct_io, &view, at, len);
+		expect_written(&buf, 0, 0);
+		read_disk(&disk, direct_io, &view, at, len);
+		expect_written(&buf, at, pages ? len : 0);
+		expect_written(&buf, 0, 0);
+		read_disk(&disk, direct_io, &view, at, len);
+		expect_written(&buf, at, pages ? len : 0);
+		drop_view(&view);
+
+		view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
+		read_disk(&disk, direct_io, &view, at, len);
+		remote = (struct iovec){ view.map + at, len };
+		expect_written(&buf, at, pages ? len : 0);
+		vw_expect(vw_sys(process_vm_writev(getpid(), &local, 1, &remote, 1, 0)),
+			  pages ? (long long)len : -EFAULT);
+		drop_view(&view);
+		expect_written(&buf, at, pages ? len : 0);
+
+		/* Nor is it writing to write into a private copy. */
+		view = make_view(&buf, 0, buf.size, RW, MAP_PRIVATE);
+		read_disk(&disk, direct_io, &view, at, len);
+		drop_view(&view);
+		expect_written(&buf, 0, 0);
+	}
+	close_disk(&disk);
+}
+
+/* The disk has pages of the mapping to write to, and they are taken from the mapping meanwhile. */
+static void track_dirty_misses_no_write_that_ends_after_it_looked(void **state)
+{
+	struct disk disk = open_slow_disk();
+	struct buffer buf = make_tracked_buffer(state);
+	struct view view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
+	size_t at = buf.size / 2 - PAGE, len = 2 * PAGE;
+	struct io_uring_cqe *cqe;
+	bool under_way;
+
+	open_ring();
+	queue_ring_io(false, disk.fd, view.map + at, len);
+	if (buf.kind == PAGES) {
+		expect_written(&buf, at, len);
+		under_way = io_uring_peek_cqe(&ring, &cqe) == -EAGAIN;
+		vw_expect(completion(), len);
+		if (under_way)
+			expect_written(&buf, at, len);
+	} else {
+		expect_moved(&buf, completion(), (long long)len);
+	}
+	expect_written(&buf, 0, 0);
+	drop_view(&view);
+	close_ring();
+	close_slow_disk(&disk);
+}
+
+/* Whoever has registered pages may write to them for ever, and tell nobody. */
+static void tracked_pages_cannot_be_registered(void **state)
+{
+	struct buffer buf = make_tracked_buffer(state);
+	struct view view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
+	int rc;
+
+	open_ring();
+	for (int warm = 0; warm < 2; warm++) {
+		rc = register_memory(view.map, view.len);
+		if (rc != -EOPNOTSUPP || files_can_be_registered())
+			vw_expect(rc, -EFAULT);
+		expect_shown(&view);
+	}
+	drop_view(&view);
+	close_ring();
+}
+
+/* --- Pipes and sockets ---------------------------------------------------------------------- */
+
+/* Sixteen pages are what a new pipe has room for. */
+static long long give_to_pipe(const struct view *view, int fd, size_t at, size_t len)
+{
+	struct iovec iov = { view->map + at, len };
+
+	return vw_sys(vmsplice(fd, &iov, 1, SPLICE_F_NONBLOCK));
+}
+
+/* That the pipe has these bytes next. */
+static void expect_from_pipe(int fd, const unsigned char *want, size_t len)
+{
+	unsigned char *got = vw_anon(len);
+
+	for (size_t done = 0; done < len;) {
+		long long n = vw_sys(read(fd, got + done, len - done));
+
+		if (n <= 0)
+			vw_expect(n, len - done);
+		done += n;
+	}
+	expect_same("what came out of the pipe", got, want, len);
+	munmap(got, len);
+}
+
+static void pipes_take_pages_themselves_and_no_frames(void **state)
+{
+	struct buffer buf = make_buffer(state);
+	int ends[2], bytes = -1;
+	struct view view;
+
+	vw_ok(vw_sys(pipe2(ends, O_CLOEXEC)));
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		for (size_t i = 0; i < COUNT(parts); i++) {
+			size_t at = buf.size / 2 + parts[i].at, len = parts[i].len;
+
+			view = make_view(&buf, 0, buf.size, RW, shares[s]);
+			if (!expect_moved(&buf, give_to_pipe(&view, ends[1], at, len),
+					  (long long)len)) {
+				vw_ok(vw_sys(ioctl(ends[0], FIONREAD, &bytes)));
+				vw_expect(bytes, 0);
+			} else {
+				/* No copy was made: the pipe shows what the buffer gets now. */
+				scramble(buf.want + at, len);
+				vw_expect(vw_sys(pwrite(buf.fd, buf.want + at, len, at)), len);
+				memcpy(view.want + at, buf.want + at, len);
+				expect_from_pipe(ends[0], buf.want + at, len);
+			}
+			expect_near(&view);
+			drop_view(&view);
+			vw_expect_stat(buf.n, "mapped_pages", 0);
+		}
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
+struct connection {
+	int out;
+	int in;
+};
+
+/* Through the loopback device, with pages sent as they are. */
+static struct connection open_connection(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	struct ifreq lo = { .ifr_name = "lo" };
+	socklen_t len = sizeof(at);
+	struct connection c;
+	int listener, on = 1;
+
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (listener < 0)
+		vw_skip("no TCP: %s", strerror(errno));
+	vw_ok(vw_sys(ioctl(listener, SIOCGIFFLAGS, &lo)));
+	lo.ifr_flags |= IFF_UP;
+	vw_ok(vw_sys(ioctl(listener, SIOCSIFFLAGS, &lo)));
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	vw_ok(vw_sys(bind(listener, (struct sockaddr *)&at, sizeof(at))));
+	vw_ok(vw_sys(getsockname(listener, (struct sockaddr *)&at, &len)));
+	vw_ok(vw_sys(listen(listener, 1)));
+	c.out = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	vw_ok(vw_sys(connect(c.out, (struct sockaddr *)&at, sizeof(at))));
+	c.in = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(c.in >= 0);
+	close(listener);
+	if (setsockopt(c.out, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)))
+		vw_skip("no MSG_ZEROCOPY: %s", strerror(errno));
+	return c;
+}
+
+static long long send_pages(const struct connection *c, const void *at, size_t len)
+{
+	return vw_sys(send(c->out, at, len, MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+/* Whether the socket has said, since it was asked last, that it is done with some pages. */
+static bool pages_came_back(const struct connection *c)
+{
+	char control[256];
+	struct msghdr msg = { .msg_control = control, .msg_controllen = sizeof(control) };
+	bool any = false;
+
+	while (recvmsg(c->out, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0) {
+		const struct sock_extended_err *err = (void *)CMSG_DATA(CMSG_FIRSTHDR(&msg));
+
+		vw_expect(err->ee_origin, SO_EE_ORIGIN_ZEROCOPY);
+		vw_expect(err->ee_errno, 0);
+		any = true;
+		msg.msg_controllen = sizeof(control);
+	}
+	return any;
+}
+
+static void close_connection(const struct connection *c)
+{
+	close(c->out);
+	close(c->in);
+}
+
+static void sockets_send_pages_and_refuse_frames(void **state)
+{
+	struct connection c = open_connection();
+	struct buffer buf = make_buffer(state);
+	int bytes = -1;
+	struct view view;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		for (size_t i = 0; i < COUNT(parts); i++) {
+			/* Any byte will do here, whatever a disk wants. */
+			size_t at = buf.size / 2 + parts[i].at + 1, len = parts[i].len - 1;
+			size_t sent = 0;
+
+			view = make_view(&buf, 0, buf.size, RW, shares[s]);
+			while (sent < len) {
+				long long n = send_pages(&c, view.map + at + sent, len - sent);
+
+				if (!expect_moved(&buf, n, n > 0 ? n : (long long)len)) {
+					vw_ok(vw_sys(ioctl(c.in, FIONREAD, &bytes)));
+					vw_expect(bytes, 0);
+					break;
+				}
+				expect_from_pipe(c.in, view.want + at + sent, n);
+				assert_true(vw_eventually(pages_came_back(&c)));
+				sent += n;
+			}
+			expect_near(&view);
+			drop_view(&view);
+			vw_expect_stat(buf.n, "mapped_pages", 0);
+		}
+	}
+	close_connection(&c);
+}
+
+/* --- Other processes ------------------------------------------------------------------------ */
+
+static int wait_to_be_looked_at(void *arg)
+{
+	(void)arg;
+	vw_sync(0);
+	return 0;
+}
+
+/* /proc/PID/mem at an address of that process. */
+static long long mem_io(bool write, pid_t pid, void *at, void *data, size_t len)
+{
+	char path[32];
+	long long n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	n = vw_sys(write ? pwrite(fd, data, len, (uintptr_t)at) :
+			   pread(fd, data, len, (uintptr_t)at));
+	close(fd);
+	return n;
+}
+
+static void other_processes_reach_pages_and_no_frames(void **state)
+{
+	struct buffer buf = make_buffer(state);
+	unsigned char *data = vw_anon(2 * PAGE);
+	/* Before 6.12 too: all of these look at the mapping. */
+	bool pages = buf.kind == PAGES;
+	struct vw_child child;
+	struct view view;
+	long word;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		for (size_t i = 0; i < COUNT(parts); i++) {
+			size_t at = buf.size / 2 + parts[i].at + 5;
+			size_t len = (parts[i].len < 2 * PAGE ? parts[i].len : 2 * PAGE) - 9;
+			struct iovec local = { data, len }, remote;
+
+			/* What the other has mapped is this view, and so it is what it shows. */
+			view = make_view(&buf, 0, buf.size, RW, shares[s]);
+			remote = (struct iovec){ view.map + at, len };
+			child = vw_fork(wait_to_be_looked_at, NULL);
+			vw_hear(&child);
+
+			vw_expect(vw_sys(process_vm_readv(child.pid, &local, 1, &remote, 1, 0)),
+				  pages ? (long long)len : -EFAULT);
+			if (pages)
+				expect_same("process_vm_readv", data, view.want + at, len);
+			memset(data, 0, len);
+			vw_expect(mem_io(false, child.pid, view.map + at, data, len),
+				  pages ? (long long)len : -EIO);
+			if (pages)
+				expect_same("/proc/PID/mem", data, view.want + at, len);
+
+			scramble(data, 2 * PAGE);
+			vw_expect(vw_sys(process_vm_writev(child.pid, &local, 1, &remote, 1, 0)),
+				  pages ? (long long)len : -EFAULT);
+			if (pages && shares[s] == MAP_SHARED)
+				memcpy(view.want + at, data, len);
+			expect_near(&view);
+			scramble(data, 2 * PAGE);
+			vw_expect(mem_io(true, child.pid, view.map + at, data, len),
+				  pages ? (long long)len : -EIO);
+			if (pages && shares[s] == MAP_SHARED)
+				memcpy(view.want + at, data, len);
+			/* Its private mapping has changed, ours and the buffer have not. */
+			expect_near(&view);
+
+			vw_ok(vw_sys(ptrace(PTRACE_SEIZE, child.pid, NULL, NULL)));
+			vw_ok(vw_sys(ptrace(PTRACE_INTERRUPT, child.pid, NULL, NULL)));
+			assert_int_equal(waitpid(child.pid, NULL, __WALL), child.pid);
+			errno = 0;
+			word = ptrace(PTRACE_PEEKDATA, child.pid, view.map + at, NULL);
+			vw_expect(-errno, pages ? 0 : -EIO);
+			if (pages)
+				expect_same("a peek", (unsigned char *)&word, data, sizeof(word));
+			word = ~word;
+			vw_expect(vw_sys(ptrace(PTRACE_POKEDATA, child.pid, view.map + at, word)),
+				  pages ? 0 : -EIO);
+			if (pages && shares[s] == MAP_SHARED)
+				memcpy(view.want + at, &word, sizeof(word));
+			expect_near(&view);
+			if (pages) {
+				vw_expect(mem_io(false, child.pid, view.map + at, data,
+						 sizeof(word)), sizeof(word));
+				assert_memory_equal(data, &word, sizeof(word));
+			}
+			vw_kill(&child);
+			drop_view(&view);
+			vw_expect_stat(buf.n, "mapped_pages", 0);
+		}
+	}
+}
+
+/* A debugger may write where a process may not, but only into a copy of that process's own. */
+static void a_debugger_cannot_write_into_a_read_only_shared_mapping(void **state)
+{
+	struct buffer buf = make_buffer(state);
+	struct view view = make_view(&buf, 0, buf.size, PROT_READ, MAP_SHARED);
+	struct vw_child child;
+	long word = 0x5a5a5a5a;
+
+	/* A descriptor that could write would let mprotect(2) allow it: FOLL_FORCE goes by that. */
+	drop_view(&view);
+	close(buf.fd);
+	buf.fd = vw_open(buf.n, O_RDONLY);
+	assert_true(buf.fd >= 0);
+	view = make_view(&buf, 0, buf.size, PROT_READ, MAP_SHARED);
+	child = vw_fork(wait_to_be_looked_at, NULL);
+	vw_hear(&child);
+	vw_ok(vw_sys(ptrace(PTRACE_SEIZE, child.pid, NULL, NULL)));
+	vw_ok(vw_sys(ptrace(PTRACE_INTERRUPT, child.pid, NULL, NULL)));
+	assert_int_equal(waitpid(child.pid, NULL, __WALL), child.pid);
+	vw_expect(vw_sys(ptrace(PTRACE_POKEDATA, child.pid, view.map + PAGE, word)), -EIO);
+	vw_expect(mem_io(true, child.pid, view.map + PAGE, &word, sizeof(word)), -EIO);
+	expect_shown(&view);
+	vw_kill(&child);
+}
+
+/* --- The worst moments ---------------------------------------------------------------------- */
+
+/* What was made of the memory that was free while pages were held. */
+struct others {
+	struct buffer buf[2];
+	unsigned char byte;
+};
+
+static const char * const other_names[] = { "other0", "other1" };
+
+static void remove_instance(struct buffer *buf)
+{
+	close(buf->fd);
+	vw_ok(vw_rmdir("t"));
+	assert_false(vw_exists(VW_CONFIGFS "/t"));
+}
+
+/*
+ * The mapping, the descriptor and the instance go while somebody holds the pages, and others of its
+ * kind are made. None of them may get a page that is held. An open ring that has completed
+ * something holds nothing any more.
+ */
+static struct others replace(struct buffer *buf, struct view *view, const struct vw_combo *combo,
+			     size_t held_at, size_t held_len)
+{
+	struct others others = { .byte = 0xee };
+	size_t pages = held_len / PAGE;
+	__u64 *frames = calloc(pages, sizeof(*frames));
+	struct io_uring_cqe *cqe;
+	char bytes[32];
+	size_t taken;
+
+	expect_near(view);
+	if (pages)
+		vw_frames(0, view->map + held_at, pages, frames);
+	for (size_t i = 0; i < pages; i++)
+		assert_int_not_equal(frames[i], 0);
+	vw_ok(vw_sys(munmap(view->map, view->len)));
+	remove_instance(buf);
+
+	snprintf(bytes, sizeof(bytes), "%zu", buf->size);
+	for (size_t i = 0; i < COUNT(others.buf); i++) {
+		struct buffer *other = &others.buf[i];
+		void *map;
+
+		*other = (struct buffer){ .size = buf->size, .seen = buf->seen };
+		other->n = vw_make(other_names[i], "buffer_type", combo->type, "map_mode",
+				   combo->mode, "cache_mode", combo->cache, "size", bytes, NULL);
+		other->fd = vw_open_rw(other->n);
+		other->want = vw_anon(other->size);
+		map = vw_map(other->fd, other->size, 0, RW, MAP_SHARED);
+		memset(map, others.byte + i, other->size);
+		memset(other->want, others.byte + i, other->size);
+		taken = pages ? vw_count_frames(0, map, other->size / PAGE, frames, pages) : 0;
+		if (!ring_is_open || io_uring_peek_cqe(&ring, &cqe))
+			vw_expect(taken, 0);
+		munmap(map, other->size);
+	}
+	free(frames);
+	return others;
+}
+
+/* The others kept their contents. */
+static void remove_others(struct others *others)
+{
+	for (size_t i = 0; i < COUNT(others->buf); i++) {
+		expect_held(&others->buf[i]);
+		close(others->buf[i].fd);
+		munmap(others->buf[i].want, others->buf[i].size);
+		vw_ok(vw_rmdir(other_names[i]));
+	}
+}
+
+static void registered_pages_outlive_mapping_and_instance(void **state)
+{
+	struct disk disk = open_ram_disk();
+	struct buffer buf = make_buffer(state);
+	struct view view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
+	unsigned char *at = view.map + buf.size / 2 - 4 * PAGE;
+	unsigned char *want = buf.want + buf.size / 2 - 4 * PAGE;
+	struct others others;
+	int rc;
+
+	open_ring();
+	rc = register_view(&view);
+	if (rc) {
+		drop_view(&view);
+		remove_instance(&buf);
+		close_ring();
+		skip_if_too_old(rc);
+		return;
+	}
+	others = replace(&buf, &view, vw_combo(state), 0, buf.size);
+
+	scramble_disk(&disk);
+	vw_expect(fixed_io(true, disk.fd, at, 8 * PAGE), 8 * PAGE);
+	memcpy(disk.want + DISK_AT, want, 8 * PAGE);
+	expect_on_disk(&disk);
+
+	/* What is read into them can be written from them again. */
+	scramble_disk(&disk);
+	memcpy(want, disk.want + DISK_AT, 8 * PAGE);
+	vw_expect(fixed_io(false, disk.fd, at, 8 * PAGE), 8 * PAGE);
+	scramble_disk(&disk);
+	vw_expect(fixed_io(true, disk.fd, at, 8 * PAGE), 8 * PAGE);
+	memcpy(disk.want + DISK_AT, want, 8 * PAGE);
+	expect_on_disk(&disk);
+
+	remove_others(&others);
+	vw_ok(io_uring_unregister_buffers(&ring));
+	close_ring();
+	close_disk(&disk);
+}
+
+static void pages_in_a_pipe_outlive_mapping_and_instance(void **state)
+{
+	struct buffer buf = make_buffer(state);
+	struct view view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
+	size_t at = buf.size / 2 - 8 * PAGE, len = 16 * PAGE;
+	struct others others;
+	int ends[2];
+
+	vw_ok(vw_sys(pipe2(ends, O_CLOEXEC)));
+	if (expect_moved(&buf, give_to_pipe(&view, ends[1], at, len), (long long)len)) {
+		others = replace(&buf, &view, vw_combo(state), at, len);
+		expect_from_pipe(ends[0], buf.want + at, len);
+		remove_others(&others);
+	} else {
+		drop_view(&view);
+		remove_instance(&buf);
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* Nobody receives, so most of what was sent waits in the pages that it was in. */
+static void pages_on_their_way_outlive_mapping_and_instance(void **state)
+{
+	struct connection c = open_connection();
+	struct buffer buf = make_buffer(state);
+	struct view view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
+	size_t len = 32 * PAGE, sent = 0;
+	struct others others;
+	long long n = 0;
+
+	while (sent < 64 * MIB) {
+		n = send_pages(&c, view.map + sent % len, len - sent % len);
+		if (n <= 0)
+			break;
+		sent += n;
+	}
+	if (!sent) {
+		vw_expect(n, -EFAULT);
+		assert_int_not_equal(buf.kind, PAGES);
+		drop_view(&view);
+		remove_instance(&buf);
+	} else {
+		assert_int_not_equal(buf.kind, FRAMES);
+		assert_true(n == -EAGAIN || n == -ENOBUFS);
+		/* Those that it isn't done with are not known, so frames are not compared. */
+		others = replace(&buf, &view, vw_combo(state), 0, 0);
+		for (size_t at = 0; at < sent; at += n) {
+			n = len - at % len < sent - at ? len - at % len : sent - at;
+			expect_from_pipe(c.in, buf.want + at % len, n);
+		}
+		remove_others(&others);
+	}
+	close_connection(&c);
+}
+
+static void pages_under_io_outlive_mapping_and_instance(void **state)
+{
+	struct disk disk = open_slow_disk();
+	struct buffer buf = make_buffer(state);
+	struct view view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
+	size_t at = buf.size / 2 - 2 * PAGE, len = 4 * PAGE;
+	struct others others;
+
+	open_ring();
+	queue_ring_io(true, disk.fd, view.map + at, len);
+	if (buf.kind == PAGES) {
+		others = replace(&buf, &view, vw_combo(state), at, len);
+		vw_expect(completion(), len);
+		remove_others(&others);
+		vw_expect(vw_sys(pread(disk.fd, disk.seen, len, DISK_AT)), len);
+		expect_same("the disk", disk.seen, buf.want + at, len);
+	} else {
+		expect_moved(&buf, completion(), (long long)len);
+		drop_view(&view);
+		remove_instance(&buf);
+	}
+	close_ring();
+	close_slow_disk(&disk);
+}
+
+struct doomed {
+	const struct buffer *buf;
+	int fd;
+	size_t len;
+};
+
+/* Fills a mapping of its own from a disk, for ever. */
+static int read_for_ever(void *arg)
+{
+	const struct doomed *doomed = arg;
+	bool pages = doomed->buf->kind == PAGES;
+	void *map = mmap(NULL, doomed->buf->size, RW, MAP_SHARED, doomed->buf->fd, 0);
+
+	vw_check(map != MAP_FAILED);
+	vw_say(0);
+	for (;;) {
+		long long n = vw_sys(pread(doomed->fd, map, doomed->len, 0));
+
+		vw_check(n == (pages ? (long long)doomed->len : -EFAULT) ||
+			 doomed->buf->kind == HUGE_FRAMES);
+	}
+	return 0;
+}
+
+static void expect_nothing_left(const struct buffer *buf)
+{
+	/* A transfer that was under way may end after the process. */
+	assert_true(vw_eventually(!vw_stat(buf->n, "mapped_pages")));
+	assert_true(vw_eventually(!vw_stat(buf->n, "mappings")));
+	assert_true(vw_eventually(vw_stat(buf->n, "opens") == 1));
+}
+
+static void a_process_killed_in_direct_io_leaves_nothing(void **state)
+{
+	struct disk disk = open_ram_disk();
+	struct buffer buf = make_buffer(state);
+	struct doomed doomed = { &buf, disk.fd, DISK_SIZE };
+	struct vw_child child;
+
+	scramble_disk(&disk);
+	for (unsigned int round = 0; round < 20; round++) {
+		child = vw_fork(read_for_ever, &doomed);
+		vw_hear(&child);
+		usleep(round * 701 % 5000);
+		vw_kill(&child);
+		expect_nothing_left(&buf);
+	}
+	if (buf.kind == PAGES)
+		memcpy(buf.want, disk.want, doomed.len);
+	if (buf.kind != HUGE_FRAMES)
+		expect_held(&buf);
+	remove_instance(&buf);
+	close_disk(&disk);
+}
+
+static void a_process_killed_while_it_waits_for_a_disk_leaves_nothing(void **state)
+{
+	struct disk disk = open_slow_disk();
+	struct buffer buf = make_buffer(state);
+	struct doomed doomed = { &buf, disk.fd, 8 * PAGE };
+	struct vw_child child = vw_fork(read_for_ever, &doomed);
+
+	vw_hear(&child);
+	usleep(50000);
+	vw_kill(&child);
+	expect_nothing_left(&buf);
+	remove_instance(&buf);
+	close_slow_disk(&disk);
+}
+
+/* As much as is seen from afar, if one of them were lost each time. */
+#define ROUNDS	24
+#define LARGE	(4 * MIB)
+
+static void memory_that_was_held_is_freed(void **state)
+{
+	long long before = 0, lost = LARGE / KIB * ROUNDS / 2;
+	struct buffer buf = { .kind = kind_of(vw_combo(state)), .size = LARGE };
+	int ends[2];
+
+	open_ring();
+	/* The first round is for whatever else the kernel keeps from then on. */
+	for (int round = 0; round <= ROUNDS; round++) {
+		struct view view = { .buffer = &buf, .len = LARGE };
+
+		vw_ok(vw_sys(pipe2(ends, O_CLOEXEC)));
+		buf.n = vw_make_combo(vw_combo(state), LARGE, "zero");
+		buf.fd = vw_open_rw(buf.n);
+		view.map = vw_map(buf.fd, LARGE, 0, RW, MAP_SHARED);
+		expect_moved(&buf, give_to_pipe(&view, ends[1], LARGE / 2, PAGE), (long long)PAGE);
+		register_view(&view);
+		munmap(view.map, LARGE);
+		remove_instance(&buf);
+		io_uring_unregister_buffers(&ring);
+		close(ends[0]);
+		close(ends[1]);
+		if (!round)
+			before = vw_field("/proc/meminfo", "MemFree");
+	}
+	if (!vw_eventually(before - vw_field("/proc/meminfo", "MemFree") < lost))
+		vw_fail("%lld KiB are gone", before - vw_field("/proc/meminfo", "MemFree"));
+	close_ring();
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test_all(direct_io_on_shared_mappings_moves_pages_and_refuses_frames),
+		vw_test_all(direct_io_on_private_mappings_leaves_the_buffer_alone),
+		vw_test_each(direct_reads_show_in_every_mapping),
+		vw_test_each(direct_io_keeps_to_the_protection),
+		vw_test_each(direct_reads_never_pass_the_end_of_the_buffer),
+		vw_test_all(ring_io_moves_pages_and_refuses_frames),
+		vw_test_all(pages_can_be_registered_and_frames_cannot),
+		vw_test_each(registered_pages_are_those_that_a_mapping_gets_again),
+		vw_test_each(a_read_only_mapping_cannot_be_registered),
+		vw_test_each(track_dirty_sees_what_others_write_into_pages),
+		vw_test_each(track_dirty_misses_no_write_that_ends_after_it_looked),
+		vw_test_each(tracked_pages_cannot_be_registered),
+		vw_test_each(pipes_take_pages_themselves_and_no_frames),
+		vw_test_each(sockets_send_pages_and_refuse_frames),
+		vw_test_each(other_processes_reach_pages_and_no_frames),
+		vw_test_each(a_debugger_cannot_write_into_a_read_only_shared_mapping),
+		vw_test_each(registered_pages_outlive_mapping_and_instance),
+		vw_test_each(pages_in_a_pipe_outlive_mapping_and_instance),
+		vw_test_each(pages_on_their_way_outlive_mapping_and_instance),
+		vw_test_each(pages_under_io_outlive_mapping_and_instance),
+		vw_test_each(a_process_killed_in_direct_io_leaves_nothing),
+		vw_test_each(a_process_killed_while_it_waits_for_a_disk_leaves_nothing),
+		vw_test_all(memory_that_was_held_is_freed),
+	};
+
+	return vw_run_cases(cases);
+}
