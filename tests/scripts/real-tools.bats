@@ -36,14 +36,17 @@ get_stat()
 	cat "/sys/class/vmwalk/${1##*/}/stats/$2"
 }
 
+trace=()
+
 # job MEMORY OPTION...: has fio write a megabyte to the disk out of a mapping of MEMORY, and read it
 # back into it to see that it is the same.
+# With "trace" set fio runs under that.
 job()
 {
 	local memory=$1
 	shift
 
-	fio --name=job --filename="$DISK" --rw=randwrite --size=1M --direct=1 --bs=16k --iodepth=4 \
+	"${trace[@]}" fio --name=job --filename="$DISK" --rw=randwrite --size=1M --direct=1 --bs=16k --iodepth=4 \
 		--mem="mmapshared:$memory" --verify=crc32c --verify_fatal=1 --verify_state_save=0 \
 		--output=fio.log "$@" 2>&1
 }
@@ -60,9 +63,11 @@ combinations()
 		for mode in $(<"$VMWALK/available_map_modes"); do
 			case $type-$mode in
 			kmalloc-insert | dma-insert)	is= ;;
-			# Before 6.12 the kernel may find pages there. It is the driver's tests' business.
+			# Before 6.12 the kernel may find pages there.
 			huge-fault)			is= ;;
-			*-remap | kmalloc-* | dma-*)	is=frames ;;
+			# One of each type will do; the driver's tests have them all.
+			kmalloc-fault | vmalloc-remap | huge-remap | dma-fault) is=frames ;;
+			*-remap)			is= ;;
 			*)				is=pages ;;
 			esac
 			[[ $is != "$1" ]] || echo "$type $mode"
@@ -113,12 +118,19 @@ registers_files()
 			size="$SIZE")
 		for engine in "${ENGINES[@]}"; do
 			echo "$type $mode $engine"
+			# Of memory that can't be registered fio doesn't say why.
+			trace=()
+			[[ $engine != *--fixedbufs ]] ||
+				trace=(strace -f -o fio.log.trace -e trace=io_uring_register)
 			# shellcheck disable=SC2086 # words
 			run job "$device" --ioengine=$engine
-			cat fio.log
+			cat fio.log*
 			[[ $status != 0 ]]
-			# Of memory that can't be registered fio doesn't say why.
-			[[ $engine == *--fixedbufs ]] || grep -q 'Bad address' fio.log
+			if [[ $engine == *--fixedbufs ]]; then
+				grep -q 'IORING_REGISTER_BUFFERS.*EFAULT' fio.log.trace
+			else
+				grep -q 'Bad address' fio.log
+			fi
 			[[ $(get_stat "$device" mapped_pages) == 0 ]]
 			[[ $(get_stat "$device" opens) == 0 ]]
 		done
