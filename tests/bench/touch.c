@@ -28,17 +28,18 @@ static double touch_read(void *arg)
 {
 	const struct bench_area *area = arg;
 	char *map = bench_map(area, 0);
+	const size_t size = area->size;
 	__u64 start, end;
 
 	start = bench_now();
 	/* The loop itself shall cost next to nothing. */
 #pragma GCC unroll 16
-	for (size_t offset = 0; offset < area->size; offset += BENCH_PAGE)
+	for (size_t offset = 0; offset < size; offset += BENCH_PAGE)
 		read_byte(map + offset);
 	end = bench_now();
 	bench_unmap(area, map);
 
-	return (double)(end - start) / (area->size / BENCH_PAGE);
+	return (double)(end - start) / (size / BENCH_PAGE);
 }
 
 /* What it writes is what the first byte of each page holds: see word_at() in area.c. */
@@ -46,17 +47,18 @@ static double touch_write(void *arg)
 {
 	const struct bench_area *area = arg;
 	char *map = bench_map(area, 0);
+	const size_t size = area->size;
 	__u64 start, end;
 
 	start = bench_now();
 	/* The loop itself shall cost next to nothing. */
 #pragma GCC unroll 16
-	for (size_t offset = 0; offset < area->size; offset += BENCH_PAGE)
+	for (size_t offset = 0; offset < size; offset += BENCH_PAGE)
 		write_byte(map + offset, 1);
 	end = bench_now();
 	bench_unmap(area, map);
 
-	return (double)(end - start) / (area->size / BENCH_PAGE);
+	return (double)(end - start) / (size / BENCH_PAGE);
 }
 
 /* Faults come in the order of the run that is timed, and only then is all of it looked at. */
