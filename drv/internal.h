@@ -16,8 +16,8 @@
  *     vmwalk_device.target_lock
  *     vmwalk_stats.reset_lock
  *
- * dma_node_lock and the last four are leaves: nothing of ours is taken inside them. The kernel takes
- * i_mmap_rwsem inside the mmap_lock of a process that maps a device.
+ * dma_node_lock and the last four are leaves: nothing of ours is taken inside them. The kernel
+ * takes i_mmap_rwsem inside the mmap_lock of a process that maps a device.
  */
 #ifndef VMWALK_INTERNAL_H
 #define VMWALK_INTERNAL_H

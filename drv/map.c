@@ -50,8 +50,8 @@ struct frames {
 };
 
 /*
- * Called with the page table locked that has the entry for @addr, in which the following ones lie as
- * well.
+ * Called with the page table locked that has the entry for @addr, in which the following ones lie
+ * as well.
  */
 static int fill_frames(pte_t *ptep, unsigned long addr, void *data)
 {

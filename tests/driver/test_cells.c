@@ -2,8 +2,8 @@
 /*
  * Every cell of buffer type, map mode, cache mode and {shared, private}: which there are, what each
  * shows, how it is cached, and what each does with all that mmap(2) and its relatives can ask of a
- * mapping. The last is written down in docs/mmap.md, and every cell of its tables is tried here: the
- * document says which words these tests have to come to.
+ * mapping. The last is written down in docs/mmap.md, and every cell of its tables is tried here:
+ * the document says which words these tests have to come to.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -58,7 +58,7 @@ static bool shows(const char *map, size_t first, size_t pages)
 		__u64 there = __atomic_load_n((const __u64 *)(map + i * PAGE), __ATOMIC_RELAXED);
 
 		if (there != stamp(first + i)) {
-			print_message("# page %zu shows 0x%llx, not the buffer's page %zu\n", i,
+			print_message("# page %zu holds 0x%llx, not the buffer's page %zu\n", i,
 				      there, first + i);
 			return false;
 		}
@@ -215,7 +215,7 @@ static void say_faults(char *word, const struct faults *before, const struct fau
 }
 
 /* A field of the mapping's part of smaps, in pages; a flag there is 1 or 0. */
-static size_t smaps(const struct cell *cell, const char *field, const char *flag)
+static size_t smaps_kib(const struct cell *cell, const char *field, const char *flag)
 {
 	unsigned long start, value;
 	char line[512], format[64];
@@ -245,7 +245,7 @@ static size_t smaps(const struct cell *cell, const char *field, const char *flag
 
 /* --- The rows of docs/mmap.md: each comes to a word about a fresh mapping of a cell ---------- */
 
-#define AT	(20 * PAGE + 100)	/* a byte on its page alone; the first eight are the stamp */
+#define AT	(20 * PAGE + 100)	/* a byte on its page; the first eight are the stamp */
 
 static void by_mmap(struct cell *cell, char *word)
 {
@@ -322,21 +322,21 @@ static void a_write_is_seen(struct cell *cell, char *word)
 
 static void rss_after_mmap(struct cell *cell, char *word)
 {
-	say_count(cell, word, smaps(cell, "Rss", NULL));
+	say_count(cell, word, smaps_kib(cell, "Rss", NULL));
 }
 
 static void rss_when_read(struct cell *cell, char *word)
 {
 	read_all(cell);
 	vw_expect(mapped(cell), cell->pages);
-	say_count(cell, word, smaps(cell, "Rss", NULL));
+	say_count(cell, word, smaps_kib(cell, "Rss", NULL));
 }
 
 static void mapped_with(struct cell *cell, int flags, char *word)
 {
 	unmap_cell(cell);
 	map_cell(cell, flags);
-	if (!mapped(cell) && smaps(cell, "Anonymous", NULL) == cell->pages)
+	if (!mapped(cell) && smaps_kib(cell, "Anonymous", NULL) == cell->pages)
 		snprintf(word, WORD, "copies");
 	else
 		say_count(cell, word, mapped(cell));
@@ -351,10 +351,10 @@ static void by_map_populate(struct cell *cell, char *word)
 static void by_map_locked(struct cell *cell, char *word)
 {
 	mapped_with(cell, MAP_LOCKED, word);
-	assert_int_equal(smaps(cell, "VmFlags", " lo"), 0);
-	assert_int_equal(smaps(cell, "Locked", NULL), 0);
+	assert_int_equal(smaps_kib(cell, "VmFlags", " lo"), 0);
+	assert_int_equal(smaps_kib(cell, "Locked", NULL), 0);
 	vw_ok(vw_sys(mlock(cell->map, cell->pages * PAGE)));
-	assert_int_equal(smaps(cell, "Locked", NULL), 0);
+	assert_int_equal(smaps_kib(cell, "Locked", NULL), 0);
 }
 
 /* Waits, looks at the whole mapping, and waits again. */
@@ -766,7 +766,7 @@ static void read_table(const char *heading, struct table *table)
 	len = readlink("/proc/self/exe", path, sizeof(path) - 64);
 	assert_true(len > 0);
 	path[len] = '\0';
-	strcpy(strrchr(path, '/'), "/../scripts/mmap.md");
+	memcpy(strrchr(path, '/'), "/../scripts/mmap.md", sizeof("/../scripts/mmap.md"));
 	file = fopen(path, "re");
 	if (!file)
 		vw_fail("%s: %s", path, strerror(errno));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * track_dirty and VMWALK_IOC_DIRTY: every page that is written is reported once, whoever wrote it
- * and however often; no page that was only read is; and no write that races with a clearing is lost.
+ * and however often; no page that was only read is; no write that races with a clearing is lost.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -69,8 +69,8 @@ static bool make_tracked(void **state, struct tracked *t)
 		*t = make_of(combo, PAGES);
 		return true;
 	}
-	vw_make_pending("t", "buffer_type", combo->type, "map_mode", combo->mode, "track_dirty", "1",
-			NULL);
+	vw_make_pending("t", "track_dirty", "1", "buffer_type", combo->type, "map_mode",
+			combo->mode, NULL);
 	vw_expect(vw_set("t", "live", "1"), -EINVAL);
 	vw_get("t", "last_error", why, sizeof(why));
 	assert_non_null(strstr(why, "track_dirty"));
@@ -293,7 +293,7 @@ static void a_mapping_is_tracked_through_all_its_changes(void **state)
 
 	if (!make_tracked(state, &t))
 		return;
-	/* Read-only and back: of a page that was cleared, one that was read, one that was written. */
+	/* Read-only and back: of pages that were cleared, read and written. */
 	write_page(&t, 1);
 	expect_once(&t, 1);
 	vw_peek(t.map + 2 * PAGE);
@@ -357,7 +357,8 @@ static void writes_from_outside_to_refcounted_pages_are_reported(void **state)
 	for (int round = 0; round < 2; round++) {
 		remote = (struct iovec){ t.map + 9 * PAGE + round, 1 };
 		if (vw_is_refcounted(t.combo)) {
-			vw_expect(vw_sys(process_vm_writev(child.pid, &local, 1, &remote, 1, 0)), 1);
+			vw_expect(vw_sys(process_vm_writev(child.pid, &local, 1, &remote, 1, 0)),
+				  1);
 			expect_once(&t, 9);
 		} else {
 			vw_expect(vw_sys(process_vm_writev(child.pid, &local, 1, &remote, 1, 0)),
@@ -656,8 +657,8 @@ struct writer {
 
 /*
  * A slot of each page belongs to a writer: what it stores there only grows. The first third of the
- * pages is the one writer's alone, the next the other's: a page that is written unseen stays so until
- * somebody else has a fault there.
+ * pages is the one writer's alone, the next the other's: a page that is written unseen stays so
+ * until somebody else has a fault there.
  */
 static __u64 *slot(const struct tracked *t, size_t page, int writer)
 {
@@ -745,7 +746,7 @@ static void no_write_that_races_with_clearing_is_lost(void **state)
 		for (int w = 0; w < WRITERS; w++) {
 			vw_expect(vw_sys(pread(t.fd, &final[w], 8, i * PAGE + w * 128)), 8);
 			if (copy[i][w] != final[w])
-				vw_fail("page %zu, writer %d: %llu was written, %llu reported, after %u calls",
+				vw_fail("page %zu, writer %d: %llu written, %llu told in %u calls",
 					i, w, final[w], copy[i][w], calls);
 		}
 	}
@@ -785,7 +786,7 @@ static int open_slow_disk(void)
 	assert_true(vw_file_read(NULLB "/slow/index", index, sizeof(index)) > 0);
 	snprintf(path, sizeof(path), "/dev/nullb%s", index);
 	if (!vw_exists(path))
-		strcpy(path, "/dev/slow");	/* as newer kernels name it, after the item */
+		snprintf(path, sizeof(path), "/dev/slow");	/* as newer kernels name it */
 	fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	if (fd < 0)
 		vw_fail("%s: %s", path, strerror(errno));

@@ -60,7 +60,7 @@ static void expect_event_at(const char *file, int line, const char *fmt, ...)
 		if (text[0] == '#' || !event)
 			continue;
 		event[strcspn(event, "\n")] = '\0';
-		strcpy(got, event + 2);
+		snprintf(got, sizeof(got), "%s", event + 2);
 		count++;
 	}
 	fclose(trace);
