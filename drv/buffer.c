@@ -40,6 +40,11 @@ static int take_pages(unsigned long pages, struct vmwalk_reason *why)
 			return vmwalk_refuse(why, -ENOMEM,
 				"size %llu exceeds what max_buffer_mb leaves: %lu MiB for all buffers, %llu bytes in use",
 				(u64)pages << PAGE_SHIFT, limit_mb, (u64)used << PAGE_SHIFT);
+		/* Taking all that there is before finding out would hurt everybody else. */
+		if (pages > totalram_pages())
+			return vmwalk_refuse(why, -ENOMEM,
+				"size %llu exceeds the machine's memory, %llu bytes",
+				(u64)pages << PAGE_SHIFT, (u64)totalram_pages() << PAGE_SHIFT);
 	} while (!atomic_long_try_cmpxchg(&buffer_pages, &used, used + pages));
 
 	return 0;
