@@ -43,6 +43,27 @@ bool vmwalk_maps_frames(const struct vmwalk_device *device)
 		config->buffer_type == VMWALK_BUFFER_HUGE);
 }
 
+/* Does this one? vmwalk_map() has marked it so. */
+static bool holds_frames(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_IO;
+}
+
+/* What entries allow, and how what they map is cached. */
+static pgprot_t page_prot(const struct vmwalk_device *device, unsigned long vm_flags)
+{
+	pgprot_t prot = vm_get_page_prot(vm_flags);
+
+	switch (device->config.cache_mode) {
+	case VMWALK_CACHE_WC:
+		return pgprot_writecombine(prot);
+	case VMWALK_CACHE_UC:
+		return pgprot_noncached(prot);
+	default:
+		return prot;
+	}
+}
+
 struct frames {
 	struct vm_area_struct *vma;
 	unsigned long index;
@@ -59,6 +80,8 @@ static int fill_frames(pte_t *ptep, unsigned long addr, void *data)
 	struct vm_area_struct *vma = frames->vma;
 	const struct vmwalk_device *device = vma->vm_private_data;
 	struct page **pages = device->buffer.pages + frames->index;
+	pgprot_t prot = is_cow_mapping(vma->vm_flags) ? page_prot(device, vma->vm_flags) :
+							vma->vm_page_prot;
 	unsigned long i, run;
 	pte_t pte;
 
@@ -71,7 +94,7 @@ static int fill_frames(pte_t *ptep, unsigned long addr, void *data)
 			run = 1;
 			continue;
 		}
-		pte = pte_mkspecial(pfn_pte(page_to_pfn(pages[i]), vma->vm_page_prot));
+		pte = pte_mkspecial(pfn_pte(page_to_pfn(pages[i]), prot));
 		vmwalk_set_ptes(vma->vm_mm, addr + i * PAGE_SIZE, ptep + i, pte, run);
 	}
 
@@ -158,27 +181,12 @@ static vm_fault_t map_window(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	const struct vmwalk_device *device = vma->vm_private_data;
-	map_fn *map = vmwalk_maps_frames(device) ? map_frames : map_pages;
+	map_fn *map = holds_frames(vma) ? map_frames : map_pages;
 	unsigned long mask = ~(device->config.fault_around - 1);
 	unsigned long start = max(vmf->address & mask, vma->vm_start);
 	unsigned long end = min((vmf->address & mask) + device->config.fault_around, vma->vm_end);
 
 	return map(vma, start, linear_page_index(vma, start), (end - start) >> PAGE_SHIFT);
-}
-
-/* What entries allow, and how what they map is cached. */
-static pgprot_t page_prot(const struct vmwalk_device *device, unsigned long vm_flags)
-{
-	pgprot_t prot = vm_get_page_prot(vm_flags);
-
-	switch (device->config.cache_mode) {
-	case VMWALK_CACHE_WC:
-		return pgprot_writecombine(prot);
-	case VMWALK_CACHE_UC:
-		return pgprot_noncached(prot);
-	default:
-		return prot;
-	}
 }
 
 /* With track_dirty: lets writes to a frame through, and remembers that. */
@@ -231,7 +239,7 @@ static vm_fault_t vmwalk_vm_fault(struct vm_fault *vmf)
 			return count_fault(vmf, VMWALK_HUGE_FAULTS, ret);
 	}
 
-	if (write && is_cow_mapping(vma->vm_flags) && !vmwalk_maps_frames(device)) {
+	if (write && is_cow_mapping(vma->vm_flags) && !holds_frames(vma)) {
 		/* The kernel copies the page at once; its reference is the kernel's to put. */
 		vmf->page = device->buffer.pages[vmf->pgoff];
 		get_page(vmf->page);
@@ -364,7 +372,7 @@ static bool install_block(struct vm_area_struct *vma, unsigned long addr)
 /* All of a mapping at mmap time, a page table's worth at a time. */
 static int install(struct vm_area_struct *vma)
 {
-	map_fn *map = vmwalk_maps_frames(vma->vm_private_data) ? map_frames : map_pages;
+	map_fn *map = holds_frames(vma) ? map_frames : map_pages;
 	unsigned long addr, next;
 	int err;
 
@@ -396,7 +404,8 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 {
 	const struct vmwalk_buffer *buffer = &device->buffer;
 	unsigned long count = vma_pages(vma);
-	bool frames = vmwalk_maps_frames(device);
+	bool cow = is_cow_mapping(vma->vm_flags);
+	bool frames;
 	int err;
 
 	if (vma->vm_pgoff >= buffer->nr_pages || count > buffer->nr_pages - vma->vm_pgoff)
@@ -406,17 +415,25 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 
 	/* Never executable, and never larger than what was checked above. */
 	vm_flags_mod(vma, VM_DONTEXPAND, VM_MAYEXEC);
+	/*
+	 * The kernel caches copies as the VMA says, and has them in its own mapping as normal
+	 * memory; so it is for entries to say that the buffer is cached in another way.
+	 */
+	frames = vmwalk_maps_frames(device) ||
+		 (cow && device->config.cache_mode != VMWALK_CACHE_WB);
 	if (frames)
 		vm_flags_mod(vma, VM_IO | VM_DONTDUMP, 0);
-	vm_flags_mod(vma, frames && !is_cow_mapping(vma->vm_flags) ? VM_PFNMAP : VM_MIXEDMAP, 0);
+	vm_flags_mod(vma, frames && !cow ? VM_PFNMAP : VM_MIXEDMAP, 0);
 	vma->vm_private_data = device;
 	if (device->dirty.bits) {
 		/* Read-only even if shared, as the kernel will make it when it sees these. */
 		vma->vm_ops = &vmwalk_vm_tracked_ops;
-		vma->vm_page_prot = page_prot(device, vma->vm_flags & ~VM_SHARED);
+		if (!cow)
+			vma->vm_page_prot = page_prot(device, vma->vm_flags & ~VM_SHARED);
 	} else {
 		vma->vm_ops = &vmwalk_vm_ops;
-		vma->vm_page_prot = page_prot(device, vma->vm_flags);
+		if (!cow)
+			vma->vm_page_prot = page_prot(device, vma->vm_flags);
 	}
 
 	err = device->config.map_mode == VMWALK_MAP_FAULT ? 0 : install(vma);

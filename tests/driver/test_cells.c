@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every cell of buffer type, map mode, cache mode and {shared, private}: which there are, what each
- * shows, how it is cached, and what each does with all that mmap(2) and its relatives can ask of a
- * mapping. The last is written down in docs/mmap.md, and every cell of its tables is tried here:
- * the document says which words these tests have to come to.
+ * Every cell of buffer type, map mode, cache mode and {shared, private}: which there are, what
+ * each shows, how it is cached, and what each does with all that mmap(2) and its relatives can ask
+ * of a mapping. The last is written down in docs/mmap.md, and every cell of its tables is tried
+ * here: the document says which words these tests have to come to.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -58,7 +58,7 @@ static bool shows(const char *map, size_t first, size_t pages)
 		__u64 there = __atomic_load_n((const __u64 *)(map + i * PAGE), __ATOMIC_RELAXED);
 
 		if (there != stamp(first + i)) {
-			print_message("# page %zu holds 0x%llx, not the buffer's page %zu\n", i,
+			print_message("# page %zu has 0x%llx, not the buffer's page %zu\n", i,
 				      there, first + i);
 			return false;
 		}
@@ -215,7 +215,7 @@ static void say_faults(char *word, const struct faults *before, const struct fau
 }
 
 /* A field of the mapping's part of smaps, in pages; a flag there is 1 or 0. */
-static size_t smaps_kib(const struct cell *cell, const char *field, const char *flag)
+static size_t in_smaps(const struct cell *cell, const char *field, const char *flag)
 {
 	unsigned long start, value;
 	char line[512], format[64];
@@ -243,9 +243,9 @@ static size_t smaps_kib(const struct cell *cell, const char *field, const char *
 	vw_fail("smaps has no %s", field);
 }
 
-/* --- The rows of docs/mmap.md: each comes to a word about a fresh mapping of a cell ---------- */
+/* --- The rows of docs/mmap.md: each comes to a word about a fresh mapping of a cell --------- */
 
-#define AT	(20 * PAGE + 100)	/* a byte on its page; the first eight are the stamp */
+#define AT	(20 * PAGE + 100)	/* a byte; the page's first eight are the stamp */
 
 static void by_mmap(struct cell *cell, char *word)
 {
@@ -322,21 +322,21 @@ static void a_write_is_seen(struct cell *cell, char *word)
 
 static void rss_after_mmap(struct cell *cell, char *word)
 {
-	say_count(cell, word, smaps_kib(cell, "Rss", NULL));
+	say_count(cell, word, in_smaps(cell, "Rss", NULL));
 }
 
 static void rss_when_read(struct cell *cell, char *word)
 {
 	read_all(cell);
 	vw_expect(mapped(cell), cell->pages);
-	say_count(cell, word, smaps_kib(cell, "Rss", NULL));
+	say_count(cell, word, in_smaps(cell, "Rss", NULL));
 }
 
 static void mapped_with(struct cell *cell, int flags, char *word)
 {
 	unmap_cell(cell);
 	map_cell(cell, flags);
-	if (!mapped(cell) && smaps_kib(cell, "Anonymous", NULL) == cell->pages)
+	if (!mapped(cell) && in_smaps(cell, "Anonymous", NULL) == cell->pages)
 		snprintf(word, WORD, "copies");
 	else
 		say_count(cell, word, mapped(cell));
@@ -351,10 +351,10 @@ static void by_map_populate(struct cell *cell, char *word)
 static void by_map_locked(struct cell *cell, char *word)
 {
 	mapped_with(cell, MAP_LOCKED, word);
-	assert_int_equal(smaps_kib(cell, "VmFlags", " lo"), 0);
-	assert_int_equal(smaps_kib(cell, "Locked", NULL), 0);
+	assert_int_equal(in_smaps(cell, "VmFlags", " lo"), 0);
+	assert_int_equal(in_smaps(cell, "Locked", NULL), 0);
 	vw_ok(vw_sys(mlock(cell->map, cell->pages * PAGE)));
-	assert_int_equal(smaps_kib(cell, "Locked", NULL), 0);
+	assert_int_equal(in_smaps(cell, "Locked", NULL), 0);
 }
 
 /* Waits, looks at the whole mapping, and waits again. */
@@ -601,7 +601,7 @@ static void core_dump(struct cell *cell, const char *filter, char *word)
 	int rc;
 
 	if (vw_file_read(CORE_PATTERN, pattern, sizeof(pattern)) < 0)
-		return;		/* this kernel dumps none, which is nothing to hold against us */
+		return;		/* this kernel dumps no cores */
 	vw_poke(cell->map + AT, 1);
 	vw_ok(vw_file_write(CORE_PATTERN, CORE));
 	child = vw_fork(die, &dump);
@@ -766,7 +766,8 @@ static void read_table(const char *heading, struct table *table)
 	len = readlink("/proc/self/exe", path, sizeof(path) - 64);
 	assert_true(len > 0);
 	path[len] = '\0';
-	memcpy(strrchr(path, '/'), "/../scripts/mmap.md", sizeof("/../scripts/mmap.md"));
+	len = strrchr(path, '/') - path;
+	snprintf(path + len, sizeof(path) - len, "/../scripts/mmap.md");
 	file = fopen(path, "re");
 	if (!file)
 		vw_fail("%s: %s", path, strerror(errno));
@@ -824,7 +825,7 @@ static const char * const headings[] = { "## MAP_SHARED", "## MAP_PRIVATE" };
 static void every_cell_is_as_documented(void **state)
 {
 	const struct vw_combo *combo = vw_combo(state);
-	const char *kind, *wanted;
+	const char *kind, *wanted, *as;
 	struct table table;
 	struct cell cell;
 	char word[WORD], name[WORD];
@@ -839,16 +840,20 @@ static void every_cell_is_as_documented(void **state)
 	for (size_t s = 0; s < COUNT(shares); s++) {
 		cell.share = shares[s];
 		read_table(headings[s], &table);
+		/* Private mappings that are not cached as memory is hold frames. */
+		as = name;
+		if (shares[s] == MAP_PRIVATE && !is(combo->cache, "wb"))
+			as = is(combo->mode, "fault") ? "lazy frames" : "frames";
 		for (size_t i = 0; i < COUNT(rows); i++) {
 			word[0] = '\0';
 			map_cell(&cell, 0);
 			rows[i].observe(&cell, word);
 			unmap_cell(&cell);
-			wanted = look_up(&table, rows[i].name, name);
+			wanted = look_up(&table, rows[i].name, as);
 			if (!word[0] || (wanted && is_one_of(word, wanted)))
 				continue;
 			print_message("# %s, %s, \"%s\": documented \"%s\", seen \"%s\"\n",
-				      headings[s] + 3, name, rows[i].name,
+				      headings[s] + 3, as, rows[i].name,
 				      wanted ? wanted : "", word);
 			wrong++;
 		}
@@ -1047,8 +1052,10 @@ static void entries_and_the_kernels_alias_are_cached_as_asked(void **state)
 		vw_ok(vw_sys(mprotect(cell.map, cell.pages * PAGE, PROT_READ)));
 		vw_expect(caching_of(cell.fd, cell.map), caching_bits(cache));
 		vw_ok(vw_sys(mprotect(cell.map, cell.pages * PAGE, RW)));
-		if (shares[s] == MAP_SHARED)
-			vw_poke(cell.map + AT, 1);
+		vw_poke(cell.map + AT, 1);
+		/* A copy is the kernel's own, and memory like any other. */
+		if (shares[s] == MAP_PRIVATE)
+			vw_expect(caching_of(cell.fd, cell.map + AT), 0);
 		madvise(cell.map, cell.pages * PAGE, MADV_DONTNEED);
 		read_all(&cell);
 		for (size_t i = 0; i < cell.pages; i += 31)

@@ -863,27 +863,68 @@ static void max_buffer_mb_has_a_default_of_a_quarter_of_ram(void **state)
 		vw_fail("max_buffer_mb is %lld where RAM has %lld MiB", mib, ram);
 }
 
+static const char * const types[] = { "kmalloc", "vmalloc", "pages", "huge", "dma" };
+
+/* No refused buffer is left in max_buffer_mb's account: another may have all of it. */
+static void expect_nothing_in_use(void)
+{
+	char before[32];
+
+	vw_file_read(MAX_BUFFER_MB, before, sizeof(before));
+	vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
+	vw_make("all", "buffer_type", "vmalloc", "size", "4M", NULL);
+	vw_ok(vw_rmdir("all"));
+	vw_ok(vw_file_write(MAX_BUFFER_MB, before));
+}
+
+static void every_type_names_the_limit_that_its_size_exceeds(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(types); i++) {
+		vw_make_pending("t", "buffer_type", types[i], "map_mode", "remap", NULL);
+
+		vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
+		vw_ok(vw_set("t", "size", "4100K"));
+		expect_refused("t", "live", "1", ENOMEM, "max_buffer_mb");
+		expect_pending("t");
+
+		/* More than any machine has, on one that lets everybody try. */
+		vw_ok(vw_file_write(MAX_BUFFER_MB, "67108864"));
+		vw_ok(vw_set("t", "size", "60000G"));
+		expect_refused("t", "live", "1", ENOMEM, "the machine's memory");
+		expect_pending("t");
+
+		/* More than a block of those that have to be one block. */
+		if (!strcmp(types[i], "kmalloc") || !strcmp(types[i], "dma")) {
+			vw_ok(vw_set("t", "size", "1G"));
+			expect_refused("t", "live", "1", ENOMEM, "1073741824");
+			expect_sentence("t", "block");
+			expect_pending("t");
+		}
+
+		/* A node that isn't there is none for any type. */
+		expect_refused("t", "numa_node", "63", EINVAL, "63");
+		expect_nothing_in_use();
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
 static int live_in_a_small_cgroup(void *arg)
 {
-	const char *type = arg;
 	char path[128], why[512] = "";
 	long long before, with;
-	int rc;
 
+	(void)arg;
 	vw_check(!mkdir("/sys/fs/cgroup/vmwalk_test", 0755));
 	vw_check_rc(vw_file_write("/sys/fs/cgroup/vmwalk_test/cgroup.procs", "0"), 0);
-	vw_check_rc(vw_file_write("/sys/fs/cgroup/vmwalk_test/memory.max", "16M"), 0);
+	vw_check_rc(vw_file_write("/sys/fs/cgroup/vmwalk_test/memory.max", "2M"), 0);
 
-	/* kmalloc has no block that large, so it is vmalloc alone that can meet this limit. */
-	if (!strcmp(type, "vmalloc")) {
-		vw_check_rc(vw_set("t", "size", "64M"), 0);
-		rc = vw_set("t", "live", "1");
-		vw_check_rc(rc, -ENOMEM);
-		vw_get("t", "last_error", why, sizeof(why));
-		vw_check(strlen(why) > 10);
-		vw_check(vw_field("/sys/fs/cgroup/vmwalk_test/memory.events", "oom_kill") == 0);
-	}
 	vw_check_rc(vw_set("t", "size", "4M"), 0);
+	vw_check_rc(vw_set("t", "live", "1"), -ENOMEM);
+	vw_get("t", "last_error", why, sizeof(why));
+	vw_check(strstr(why, "4194304") && strstr(why, "cgroup"));
+	vw_check(vw_field("/sys/fs/cgroup/vmwalk_test/memory.events", "oom_kill") == 0);
+	vw_check_rc(vw_file_write("/sys/fs/cgroup/vmwalk_test/memory.max", "16M"), 0);
 	snprintf(path, sizeof(path), "/sys/fs/cgroup/vmwalk_test/memory.current");
 	vw_check(vw_file_read(path, why, sizeof(why)) > 0);
 	before = atoll(why);
@@ -901,7 +942,6 @@ static int live_in_a_small_cgroup(void *arg)
 
 static void buffers_are_charged_to_the_memory_cgroup(void **state)
 {
-	static const char * const types[] = { "vmalloc", "kmalloc" };
 	struct vw_child child;
 	char text[256] = "";
 	int rc;
@@ -913,13 +953,14 @@ static void buffers_are_charged_to_the_memory_cgroup(void **state)
 	vw_ok(vw_file_write("/sys/fs/cgroup/cgroup.subtree_control", "+memory"));
 	for (size_t i = 0; i < COUNT(types); i++) {
 		vw_make_pending("t", "buffer_type", types[i], "map_mode", "remap", NULL);
-		child = vw_fork(live_in_a_small_cgroup, (void *)types[i]);
+		child = vw_fork(live_in_a_small_cgroup, NULL);
 		rc = vw_join(&child);
 		vw_eventually(!rmdir("/sys/fs/cgroup/vmwalk_test"));
 		if (rc)
 			vw_fail("%s in a small memory cgroup: the child ended with %d", types[i],
 				rc);
 		expect_pending("t");
+		expect_nothing_in_use();
 		vw_ok(vw_rmdir("t"));
 	}
 }
@@ -1501,6 +1542,7 @@ int main(void)
 		vw_test(a_refused_live_does_not_use_up_the_limit),
 		vw_test(a_removed_buffer_counts_until_its_last_mapping_goes),
 		vw_test(max_buffer_mb_has_a_default_of_a_quarter_of_ram),
+		vw_test(every_type_names_the_limit_that_its_size_exceeds),
 		vw_test(buffers_are_charged_to_the_memory_cgroup),
 		vw_test(the_buffer_is_on_the_node_that_was_asked_for),
 		vw_test(rmdir_withdraws_an_open_device),

@@ -105,7 +105,8 @@ static void live_fails_whole_or_succeeds_whole(void **state)
 
 	need_fault_injection();
 	vw_make_pending("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
-			combo->cache, "size", "64K", "fill", "letters", NULL);
+			combo->cache, "size", "64K", "fill", "letters", "track_dirty",
+			strcmp(combo->type, "huge") ? "1" : "0", NULL);
 	for (nth = 1; nth < MOST; nth++) {
 		fail_nth(nth);
 		rc = vw_set("t", "live", "1");
@@ -240,6 +241,40 @@ static void a_scan_fails_whole_or_succeeds_whole(void **state)
 	print_message("# %d places, %d failed\n", nth - 1, failures);
 }
 
+static void a_failed_clearing_loses_no_page(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	struct vmwalk_dirty dirty;
+	int fd, nth, rc, failures = 0;
+	__u64 bitmap[1];
+
+	need_fault_injection();
+	if (!strcmp(combo->type, "huge") && !strcmp(combo->mode, "insert"))
+		return;		/* has no track_dirty */
+	fd = vw_open_rw(vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode,
+				"cache_mode", combo->cache, "size", "64K", "track_dirty", "1",
+				NULL));
+	for (nth = 1; nth < MOST; nth++) {
+		vw_expect(vw_sys(pwrite(fd, "x", 1, 3 * PAGE)), 1);
+		dirty = (struct vmwalk_dirty){
+			.size = sizeof(dirty),
+			.flags = VMWALK_DIRTY_CLEAR,
+			.length = 64 * KIB,
+			.bitmap = (uintptr_t)bitmap,
+		};
+		fail_nth(nth);
+		rc = vw_ioctl(fd, VMWALK_IOC_DIRTY, &dirty);
+		if (!has_failed())
+			break;
+		failures += rc < 0;
+		vw_expect_stat(0, "dirty_pages", rc < 0);
+	}
+	assert_true(nth < MOST && failures > 0);
+	vw_ok(rc);
+	vw_expect(dirty.pages, 1);
+	vw_expect_stat(0, "dirty_pages", 0);
+}
+
 static void attributes_fail_whole_or_succeed_whole(void **state)
 {
 	static const char * const writes[][3] = {
@@ -280,6 +315,7 @@ int main(void)
 		vw_test(rmdir_and_live_0_succeed_without_memory),
 		vw_test_each(open_and_mmap_fail_whole_or_succeed_whole),
 		vw_test(a_scan_fails_whole_or_succeeds_whole),
+		vw_test_each(a_failed_clearing_loses_no_page),
 		vw_test(attributes_fail_whole_or_succeed_whole),
 	};
 

@@ -14,15 +14,6 @@
 /* A trace of our own, so that nobody else's events are in it. */
 #define TRACE	"/sys/kernel/tracing/instances/vmwalk_test"
 
-static void start_trace(void)
-{
-	if (!vw_exists("/sys/kernel/tracing/events/vmwalk"))
-		vw_skip("this kernel traces no events");
-	rmdir(TRACE);
-	vw_ok(vw_sys(mkdir(TRACE, 0755)));
-	vw_ok(vw_file_write(TRACE "/events/vmwalk/enable", "1"));
-}
-
 /* Opening it so is what empties it. */
 static void empty_trace(void)
 {
@@ -32,10 +23,20 @@ static void empty_trace(void)
 	close(fd);
 }
 
-static void stop_trace(void)
+/* Once for all tests: to switch events is to patch the kernel, the slowest thing there is here. */
+static void start_trace(void)
 {
-	vw_ok(vw_file_write(TRACE "/events/vmwalk/enable", "0"));
-	vw_ok(vw_sys(rmdir(TRACE)));
+	static bool started;
+
+	if (!vw_exists("/sys/kernel/tracing/events/vmwalk"))
+		vw_skip("this kernel traces no events");
+	if (!started) {
+		rmdir(TRACE);
+		vw_ok(vw_sys(mkdir(TRACE, 0755)));
+		vw_ok(vw_file_write(TRACE "/events/vmwalk/enable", "1"));
+	}
+	started = true;
+	empty_trace();
 }
 
 /*
@@ -103,7 +104,6 @@ static void live_and_dead_are_traced(void **state)
 	close(fd);
 	vw_ok(vw_rmdir("t"));
 	expect_no_event();
-	stop_trace();
 }
 
 static void mmap_is_traced_with_its_window_and_error(void **state)
@@ -128,7 +128,6 @@ static void mmap_is_traced_with_its_window_and_error(void **state)
 	/* What is refused before anything is mapped is no mapping. */
 	assert_ptr_equal(mmap(NULL, 17 * PAGE, RW, MAP_SHARED, fd, 0), MAP_FAILED);
 	expect_no_event();
-	stop_trace();
 }
 
 static void expect_fault_at(int line, int n, const char *map, size_t page, const char *kind)
@@ -169,7 +168,6 @@ static void each_kind_of_fault_is_traced(void **state)
 	empty_trace();
 	vw_poke(map + PMD_SIZE + 7 * PAGE, 1);
 	expect_fault(n, map, PMD_SIZE / PAGE + 7, "huge");
-	stop_trace();
 }
 
 static void a_scan_is_traced_with_what_it_found(void **state)
@@ -212,17 +210,20 @@ static void a_scan_is_traced_with_what_it_found(void **state)
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), -EFAULT);
 	expect_event("vmwalk_scan: instance=%d start=0x%lx walk_end=0x%lx pages=3 extents=3 ret=%d",
 		     n, start, start + 8 * PAGE, -EFAULT);
-	stop_trace();
 }
 
 int main(void)
 {
 	static const struct vw_case cases[] = {
-		vw_test_all(live_and_dead_are_traced),
+		vw_test_each(live_and_dead_are_traced),
 		vw_test_each(mmap_is_traced_with_its_window_and_error),
 		vw_test(each_kind_of_fault_is_traced),
 		vw_test(a_scan_is_traced_with_what_it_found),
 	};
 
-	return vw_run_cases(cases);
+	int failed = vw_run_cases(cases);
+
+	vw_file_write(TRACE "/events/vmwalk/enable", "0");
+	rmdir(TRACE);
+	return failed;
 }

@@ -148,8 +148,8 @@ create_with_signal()
 
 @test "create: a value is refused in the driver's own words, and nothing is left" {
 	mkdir "$VMWALK/witness"
-	for pair in size=0 size= buffer_type=pages map_mode=Remap cache_mode=uc numa_node=-2 \
-		    fill=ones track_dirty=1 fault_around=12K target_pid=99999999 live=2; do
+	for pair in size=0 size= buffer_type=page map_mode=Remap cache_mode=wt numa_node=-2 \
+		    fill=ones track_dirty=2 fault_around=12K target_pid=99999999 live=2; do
 		words=$(driver_says "${pair%%=*}" "${pair#*=}")
 		[[ $words ]]
 		run vmwalk-create a "$pair"
