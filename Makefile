@@ -91,7 +91,8 @@ check:
 	@$(vm)/check --kernel $(KERNEL) $(check-levels) -- /usr/lib/vmwalk/tests/run
 
 check-debug:
-	@$(vm)/check --kernel debug --timeout 3600 -- /usr/lib/vmwalk/tests/run --driver
+	@$(vm)/check --kernel debug --timeout 4200 -- \
+		env VMWALK_TEST_LIMIT=1800 /usr/lib/vmwalk/tests/run --driver
 
 bench:
 	@$(vm)/bench --kernel $(KERNEL)

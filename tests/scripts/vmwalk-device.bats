@@ -101,7 +101,7 @@ pagemap()
 		[cache-mode]=cache_mode [node]=numa_node [fill]=fill [pid]=target_pid
 		[fault-around]=fault_around)
 
-	for option in type=nonsense size= map-mode=x cache-mode=wc node=-2 fill=x pid=4194303 \
+	for option in type=nonsense size= map-mode=x cache-mode=wt node=-2 fill=x pid=4194303 \
 		fault-around=12K; do
 		mkdir "$VMWALK/witness"
 		run ! set_attribute witness "${attribute[${option%%=*}]}" "${option#*=}"
