@@ -209,3 +209,28 @@ void bench_remove_items(void)
 			closedir(dir);
 	} while (removed);
 }
+
+void bench_compare_areas(const struct bench_row *row, struct bench_area ours, bool huge,
+			 void (*check)(const struct bench_area *area),
+			 double (*run)(void *arg), double (*run_anchor)(void *arg))
+{
+	struct bench_area areas[3] = { ours, bench_memfd(ours.size) };
+	struct bench_side sides[3];
+	size_t count = 2;
+
+	if (huge) {
+		areas[count] = bench_hugetlb(ours.size);
+		count += areas[count].fd >= 0;
+	}
+	for (size_t i = 0; i < count; i++) {
+		check(&areas[i]);
+		sides[i] = (struct bench_side) {
+			.name = areas[i].name,
+			.run = i ? run_anchor : run,
+			.arg = &areas[i],
+		};
+	}
+	bench_compare(row, sides, count);
+	for (size_t i = 0; i < count; i++)
+		bench_close(&areas[i]);
+}

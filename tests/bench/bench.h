@@ -104,6 +104,13 @@ void bench_unmap(const struct bench_area *area, void *map);
 /* Ends the row unless the mapping shows what reading the descriptor gives, and that is right. */
 void bench_check(const struct bench_area *area, const void *map);
 void bench_close(const struct bench_area *area);
+/*
+ * Compares an area with a memfd of its size and, with @huge, with one on huge pages: @check for
+ * each first, then @run for ours beside @run_anchor for the others. Closes all of them.
+ */
+void bench_compare_areas(const struct bench_row *row, struct bench_area ours, bool huge,
+			 void (*check)(const struct bench_area *area),
+			 double (*run)(void *arg), double (*run_anchor)(void *arg));
 
 /* Writes a text into a file as echo would. */
 void bench_write(const char *path, const char *text);

@@ -43,25 +43,8 @@ static void map_and_check(const struct bench_area *area)
 static void compare_maps(const struct bench_row *row, const char *type, const char *mode,
 			 size_t size, bool huge)
 {
-	struct bench_area areas[3] = { bench_buffer(type, mode, NULL, size), bench_memfd(size) };
-	struct bench_side sides[3];
-	size_t count = 2;
-
-	if (huge) {
-		areas[count] = bench_hugetlb(size);
-		count += areas[count].fd >= 0;
-	}
-	for (size_t i = 0; i < count; i++) {
-		map_and_check(&areas[i]);
-		sides[i] = (struct bench_side) {
-			.name = areas[i].name,
-			.run = i ? map_populated : map_buffer,
-			.arg = &areas[i],
-		};
-	}
-	bench_compare(row, sides, count);
-	for (size_t i = 0; i < count; i++)
-		bench_close(&areas[i]);
+	bench_compare_areas(row, bench_buffer(type, mode, NULL, size), huge, map_and_check,
+			    map_buffer, map_populated);
 }
 
 void bench_map_insert(const struct bench_row *row)

@@ -75,25 +75,8 @@ static void touch_and_check(const struct bench_area *area)
 static void compare_touches(const struct bench_row *row, const char *type,
 			    double (*touch)(void *arg), size_t size, bool huge)
 {
-	struct bench_area areas[3] = { bench_buffer(type, "fault", NULL, size), bench_memfd(size) };
-	struct bench_side sides[3];
-	size_t count = 2;
-
-	if (huge) {
-		areas[count] = bench_hugetlb(size);
-		count += areas[count].fd >= 0;
-	}
-	for (size_t i = 0; i < count; i++) {
-		touch_and_check(&areas[i]);
-		sides[i] = (struct bench_side) {
-			.name = areas[i].name,
-			.run = touch,
-			.arg = &areas[i],
-		};
-	}
-	bench_compare(row, sides, count);
-	for (size_t i = 0; i < count; i++)
-		bench_close(&areas[i]);
+	bench_compare_areas(row, bench_buffer(type, "fault", NULL, size), huge, touch_and_check,
+			    touch, touch);
 }
 
 void bench_touch_read(const struct bench_row *row)
