@@ -265,7 +265,8 @@ create_with_signal()
 }
 
 @test "create: a signal at any moment leaves all or nothing" {
-	# The moments are spread over the time that it takes here, and somewhat more.
+	# The moments are spread over the time that it takes here, and somewhat more. Not SIGINT: bash
+	# 5.2 goes round for ever if that arrives in the moment in which it begins to wait for a child.
 	create=(vmwalk-create a size=4M fill=digits)
 	start=${EPOCHREALTIME/./}
 	"${create[@]}"
@@ -274,13 +275,13 @@ create_with_signal()
 	for ((moment = 1; moment <= 20; moment++)); do
 		delay=$((took * moment / 16))
 		printf -v delay '%d.%06d' $((delay / 1000000)) $((delay % 1000000))
-		run timeout --preserve-status --signal=INT "$delay" "${create[@]}"
+		run timeout --preserve-status --signal=TERM "$delay" "${create[@]}"
 		if [[ $status == 0 ]]; then
 			refused 0 /dev/vmwalk0
 			[[ $(get_attribute a live) == 1 ]]
 			rmdir "$VMWALK/a"
 		else
-			refused 130 ''
+			refused 143 ''
 			no_instances
 		fi
 	done
