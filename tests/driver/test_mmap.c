@@ -6,6 +6,7 @@
  * Copyright (C) The vmwalk authors
  */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
@@ -868,6 +869,59 @@ static void counting_races_with_faults_and_exits(void **state)
 	vw_expect_stat(dev.n, "mapped_pages", 0);
 }
 
+/* What two threads share that touch the same pages in the same order. */
+struct pair {
+	char *map;
+	size_t len;
+	pthread_barrier_t barrier;	/* before and after each round */
+};
+
+#define ROUNDS	20
+
+static void touch_together(struct pair *pair, size_t byte)
+{
+	pthread_barrier_wait(&pair->barrier);
+	for (size_t at = 0; at < pair->len; at += PAGE)
+		vw_poke(pair->map + at + byte, byte + 1);
+	pthread_barrier_wait(&pair->barrier);
+}
+
+static void *touch_second_bytes(void *arg)
+{
+	for (int round = 0; round < ROUNDS; round++)
+		touch_together(arg, 1);
+	return NULL;
+}
+
+/* Who comes second finds the entry made, be it a page's, a window's or a block's, and makes none. */
+static void threads_that_fault_at_once_map_each_page_once(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	struct pair pair = { .len = strcmp(combo->type, "huge") ? 64 * PAGE : 2 * PMD_SIZE };
+	int n = vw_make_combo(combo, pair.len, "zero");
+	int fd = vw_open_rw(n);
+	char wanted[PAGE] = { 1, 2 }, held[PAGE];
+	pthread_t thread;
+
+	vw_ok(pthread_barrier_init(&pair.barrier, NULL, 2));
+	vw_ok(pthread_create(&thread, NULL, touch_second_bytes, &pair));
+	for (int round = 0; round < ROUNDS; round++) {
+		pair.map = vw_map(fd, pair.len, 0, RW, MAP_SHARED);
+		touch_together(&pair, 0);
+		vw_expect_stat(n, "mapped_pages", pair.len / PAGE);
+		for (size_t at = 0; at < pair.len; at += PAGE) {
+			vw_expect(vw_sys(pread(fd, held, PAGE, at)), PAGE);
+			assert_memory_equal(held, wanted, PAGE);
+			vw_expect(vw_sys(pwrite(fd, "\0\0", 2, at)), 2);
+			assert_memory_equal(pair.map + at, "\0\0", 2);
+		}
+		munmap(pair.map, pair.len);
+		vw_expect_stat(n, "mapped_pages", 0);
+	}
+	vw_ok(pthread_join(thread, NULL));
+	pthread_barrier_destroy(&pair.barrier);
+}
+
 int main(void)
 {
 	static const struct vw_case cases[] = {
@@ -899,6 +953,7 @@ int main(void)
 		vw_test_each(frames_of_a_private_mapping_are_closed_to_other_processes_writes),
 		vw_test_each(smaps_names_the_device_and_counts_inserted_pages),
 		vw_test_each(counting_races_with_faults_and_exits),
+		vw_test_each(threads_that_fault_at_once_map_each_page_once),
 	};
 
 	return vw_run_cases(cases);
