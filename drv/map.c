@@ -144,6 +144,26 @@ static vm_fault_t map_pages(struct vm_area_struct *vma, unsigned long addr, unsi
 }
 
 /*
+ * Do PMD entries map what can be mapped so? Those of huge do. Of the other types some buffers are in
+ * one piece, but lack what a kernel wants that can't mark PMD entries as special: see
+ * docs/architecture.md. A fault on them installs no more than fault_around.
+ */
+static bool maps_blocks(const struct vmwalk_device *device)
+{
+	const struct vmwalk_config *config = &device->config;
+
+	switch (config->buffer_type) {
+	case VMWALK_BUFFER_HUGE:
+		return true;
+	case VMWALK_BUFFER_KMALLOC:
+	case VMWALK_BUFFER_DMA:
+		return VMWALK_BLOCKS_ARE_SPECIAL && config->map_mode == VMWALK_MAP_REMAP;
+	default:
+		return false;
+	}
+}
+
+/*
  * May one PMD entry map the block around an address? Not where writing needs a fault a page: with
  * track_dirty, or where the kernel itself waits for writes and so has made the mapping read-only.
  */
@@ -151,16 +171,17 @@ static bool block_fits(const struct vm_area_struct *vma, unsigned long addr)
 {
 	const struct vmwalk_device *device = vma->vm_private_data;
 	unsigned long start = addr & PMD_MASK;
+	unsigned long index;
 
-	if (device->config.buffer_type != VMWALK_BUFFER_HUGE || device->dirty.bits ||
-	    !(vma->vm_flags & VM_PFNMAP))
+	if (!maps_blocks(device) || device->dirty.bits || !(vma->vm_flags & VM_PFNMAP))
 		return false;
 	if (start < vma->vm_start || vma->vm_end - start < PMD_SIZE)
 		return false;
 	if (vma->vm_flags & VM_WRITE && !pte_write(pfn_pte(0, vma->vm_page_prot)))
 		return false;
 
-	return IS_ALIGNED(linear_page_index((struct vm_area_struct *)vma, start), PTRS_PER_PTE);
+	index = linear_page_index((struct vm_area_struct *)vma, start);
+	return IS_ALIGNED(vmwalk_buffer_pfn(&device->buffer, index), PTRS_PER_PTE);
 }
 
 /* Installs it at vmf->pmd; what is there already stays. */
@@ -457,7 +478,7 @@ unsigned long vmwalk_map_place(const struct vmwalk_device *device, struct file *
 			       unsigned long addr, unsigned long len, unsigned long pgoff,
 			       unsigned long flags)
 {
-	if (device->config.buffer_type == VMWALK_BUFFER_HUGE)
+	if (maps_blocks(device))
 		return vmwalk_unmapped_block(file, addr, len, pgoff, flags);
 
 	return vmwalk_unmapped_area(file, addr, len, pgoff, flags);

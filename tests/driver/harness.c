@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -468,6 +469,16 @@ bool vw_is_refcounted(const struct vw_combo *combo)
 
 	return !strcmp(combo->mode, "fault") &&
 	       (!strcmp(combo->type, "vmalloc") || !strcmp(combo->type, "pages"));
+}
+
+bool vw_marks_blocks(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+
+	if (uname(&name) || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		vw_fail("the kernel does not tell its version");
+	return major > 6 || (major == 6 && minor >= 12);
 }
 
 int vw_open(int n, int flags)

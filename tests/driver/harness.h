@@ -148,6 +148,8 @@ int vw_make(const char *item, ...) __attribute__((sentinel));
 int vw_make_combo(const struct vw_combo *combo, size_t size, const char *fill);
 /* Whether its mappings hold refcounted pages; else they hold bare frames. */
 bool vw_is_refcounted(const struct vw_combo *combo);
+/* Whether this kernel tells by a PMD entry that it maps frames: 6.12 and later do. */
+bool vw_marks_blocks(void);
 /* Opens /dev/vmwalkN: a descriptor, or a negative errno. */
 int vw_open(int n, int flags);
 /* Opens for reading and writing, or fails the test. */

@@ -90,7 +90,8 @@ static void make_cell(struct cell *cell, const struct vw_combo *combo)
 {
 	char *map;
 
-	*cell = (struct cell){ .combo = combo, .pages = is(combo->type, "huge") ? MOST : BLOCK };
+	/* Of other types than huge too little for a block, so that there is none on any kernel. */
+	*cell = (struct cell){ .combo = combo, .pages = is(combo->type, "huge") ? MOST : BLOCK / 2 };
 	cell->n = vw_make_combo(combo, cell->pages * PAGE, "zero");
 	cell->fd = vw_open_rw(cell->n);
 	put_stamps(cell->fd, cell->pages);
@@ -1326,6 +1327,59 @@ static void a_block_that_is_broken_comes_back_window_by_window(void **state)
 	}
 }
 
+/* Takes a page of a mapping, as quickly as the kernel can, into a pipe: 1, or a negative errno. */
+static long long take_page(char *at)
+{
+	struct iovec iov = { at, 1 };
+	long long taken;
+	int ends[2];
+
+	vw_ok(vw_sys(pipe2(ends, O_CLOEXEC)));
+	taken = vw_sys(vmsplice(ends[1], &iov, 1, SPLICE_F_NONBLOCK));
+	close(ends[0]);
+	close(ends[1]);
+	return taken;
+}
+
+static void expect_contiguous_blocks(int n, int fd, bool blocks, int share)
+{
+	char *map = vw_map(fd, 2 * PMD_SIZE, 0, RW, share);
+	struct vmwalk_walk walk;
+
+	vw_expect_stat(n, "mapped_pages", 2 * BLOCK);
+	for (char *at = map; at < map + 2 * PMD_SIZE; at += PMD_SIZE) {
+		vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
+		/* The DMA API promises no alignment. */
+		vw_expect(walk.page_shift, blocks && walk.pfn % BLOCK == 0 ? 21 : 12);
+		vw_expect(take_page(at), -EFAULT);
+	}
+	assert_true(shows(map, 0, 2 * BLOCK));
+	vw_ok(vw_sys(munmap(map + PMD_SIZE / 2, PAGE)));
+	assert_true(shows(map, 0, BLOCK / 2));
+	assert_true(shows(map + PMD_SIZE / 2 + PAGE, BLOCK / 2 + 1, BLOCK / 2 - 1 + BLOCK));
+	vw_expect_stat(n, "mapped_pages", 2 * BLOCK - 1);
+	munmap(map, 2 * PMD_SIZE);
+	vw_expect_stat(n, "mapped_pages", 0);
+}
+
+static void contiguous_buffers_have_blocks_where_the_kernel_marks_them(void **state)
+{
+	static const char * const contiguous[] = { "kmalloc", "dma" };
+	int n, fd;
+
+	(void)state;
+	for (size_t t = 0; t < COUNT(contiguous); t++) {
+		n = vw_make("t", "buffer_type", contiguous[t], "map_mode", "remap", "size", "4M",
+			    NULL);
+		fd = vw_open_rw(n);
+		put_stamps(fd, 2 * BLOCK);
+		expect_contiguous_blocks(n, fd, vw_marks_blocks(), MAP_SHARED);
+		expect_contiguous_blocks(n, fd, false, MAP_PRIVATE);
+		close(fd);
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
 int main(void)
 {
 	static const struct vw_case cases[] = {
@@ -1339,6 +1393,7 @@ int main(void)
 		vw_test(blocks_are_mapped_whole_where_address_and_offset_allow),
 		vw_test(mmap_without_an_address_suits_blocks),
 		vw_test(a_block_that_is_broken_comes_back_window_by_window),
+		vw_test(contiguous_buffers_have_blocks_where_the_kernel_marks_them),
 	};
 
 	return vw_run_cases(cases);

@@ -19,7 +19,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include "harness.h"
@@ -63,16 +62,11 @@ struct view {
 
 static enum kind kind_of(const struct vw_combo *combo)
 {
-	unsigned int major = 0, minor = 0;
-	struct utsname name;
-
 	if (vw_is_refcounted(combo))
 		return PAGES;
 	if (strcmp(combo->type, "huge"))
 		return FRAMES;
-	if (uname(&name) || sscanf(name.release, "%u.%u", &major, &minor) != 2)
-		vw_fail("the kernel does not tell its version");
-	return major > 6 || (major == 6 && minor >= 12) ? FRAMES : HUGE_FRAMES;
+	return vw_marks_blocks() ? FRAMES : HUGE_FRAMES;
 }
 
 /* Bytes that were never seen before. */
