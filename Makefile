@@ -88,7 +88,8 @@ demo:
 	@$(vm)/run --kernel $(KERNEL) -- /usr/lib/vmwalk/demo </dev/null
 
 check:
-	@$(vm)/check --kernel $(KERNEL) $(check-levels) -- /usr/lib/vmwalk/tests/run
+	@$(vm)/check --command --kernel $(KERNEL) $(check-levels) -- \
+		/usr/lib/vmwalk/tests/run --driver --scripts
 
 check-debug:
 	@$(vm)/check --kernel debug --timeout 4200 -- \
