@@ -144,9 +144,9 @@ static vm_fault_t map_pages(struct vm_area_struct *vma, unsigned long addr, unsi
 }
 
 /*
- * Do PMD entries map what can be mapped so? Those of huge do. Of the other types some buffers are in
- * one piece, but lack what a kernel wants that can't mark PMD entries as special: see
- * docs/architecture.md. A fault on them installs no more than fault_around.
+ * Do PMD entries map what can be mapped so? What is in one piece, but not of compound pages,
+ * needs a kernel that marks such entries as special: see docs/architecture.md. A fault on it
+ * installs no more than fault_around.
  */
 static bool maps_blocks(const struct vmwalk_device *device)
 {

@@ -32,6 +32,8 @@ static const struct bench_row rows[] = {
 	{ "touch_write",	"page",		bench_touch_write },
 	{ "touch_read_pfn",	"page",		bench_touch_read_pfn },
 	{ "touch_write_pfn",	"page",		bench_touch_write_pfn },
+	{ "touch_read_2m",	"page",		bench_touch_read_2m },
+	{ "touch_read_pfn_2m",	"page",		bench_touch_read_pfn_2m },
 	{ "touch_huge",		"page",		bench_touch_huge },
 	{ "stats_overhead",	"fault",	bench_stats_overhead },
 	{ "instance_make",	"instance",	bench_instance_make },

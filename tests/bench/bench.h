@@ -39,6 +39,8 @@ void bench_touch_read(const struct bench_row *row);
 void bench_touch_write(const struct bench_row *row);
 void bench_touch_read_pfn(const struct bench_row *row);
 void bench_touch_write_pfn(const struct bench_row *row);
+void bench_touch_read_2m(const struct bench_row *row);
+void bench_touch_read_pfn_2m(const struct bench_row *row);
 void bench_touch_huge(const struct bench_row *row);
 void bench_stats_overhead(const struct bench_row *row);
 

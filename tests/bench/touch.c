@@ -73,37 +73,49 @@ static void touch_and_check(const struct bench_area *area)
 }
 
 static void compare_touches(const struct bench_row *row, const char *type,
-			    double (*touch)(void *arg), size_t size, bool huge)
+			    const char *fault_around, double (*touch)(void *arg), size_t size,
+			    bool huge)
 {
-	bench_compare_areas(row, bench_buffer(type, "fault", NULL, size), huge, touch_and_check,
-			    touch, touch);
+	bench_compare_areas(row, bench_buffer(type, "fault", fault_around, size), huge,
+			    touch_and_check, touch, touch);
 }
 
 void bench_touch_read(const struct bench_row *row)
 {
-	compare_touches(row, "vmalloc", touch_read, SIZE, false);
+	compare_touches(row, "vmalloc", NULL, touch_read, SIZE, false);
 }
 
 void bench_touch_write(const struct bench_row *row)
 {
-	compare_touches(row, "vmalloc", touch_write, SIZE, false);
+	compare_touches(row, "vmalloc", NULL, touch_write, SIZE, false);
 }
 
 /* The same with bare frames instead of refcounted pages, in the largest block that kmalloc has. */
 void bench_touch_read_pfn(const struct bench_row *row)
 {
-	compare_touches(row, "kmalloc", touch_read, 4 * BENCH_MIB, false);
+	compare_touches(row, "kmalloc", NULL, touch_read, 4 * BENCH_MIB, false);
 }
 
 void bench_touch_write_pfn(const struct bench_row *row)
 {
-	compare_touches(row, "kmalloc", touch_write, 4 * BENCH_MIB, false);
+	compare_touches(row, "kmalloc", NULL, touch_write, 4 * BENCH_MIB, false);
+}
+
+/* The largest window there is, so that hardly a fault is left. */
+void bench_touch_read_2m(const struct bench_row *row)
+{
+	compare_touches(row, "vmalloc", "2M", touch_read, SIZE, false);
+}
+
+void bench_touch_read_pfn_2m(const struct bench_row *row)
+{
+	compare_touches(row, "kmalloc", "2M", touch_read, 4 * BENCH_MIB, false);
 }
 
 /* Reading, which is what the anchor does better. */
 void bench_touch_huge(const struct bench_row *row)
 {
-	compare_touches(row, "huge", touch_read, SIZE, true);
+	compare_touches(row, "huge", NULL, touch_read, SIZE, true);
 }
 
 static void run_command(const char *command)

@@ -91,7 +91,10 @@ static void make_cell(struct cell *cell, const struct vw_combo *combo)
 	char *map;
 
 	/* Of other types than huge too little for a block, so that there is none on any kernel. */
-	*cell = (struct cell){ .combo = combo, .pages = is(combo->type, "huge") ? MOST : BLOCK / 2 };
+	*cell = (struct cell){
+		.combo = combo,
+		.pages = is(combo->type, "huge") ? MOST : BLOCK / 2,
+	};
 	cell->n = vw_make_combo(combo, cell->pages * PAGE, "zero");
 	cell->fd = vw_open_rw(cell->n);
 	put_stamps(cell->fd, cell->pages);

@@ -893,7 +893,7 @@ static void *touch_second_bytes(void *arg)
 	return NULL;
 }
 
-/* Who comes second finds the entry made, be it a page's, a window's or a block's, and makes none. */
+/* Who comes second finds the entry made, of a page, a window or a block, and makes none. */
 static void threads_that_fault_at_once_map_each_page_once(void **state)
 {
 	const struct vw_combo *combo = vw_combo(state);
