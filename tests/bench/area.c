@@ -16,7 +16,8 @@
 
 #include "bench.h"
 
-#define ITEM	BENCH_CONFIGFS "/bench"
+#define ITEM		BENCH_CONFIGFS "/bench"
+#define HUGE_PAGES	"/proc/sys/vm/nr_overcommit_hugepages"
 
 /* The first line of a file. */
 static void read_line(const char *path, char *line, size_t len)
@@ -149,7 +150,17 @@ struct bench_area bench_memfd(size_t size)
 
 struct bench_area bench_hugetlb(size_t size)
 {
-	return make_memfd("memfd_hugetlb", size, MFD_HUGETLB | MFD_HUGE_2MB);
+	struct bench_area area;
+	char before[32], enough[32];
+
+	/* Those that the machine has no more of come from its free memory, and go back there. */
+	snprintf(enough, sizeof(enough), "%zu", size / (2 * BENCH_MIB));
+	read_line(HUGE_PAGES, before, sizeof(before));
+	bench_write(HUGE_PAGES, enough);
+	area = make_memfd("memfd_hugetlb", size, MFD_HUGETLB | MFD_HUGE_2MB);
+	bench_write(HUGE_PAGES, before);
+
+	return area;
 }
 
 void *bench_map(const struct bench_area *area, int flags)

@@ -58,7 +58,8 @@ void bench_map_remap(const struct bench_row *row)
 	compare_maps(row, "kmalloc", "remap", 4 * BENCH_MIB, false);
 }
 
+/* Large, as such buffers are: what mmap(2) costs by itself is not to be most of it. */
 void bench_map_huge(const struct bench_row *row)
 {
-	compare_maps(row, "huge", "remap", 64 * BENCH_MIB, true);
+	compare_maps(row, "huge", "remap", 512 * BENCH_MIB, true);
 }
