@@ -264,6 +264,21 @@ create_with_signal()
 	done
 }
 
+@test "create: a signal after the path is out comes too late" {
+	cat >"$BATS_TEST_TMPDIR/trap" <<-'end'
+		signal_once_done()
+		{
+			[[ $1 == made= && -v item ]] || return 0
+			echo signalled >&2
+			kill -TERM $$
+		}
+		trap 'signal_once_done "$BASH_COMMAND"' DEBUG
+	end
+	run env BASH_ENV="$BATS_TEST_TMPDIR/trap" vmwalk-create a
+	refused 0 $'/dev/vmwalk0\nsignalled'
+	[[ $(get_attribute a live) == 1 ]]
+}
+
 @test "create: a signal at any moment leaves all or nothing" {
 	# The moments are spread over the time that it takes here, and somewhat more. Not SIGINT: bash
 	# 5.2 goes round for ever if that arrives in the moment in which it begins to wait for a child.
