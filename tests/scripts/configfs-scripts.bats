@@ -268,7 +268,8 @@ create_with_signal()
 	cat >"$BATS_TEST_TMPDIR/trap" <<-'end'
 		signal_once_done()
 		{
-			[[ $1 == made= && -v item ]] || return 0
+			[[ $1 == made= && -v item && ! -v signalled ]] || return 0
+			signalled=1
 			echo signalled >&2
 			kill -TERM $$
 		}
