@@ -43,12 +43,18 @@
  *   2  VMWALK_IOC_WALK       struct vmwalk_walk       VMWALK_WALK_SIZE_VER0
  *   3  VMWALK_IOC_SCAN       struct vmwalk_scan       VMWALK_SCAN_SIZE_VER0
  *   4  VMWALK_IOC_DIRTY      struct vmwalk_dirty      VMWALK_DIRTY_SIZE_VER0
+ *   5  VMWALK_IOC_TRANSLATE  struct vmwalk_translate  VMWALK_TRANSLATE_SIZE_VER0
+ *   6  VMWALK_IOC_VMA        struct vmwalk_vma        VMWALK_VMA_SIZE_VER0
+ *   7  VMWALK_IOC_LOG        struct vmwalk_log        VMWALK_LOG_SIZE_VER0
  */
 #define VMWALK_IOC_INFO		_IO(VMWALK_IOC_MAGIC, 0)
 #define VMWALK_IOC_GET_PFN	_IO(VMWALK_IOC_MAGIC, 1)
 #define VMWALK_IOC_WALK		_IO(VMWALK_IOC_MAGIC, 2)
 #define VMWALK_IOC_SCAN		_IO(VMWALK_IOC_MAGIC, 3)
 #define VMWALK_IOC_DIRTY	_IO(VMWALK_IOC_MAGIC, 4)
+#define VMWALK_IOC_TRANSLATE	_IO(VMWALK_IOC_MAGIC, 5)
+#define VMWALK_IOC_VMA		_IO(VMWALK_IOC_MAGIC, 6)
+#define VMWALK_IOC_LOG		_IO(VMWALK_IOC_MAGIC, 7)
 
 /* The name under which page-table courses know VMWALK_IOC_GET_PFN. */
 #define IOCTL_GET_PFN		VMWALK_IOC_GET_PFN
@@ -108,7 +114,10 @@ struct vmwalk_info {
  * space. It shows a frame, so it takes a descriptor that was opened with CAP_SYS_ADMIN.
  */
 
-/* What an entry says: vmwalk_walk.state, vmwalk_extent.flags and the masks of a scan. */
+/*
+ * What an entry says: vmwalk_walk.state, vmwalk_translation.state, vmwalk_extent.flags and the masks
+ * of a scan.
+ */
 #define VMWALK_PRESENT		0x0001	/* a frame is there; see PROTNONE */
 #define VMWALK_WRITE		0x0002	/* the entry allows writing */
 #define VMWALK_EXEC		0x0004	/* the entry allows execution */
@@ -125,9 +134,10 @@ struct vmwalk_info {
 #define VMWALK_HUGETLB		0x2000	/* a page of hugetlbfs */
 #define VMWALK_SPECIAL		0x4000	/* a frame that the kernel maps without its struct page */
 #define VMWALK_HIDDEN		0x8000	/* frame and raw values withheld: they read 0 */
+#define VMWALK_HUGE		0x10000	/* of a level above the lowest: it maps a huge page */
 
 /* Every flag above; a mask with another bit set gets EINVAL. */
-#define VMWALK_STATE_ALL	0xffff
+#define VMWALK_STATE_ALL	0x1ffff
 
 /* Levels of the page table, in the order in which a walk reads them. */
 #define VMWALK_PGD		0
@@ -163,11 +173,15 @@ struct vmwalk_level {
 #define VMWALK_STOP_EMPTY	1	/* the entry is empty */
 #define VMWALK_STOP_ABSENT	2	/* the entry is neither empty nor present: see state */
 
+/* Flags of struct vmwalk_walk. */
+#define VMWALK_WALK_KERNEL	0x0001	/* addr is an address of the kernel */
+
 /**
  * struct vmwalk_walk - every step from an address to its page
  * @size: (in) size of this structure as the caller knows it
- * @flags: (in) must be zero
- * @addr: (in) an address of the target, below the end of user space
+ * @flags: (in) VMWALK_WALK_*
+ * @addr: (in) an address of the target, below the end of user space; with VMWALK_WALK_KERNEL one
+ *        above it that the CPU could have (EINVAL for the hole between the two)
  * @pfn: (out) frame of the page that holds @addr (not of the start of a huge page); 0 if none
  * @phys: (out) physical address of the byte at @addr; 0 if none
  * @state: (out) flags VMWALK_PRESENT to VMWALK_HIDDEN
@@ -177,7 +191,10 @@ struct vmwalk_level {
  * @level: (out) the levels, from VMWALK_PGD down
  *
  * Without CAP_SYS_ADMIN of the opener @pfn, @phys and the table and entry of every level read 0 and
- * @state has VMWALK_HIDDEN.
+ * @state has VMWALK_HIDDEN; VMWALK_WALK_KERNEL gets EPERM then.
+ *
+ * A walk of the kernel reads the page tables that the CPU uses while it executes the kernel, also
+ * where page-table isolation gives user mode others. It looks at nothing of the target.
  */
 struct vmwalk_walk {
 	__u32 size;
@@ -200,7 +217,8 @@ struct vmwalk_walk {
  * @pfn: frame of the first page, the others follow it; 0 where not present or withheld
  * @pages: number of pages, in units of the page size (a 2 MiB page counts 512 on x86-64)
  * @flags: VMWALK_PRESENT to VMWALK_HIDDEN, as selected by the scan's return_mask
- * @page_shift: log2 of the bytes that each of the entries maps
+ * @page_shift: log2 of the bytes that an entry covers; of the smallest, where entries of different
+ *              levels run on
  * @node: NUMA node of the frames, -1 where there is none to tell
  */
 struct vmwalk_extent {
@@ -254,6 +272,115 @@ struct vmwalk_scan {
 };
 
 #define VMWALK_SCAN_SIZE_VER0	88
+
+/**
+ * struct vmwalk_translation - one address and what it leads to
+ * @addr: (in) an address
+ * @phys: (out) physical address of the byte at @addr; 0 if no page is present, or withheld
+ * @state: (out) flags VMWALK_PRESENT to VMWALK_HUGE; 0 if nothing is mapped, which is also said of
+ *         an address that is none of user space
+ * @page_shift: (out) log2 of the bytes that the last entry covers; 0 beyond user space
+ * @node: (out) NUMA node of the frame, -1 where there is none to tell
+ */
+struct vmwalk_translation {
+	__u64 addr;
+	__u64 phys;
+	__u32 state;
+	__u16 page_shift;
+	__s16 node;
+};
+
+/**
+ * struct vmwalk_translate - where many addresses of the target lead
+ * @size: (in) size of this structure as the caller knows it
+ * @flags: (in) must be zero
+ * @vec: (in) address of an array of struct vmwalk_translation, a multiple of 8
+ * @vec_len: (in) elements that it has, at least 1
+ *
+ * Addresses may stand in any order; it costs least if neighbours stand side by side. Frames are
+ * withheld without CAP_SYS_ADMIN of the opener. Returns 0. If the call fails, some elements may
+ * have been filled in.
+ */
+struct vmwalk_translate {
+	__u32 size;
+	__u32 flags;
+	__u64 vec;
+	__u64 vec_len;
+};
+
+#define VMWALK_TRANSLATE_SIZE_VER0	24
+
+/* Values of vmwalk_vma.traits. */
+#define VMWALK_VMA_READ		0x0001
+#define VMWALK_VMA_WRITE	0x0002
+#define VMWALK_VMA_EXEC		0x0004
+#define VMWALK_VMA_SHARED	0x0008	/* MAP_SHARED */
+#define VMWALK_VMA_FILE		0x0010	/* a file backs it: see dev_major, dev_minor and inode */
+#define VMWALK_VMA_DEVICE	0x0020	/* the file is this very device */
+#define VMWALK_VMA_HUGETLB	0x0040	/* its pages are hugetlb's */
+
+/**
+ * struct vmwalk_vma - a mapping of the target
+ * @size: (in) size of this structure as the caller knows it
+ * @flags: (in) must be zero
+ * @addr: (in) any address
+ * @start: (out) first address of the mapping that covers @addr, or else of the next one above it
+ * @end: (out) first address beyond it
+ * @vm_flags: (out) the kernel's own flags, raw: their meaning may change from kernel to kernel
+ * @page_prot: (out) the protection that its page-table entries get, raw
+ * @pgoff: (out) offset of @start in the file, in pages; without a file, the kernel's own measure
+ * @inode: (out) number of the file's inode, 0 without a file
+ * @dev_major: (out) device that the file lies on, as in /proc/PID/maps
+ * @dev_minor: (out) the same
+ * @traits: (out) flags VMWALK_VMA_*
+ * @page_shift: (out) log2 of the smallest page that it can map
+ *
+ * Returns 0; ENOENT if no mapping ends above @addr.
+ */
+struct vmwalk_vma {
+	__u32 size;
+	__u32 flags;
+	__u64 addr;
+	__u64 start;
+	__u64 end;
+	__u64 vm_flags;
+	__u64 page_prot;
+	__u64 pgoff;
+	__u64 inode;
+	__u32 dev_major;
+	__u32 dev_minor;
+	__u32 traits;
+	__u32 page_shift;
+};
+
+#define VMWALK_VMA_SIZE_VER0	80
+
+/* Lines that one VMWALK_IOC_LOG writes at most. */
+#define VMWALK_LOG_LINES	512
+
+/**
+ * struct vmwalk_log - extents of the target to the kernel log, a line each
+ * @size: (in) size of this structure as the caller knows it
+ * @flags: (in) must be zero
+ * @start: (in) first address, as of struct vmwalk_scan
+ * @end: (in) first address not looked at, as of struct vmwalk_scan
+ * @walk_end: (out) where the walk ended: @end as it was given, or where to go on
+ * @lines: (in) lines to write at most, 1 to VMWALK_LOG_LINES
+ * @pad: (in) must be zero
+ *
+ * Returns the number of lines. It takes CAP_SYS_ADMIN of the opener.
+ */
+struct vmwalk_log {
+	__u32 size;
+	__u32 flags;
+	__u64 start;
+	__u64 end;
+	__u64 walk_end;
+	__u32 lines;
+	__u32 pad;
+};
+
+#define VMWALK_LOG_SIZE_VER0	40
 
 /* Flags of struct vmwalk_dirty. */
 #define VMWALK_DIRTY_CLEAR	0x0001	/* take the pages as read: report them once */
