@@ -95,4 +95,35 @@ static inline bool vmwalk_pte_user(pte_t pte)
 	return pte_flags(pte) & _PAGE_USER;
 }
 
+/*
+ * Entries that differ in their frame only. x86 keeps the frame in the middle of an entry, and the
+ * entry counts up with it as long as the page is there for the CPU. As a guest of Xen that has page
+ * tables of its own the kernel sees other frames than entries have: nothing can be compared there.
+ */
+static inline bool vmwalk_pte_compares(pte_t pte)
+{
+	return pte_flags(pte) & _PAGE_PRESENT && !cpu_feature_enabled(X86_FEATURE_XENPV);
+}
+
+/* Both must compare, for this and what follows. */
+static inline bool vmwalk_ptes_alike(pte_t a, pte_t b)
+{
+	return !((native_pte_val(a) ^ native_pte_val(b)) & PTE_FLAGS_MASK);
+}
+
+/* Nothing is like this one: no entry has all flags. */
+#define VMWALK_PTE_UNLIKE	native_make_pte(PTE_FLAGS_MASK)
+
+/* From one frame to the other. */
+static inline long vmwalk_ptes_apart(pte_t from, pte_t to)
+{
+	return (long)(native_pte_val(to) - native_pte_val(from)) >> PAGE_SHIFT;
+}
+
+/* The entry of the next frame. */
+static inline pte_t vmwalk_pte_next(pte_t pte)
+{
+	return native_make_pte(native_pte_val(pte) + PAGE_SIZE);
+}
+
 #endif /* VMWALK_COMPAT_H */

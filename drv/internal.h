@@ -277,7 +277,7 @@ void vmwalk_configfs_exit(void);
 
 extern const struct attribute_group *vmwalk_sysfs_groups[];
 
-/* ---- the character device: device.c, ioctl.c ---- */
+/* ---- the character device: device.c, ioctl.c, ioctl_scan.c ---- */
 
 /**
  * struct vmwalk_file - an open descriptor
@@ -296,6 +296,15 @@ struct vmwalk_file {
 
 extern const struct file_operations vmwalk_file_operations;
 long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* What ioctl.c has for the calls that are in a file of their own: ioctl_scan.c. */
+int vmwalk_get_struct(void *to, size_t known, size_t smallest, void __user *from);
+int vmwalk_put_struct(void __user *to, const void *from, size_t known);
+void vmwalk_count_walk(struct vmwalk_device *device, u64 started, u64 pages, u64 extents);
+
+long vmwalk_ioctl_scan(struct vmwalk_file *vf, struct file *file, void __user *user);
+long vmwalk_ioctl_log(struct vmwalk_file *vf, void __user *user);
+long vmwalk_ioctl_translate(struct vmwalk_file *vf, void __user *user);
 
 /* ---- map.c: mappings of a buffer ---- */
 
@@ -316,7 +325,7 @@ struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf);
 int vmwalk_target_lock(struct mm_struct *mm);
 void vmwalk_target_unlock(struct mm_struct *mm);
 
-/* ---- walk.c: page tables; knows nothing of ioctls, rights or buffers ---- */
+/* ---- entry.c: what an entry says ---- */
 
 /**
  * struct vmwalk_entry - the entry at which the way down from an address ends
@@ -336,6 +345,35 @@ struct vmwalk_entry {
 	unsigned int shift;
 };
 
+struct vmwalk_entry vmwalk_pte_entry(pte_t pte);
+struct vmwalk_entry vmwalk_pmd_entry(pmd_t pmd, unsigned long addr);
+struct vmwalk_entry vmwalk_pud_entry(pud_t pud, unsigned long addr);
+struct page *vmwalk_entry_page(const struct vmwalk_entry *entry, struct vm_area_struct *vma);
+u32 vmwalk_entry_state(const struct vmwalk_entry *entry, struct page *page,
+		       struct vm_area_struct *vma);
+u32 vmwalk_entry_state_of_kernel(const struct vmwalk_entry *entry);
+
+/**
+ * struct vmwalk_sample - a page that tells of others
+ * @pte: its entry; VMWALK_PTE_UNLIKE if there is no sample
+ * @pfn: its frame
+ * @state: what the entry says: so do all entries of the VMA that differ in their frame only
+ *
+ * Lasts no longer than the lock under which it was taken, and only in one VMA.
+ */
+struct vmwalk_sample {
+	pte_t pte;
+	unsigned long pfn;
+	u32 state;
+};
+
+void vmwalk_sample_take(struct vmwalk_sample *sample, const struct vmwalk_entry *entry,
+			struct page *page, u32 state);
+void vmwalk_sample_drop(struct vmwalk_sample *sample);
+bool vmwalk_vma_is_uniform(struct vm_area_struct *vma);
+
+/* ---- walk.c: page tables; knows nothing of ioctls, rights or buffers ---- */
+
 /**
  * struct vmwalk_visitor - who is shown the entries of a range
  * @ptes: shown the part of a PTE table that maps [addr, end), empty entries and all
@@ -343,6 +381,8 @@ struct vmwalk_entry {
  *        the part of it that lies in the range
  * @steps: steps left before the visit ends, so that the caller can let go of its lock; each step is
  *         one PTE table or less
+ * @yields: the mm whose mmap_lock the caller has, so that the visit ends as soon as somebody waits
+ *          for it; NULL if it has another lock
  * @enough: set by @ptes or @leaf to end the visit
  *
  * Both are called with interrupts off, and return the address up to which they have dealt with
@@ -354,6 +394,7 @@ struct vmwalk_visitor {
 	unsigned long (*leaf)(struct vmwalk_visitor *visitor, const struct vmwalk_entry *entry,
 			      unsigned long addr, unsigned long end);
 	unsigned int steps;
+	struct mm_struct *yields;
 	bool enough;
 };
 
@@ -364,8 +405,38 @@ unsigned long vmwalk_visit(struct vm_area_struct *vma, unsigned long addr, unsig
 			   struct vmwalk_visitor *visitor);
 struct vmwalk_entry vmwalk_descend(struct mm_struct *mm, unsigned long addr,
 				   struct vmwalk_level *levels);
-u32 vmwalk_entry_state(struct mm_struct *mm, const struct vmwalk_entry *entry, unsigned long addr);
+struct vmwalk_entry vmwalk_descend_kernel(unsigned long addr, struct vmwalk_level *levels);
+bool vmwalk_glance(struct mm_struct *mm, unsigned long addr, unsigned long *pfn);
 int vmwalk_paging_levels(void);
+
+static inline bool vmwalk_line_is_empty(const unsigned long *entry)
+{
+	/* data_race: what is added meanwhile may as well be added later. */
+	return !data_race(entry[0] | entry[1] | entry[2] | entry[3] |
+			  entry[4] | entry[5] | entry[6] | entry[7]);
+}
+
+/*
+ * How many entries of a table are empty from one on that is, so at least 1, where @left are there.
+ * A word of zero is an empty entry on each level. Looks at whole lines of the cache where it can,
+ * and may end early.
+ */
+static inline unsigned long vmwalk_count_empty(const void *entryp, unsigned long left)
+{
+	const unsigned long *first = entryp, *entry = first + 1, *end = first + left;
+
+	for (; entry < end && !READ_ONCE(*entry); entry++) {
+		if (!IS_ALIGNED((unsigned long)entry, 8 * sizeof(*entry)))
+			continue;
+		while (end - entry >= 8 && vmwalk_line_is_empty(entry))
+			entry += 8;
+		break;
+	}
+
+	return entry - first;
+}
+
+/* ---- scan.c: the extents of a range ---- */
 
 /**
  * struct vmwalk_scanner - a scan under way
@@ -375,13 +446,20 @@ int vmwalk_paging_levels(void);
  * @arg: what was asked for
  * @end: where the range ends, in user space
  * @hide: withhold frames
- * @out: where finished extents go
- * @room: extents that fit into @out; when they are used up, vmwalk_scan_chunk() returns
- * @filled: extents in @out
- * @extents: extents begun in all, never more than @arg->vec_len
- * @pages: pages in them
- * @last: the extent that may still grow, if its pages isn't zero
- * @stop: nothing is left to do: @arg->vec_len, @arg->max_pages or the range is used up
+ * @out: where extents go
+ * @room: extents that fit into @out; when they are used up, vmwalk_scan_chunk() returns, and the
+ *        caller calls vmwalk_scan_emptied()
+ * @last: the extent in @out that may still grow; before the first, the place before @out
+ * @next_addr: where it grows if a page follows
+ * @next_pfn: the frame that must have; 0 if it has none to show
+ * @earlier: extents that have left @out
+ * @pages_left: pages that may still be returned
+ * @sample: the page that others are compared with
+ * @sample_flags: what extents of such pages have in their flags
+ * @sample_selected: whether such pages are returned
+ * @block: first frame of a block of VMWALK_BLOCK_PAGES
+ * @block_node: the NUMA node that all of that block is on
+ * @stop: nothing is left to do: vec_len, max_pages or the range is used up
  */
 struct vmwalk_scanner {
 	struct vmwalk_visitor visitor;
@@ -390,17 +468,42 @@ struct vmwalk_scanner {
 	const struct vmwalk_scan *arg;
 	unsigned long end;
 	bool hide;
+
 	struct vmwalk_extent *out;
 	unsigned long room;
-	unsigned long filled;
-	u64 extents;
-	u64 pages;
-	struct vmwalk_extent last;
+	struct vmwalk_extent *last;
+	unsigned long next_addr;
+	unsigned long next_pfn;
+	u64 earlier;
+	u64 pages_left;
+
+	struct vmwalk_sample sample;
+	u32 sample_flags;
+	bool sample_selected;
+	unsigned long block;
+	int block_node;
 	bool stop;
 };
 
+/* Frames of which is known at once that they are memory, and where. */
+#define VMWALK_BLOCK_PAGES	(PMD_SIZE / PAGE_SIZE)
+
 void vmwalk_scan_init(struct vmwalk_scanner *scanner, struct mm_struct *mm,
-		      const struct vmwalk_scan *arg, bool hide);
+		      const struct vmwalk_scan *arg, bool hide, struct vmwalk_extent *out,
+		      unsigned long room);
 unsigned long vmwalk_scan_chunk(struct vmwalk_scanner *scanner, unsigned long addr);
+void vmwalk_scan_emptied(struct vmwalk_scanner *scanner);
+u64 vmwalk_scan_pages(const struct vmwalk_scanner *scanner);
+
+/* Extents in the output, the last of which may still grow. */
+static inline unsigned long vmwalk_scan_filled(const struct vmwalk_scanner *scanner)
+{
+	return scanner->last + 1 - scanner->out;
+}
+
+/* ---- translate.c: addresses in any order ---- */
+
+void vmwalk_translate(struct mm_struct *mm, struct vmwalk_translation *items, unsigned int count,
+		      bool hide);
 
 #endif /* VMWALK_INTERNAL_H */

@@ -1,36 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The calls: arguments, rights, and results on their way back. See uapi/vmwalk.h for what they
- * promise.
+ * promise, and ioctl_scan.c for those that have many results.
  *
  * Copyright (C) The vmwalk authors
  */
 #include <linux/bitmap.h>
+#include <linux/fs.h>
+#include <linux/hugetlb.h>
+#include <linux/kdev_t.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "internal.h"
-#include "trace.h"
 
 static_assert(sizeof(struct vmwalk_info) == VMWALK_INFO_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_walk) == VMWALK_WALK_SIZE_VER0);
-static_assert(sizeof(struct vmwalk_scan) == VMWALK_SCAN_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_dirty) == VMWALK_DIRTY_SIZE_VER0);
-static_assert(sizeof(struct vmwalk_extent) == 32);
+static_assert(sizeof(struct vmwalk_vma) == VMWALK_VMA_SIZE_VER0);
 
-/* Extents gathered before they are copied out: a page of them. */
-#define VMWALK_CHUNK		(PAGE_SIZE / sizeof(struct vmwalk_extent))
-
-/*
- * Fetch a structure whose size its first word tells. On return that word is the size that was
- * checked, whatever the caller may have written there since.
+/**
+ * vmwalk_get_struct - fetch a structure whose size its first word tells
+ * @to: where
+ * @known: its size as the driver knows it
+ * @smallest: its size in the first version
+ * @from: where the caller has it
+ *
+ * On return the first word is the size that was checked, whatever the caller may have written there
+ * since.
+ *
+ * Return: 0; -EFAULT, -EINVAL, -E2BIG.
  */
-static int get_struct(void *to, size_t known, size_t smallest, void __user *from)
+int vmwalk_get_struct(void *to, size_t known, size_t smallest, void __user *from)
 {
 	u32 size;
 	int err;
@@ -50,8 +55,15 @@ static int get_struct(void *to, size_t known, size_t smallest, void __user *from
 	return 0;
 }
 
-/* Give it back, as much of it as the caller knows. */
-static int put_struct(void __user *to, const void *from, size_t known)
+/**
+ * vmwalk_put_struct - give a structure back, as much of it as the caller knows
+ * @to: where the caller has it
+ * @from: the structure
+ * @known: its size as the driver knows it
+ *
+ * Return: 0; -EFAULT.
+ */
+int vmwalk_put_struct(void __user *to, const void *from, size_t known)
 {
 	return copy_to_user(to, from, min_t(size_t, *(u32 *)from, known)) ? -EFAULT : 0;
 }
@@ -62,7 +74,7 @@ static long vmwalk_ioctl_info(struct vmwalk_file *vf, void __user *user)
 	struct vmwalk_info info;
 	int err;
 
-	err = get_struct(&info, sizeof(info), VMWALK_INFO_SIZE_VER0, user);
+	err = vmwalk_get_struct(&info, sizeof(info), VMWALK_INFO_SIZE_VER0, user);
 	if (err)
 		return err;
 	if (info.flags)
@@ -78,10 +90,17 @@ static long vmwalk_ioctl_info(struct vmwalk_file *vf, void __user *user)
 	info.paging_levels = vmwalk_paging_levels();
 	info.target_pid = vmwalk_target_number(device);
 
-	return put_struct(user, &info, sizeof(info));
+	return vmwalk_put_struct(user, &info, sizeof(info));
 }
 
-static void count_walk(struct vmwalk_device *device, u64 started, u64 pages, u64 extents)
+/**
+ * vmwalk_count_walk - count a walk that is done
+ * @device: the device
+ * @started: ktime_get_ns() when it began
+ * @pages: pages that it told of
+ * @extents: extents that it returned
+ */
+void vmwalk_count_walk(struct vmwalk_device *device, u64 started, u64 pages, u64 extents)
 {
 	vmwalk_stats_add(&device->stats, VMWALK_WALKS, 1);
 	vmwalk_stats_add(&device->stats, VMWALK_WALKED_PAGES, pages);
@@ -89,11 +108,30 @@ static void count_walk(struct vmwalk_device *device, u64 started, u64 pages, u64
 	vmwalk_stats_add(&device->stats, VMWALK_EXTENTS, extents);
 }
 
+/* The frame at an address, or -ENOENT, -EINTR, -ESRCH. */
+static long find_frame(struct mm_struct *mm, unsigned long addr, unsigned long *pfn)
+{
+	struct vmwalk_entry entry;
+	int err;
+
+	if (vmwalk_glance(mm, addr, pfn))
+		return 0;
+
+	err = vmwalk_target_lock(mm);
+	if (err)
+		return err;
+	entry = vmwalk_descend(mm, addr, NULL);
+	vmwalk_target_unlock(mm);
+
+	*pfn = entry.pfn;
+	return entry.present ? 0 : -ENOENT;
+}
+
 static long vmwalk_ioctl_get_pfn(struct vmwalk_file *vf, unsigned long page_number)
 {
 	u64 started = ktime_get_ns();
-	struct vmwalk_entry entry;
 	struct mm_struct *mm;
+	unsigned long pfn;
 	long ret;
 
 	if (!vf->sees_frames)
@@ -105,21 +143,13 @@ static long vmwalk_ioctl_get_pfn(struct vmwalk_file *vf, unsigned long page_numb
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 
-	ret = vmwalk_target_lock(mm);
-	if (ret)
-		goto out;
-	entry = vmwalk_descend(mm, page_number << PAGE_SHIFT, NULL);
-	vmwalk_target_unlock(mm);
-
-	if (!entry.present)
-		ret = -ENOENT;
-	else if (entry.pfn > INT_MAX)
-		ret = -EOVERFLOW;
-	else
-		ret = entry.pfn;
-	count_walk(vf->device, started, entry.present, 0);
-out:
+	ret = find_frame(mm, page_number << PAGE_SHIFT, &pfn);
+	if (!ret || ret == -ENOENT)
+		vmwalk_count_walk(vf->device, started, !ret, 0);
+	if (!ret)
+		ret = pfn > INT_MAX ? -EOVERFLOW : pfn;
 	mmdrop(mm);
+
 	return ret;
 }
 
@@ -137,19 +167,13 @@ static void hide_frames(struct vmwalk_walk *walk)
 	}
 }
 
-static long vmwalk_ioctl_walk(struct vmwalk_file *vf, void __user *user)
+/* The way down from walk->addr in the target. Returns 0, -EINTR, -ESRCH, -EPERM. */
+static int walk_target(struct vmwalk_file *vf, struct vmwalk_walk *walk, struct vmwalk_entry *entry)
 {
-	u64 started = ktime_get_ns();
-	struct vmwalk_entry entry;
-	struct vmwalk_walk walk;
+	struct vm_area_struct *vma;
+	struct page *page = NULL;
 	struct mm_struct *mm;
 	int err;
-
-	err = get_struct(&walk, sizeof(walk), VMWALK_WALK_SIZE_VER0, user);
-	if (err)
-		return err;
-	if (walk.flags || walk.addr >= TASK_SIZE_MAX)
-		return -EINVAL;
 
 	mm = vmwalk_target_mm(vf);
 	if (IS_ERR(mm))
@@ -158,9 +182,53 @@ static long vmwalk_ioctl_walk(struct vmwalk_file *vf, void __user *user)
 	err = vmwalk_target_lock(mm);
 	if (err)
 		goto out;
-	entry = vmwalk_descend(mm, walk.addr, walk.level);
-	walk.state = vmwalk_entry_state(mm, &entry, walk.addr);
+	*entry = vmwalk_descend(mm, walk->addr, walk->level);
+	vma = vma_lookup(mm, walk->addr);
+	if (entry->present)
+		page = vmwalk_entry_page(entry, vma);
+	walk->state = vmwalk_entry_state(entry, page, vma);
 	vmwalk_target_unlock(mm);
+out:
+	mmdrop(mm);
+	return err;
+}
+
+static int walk_kernel(struct vmwalk_file *vf, struct vmwalk_walk *walk, struct vmwalk_entry *entry)
+{
+	if (!vf->sees_frames)
+		return -EPERM;
+
+	*entry = vmwalk_descend_kernel(walk->addr, walk->level);
+	walk->state = vmwalk_entry_state_of_kernel(entry);
+	return 0;
+}
+
+/* The kernel's half of what the CPU can address. */
+static bool is_kernel_address(u64 addr)
+{
+	return addr >= -(PGDIR_SIZE * (PTRS_PER_PGD / 2));
+}
+
+static long vmwalk_ioctl_walk(struct vmwalk_file *vf, void __user *user)
+{
+	u64 started = ktime_get_ns();
+	struct vmwalk_entry entry;
+	struct vmwalk_walk walk;
+	bool kernel;
+	int err;
+
+	err = vmwalk_get_struct(&walk, sizeof(walk), VMWALK_WALK_SIZE_VER0, user);
+	if (err)
+		return err;
+	if (walk.flags & ~VMWALK_WALK_KERNEL)
+		return -EINVAL;
+	kernel = walk.flags & VMWALK_WALK_KERNEL;
+	if (kernel ? !is_kernel_address(walk.addr) : walk.addr >= TASK_SIZE_MAX)
+		return -EINVAL;
+
+	err = kernel ? walk_kernel(vf, &walk, &entry) : walk_target(vf, &walk, &entry);
+	if (err)
+		return err;
 
 	walk.pfn = entry.pfn;
 	walk.phys = entry.present ? PFN_PHYS(entry.pfn) + offset_in_page(walk.addr) : 0;
@@ -171,180 +239,81 @@ static long vmwalk_ioctl_walk(struct vmwalk_file *vf, void __user *user)
 	if (!vf->sees_frames)
 		hide_frames(&walk);
 
-	count_walk(vf->device, started, entry.present, 0);
-	err = put_struct(user, &walk, sizeof(walk));
-out:
-	mmdrop(mm);
-	return err;
+	vmwalk_count_walk(vf->device, started, entry.present, 0);
+	return vmwalk_put_struct(user, &walk, sizeof(walk));
 }
 
-/* Every check of a scan's arguments. */
-static int check_scan(const struct vmwalk_device *device, const struct vmwalk_scan *scan)
+static u32 vma_traits(const struct vmwalk_device *device, struct vm_area_struct *vma)
 {
-	const u64 size = device->buffer.size;
+	u32 traits = 0;
 
-	if (scan->flags & ~VMWALK_SCAN_TO_BUFFER)
-		return -EINVAL;
-	if ((scan->category_inverted | scan->category_mask | scan->category_anyof_mask |
-	     scan->return_mask) & ~(u64)VMWALK_STATE_ALL)
-		return -EINVAL;
+	if (vma->vm_flags & VM_READ)
+		traits |= VMWALK_VMA_READ;
+	if (vma->vm_flags & VM_WRITE)
+		traits |= VMWALK_VMA_WRITE;
+	if (vma->vm_flags & VM_EXEC)
+		traits |= VMWALK_VMA_EXEC;
+	if (vma->vm_flags & VM_MAYSHARE)
+		traits |= VMWALK_VMA_SHARED;
+	if (vma->vm_file)
+		traits |= VMWALK_VMA_FILE;
+	if (vma->vm_file && vma->vm_file->f_mapping == device->inode->i_mapping)
+		traits |= VMWALK_VMA_DEVICE;
+	if (is_vm_hugetlb_page(vma))
+		traits |= VMWALK_VMA_HUGETLB;
 
-	if (!PAGE_ALIGNED(scan->start) || scan->start > scan->end || scan->start > TASK_SIZE_MAX)
-		return -EINVAL;
-
-	if (!scan->vec_len || scan->vec_len > U64_MAX / sizeof(struct vmwalk_extent))
-		return -EINVAL;
-	if (!(scan->flags & VMWALK_SCAN_TO_BUFFER))
-		return 0;
-
-	if (!IS_ALIGNED(scan->vec, sizeof(u64)) || scan->vec > size ||
-	    scan->vec_len > (size - scan->vec) / sizeof(struct vmwalk_extent))
-		return -EINVAL;
-
-	return 0;
+	return traits;
 }
 
-/*
- * Where a scan's extents go: to the caller or, with @buffer, into that. Without @chunk, where they
- * are gathered first, the scanner has put them there itself.
- */
-struct scan_out {
-	struct vmwalk_buffer *buffer;
-	struct vmwalk_extent *chunk;
-	u64 at;		/* address or offset of the next one */
-};
-
-static void write_buffer(struct vmwalk_buffer *buffer, size_t offset, const void *from, size_t len)
+static void describe_vma(struct vmwalk_vma *out, struct vm_area_struct *vma)
 {
-	size_t part;
-	void *to;
+	const struct inode *inode = vma->vm_file ? file_inode(vma->vm_file) : NULL;
 
-	for (; len; len -= part, offset += part, from += part) {
-		part = min(len, PAGE_SIZE - offset_in_page(offset));
-		to = vmwalk_buffer_reach(buffer, offset);
-		memcpy(to, from, part);
-		vmwalk_buffer_leave(buffer, to);
-	}
+	out->start = vma->vm_start;
+	out->end = vma->vm_end;
+	out->vm_flags = vma->vm_flags;
+	out->page_prot = pgprot_val(vma->vm_page_prot);
+	out->pgoff = vma->vm_pgoff;
+	out->inode = inode ? inode->i_ino : 0;
+	out->dev_major = inode ? MAJOR(inode->i_sb->s_dev) : 0;
+	out->dev_minor = inode ? MINOR(inode->i_sb->s_dev) : 0;
+	out->page_shift = ilog2(vma_kernel_pagesize(vma));
 }
 
-/* Pass on what the scanner has gathered; it has room again then. */
-static int flush_extents(struct vmwalk_scanner *scanner, struct scan_out *out)
+static long vmwalk_ioctl_vma(struct vmwalk_file *vf, void __user *user)
 {
-	size_t len = scanner->filled * sizeof(*scanner->out);
-
-	if (!out->buffer && copy_to_user(u64_to_user_ptr(out->at), scanner->out, len))
-		return -EFAULT;
-	if (out->buffer && out->chunk)
-		write_buffer(out->buffer, out->at, scanner->out, len);
-
-	out->at += len;
-	scanner->filled = 0;
-	return 0;
-}
-
-/*
- * Scan chunk by chunk. mmap_lock is not held while extents are copied out: a page fault there could
- * wait for it behind a writer that waits for us.
- */
-static int run_scan(struct vmwalk_scanner *scanner, struct vmwalk_scan *scan, struct scan_out *out)
-{
-	unsigned long addr = scan->start;
+	struct vm_area_struct *vma;
+	struct vmwalk_vma out;
+	struct mm_struct *mm;
 	int err;
 
-	while (!scanner->stop) {
-		err = vmwalk_target_lock(scanner->mm);
-		if (err)
-			return err;
-		addr = vmwalk_scan_chunk(scanner, addr);
-		vmwalk_target_unlock(scanner->mm);
-
-		if (scanner->filled == scanner->room) {
-			err = flush_extents(scanner, out);
-			if (err)
-				return err;
-		}
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-	}
-
-	/* A caller that goes on until walk_end is its own end shall get there. */
-	scan->walk_end = addr < scanner->end ? addr : scan->end;
-	if (scanner->last.pages)
-		scanner->out[scanner->filled++] = scanner->last;
-
-	return flush_extents(scanner, out);
-}
-
-static int start_scan(struct vmwalk_scanner *scanner, struct scan_out *out, struct file *file,
-		      struct vmwalk_device *device)
-{
-	const struct vmwalk_scan *scan = scanner->arg;
-
-	out->at = scan->vec;
-	if (scan->flags & VMWALK_SCAN_TO_BUFFER) {
-		/* This writes to the buffer, which takes a descriptor that may. */
-		if (!(file->f_mode & FMODE_WRITE))
-			return -EPERM;
-		out->buffer = &device->buffer;
-		if (device->buffer.kaddr) {
-			scanner->out = device->buffer.kaddr + scan->vec;
-			scanner->room = scan->vec_len;
-			return 0;
-		}
-	} else if (!access_ok(u64_to_user_ptr(scan->vec), scan->vec_len * sizeof(*out->chunk))) {
-		return -EFAULT;
-	}
-
-	out->chunk = (struct vmwalk_extent *)__get_free_page(GFP_KERNEL_ACCOUNT);
-	if (!out->chunk)
-		return -ENOMEM;
-	/* One place is kept for the last extent, which is added at the end. */
-	scanner->out = out->chunk;
-	scanner->room = VMWALK_CHUNK - 1;
-
-	return 0;
-}
-
-static long vmwalk_ioctl_scan(struct vmwalk_file *vf, struct file *file, void __user *user)
-{
-	struct vmwalk_device *device = vf->device;
-	u64 started = ktime_get_ns();
-	struct vmwalk_scanner scanner;
-	struct scan_out out = { };
-	struct vmwalk_scan scan;
-	struct mm_struct *mm;
-	long ret;
-
-	ret = get_struct(&scan, sizeof(scan), VMWALK_SCAN_SIZE_VER0, user);
-	if (ret)
-		return ret;
-	ret = check_scan(device, &scan);
-	if (ret)
-		return ret;
+	err = vmwalk_get_struct(&out, sizeof(out), VMWALK_VMA_SIZE_VER0, user);
+	if (err)
+		return err;
+	if (out.flags)
+		return -EINVAL;
 
 	mm = vmwalk_target_mm(vf);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 
-	vmwalk_scan_init(&scanner, mm, &scan, !vf->sees_frames);
-	ret = start_scan(&scanner, &out, file, device);
-	if (ret)
+	err = vmwalk_target_lock(mm);
+	if (err)
 		goto out;
+	vma = find_vma(mm, out.addr);
+	if (vma) {
+		describe_vma(&out, vma);
+		out.traits = vma_traits(vf->device, vma);
+	} else {
+		err = -ENOENT;
+	}
+	vmwalk_target_unlock(mm);
 
-	ret = run_scan(&scanner, &scan, &out);
-	if (out.buffer)
-		vmwalk_dirty_mark(device, scan.vec, out.at - scan.vec);
-	count_walk(device, started, scanner.pages, scanner.extents);
-	trace_vmwalk_scan(device, &scan, scanner.pages, scanner.extents, ret);
-	if (!ret)
-		ret = put_struct(user, &scan, sizeof(scan));
-	if (!ret)
-		ret = min_t(u64, scanner.extents, INT_MAX);
+	if (!err)
+		err = vmwalk_put_struct(user, &out, sizeof(out));
 out:
-	free_page((unsigned long)out.chunk);
 	mmdrop(mm);
-	return ret;
+	return err;
 }
 
 static long vmwalk_ioctl_dirty(struct vmwalk_file *vf, struct file *file, void __user *user)
@@ -357,7 +326,7 @@ static long vmwalk_ioctl_dirty(struct vmwalk_file *vf, struct file *file, void _
 	bool clear;
 	int err;
 
-	err = get_struct(&dirty, sizeof(dirty), VMWALK_DIRTY_SIZE_VER0, user);
+	err = vmwalk_get_struct(&dirty, sizeof(dirty), VMWALK_DIRTY_SIZE_VER0, user);
 	if (err)
 		return err;
 	if (dirty.flags & ~VMWALK_DIRTY_CLEAR)
@@ -383,7 +352,7 @@ static long vmwalk_ioctl_dirty(struct vmwalk_file *vf, struct file *file, void _
 	dirty.pages = bitmap_weight(bitmap, count);
 
 	err = copy_to_user(u64_to_user_ptr(dirty.bitmap), bitmap, bytes) ? -EFAULT :
-	      put_struct(user, &dirty, sizeof(dirty));
+	      vmwalk_put_struct(user, &dirty, sizeof(dirty));
 	/* What the caller did not get is still to be told. */
 	if (err && clear)
 		vmwalk_dirty_return(device, first, count, bitmap);
@@ -419,6 +388,12 @@ long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vmwalk_ioctl_scan(vf, file, user);
 	case VMWALK_IOC_DIRTY:
 		return vmwalk_ioctl_dirty(vf, file, user);
+	case VMWALK_IOC_TRANSLATE:
+		return vmwalk_ioctl_translate(vf, user);
+	case VMWALK_IOC_VMA:
+		return vmwalk_ioctl_vma(vf, user);
+	case VMWALK_IOC_LOG:
+		return vmwalk_ioctl_log(vf, user);
 	default:
 		return -ENOTTY;
 	}

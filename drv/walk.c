@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Page tables: the way down from an address, the entries of a range, and extents made of them.
+ * Page tables: the way down from an address, and the entries of a range.
  *
  * Copyright (C) The vmwalk authors
  *
@@ -20,18 +20,12 @@
  * may be pages are read with that lock, too. Whoever holds it may wait for every CPU to answer an
  * interrupt, so it is only ever tried for here; if it is taken, the way down starts again with
  * interrupts on in between. Huge entries are emptied in that way in hugetlb only.
- *
- * Entries of every level are decoded as a pte_t by the kernel's helpers, as the kernel itself reads
- * the entries of hugetlb. Only presence and frame are asked of an entry's own level: a huge entry
- * has other bits for those.
  */
 #include <linux/hugetlb.h>
-#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
-#include <linux/page-flags.h>
+#include <linux/mmap_lock.h>
 #include <linux/pgtable.h>
-#include <linux/swapops.h>
-#include <linux/userfaultfd_k.h>
+#include <linux/uaccess.h>
 
 #include "compat.h"
 #include "internal.h"
@@ -43,48 +37,6 @@ int vmwalk_paging_levels(void)
 {
 	return VMWALK_LEVELS - (mm_p4d_folded(NULL) ? 1 : 0) - (mm_pud_folded(NULL) ? 1 : 0) -
 	       (mm_pmd_folded(NULL) ? 1 : 0);
-}
-
-static struct vmwalk_entry pte_entry(pte_t pte)
-{
-	struct vmwalk_entry entry = {
-		.pte = pte,
-		.present = pte_present(pte),
-		.level = VMWALK_PTE,
-		.shift = PAGE_SHIFT,
-	};
-
-	if (entry.present)
-		entry.pfn = pte_pfn(pte);
-	return entry;
-}
-
-static struct vmwalk_entry pmd_entry(pmd_t pmd, unsigned long addr)
-{
-	struct vmwalk_entry entry = {
-		.pte = __pte(pmd_val(pmd)),
-		.present = pmd_present(pmd) || pte_present(__pte(pmd_val(pmd))),
-		.level = VMWALK_PMD,
-		.shift = PMD_SHIFT,
-	};
-
-	if (entry.present)
-		entry.pfn = pmd_pfn(pmd) + ((addr & ~PMD_MASK) >> PAGE_SHIFT);
-	return entry;
-}
-
-static struct vmwalk_entry pud_entry(pud_t pud, unsigned long addr)
-{
-	struct vmwalk_entry entry = {
-		.pte = __pte(pud_val(pud)),
-		.present = pud_present(pud) || pte_present(__pte(pud_val(pud))),
-		.level = VMWALK_PUD,
-		.shift = PUD_SHIFT,
-	};
-
-	if (entry.present)
-		entry.pfn = pud_pfn(pud) + ((addr & ~PUD_MASK) >> PAGE_SHIFT);
-	return entry;
 }
 
 /* Not a table: it is empty, maps a page, or stands for one that is elsewhere. */
@@ -156,23 +108,40 @@ static unsigned long visit_ptes(struct mm_struct *mm, pmd_t *pmdp, pmd_t pmd, un
 	return addr;
 }
 
+/*
+ * Where the first entry from @entryp on that isn't empty starts, or @end. @entryp is for @addr,
+ * @shift log2 of what an entry covers, and all up to @end is in the same table.
+ */
+static unsigned long skip_empty(const void *entryp, unsigned long addr, unsigned long end,
+				unsigned int shift)
+{
+	unsigned long first = addr >> shift;
+	unsigned long next = first + vmwalk_count_empty(entryp, ((end - 1) >> shift) - first + 1);
+
+	return next > (end - 1) >> shift ? end : next << shift;
+}
+
 /* Show the visitor the entries of one PMD table up to the first that isn't empty. */
 static unsigned long visit_pmds(struct vm_area_struct *vma, pmd_t *pmdp, unsigned long addr,
 				unsigned long end, struct vmwalk_visitor *visitor)
 {
+	bool hugetlb = is_vm_hugetlb_page(vma);
 	struct vmwalk_entry entry;
 	unsigned long next;
 	pmd_t pmd;
 
-	for (; addr < end; addr = next, pmdp++) {
+	for (; addr < end; pmdp += (next >> PMD_SHIFT) - (addr >> PMD_SHIFT), addr = next) {
 		next = pmd_addr_end(addr, end);
 		if (!read_pmd(vma, pmdp, &pmd))
 			return addr;
-		if (pmd_none(pmd))
+		if (pmd_none(pmd)) {
+			if (!hugetlb)
+				next = skip_empty(pmdp, addr, end, PMD_SHIFT);
 			continue;
+		}
 
 		if (pmd_ends_walk(pmd)) {
-			entry = pmd_entry(pmd, addr);
+			entry = vmwalk_pmd_entry(pmd, addr);
 			return visitor->leaf(visitor, &entry, addr, next);
 		}
 		if (!pmd_bad(pmd))
@@ -210,10 +179,13 @@ static unsigned long visit_step(struct vm_area_struct *vma, unsigned long addr, 
 	next = pud_addr_end(addr, end);
 	if (!read_pud(vma, pudp, &pud))
 		return addr;
-	if (pud_none(pud))
-		return next;
+	if (pud_none(pud)) {
+		if (is_vm_hugetlb_page(vma))
+			return next;
+		return skip_empty(pudp, addr, p4d_addr_end(addr, end), PUD_SHIFT);
+	}
 	if (pud_ends_walk(pud)) {
-		entry = pud_entry(pud, addr);
+		entry = vmwalk_pud_entry(pud, addr);
 		return visitor->leaf(visitor, &entry, addr, next);
 	}
 	if (pud_bad(pud))
@@ -230,7 +202,7 @@ static unsigned long visit_step(struct vm_area_struct *vma, unsigned long addr, 
  * @visitor: is shown every entry that isn't empty, once, from low to high addresses
  *
  * Return: the address to go on from. It is @end if there is nothing left; otherwise the visitor had
- * enough, or its steps are used up.
+ * enough, or its steps are used up, or somebody waits for the lock that it yields.
  */
 unsigned long vmwalk_visit(struct vm_area_struct *vma, unsigned long addr, unsigned long end,
 			   struct vmwalk_visitor *visitor)
@@ -244,6 +216,8 @@ unsigned long vmwalk_visit(struct vm_area_struct *vma, unsigned long addr, unsig
 		if (next == addr)
 			cpu_relax();
 		visitor->steps--;
+		if (visitor->yields && mmap_lock_is_contended(visitor->yields))
+			visitor->steps = 0;
 	}
 
 	return addr;
@@ -314,7 +288,8 @@ static bool descend(struct mm_struct *mm, unsigned long addr, struct vmwalk_leve
 	if (!read_pud(vma, pudp, &pud))
 		return false;
 	note_level(levels, VMWALK_PUD, pudp, pud_val(pud));
-	*entry = pud_ends_walk(pud) ? pud_entry(pud, addr) : empty_entry(VMWALK_PUD, PUD_SHIFT);
+	*entry = pud_ends_walk(pud) ? vmwalk_pud_entry(pud, addr) :
+				      empty_entry(VMWALK_PUD, PUD_SHIFT);
 	if (pud_ends_walk(pud) || pud_bad(pud) || !(vma || spans_vma(mm, addr, PUD_MASK)))
 		return true;
 
@@ -322,7 +297,8 @@ static bool descend(struct mm_struct *mm, unsigned long addr, struct vmwalk_leve
 	if (!read_pmd(vma, pmdp, &pmd))
 		return false;
 	note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
-	*entry = pmd_ends_walk(pmd) ? pmd_entry(pmd, addr) : empty_entry(VMWALK_PMD, PMD_SHIFT);
+	*entry = pmd_ends_walk(pmd) ? vmwalk_pmd_entry(pmd, addr) :
+				      empty_entry(VMWALK_PMD, PMD_SHIFT);
 	if (pmd_ends_walk(pmd) || pmd_bad(pmd) || !(vma || spans_vma(mm, addr, PMD_MASK)))
 		return true;
 
@@ -334,7 +310,7 @@ static bool descend(struct mm_struct *mm, unsigned long addr, struct vmwalk_leve
 	pte = ptep_get(ptep);
 	spin_unlock(lock);
 	note_level(levels, VMWALK_PTE, ptep, pte_val(pte));
-	*entry = pte_entry(pte);
+	*entry = vmwalk_pte_entry(pte);
 
 	return same;
 }
@@ -368,251 +344,138 @@ struct vmwalk_entry vmwalk_descend(struct mm_struct *mm, unsigned long addr,
 	return entry;
 }
 
-/* Not empty, not present: swapped, moving, or a mark that userfaultfd or madvise left. */
-static u32 absent_state(pte_t pte)
-{
-	swp_entry_t swap = pte_to_swp_entry(pte);
-	u32 state = 0;
-
-	if (is_migration_entry(swap))
-		state |= VMWALK_MIGRATION;
-	else if (!is_pte_marker_entry(swap))
-		state |= VMWALK_SWAP;
-	if (pte_swp_soft_dirty(pte))
-		state |= VMWALK_SOFT_DIRTY;
-	if (pte_swp_uffd_wp(pte) || pte_swp_uffd_wp_any(pte))
-		state |= VMWALK_UFFD_WP;
-
-	return state;
-}
-
-static u32 present_state(pte_t pte)
-{
-	u32 state = VMWALK_PRESENT;
-
-	if (pte_write(pte))
-		state |= VMWALK_WRITE;
-	if (pte_exec(pte))
-		state |= VMWALK_EXEC;
-	if (vmwalk_pte_user(pte))
-		state |= VMWALK_USER;
-	if (pte_young(pte))
-		state |= VMWALK_ACCESSED;
-	if (pte_dirty(pte))
-		state |= VMWALK_DIRTY;
-	if (pte_soft_dirty(pte))
-		state |= VMWALK_SOFT_DIRTY;
-	if (pte_protnone(pte))
-		state |= VMWALK_PROTNONE;
-	if (pte_uffd_wp(pte))
-		state |= VMWALK_UFFD_WP;
-
-	return state;
-}
-
-/* The struct page of a frame that an entry maps as a page; NULL for a bare frame. */
-static struct page *entry_page(const struct vmwalk_entry *entry)
-{
-	if (entry->level == VMWALK_PTE && pte_special(entry->pte))
-		return NULL;
-
-	/* Frames that aren't RAM may have no struct page, or one that nobody has set up. */
-	return pfn_to_online_page(entry->pfn);
-}
-
-static u32 page_state(const struct vmwalk_entry *entry, struct page *page,
-		      struct vm_area_struct *vma)
-{
-	u32 state = 0;
-
-	if (entry->level == VMWALK_PTE && is_zero_pfn(entry->pfn))
-		return VMWALK_ZERO;
-	if (!page)
-		return VMWALK_SPECIAL;
-
-	if (entry->level != VMWALK_PTE) {
-		/*
-		 * Modules can't ask for the huge zero page by name. But in anonymous memory a huge
-		 * entry maps either an anonymous page or that one.
-		 */
-		if (PageHuge(page))
-			state |= VMWALK_HUGETLB;
-		else if (vma && vma_is_anonymous(vma) && !PageAnon(page))
-			return VMWALK_ZERO;
-	}
-
-	return PageAnon(page) ? state : state | VMWALK_FILE;
-}
-
-static u32 entry_state(const struct vmwalk_entry *entry, struct page *page,
-		       struct vm_area_struct *vma)
-{
-	if (entry->present)
-		return present_state(entry->pte) | page_state(entry, page, vma);
-	if (pte_none(entry->pte))
-		return 0;
-	return absent_state(entry->pte);
-}
-
 /**
- * vmwalk_entry_state - what an entry says
- * @mm: whose it is; the caller has its mmap_lock, as it had when it read the entry
- * @entry: the entry
- * @addr: an address that it covers
+ * vmwalk_glance - the frame at an address, if it can be had without a lock
+ * @mm: whose page tables; the caller has a reference
+ * @addr: the address, of user space
+ * @pfn: where to put the frame
  *
- * Return: flags VMWALK_PRESENT to VMWALK_SPECIAL; 0 for an empty entry, and for a mark that stands
- * for no page.
+ * Where the kernel frees page tables only after an RCU grace period, or an interrupt on every CPU,
+ * it is enough that interrupts are off: none that is met goes before they are on again.
+ *
+ * Return: whether a page is there. If not, it may only seem so: vmwalk_descend() knows.
  */
-u32 vmwalk_entry_state(struct mm_struct *mm, const struct vmwalk_entry *entry, unsigned long addr)
+bool vmwalk_glance(struct mm_struct *mm, unsigned long addr, unsigned long *pfn)
 {
-	struct page *page = entry->present ? entry_page(entry) : NULL;
+	struct vmwalk_entry entry = { };
+	unsigned long flags;
+	pgd_t *pgdp, pgd;
+	p4d_t *p4dp, p4d;
+	pud_t *pudp, pud;
+	pmd_t pmd;
 
-	return entry_state(entry, page, vma_lookup(mm, addr));
-}
-
-/* Does a page with @state go into the result? The formula is PAGEMAP_SCAN's. */
-static bool scan_selects(const struct vmwalk_scan *arg, u32 state)
-{
-	u64 categories = state ^ arg->category_inverted;
-
-	if ((categories & arg->category_mask) != arg->category_mask)
+	if (!IS_ENABLED(CONFIG_MMU_GATHER_RCU_TABLE_FREE))
 		return false;
 
-	return !arg->category_anyof_mask || categories & arg->category_anyof_mask;
-}
-
-static bool scan_grows(const struct vmwalk_extent *last, const struct vmwalk_extent *next)
-{
-	return last->start + (last->pages << PAGE_SHIFT) == next->start &&
-	       last->flags == next->flags && last->page_shift == next->page_shift &&
-	       last->node == next->node && (last->pfn ? last->pfn + last->pages : 0) == next->pfn;
-}
-
-/*
- * Take pages that are alike into the result. Returns the address up to which they are dealt with,
- * which is short of their end if vec_len, max_pages or the room in the output was used up.
- */
-static unsigned long scan_take(struct vmwalk_scanner *scanner, const struct vmwalk_entry *entry,
-			       unsigned long addr, unsigned long end)
-{
-	const struct vmwalk_scan *arg = scanner->arg;
-	struct vmwalk_extent next = { .start = addr, .page_shift = entry->shift, .node = -1 };
-	u64 pages_left = arg->max_pages ? arg->max_pages - scanner->pages : U64_MAX;
-	struct page *page = entry->present ? entry_page(entry) : NULL;
-	u32 state = entry_state(entry, page, scanner->vma);
-
-	if (!state || !scan_selects(arg, state))
-		return end;
-
-	next.pages = min_t(u64, (end - addr) >> PAGE_SHIFT, pages_left);
-	next.flags = state & arg->return_mask;
-	if (page)
-		next.node = page_to_nid(page);
-	if (scanner->hide)
-		next.flags |= VMWALK_HIDDEN;
-	else
-		next.pfn = entry->pfn;
-
-	if (scanner->last.pages && scan_grows(&scanner->last, &next)) {
-		scanner->last.pages += next.pages;
-	} else {
-		scanner->stop = scanner->extents == arg->vec_len;
-		scanner->visitor.enough = scanner->stop ||
-					  (scanner->last.pages && scanner->filled == scanner->room);
-		if (scanner->visitor.enough)
-			return addr;
-		if (scanner->last.pages)
-			scanner->out[scanner->filled++] = scanner->last;
-		scanner->last = next;
-		scanner->extents++;
+	local_irq_save(flags);
+	pgdp = pgd_offset(mm, addr);
+	pgd = READ_ONCE(*pgdp);
+	if (pgd_none(pgd) || pgd_bad(pgd))
+		goto out;
+	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
+	p4d = READ_ONCE(*p4dp);
+	if (p4d_none(p4d) || p4d_bad(p4d))
+		goto out;
+	pudp = pud_offset_lockless(p4dp, p4d, addr);
+	pud = READ_ONCE(*pudp);
+	if (pud_ends_walk(pud)) {
+		entry = vmwalk_pud_entry(pud, addr);
+		goto out;
 	}
+	if (pud_bad(pud))
+		goto out;
+	pmd = READ_ONCE(*pmd_offset_lockless(pudp, pud, addr));
+	if (pmd_ends_walk(pmd)) {
+		entry = vmwalk_pmd_entry(pmd, addr);
+		goto out;
+	}
+	if (!pmd_bad(pmd))
+		entry = vmwalk_pte_entry(ptep_get(pte_offset_kernel(&pmd, addr)));
+out:
+	local_irq_restore(flags);
+	*pfn = entry.pfn;
 
-	scanner->pages += next.pages;
-	scanner->stop = next.pages == pages_left;
-	scanner->visitor.enough = scanner->stop;
-
-	return addr + (next.pages << PAGE_SHIFT);
+	return entry.present;
 }
 
-static struct vmwalk_scanner *to_scanner(struct vmwalk_visitor *visitor)
-{
-	return container_of(visitor, struct vmwalk_scanner, visitor);
-}
+/* Nothing of the kernel's own tables can be locked by a module: what went is read as empty. */
+#define READ_KERNEL(entryp)								\
+({											\
+	typeof(*(entryp)) value_;							\
+											\
+	if (copy_from_kernel_nofault(&value_, entryp, sizeof(value_)))			\
+		memset(&value_, 0, sizeof(value_));					\
+	value_;										\
+})
 
-static unsigned long scan_ptes(struct vmwalk_visitor *visitor, pte_t *ptep,
-			       unsigned long addr, unsigned long end)
+/**
+ * vmwalk_descend_kernel - the way down from an address of the kernel
+ * @addr: the address
+ * @levels: VMWALK_LEVELS of them, where each step is noted
+ *
+ * The upper part of every process's top-level table leads to the kernel's tables, so that of the
+ * caller's does. The kernel frees one of those tables, when it puts a huge page in its place, only
+ * after an interrupt on every CPU.
+ *
+ * Return: the entry at which the way ends; an empty one has neither @present nor a value.
+ */
+struct vmwalk_entry vmwalk_descend_kernel(unsigned long addr, struct vmwalk_level *levels)
 {
-	struct vmwalk_scanner *scanner = to_scanner(visitor);
+	struct mm_struct *mm = current->active_mm;
 	struct vmwalk_entry entry;
+	unsigned long flags;
+	pgd_t *pgdp, pgd;
+	p4d_t *p4dp, p4d;
+	pud_t *pudp, pud;
+	pmd_t *pmdp, pmd;
+	pte_t *ptep, pte;
 
-	for (; addr < end && !visitor->enough; ptep++) {
-		pte_t pte = ptep_get(ptep);
+	memset(levels, 0, VMWALK_LEVELS * sizeof(*levels));
+	local_irq_save(flags);
 
-		if (pte_none(pte)) {
-			addr += PAGE_SIZE;
-		} else {
-			entry = pte_entry(pte);
-			addr = scan_take(scanner, &entry, addr, addr + PAGE_SIZE);
-		}
+	pgdp = pgd_offset(mm, addr);
+	pgd = READ_KERNEL(pgdp);
+	note_level(levels, VMWALK_PGD, pgdp, pgd_val(pgd));
+	entry = empty_entry(VMWALK_PGD, PGDIR_SHIFT);
+	if (pgd_none(pgd) || pgd_bad(pgd))
+		goto out;
+
+	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
+	if (mm_p4d_folded(mm)) {
+		p4d = *p4dp;
+		levels[VMWALK_P4D].flags = VMWALK_LEVEL_FOLDED;
+	} else {
+		p4d = READ_KERNEL(p4dp);
+		note_level(levels, VMWALK_P4D, p4dp, p4d_val(p4d));
+		entry = empty_entry(VMWALK_P4D, P4D_SHIFT);
 	}
+	if (p4d_none(p4d) || p4d_bad(p4d))
+		goto out;
 
-	return addr;
-}
+	pudp = pud_offset_lockless(p4dp, p4d, addr);
+	pud = READ_KERNEL(pudp);
+	note_level(levels, VMWALK_PUD, pudp, pud_val(pud));
+	entry = pud_ends_walk(pud) ? vmwalk_pud_entry(pud, addr) :
+				     empty_entry(VMWALK_PUD, PUD_SHIFT);
+	if (pud_ends_walk(pud))
+		goto out;
 
-static unsigned long scan_leaf(struct vmwalk_visitor *visitor, const struct vmwalk_entry *entry,
-			       unsigned long addr, unsigned long end)
-{
-	return scan_take(to_scanner(visitor), entry, addr, end);
-}
+	pmdp = pmd_offset_lockless(pudp, pud, addr);
+	pmd = READ_KERNEL(pmdp);
+	note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
+	entry = pmd_ends_walk(pmd) ? vmwalk_pmd_entry(pmd, addr) :
+				     empty_entry(VMWALK_PMD, PMD_SHIFT);
+	if (pmd_ends_walk(pmd))
+		goto out;
 
-/**
- * vmwalk_scan_init - start a scan
- * @scanner: is set up; the caller then sets its out and room
- * @mm: whose page tables
- * @arg: what is asked for, checked
- * @hide: withhold frames
- */
-void vmwalk_scan_init(struct vmwalk_scanner *scanner, struct mm_struct *mm,
-		      const struct vmwalk_scan *arg, bool hide)
-{
-	*scanner = (struct vmwalk_scanner) {
-		.visitor = { .ptes = scan_ptes, .leaf = scan_leaf },
-		.mm = mm,
-		.arg = arg,
-		.end = arg->end > TASK_SIZE_MAX ? TASK_SIZE_MAX : PAGE_ALIGN(arg->end),
-		.hide = hide,
-	};
-}
+	ptep = pte_offset_kernel(&pmd, addr);
+	pte = READ_KERNEL(ptep);
+	note_level(levels, VMWALK_PTE, ptep, pte_val(pte));
+	entry = vmwalk_pte_entry(pte);
+out:
+	local_irq_restore(flags);
+	if (entry.present)
+		levels[entry.level].flags |= VMWALK_LEVEL_LEAF;
 
-/**
- * vmwalk_scan_chunk - scan a part of the range, for a bounded time
- * @scanner: the scan
- * @addr: where to go on
- *
- * The caller has the mm's mmap_lock, and interrupts on. Nothing is left to do once @scanner->stop
- * is set. Otherwise the caller empties the output if it is full, and calls again.
- *
- * Return: where to go on.
- */
-unsigned long vmwalk_scan_chunk(struct vmwalk_scanner *scanner, unsigned long addr)
-{
-	struct vmwalk_visitor *visitor = &scanner->visitor;
-	struct vm_area_struct *vma;
-
-	visitor->steps = VMWALK_VISIT_STEPS;
-	visitor->enough = false;
-
-	while (visitor->steps && !visitor->enough) {
-		vma = find_vma(scanner->mm, addr);
-		if (!vma || max(addr, vma->vm_start) >= scanner->end) {
-			scanner->stop = true;
-			return scanner->end;
-		}
-
-		scanner->vma = vma;
-		addr = vmwalk_visit(vma, max(addr, vma->vm_start), min(scanner->end, vma->vm_end),
-				    visitor);
-	}
-
-	return addr;
+	return entry;
 }

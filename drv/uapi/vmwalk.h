@@ -115,8 +115,8 @@ struct vmwalk_info {
  */
 
 /*
- * What an entry says: vmwalk_walk.state, vmwalk_translation.state, vmwalk_extent.flags and the masks
- * of a scan.
+ * What an entry says: vmwalk_walk.state, vmwalk_translation.state, vmwalk_extent.flags and the
+ * masks of a scan.
  */
 #define VMWALK_PRESENT		0x0001	/* a frame is there; see PROTNONE */
 #define VMWALK_WRITE		0x0002	/* the entry allows writing */
