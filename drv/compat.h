@@ -120,6 +120,18 @@ static inline long vmwalk_ptes_apart(pte_t from, pte_t to)
 	return (long)(native_pte_val(to) - native_pte_val(from)) >> PAGE_SHIFT;
 }
 
+/* What is left of an entry if all is taken away that it has in common with another. */
+static inline unsigned long vmwalk_ptes_differ(pte_t a, pte_t b)
+{
+	return native_pte_val(a) ^ native_pte_val(b);
+}
+
+/* The entry of another frame. */
+static inline pte_t vmwalk_pte_move(pte_t pte, long frames)
+{
+	return native_make_pte(native_pte_val(pte) + (frames << PAGE_SHIFT));
+}
+
 /* The entry of the next frame. */
 static inline pte_t vmwalk_pte_next(pte_t pte)
 {

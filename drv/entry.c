@@ -222,16 +222,20 @@ u32 vmwalk_entry_state_of_kernel(const struct vmwalk_entry *entry)
  * @state: as vmwalk_entry_state() has it
  *
  * The VMA must be uniform.
+ *
+ * Return: whether they can.
  */
-void vmwalk_sample_take(struct vmwalk_sample *sample, const struct vmwalk_entry *entry,
+bool vmwalk_sample_take(struct vmwalk_sample *sample, const struct vmwalk_entry *entry,
 			struct page *page, u32 state)
 {
 	if (!page || state & VMWALK_ZERO || !vmwalk_pte_compares(entry->pte))
-		return;
+		return false;
 
 	sample->pte = entry->pte;
 	sample->pfn = entry->pfn;
 	sample->state = state;
+
+	return true;
 }
 
 void vmwalk_sample_drop(struct vmwalk_sample *sample)

@@ -367,7 +367,7 @@ struct vmwalk_sample {
 	u32 state;
 };
 
-void vmwalk_sample_take(struct vmwalk_sample *sample, const struct vmwalk_entry *entry,
+bool vmwalk_sample_take(struct vmwalk_sample *sample, const struct vmwalk_entry *entry,
 			struct page *page, u32 state);
 void vmwalk_sample_drop(struct vmwalk_sample *sample);
 bool vmwalk_vma_is_uniform(struct vm_area_struct *vma);
@@ -450,15 +450,12 @@ static inline unsigned long vmwalk_count_empty(const void *entryp, unsigned long
  * @room: extents that fit into @out; when they are used up, vmwalk_scan_chunk() returns, and the
  *        caller calls vmwalk_scan_emptied()
  * @last: the extent in @out that may still grow; before the first, the place before @out
- * @next_addr: where it grows if a page follows
- * @next_pfn: the frame that must have; 0 if it has none to show
  * @earlier: extents that have left @out
  * @pages_left: pages that may still be returned
  * @sample: the page that others are compared with
  * @sample_flags: what extents of such pages have in their flags
  * @sample_selected: whether such pages are returned
- * @block: first frame of a block of VMWALK_BLOCK_PAGES
- * @block_node: the NUMA node that all of that block is on
+ * @block: frames from a multiple of VMWALK_BLOCK_PAGES on, all of them memory on one node
  * @stop: nothing is left to do: vec_len, max_pages or the range is used up
  */
 struct vmwalk_scanner {
@@ -472,20 +469,21 @@ struct vmwalk_scanner {
 	struct vmwalk_extent *out;
 	unsigned long room;
 	struct vmwalk_extent *last;
-	unsigned long next_addr;
-	unsigned long next_pfn;
 	u64 earlier;
 	u64 pages_left;
 
 	struct vmwalk_sample sample;
 	u32 sample_flags;
 	bool sample_selected;
-	unsigned long block;
-	int block_node;
+	struct {
+		pte_t pte;		/* what the sample's would be with the first of the frames */
+		unsigned long start;	/* that frame */
+		int node;
+	} block;
 	bool stop;
 };
 
-/* Frames of which is known at once that they are memory, and where. */
+/* Frames that are looked up at once. */
 #define VMWALK_BLOCK_PAGES	(PMD_SIZE / PAGE_SIZE)
 
 void vmwalk_scan_init(struct vmwalk_scanner *scanner, struct mm_struct *mm,

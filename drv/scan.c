@@ -28,32 +28,33 @@ static bool scan_selects(const struct vmwalk_scan *arg, u32 state)
 	return !arg->category_anyof_mask || categories & arg->category_anyof_mask;
 }
 
-static u32 scan_flags(const struct vmwalk_scanner *scanner, u32 state)
+static bool scan_grows(const struct vmwalk_extent *last, unsigned long addr, unsigned long pfn,
+		       u32 flags, int node)
 {
-	return (state & scanner->arg->return_mask) | (scanner->hide ? VMWALK_HIDDEN : 0);
+	return last->start + (last->pages << PAGE_SHIFT) == addr && last->flags == flags &&
+	       last->node == node && (last->pfn ? last->pfn + last->pages : 0) == pfn;
 }
 
 /*
  * Add pages that are alike to the result. Returns how many; if that isn't all, the visit ends,
  * since vec_len, max_pages or the room in the output is used up.
  */
-static __always_inline unsigned long
-scan_add(struct vmwalk_scanner *scanner, unsigned long addr, unsigned long pages,
-	 unsigned long pfn, u32 flags, unsigned int shift, int node)
+static unsigned long scan_add(struct vmwalk_scanner *scanner, unsigned long addr,
+			      unsigned long pages, unsigned long pfn, u32 flags,
+			      unsigned int shift, int node)
 {
 	struct vmwalk_extent *last = scanner->last;
 
-	if (unlikely(pages > scanner->pages_left))
-		pages = scanner->pages_left;
+	if (scanner->hide)
+		pfn = 0;
+	pages = min_t(u64, pages, scanner->pages_left);
 
-	if (addr == scanner->next_addr && pfn == scanner->next_pfn && flags == last->flags &&
-	    node == last->node) {
+	if (last >= scanner->out && scan_grows(last, addr, pfn, flags, node)) {
 		last->pages += pages;
-		if (unlikely(shift < last->page_shift))
-			last->page_shift = shift;
+		last->page_shift = min_t(u16, last->page_shift, shift);
 	} else {
 		last++;
-		if (unlikely(last == scanner->out + scanner->room)) {
+		if (last == scanner->out + scanner->room) {
 			scanner->stop = scanner->earlier + scanner->room == scanner->arg->vec_len;
 			scanner->visitor.enough = true;
 			return 0;
@@ -69,15 +70,19 @@ scan_add(struct vmwalk_scanner *scanner, unsigned long addr, unsigned long pages
 		scanner->last = last;
 	}
 
-	scanner->next_addr = addr + (pages << PAGE_SHIFT);
-	scanner->next_pfn = pfn ? pfn + pages : 0;
 	scanner->pages_left -= pages;
-	if (unlikely(!scanner->pages_left)) {
+	if (!scanner->pages_left) {
 		scanner->stop = true;
 		scanner->visitor.enough = true;
 	}
 
 	return pages;
+}
+
+static void drop_sample(struct vmwalk_scanner *scanner)
+{
+	vmwalk_sample_drop(&scanner->sample);
+	scanner->block.pte = VMWALK_PTE_UNLIKE;
 }
 
 /* One entry, whatever it may be. Returns the pages that are dealt with. */
@@ -86,18 +91,22 @@ static unsigned long scan_entry(struct vmwalk_scanner *scanner, const struct vmw
 {
 	struct page *page = entry->present ? vmwalk_entry_page(entry, scanner->vma) : NULL;
 	u32 state = vmwalk_entry_state(entry, page, scanner->vma);
+	u32 flags = state & scanner->arg->return_mask;
 	bool selected = state && scan_selects(scanner->arg, state);
 
-	if (entry->level == VMWALK_PTE && vmwalk_vma_is_uniform(scanner->vma)) {
-		vmwalk_sample_take(&scanner->sample, entry, page, state);
-		scanner->sample_flags = scan_flags(scanner, scanner->sample.state);
-		scanner->sample_selected = scan_selects(scanner->arg, scanner->sample.state);
+	if (scanner->hide)
+		flags |= VMWALK_HIDDEN;
+
+	if (entry->level == VMWALK_PTE && vmwalk_vma_is_uniform(scanner->vma) &&
+	    vmwalk_sample_take(&scanner->sample, entry, page, state)) {
+		scanner->block.pte = VMWALK_PTE_UNLIKE;
+		scanner->sample_flags = flags;
+		scanner->sample_selected = selected;
 	}
 	if (!selected)
 		return pages;
 
-	return scan_add(scanner, addr, pages, scanner->hide ? 0 : entry->pfn,
-			scan_flags(scanner, state), entry->shift,
+	return scan_add(scanner, addr, pages, entry->pfn, flags, entry->shift,
 			page ? page_to_nid(page) : NUMA_NO_NODE);
 }
 
@@ -107,49 +116,48 @@ static unsigned long scan_entry(struct vmwalk_scanner *scanner, const struct vmw
  */
 static bool scan_enter_block(struct vmwalk_scanner *scanner, unsigned long pfn)
 {
-	unsigned long block = round_down(pfn, VMWALK_BLOCK_PAGES);
-	struct page *first = pfn_to_online_page(block);
-	struct page *last = pfn_to_online_page(block + VMWALK_BLOCK_PAGES - 1);
+	unsigned long start = round_down(pfn, VMWALK_BLOCK_PAGES);
+	struct page *first = pfn_to_online_page(start);
+	struct page *last = pfn_to_online_page(start + VMWALK_BLOCK_PAGES - 1);
 
 	if (!first || !last || page_to_nid(first) != page_to_nid(last) ||
-	    round_down(my_zero_pfn(0), VMWALK_BLOCK_PAGES) == block)
+	    round_down(my_zero_pfn(0), VMWALK_BLOCK_PAGES) == start)
 		return false;
 
-	scanner->block = block;
-	scanner->block_node = page_to_nid(first);
+	scanner->block.pte = vmwalk_pte_move(scanner->sample.pte, start - scanner->sample.pfn);
+	scanner->block.start = start;
+	scanner->block.node = page_to_nid(first);
 
 	return true;
 }
 
-/* How many entries from @ptep on are @pte with one frame after the other, of @most. */
-static unsigned long count_run(const pte_t *ptep, pte_t pte, unsigned long most)
+/*
+ * Where the page of an entry is in the current block, if it is there and like the sample; a number
+ * beyond all blocks if not.
+ */
+static __always_inline unsigned long index_in_block(const struct vmwalk_scanner *scanner, pte_t pte)
+{
+	unsigned long differ = vmwalk_ptes_differ(pte, scanner->block.pte);
+
+	return differ & ~((VMWALK_BLOCK_PAGES - 1) << PAGE_SHIFT) ? ULONG_MAX :
+								     differ >> PAGE_SHIFT;
+}
+
+/* How many entries from @ptep on are @first with one frame after the other, of @most. */
+static unsigned long count_run(pte_t *ptep, pte_t first, unsigned long most)
 {
 	unsigned long count = 1;
+	pte_t pte = first;
 
-#define NEXT_RUNS_ON(i)	\
-	(pte = vmwalk_pte_next(pte), pte_same(ptep_get((pte_t *)ptep + count + (i)), pte))
+#define RUNS_ON(i)	(pte = vmwalk_pte_next(pte), pte_same(ptep_get(ptep + count + (i)), pte))
 
-	for (; count + 8 <= most; count += 8) {
-		if (!NEXT_RUNS_ON(0))
-			return count;
-		if (!NEXT_RUNS_ON(1))
-			return count + 1;
-		if (!NEXT_RUNS_ON(2))
-			return count + 2;
-		if (!NEXT_RUNS_ON(3))
-			return count + 3;
-		if (!NEXT_RUNS_ON(4))
-			return count + 4;
-		if (!NEXT_RUNS_ON(5))
-			return count + 5;
-		if (!NEXT_RUNS_ON(6))
-			return count + 6;
-		if (!NEXT_RUNS_ON(7))
-			return count + 7;
-	}
-	while (count < most && NEXT_RUNS_ON(0))
-		count++;
-#undef NEXT_RUNS_ON
+	for (; count + 8 <= most; count += 8)
+		if (!(RUNS_ON(0) && RUNS_ON(1) && RUNS_ON(2) && RUNS_ON(3) &&
+		      RUNS_ON(4) && RUNS_ON(5) && RUNS_ON(6) && RUNS_ON(7)))
+			break;
+	for (pte = vmwalk_pte_move(first, count - 1); count < most && RUNS_ON(0); count++)
+		;
+#undef RUNS_ON
 
 	return count;
 }
@@ -158,27 +166,64 @@ static unsigned long count_run(const pte_t *ptep, pte_t pte, unsigned long most)
 static unsigned long scan_run(struct vmwalk_scanner *scanner, pte_t *ptep, pte_t pte,
 			      unsigned long addr, unsigned long left)
 {
-	unsigned long pfn, in_block, count = 1;
+	unsigned long index = index_in_block(scanner, pte);
+	unsigned long count, pfn;
 	struct vmwalk_entry entry;
 
-	if (unlikely(!vmwalk_ptes_alike(pte, scanner->sample.pte)))
-		goto one;
-	pfn = scanner->sample.pfn + vmwalk_ptes_apart(scanner->sample.pte, pte);
-	if (pfn - scanner->block >= VMWALK_BLOCK_PAGES && !scan_enter_block(scanner, pfn))
-		goto one;
-
-	if (left > 1 && pte_same(ptep_get(ptep + 1), vmwalk_pte_next(pte))) {
-		in_block = scanner->block + VMWALK_BLOCK_PAGES - pfn;
-		count = count_run(ptep, pte, min(left, in_block));
+	if (index == ULONG_MAX) {
+		pfn = scanner->sample.pfn + vmwalk_ptes_apart(scanner->sample.pte, pte);
+		if (!vmwalk_ptes_alike(pte, scanner->sample.pte) ||
+		    !scan_enter_block(scanner, pfn)) {
+			entry = vmwalk_pte_entry(pte);
+			return scan_entry(scanner, &entry, addr, 1);
+		}
+		index = pfn - scanner->block.start;
 	}
+
+	count = count_run(ptep, pte, min(left, VMWALK_BLOCK_PAGES - index));
 	if (!scanner->sample_selected)
 		return count;
 
-	return scan_add(scanner, addr, count, scanner->hide ? 0 : pfn, scanner->sample_flags,
-			PAGE_SHIFT, scanner->block_node);
-one:
-	entry = vmwalk_pte_entry(pte);
-	return scan_entry(scanner, &entry, addr, 1);
+	return scan_add(scanner, addr, count, scanner->block.start + index, scanner->sample_flags,
+			PAGE_SHIFT, scanner->block.node);
+}
+
+/*
+ * After a hole: single pages like the sample with a hole of one page behind each. Returns the
+ * entries that are dealt with.
+ */
+static unsigned long scan_lone_pages(struct vmwalk_scanner *scanner, pte_t *ptep,
+				     unsigned long addr, unsigned long left)
+{
+	const unsigned long shown = scanner->hide ? 0 : ULONG_MAX;
+	const unsigned long room = scanner->room - vmwalk_scan_filled(scanner);
+	/* One page shall be left, whose end of the scan is noticed by scan_add(). */
+	const unsigned long most = min3(left / 2, room, (unsigned long)scanner->pages_left - 1);
+	const unsigned long start = scanner->block.start;
+	struct vmwalk_extent *last = scanner->last;
+	struct vmwalk_extent model = {
+		.pages = 1,
+		.flags = scanner->sample_flags,
+		.page_shift = PAGE_SHIFT,
+		.node = scanner->block.node,
+	};
+	unsigned long count, index;
+
+	if (!scanner->sample_selected)
+		return 0;
+
+	for (count = 0; count < most; count++) {
+		index = index_in_block(scanner, ptep_get(ptep + 2 * count));
+		if (index == ULONG_MAX || !pte_none(ptep_get(ptep + 2 * count + 1)))
+			break;
+		model.start = addr + 2 * count * PAGE_SIZE;
+		model.pfn = (start + index) & shown;
+		*++last = model;
+	}
+	scanner->last = last;
+	scanner->pages_left -= count;
+
+	return 2 * count;
 }
 
 static struct vmwalk_scanner *to_scanner(struct vmwalk_visitor *visitor)
@@ -190,21 +235,26 @@ static unsigned long scan_ptes(struct vmwalk_visitor *visitor, pte_t *ptep,
 			       unsigned long addr, unsigned long end)
 {
 	struct vmwalk_scanner *scanner = to_scanner(visitor);
-	unsigned long count;
+	unsigned long count, left = (end - addr) >> PAGE_SHIFT;
+	pte_t pte;
 
 	if (!vmwalk_vma_is_uniform(scanner->vma))
-		vmwalk_sample_drop(&scanner->sample);
+		drop_sample(scanner);
 
-	for (; addr < end && !visitor->enough; addr += count << PAGE_SHIFT, ptep += count) {
-		pte_t pte = ptep_get(ptep);
-
-		if (pte_none(pte))
-			count = vmwalk_count_empty(ptep, (end - addr) >> PAGE_SHIFT);
-		else
-			count = scan_run(scanner, ptep, pte, addr, (end - addr) >> PAGE_SHIFT);
+	for (; left && !visitor->enough; left -= count, ptep += count) {
+		pte = ptep_get(ptep);
+		if (!pte_none(pte)) {
+			count = scan_run(scanner, ptep, pte, end - (left << PAGE_SHIFT), left);
+			continue;
+		}
+		count = vmwalk_count_empty(ptep, left);
+		if (count < left)
+			count += scan_lone_pages(scanner, ptep + count,
+						 end - ((left - count) << PAGE_SHIFT),
+						 left - count);
 	}
 
-	return addr;
+	return end - (left << PAGE_SHIFT);
 }
 
 static unsigned long scan_leaf(struct vmwalk_visitor *visitor, const struct vmwalk_entry *entry,
@@ -235,11 +285,8 @@ void vmwalk_scan_init(struct vmwalk_scanner *scanner, struct mm_struct *mm,
 		.hide = hide,
 		.out = out,
 		.room = min_t(u64, room, arg->vec_len),
-		.sample = { .pte = VMWALK_PTE_UNLIKE },
 		.last = out - 1,
-		.next_addr = ULONG_MAX,
 		.pages_left = arg->max_pages ?: U64_MAX,
-		.block = LONG_MAX,
 	};
 }
 
@@ -291,7 +338,7 @@ unsigned long vmwalk_scan_chunk(struct vmwalk_scanner *scanner, unsigned long ad
 
 	for_each_vma_range(vmi, vma, scanner->end) {
 		scanner->vma = vma;
-		vmwalk_sample_drop(&scanner->sample);
+		drop_sample(scanner);
 		end = min(scanner->end, vma->vm_end);
 		addr = vmwalk_visit(vma, max(addr, vma->vm_start), end, visitor);
 		if (addr < end || !visitor->steps || visitor->enough)
