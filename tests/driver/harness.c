@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <elf.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
@@ -654,12 +655,145 @@ int vw_ioctl(int fd, unsigned long nr, void *arg)
 	return vw_sys(ioctl(fd, nr, arg));
 }
 
+static int walk_with(int fd, __u32 flags, __u64 addr, struct vmwalk_walk *walk)
+{
+	*walk = (struct vmwalk_walk){ .size = sizeof(*walk), .flags = flags, .addr = addr };
+	return vw_ioctl(fd, VMWALK_IOC_WALK, walk);
+}
+
 int vw_walk(int fd, __u64 addr, struct vmwalk_walk *walk)
 {
-	memset(walk, 0, sizeof(*walk));
-	walk->size = sizeof(*walk);
-	walk->addr = addr;
-	return vw_ioctl(fd, VMWALK_IOC_WALK, walk);
+	return walk_with(fd, 0, addr, walk);
+}
+
+int vw_walk_kernel(int fd, __u64 addr, struct vmwalk_walk *walk)
+{
+	return walk_with(fd, VMWALK_WALK_KERNEL, addr, walk);
+}
+
+int vw_translate(int fd, struct vmwalk_translation *vec, __u64 vec_len)
+{
+	struct vmwalk_translate translate = {
+		.size = sizeof(translate),
+		.vec = (uintptr_t)vec,
+		.vec_len = vec_len,
+	};
+
+	return vw_ioctl(fd, VMWALK_IOC_TRANSLATE, &translate);
+}
+
+int vw_vma(int fd, __u64 addr, struct vmwalk_vma *vma)
+{
+	*vma = (struct vmwalk_vma){ .size = sizeof(*vma), .addr = addr };
+	return vw_ioctl(fd, VMWALK_IOC_VMA, vma);
+}
+
+/*
+ * Bytes of the kernel's memory through /proc/kcore, whose segments are found by where they lie in
+ * memory or by the addresses that the kernel itself has for them.
+ */
+static bool read_kcore(__u64 at, bool physical, void *to, size_t len)
+{
+	static bool there = true;
+	Elf64_Phdr head;
+	Elf64_Ehdr elf;
+	bool done = false;
+	int kcore;
+
+	if (!there)
+		return false;
+	kcore = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
+	there = kcore >= 0 && pread(kcore, &elf, sizeof(elf), 0) == sizeof(elf);
+	for (int i = 0; there && !done && i < elf.e_phnum; i++) {
+		__u64 start;
+
+		there = pread(kcore, &head, sizeof(head), elf.e_phoff + i * sizeof(head)) ==
+			sizeof(head);
+		start = physical ? head.p_paddr : head.p_vaddr;
+		if (there && head.p_type == PT_LOAD && at >= start && at - start < head.p_filesz)
+			done = pread(kcore, to, len, head.p_offset + at - start) == (ssize_t)len;
+	}
+	if (kcore >= 0)
+		close(kcore);
+	return done;
+}
+
+bool vw_read_physical(__u64 phys, void *to, size_t len)
+{
+	return read_kcore(phys, true, to, len);
+}
+
+bool vw_read_kernel(__u64 addr, void *to, size_t len)
+{
+	return read_kcore(addr, false, to, len);
+}
+
+void vw_judge_walk(const struct vmwalk_walk *walk, int levels)
+{
+	const int shift_of[VMWALK_LEVELS] = { levels == 5 ? 48 : 39, 39, 30, 21, 12 };
+	const __u64 frame_mask = 0xffffffffff000;
+	__u64 next = 0, value;
+
+	assert_true(walk->stop_level < VMWALK_LEVELS);
+	for (__u32 i = 0; i < VMWALK_LEVELS; i++) {
+		const struct vmwalk_level *level = &walk->level[i];
+
+		if (i == VMWALK_P4D && levels == 4) {
+			assert_true(!(level->flags & ~VMWALK_LEVEL_FOLDED));
+			assert_true(level->flags || walk->stop_level == VMWALK_PGD);
+			assert_true(!level->table && !level->entry && !level->index);
+			assert_int_not_equal(walk->stop_level, VMWALK_P4D);
+			continue;
+		}
+		if (i > walk->stop_level) {
+			assert_true(!level->table && !level->entry && !level->index &&
+				    !level->flags);
+			continue;
+		}
+		assert_true(level->flags & VMWALK_LEVEL_READ);
+		assert_false(level->flags & VMWALK_LEVEL_FOLDED);
+		assert_true(!(level->flags & VMWALK_LEVEL_LEAF) ==
+			    !(i == walk->stop_level && walk->stop == VMWALK_STOP_PAGE));
+		assert_int_equal(level->index, walk->addr >> shift_of[i] & 511);
+		assert_int_not_equal(level->table, 0);
+		assert_int_equal(level->table % PAGE, 0);
+		if (next)
+			assert_int_equal(level->table, next);
+		next = level->entry & frame_mask;
+		if (vw_read_physical(level->table + level->index * 8, &value, 8))
+			assert_int_equal(value, level->entry);
+	}
+
+	assert_int_equal(walk->page_shift, shift_of[walk->stop_level]);
+	value = walk->level[walk->stop_level].entry;
+	switch (walk->stop) {
+	case VMWALK_STOP_PAGE:
+		assert_true(walk->state & VMWALK_PRESENT);
+		assert_int_equal(!(walk->state & VMWALK_HUGE), walk->stop_level == VMWALK_PTE);
+		assert_int_not_equal(walk->pfn, 0);
+		assert_int_equal(walk->phys, walk->pfn * PAGE + walk->addr % PAGE);
+		/* The frame bits of an entry that the processor must not use are inverted. */
+		if (!(walk->state & VMWALK_PROTNONE)) {
+			__u64 size = 1ULL << walk->page_shift;
+
+			assert_int_equal(walk->phys, (value & frame_mask & ~(size - 1)) +
+						     walk->addr % size);
+		}
+		break;
+	case VMWALK_STOP_EMPTY:
+		/* Some processors set two bits of empty entries. */
+		assert_int_equal(value & ~0x60ULL, 0);
+		assert_int_equal(walk->state, 0);
+		assert_true(!walk->pfn && !walk->phys);
+		break;
+	case VMWALK_STOP_ABSENT:
+		assert_int_not_equal(value, 0);
+		assert_false(walk->state & VMWALK_PRESENT);
+		assert_true(!walk->pfn && !walk->phys);
+		break;
+	default:
+		vw_fail("stop is %u", walk->stop);
+	}
 }
 
 struct vmwalk_scan vw_scan_args(__u64 start, __u64 end)
@@ -669,6 +803,16 @@ struct vmwalk_scan vw_scan_args(__u64 start, __u64 end)
 		.start = start,
 		.end = end,
 		.return_mask = VMWALK_STATE_ALL,
+	};
+}
+
+struct vmwalk_log vw_log_args(__u64 start, __u64 end)
+{
+	return (struct vmwalk_log){
+		.size = sizeof(struct vmwalk_log),
+		.start = start,
+		.end = end,
+		.lines = VMWALK_LOG_LINES,
 	};
 }
 

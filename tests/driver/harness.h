@@ -210,8 +210,24 @@ size_t vw_count_frames(pid_t pid, const void *addr, size_t pages, const __u64 *f
 
 int vw_ioctl(int fd, unsigned long nr, void *arg);
 int vw_walk(int fd, __u64 addr, struct vmwalk_walk *walk);
+int vw_walk_kernel(int fd, __u64 addr, struct vmwalk_walk *walk);
+int vw_translate(int fd, struct vmwalk_translation *vec, __u64 vec_len);
+int vw_vma(int fd, __u64 addr, struct vmwalk_vma *vma);
+/*
+ * Asserts what is true of every walk that shows frames, on a machine of so many levels: the levels
+ * belong together, and where /proc/kcore is they are what memory has.
+ */
+void vw_judge_walk(const struct vmwalk_walk *walk, int levels);
+/*
+ * The kernel's memory through /proc/kcore, by physical address (RAM alone) and by the kernel's own:
+ * false where it can't be had.
+ */
+bool vw_read_physical(__u64 phys, void *to, size_t len);
+bool vw_read_kernel(__u64 addr, void *to, size_t len);
 /* One call, every page of the range that has an entry, all flags returned. */
 struct vmwalk_scan vw_scan_args(__u64 start, __u64 end);
+/* The same of LOG, with as many lines as there may be. */
+struct vmwalk_log vw_log_args(__u64 start, __u64 end);
 
 struct vw_extents {
 	struct vmwalk_extent *extent;

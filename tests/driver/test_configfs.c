@@ -1040,12 +1040,16 @@ static void expect_gone(int fd)
 {
 	struct vmwalk_info info = { .size = sizeof(info) };
 	struct vmwalk_scan scan = vw_scan_args(0, PAGE);
+	struct vmwalk_log log = vw_log_args(0, PAGE);
+	struct vmwalk_translation translation;
 	struct vmwalk_extent extent;
 	struct vmwalk_walk walk;
+	struct vmwalk_vma vma;
 	char byte = 0;
 
 	scan.vec = (uintptr_t)&extent;
 	scan.vec_len = 1;
+	translation.addr = (uintptr_t)&byte;
 	vw_expect(vw_sys(read(fd, &byte, 1)), -ENODEV);
 	vw_expect(vw_sys(write(fd, &byte, 1)), -ENODEV);
 	vw_expect(vw_sys(pread(fd, &byte, 1, 0)), -ENODEV);
@@ -1054,7 +1058,11 @@ static void expect_gone(int fd)
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_INFO, &info), -ENODEV);
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_GET_PFN, (void *)((uintptr_t)&byte / PAGE)), -ENODEV);
 	vw_expect(vw_walk(fd, (uintptr_t)&byte, &walk), -ENODEV);
+	vw_expect(vw_walk_kernel(fd, ~0ULL, &walk), -ENODEV);
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), -ENODEV);
+	vw_expect(vw_translate(fd, &translation, 1), -ENODEV);
+	vw_expect(vw_vma(fd, (uintptr_t)&byte, &vma), -ENODEV);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), -ENODEV);
 	assert_ptr_equal(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0), MAP_FAILED);
 	assert_int_equal(errno, ENODEV);
 }

@@ -23,9 +23,12 @@ struct call {
 
 static const struct call calls[] = {
 	{ "INFO", VMWALK_IOC_INFO, sizeof(struct vmwalk_info), 0 },
-	{ "WALK", VMWALK_IOC_WALK, sizeof(struct vmwalk_walk), 0 },
+	{ "WALK", VMWALK_IOC_WALK, sizeof(struct vmwalk_walk), VMWALK_WALK_KERNEL },
 	{ "SCAN", VMWALK_IOC_SCAN, sizeof(struct vmwalk_scan), VMWALK_SCAN_TO_BUFFER },
 	{ "DIRTY", VMWALK_IOC_DIRTY, sizeof(struct vmwalk_dirty), VMWALK_DIRTY_CLEAR },
+	{ "TRANSLATE", VMWALK_IOC_TRANSLATE, sizeof(struct vmwalk_translate), 0 },
+	{ "VMA", VMWALK_IOC_VMA, sizeof(struct vmwalk_vma), 0 },
+	{ "LOG", VMWALK_IOC_LOG, sizeof(struct vmwalk_log), 0 },
 };
 
 static int fd;
@@ -40,6 +43,15 @@ static void open_device(void)
 	touched = vw_anon(4 * PAGE);
 	memset(touched, 1, PAGE);
 	vec = vw_anon(PAGE);
+}
+
+static const struct call *call_of(unsigned long nr)
+{
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		if (calls[i].nr == nr)
+			return &calls[i];
+	}
+	vw_fail("the table lacks the call 0x%lx", nr);
 }
 
 /* A good argument for a call, of the size that the header knows. */
@@ -58,6 +70,18 @@ static void good_argument(const struct call *call, void *arg)
 	} else if (call->nr == VMWALK_IOC_DIRTY) {
 		((struct vmwalk_dirty *)arg)->length = 64 * KIB;
 		((struct vmwalk_dirty *)arg)->bitmap = (uintptr_t)vec;
+	} else if (call->nr == VMWALK_IOC_TRANSLATE) {
+		struct vmwalk_translation *translation = (void *)vec;
+
+		memset(translation, 0, sizeof(*translation));
+		translation->addr = (uintptr_t)touched;
+		((struct vmwalk_translate *)arg)->vec = (uintptr_t)vec;
+		((struct vmwalk_translate *)arg)->vec_len = 1;
+	} else if (call->nr == VMWALK_IOC_VMA) {
+		((struct vmwalk_vma *)arg)->addr = (uintptr_t)touched;
+	} else if (call->nr == VMWALK_IOC_LOG) {
+		*(struct vmwalk_log *)arg = vw_log_args((uintptr_t)touched,
+							(uintptr_t)touched + PAGE);
 	}
 	*(__u32 *)arg = call->size;
 }
@@ -68,6 +92,9 @@ static void expect_good_answer(const struct call *call, const void *arg, int rc)
 	const struct vmwalk_walk *walk = arg;
 	const struct vmwalk_scan *scan = arg;
 	const struct vmwalk_dirty *dirty = arg;
+	const struct vmwalk_translation *translation = (void *)vec;
+	const struct vmwalk_vma *vma = arg;
+	const struct vmwalk_log *log = arg;
 
 	if (call->nr == VMWALK_IOC_INFO) {
 		vw_expect(rc, 0);
@@ -79,6 +106,16 @@ static void expect_good_answer(const struct call *call, const void *arg, int rc)
 	} else if (call->nr == VMWALK_IOC_DIRTY) {
 		vw_expect(rc, 0);
 		assert_int_equal(dirty->pages, written);
+	} else if (call->nr == VMWALK_IOC_TRANSLATE) {
+		vw_expect(rc, 0);
+		assert_int_equal(translation->addr, (uintptr_t)touched);
+		assert_int_equal(translation->phys, vw_pfn(touched) * PAGE);
+	} else if (call->nr == VMWALK_IOC_VMA) {
+		vw_expect(rc, 0);
+		assert_true(vma->start <= (uintptr_t)touched && (uintptr_t)touched < vma->end);
+	} else if (call->nr == VMWALK_IOC_LOG) {
+		vw_expect(rc, 1);
+		assert_int_equal(log->walk_end, (uintptr_t)touched + PAGE);
 	} else {
 		vw_expect(rc, 1);
 		assert_int_equal(scan->walk_end, (uintptr_t)touched + PAGE);
@@ -108,7 +145,7 @@ static void expect_refused_at(const char *file, int line, unsigned long nr, void
 static void unknown_calls_get_enotty(void **state)
 {
 	static const unsigned long unknown[] = {
-		_IO(VMWALK_IOC_MAGIC, 5), _IO(VMWALK_IOC_MAGIC, 200), _IO(VMWALK_IOC_MAGIC, 255),
+		_IO(VMWALK_IOC_MAGIC, 8), _IO(VMWALK_IOC_MAGIC, 200), _IO(VMWALK_IOC_MAGIC, 255),
 		_IO(0, 0), _IO(VMWALK_IOC_MAGIC + 1, 0), 0, 0x5401 /* TCGETS */, 0xffffffff,
 		_IOR(VMWALK_IOC_MAGIC, 0, int), _IOW(VMWALK_IOC_MAGIC, 1, long),
 	};
@@ -127,7 +164,11 @@ static void the_headers_sizes_are_those_of_version_0(void **state)
 	assert_int_equal(sizeof(struct vmwalk_walk), VMWALK_WALK_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_scan), VMWALK_SCAN_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_dirty), VMWALK_DIRTY_SIZE_VER0);
+	assert_int_equal(sizeof(struct vmwalk_translate), VMWALK_TRANSLATE_SIZE_VER0);
+	assert_int_equal(sizeof(struct vmwalk_vma), VMWALK_VMA_SIZE_VER0);
+	assert_int_equal(sizeof(struct vmwalk_log), VMWALK_LOG_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_extent), 32);
+	assert_int_equal(sizeof(struct vmwalk_translation), 24);
 	assert_int_equal(VMWALK_IOC_GET_PFN, IOCTL_GET_PFN);
 }
 
@@ -312,7 +353,11 @@ static void a_structure_that_cannot_be_written_gets_efault(void **state)
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		good_argument(&calls[i], arg);
 		vw_ok(vw_sys(mprotect(arg, PAGE, PROT_READ)));
-		expect_refused(calls[i].nr, arg, PAGE, EFAULT);
+		/* Its answers are elsewhere. */
+		if (calls[i].nr == VMWALK_IOC_TRANSLATE)
+			vw_ok(vw_ioctl(fd, calls[i].nr, arg));
+		else
+			expect_refused(calls[i].nr, arg, PAGE, EFAULT);
 		vw_ok(vw_sys(mprotect(arg, PAGE, PROT_READ | PROT_WRITE)));
 	}
 }
@@ -535,7 +580,7 @@ static struct vmwalk_scan good_scan(void)
 {
 	struct vmwalk_scan scan;
 
-	good_argument(&calls[2], &scan);
+	good_argument(call_of(VMWALK_IOC_SCAN), &scan);
 	return scan;
 }
 
@@ -677,13 +722,13 @@ static void scan_refuses_unknown_categories(void **state)
 	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(masks); i++) {
-		for (int bit = 16; bit < 64; bit++) {
+		for (int bit = 17; bit < 64; bit++) {
 			scan = good_scan();
 			*masks[i] |= 1ULL << bit;
 			expect_scan_refused(scan, EINVAL);
 		}
 	}
-	for (int bit = 0; bit < 16; bit++) {
+	for (int bit = 0; bit < 17; bit++) {
 		scan = good_scan();
 		scan.return_mask = 1ULL << bit;
 		vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
@@ -747,6 +792,215 @@ static void scan_into_the_buffer_keeps_to_its_borders(void **state)
 	}
 	vw_expect(vw_sys(pread(fd, after, sizeof(after), 0)), sizeof(after));
 	assert_memory_equal(before, after, sizeof(before));
+}
+
+/* --- TRANSLATE ------------------------------------------------------------------------------ */
+
+static struct vmwalk_translate good_translate(void)
+{
+	struct vmwalk_translate translate;
+
+	good_argument(call_of(VMWALK_IOC_TRANSLATE), &translate);
+	return translate;
+}
+
+#define expect_translate_refused(translate, error) \
+	expect_refused(VMWALK_IOC_TRANSLATE, &(translate), sizeof(translate), error)
+
+static void translate_needs_an_element(void **state)
+{
+	struct vmwalk_translate translate;
+
+	(void)state;
+	open_device();
+	translate = good_translate();
+	translate.vec_len = 0;
+	expect_translate_refused(translate, EINVAL);
+	translate.vec = 0;
+	expect_translate_refused(translate, EINVAL);
+}
+
+static void translate_refuses_more_elements_than_an_address_can_count(void **state)
+{
+	static const __u64 over[] = {
+		~0ULL / sizeof(struct vmwalk_translation) + 1, 1ULL << 60, 1ULL << 61, 3ULL << 61,
+		1ULL << 63, ~0ULL,
+	};
+	static const __u64 beyond[] = {
+		1ULL << 43, 1ULL << 56, 1ULL << 59, ~0ULL / sizeof(struct vmwalk_translation),
+	};
+	struct vmwalk_translation *first;
+	struct vmwalk_translate translate;
+
+	(void)state;
+	open_device();
+	first = (void *)vec;
+	for (size_t i = 0; i < COUNT(over); i++) {
+		translate = good_translate();
+		translate.vec_len = over[i];
+		expect_translate_refused(translate, EINVAL);
+		assert_int_equal(first->phys, 0);
+	}
+	/* So many that they end beyond user space: known before the first is looked at. */
+	for (size_t i = 0; i < COUNT(beyond); i++) {
+		translate = good_translate();
+		translate.vec_len = beyond[i];
+		expect_translate_refused(translate, EFAULT);
+		assert_int_equal(first->phys, 0);
+	}
+}
+
+static void translate_refuses_an_unaligned_vector(void **state)
+{
+	struct vmwalk_translate translate;
+
+	(void)state;
+	open_device();
+	for (int off = 1; off < 8; off++) {
+		translate = good_translate();
+		translate.vec += off;
+		expect_translate_refused(translate, EINVAL);
+	}
+	/* A multiple of 8 is enough. */
+	translate = good_translate();
+	translate.vec += 8;
+	((__u64 *)vec)[1] = (uintptr_t)touched;
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_TRANSLATE, &translate));
+	assert_int_equal(((__u64 *)vec)[2], vw_pfn(touched) * PAGE);
+}
+
+static void translate_of_a_bad_vector_gets_efault(void **state)
+{
+	static const __u64 bad[] = { 0, 8, 0x7ffffffff000, -4096ULL, 1ULL << 63, 1ULL << 47 };
+	struct vmwalk_translation *pages;
+	struct vmwalk_translate translate;
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		translate = good_translate();
+		translate.vec = bad[i];
+		expect_translate_refused(translate, EFAULT);
+	}
+	/* It may be read, but not be written. */
+	translate = good_translate();
+	vw_ok(vw_sys(mprotect(vec, PAGE, PROT_READ)));
+	expect_translate_refused(translate, EFAULT);
+	vw_ok(vw_sys(mprotect(vec, PAGE, PROT_READ | PROT_WRITE)));
+	/* It ends, or has a hole, in memory that isn't there: within an element or between two. */
+	pages = vw_anon(32 * PAGE);
+	munmap((char *)pages + 24 * PAGE, PAGE);
+	translate = good_translate();
+	translate.vec = (uintptr_t)pages;
+	translate.vec_len = 24 * PAGE / sizeof(*pages);
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_TRANSLATE, &translate));
+	translate.vec_len++;
+	expect_translate_refused(translate, EFAULT);
+	translate.vec_len = 32 * PAGE / sizeof(*pages);
+	expect_translate_refused(translate, EFAULT);
+	for (int off = 8; off < 24; off += 8) {
+		translate.vec = (uintptr_t)pages + off;
+		translate.vec_len = 24 * PAGE / sizeof(*pages);
+		expect_translate_refused(translate, EFAULT);
+	}
+}
+
+/* --- VMA ------------------------------------------------------------------------------------ */
+
+static void vma_ignores_what_the_out_fields_held(void **state)
+{
+	struct vmwalk_vma clean, dirty;
+
+	(void)state;
+	open_device();
+	vw_ok(vw_vma(fd, (uintptr_t)touched, &clean));
+	memset(&dirty, 0xa5, sizeof(dirty));
+	dirty.size = sizeof(dirty);
+	dirty.flags = 0;
+	dirty.addr = (uintptr_t)touched;
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_VMA, &dirty));
+	assert_memory_equal(&clean, &dirty, sizeof(clean));
+}
+
+static void vma_beyond_the_last_gets_enoent(void **state)
+{
+	static const __u64 beyond[] = {
+		1ULL << 56, 1ULL << 63, 0xffff888000000000, 0xffffffffff600000, ~0ULL - 4095, ~0ULL,
+	};
+	struct vmwalk_vma vma;
+
+	(void)state;
+	open_device();
+	good_argument(call_of(VMWALK_IOC_VMA), &vma);
+	vma.addr = vw_user_end();
+	expect_refused(VMWALK_IOC_VMA, &vma, sizeof(vma), ENOENT);
+	for (size_t i = 0; i < COUNT(beyond); i++) {
+		vma.addr = beyond[i];
+		expect_refused(VMWALK_IOC_VMA, &vma, sizeof(vma), ENOENT);
+	}
+}
+
+/* --- LOG ------------------------------------------------------------------------------------ */
+
+static struct vmwalk_log good_log(void)
+{
+	struct vmwalk_log log;
+
+	good_argument(call_of(VMWALK_IOC_LOG), &log);
+	return log;
+}
+
+#define expect_log_refused(log, error) \
+	expect_refused(VMWALK_IOC_LOG, &(log), sizeof(log), error)
+
+static void log_refuses_bad_ranges(void **state)
+{
+	struct vmwalk_log log;
+
+	(void)state;
+	open_device();
+	log = good_log();
+	log.start++;
+	expect_log_refused(log, EINVAL);
+	log = good_log();
+	log.start += 8;
+	expect_log_refused(log, EINVAL);
+	log = good_log();
+	log.end = log.start - PAGE;
+	expect_log_refused(log, EINVAL);
+	log = good_log();
+	log.end = 0;
+	expect_log_refused(log, EINVAL);
+}
+
+static void log_refuses_no_lines_and_too_many(void **state)
+{
+	static const __u32 bad[] = { 0, VMWALK_LOG_LINES + 1, 1U << 31, ~0U };
+	struct vmwalk_log log;
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		log = good_log();
+		log.lines = bad[i];
+		expect_log_refused(log, EINVAL);
+	}
+	log = good_log();
+	log.lines = 1;
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 1);
+}
+
+static void log_refuses_padding_that_is_not_zero(void **state)
+{
+	struct vmwalk_log log;
+
+	(void)state;
+	open_device();
+	for (int bit = 0; bit < 32; bit++) {
+		log = good_log();
+		log.pad = 1U << bit;
+		expect_log_refused(log, EINVAL);
+	}
 }
 
 /* --- 32-bit callers ------------------------------------------------------------------------- */
@@ -857,6 +1111,15 @@ int main(void)
 		vw_test(scan_refuses_unknown_categories),
 		vw_test(scan_into_a_bad_pointer_gets_efault),
 		vw_test(scan_into_the_buffer_keeps_to_its_borders),
+		vw_test(translate_needs_an_element),
+		vw_test(translate_refuses_more_elements_than_an_address_can_count),
+		vw_test(translate_refuses_an_unaligned_vector),
+		vw_test(translate_of_a_bad_vector_gets_efault),
+		vw_test(vma_ignores_what_the_out_fields_held),
+		vw_test(vma_beyond_the_last_gets_enoent),
+		vw_test(log_refuses_bad_ranges),
+		vw_test(log_refuses_no_lines_and_too_many),
+		vw_test(log_refuses_padding_that_is_not_zero),
 		vw_test(calls_of_32_bit_programs_are_the_same),
 	};
 

@@ -48,6 +48,30 @@ static int get_pfn(int fd, const void *addr)
 	return vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)addr / PAGE));
 }
 
+static int translate_one(int fd, const void *addr, struct vmwalk_translation *translation)
+{
+	memset(translation, 0xa5, sizeof(*translation));
+	translation->addr = (uintptr_t)addr;
+	return vw_translate(fd, translation, 1);
+}
+
+static int log_one(int fd, const void *addr)
+{
+	struct vmwalk_log log = vw_log_args((uintptr_t)addr, (uintptr_t)addr + PAGE);
+
+	return vw_ioctl(fd, VMWALK_IOC_LOG, &log);
+}
+
+/* No address of the kernel is looked at for who may not, whatever is there. */
+static void check_kernel_walks(int fd, int error)
+{
+	static const __u64 addrs[] = { 0xffffffff81000000, ~0ULL, ~0ULL - PMD_SIZE };
+	struct vmwalk_walk walk;
+
+	for (size_t i = 0; i < COUNT(addrs); i++)
+		vw_check_rc(vw_walk_kernel(fd, addrs[i], &walk), -error);
+}
+
 static int scan_one(int fd, const void *addr, struct vmwalk_extent *extent)
 {
 	struct vmwalk_scan scan = vw_scan_args((uintptr_t)addr, (uintptr_t)addr + PAGE);
@@ -61,8 +85,10 @@ static int scan_one(int fd, const void *addr, struct vmwalk_extent *extent)
 /* A page that is there, and one after it that isn't, of whichever process is walked. */
 static void check_frames_are_shown(int fd, const char *page)
 {
+	struct vmwalk_translation translation;
 	struct vmwalk_extent extent;
 	struct vmwalk_walk walk;
+	struct vmwalk_vma vma;
 
 	vw_check(get_pfn(fd, page) > 0);
 	vw_check_rc(vw_walk(fd, (uintptr_t)page, &walk), 0);
@@ -71,12 +97,20 @@ static void check_frames_are_shown(int fd, const char *page)
 	vw_check(walk.level[VMWALK_PGD].table && walk.level[VMWALK_PGD].entry);
 	vw_check_rc(scan_one(fd, page, &extent), 1);
 	vw_check(extent.pfn == walk.pfn && !(extent.flags & VMWALK_HIDDEN));
+	vw_check_rc(translate_one(fd, page + 5, &translation), 0);
+	vw_check(translation.phys == walk.phys + 5 && translation.state == walk.state);
+	vw_check_rc(vw_vma(fd, (uintptr_t)page, &vma), 0);
+	vw_check(vma.start <= (uintptr_t)page && vma.end > (uintptr_t)page);
+	vw_check_rc(log_one(fd, page), 1);
+	check_kernel_walks(fd, 0);
 }
 
 static void check_frames_are_hidden(int fd, const char *page)
 {
+	struct vmwalk_translation translation;
 	struct vmwalk_extent extent;
 	struct vmwalk_walk walk;
+	struct vmwalk_vma vma;
 	bool read = false;
 
 	vw_check_rc(get_pfn(fd, page), -EPERM);
@@ -99,18 +133,37 @@ static void check_frames_are_hidden(int fd, const char *page)
 	vw_check(extent.start == (uintptr_t)page && extent.pages == 1 && !extent.pfn);
 	vw_check(extent.flags & VMWALK_PRESENT && extent.flags & VMWALK_HIDDEN);
 	vw_check_rc(scan_one(fd, page + PAGE, &extent), 0);
+
+	vw_check_rc(translate_one(fd, page + 5, &translation), 0);
+	vw_check(translation.addr == (uintptr_t)page + 5 && !translation.phys);
+	vw_check(translation.state & VMWALK_PRESENT && translation.state & VMWALK_HIDDEN);
+	vw_check(translation.page_shift >= 12);
+	vw_check_rc(translate_one(fd, page + PAGE, &translation), 0);
+	vw_check(!translation.phys && !(translation.state & ~VMWALK_HIDDEN));
+	/* A mapping is not a frame, nor does it tell of one. */
+	vw_check_rc(vw_vma(fd, (uintptr_t)page, &vma), 0);
+	vw_check(vma.start <= (uintptr_t)page && vma.end > (uintptr_t)page);
+	vw_check_rc(log_one(fd, page), -EPERM);
+	check_kernel_walks(fd, EPERM);
 }
 
 /* Another process may not be looked at, in any way. */
 static void check_walks_are_refused(int fd, const char *page, int get_pfn_error)
 {
+	struct vmwalk_translation translation;
 	struct vmwalk_extent extent;
 	struct vmwalk_walk walk;
+	struct vmwalk_vma vma;
 
 	vw_check_rc(get_pfn(fd, page), -get_pfn_error);
 	vw_check_rc(vw_walk(fd, (uintptr_t)page, &walk), -EPERM);
 	vw_check_rc(scan_one(fd, page, &extent), -EPERM);
 	vw_check(extent.pages == 0xa5a5a5a5a5a5a5a5);
+	vw_check_rc(translate_one(fd, page, &translation), -EPERM);
+	vw_check(translation.phys == 0xa5a5a5a5a5a5a5a5);
+	vw_check_rc(vw_vma(fd, (uintptr_t)page, &vma), -EPERM);
+	vw_check(!vma.start && !vma.end);
+	vw_check_rc(log_one(fd, page), -EPERM);
 }
 
 /* The buffer is open to whoever could open the node. */
@@ -299,6 +352,8 @@ static int look_at_another(void *arg)
 		check_frames_are_hidden(fd, common);
 	else
 		check_walks_are_refused(fd, common, EPERM);
+	/* Of the kernel it is another right, and the target has no part in it. */
+	check_kernel_walks(fd, opener->caps & CAP(CAP_SYS_ADMIN) ? 0 : EPERM);
 	return 0;
 }
 

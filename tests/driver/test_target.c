@@ -44,8 +44,11 @@ static void expect_target_gone(const void *addr)
 {
 	struct vmwalk_info info = { .size = sizeof(info) };
 	struct vmwalk_extent vec[4];
+	struct vmwalk_translation translation = { .addr = (uintptr_t)addr };
 	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
+	struct vmwalk_log log = vw_log_args(0, vw_user_end());
 	struct vmwalk_walk walk;
+	struct vmwalk_vma vma;
 
 	scan.vec = (uintptr_t)vec;
 	scan.vec_len = COUNT(vec);
@@ -55,7 +58,12 @@ static void expect_target_gone(const void *addr)
 	scan.flags = VMWALK_SCAN_TO_BUFFER;
 	scan.vec = 0;
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), -ESRCH);
+	vw_expect(vw_translate(fd, &translation, 1), -ESRCH);
+	vw_expect(vw_vma(fd, 0, &vma), -ESRCH);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), -ESRCH);
 	vw_ok(vw_ioctl(fd, VMWALK_IOC_INFO, &info));
+	/* The kernel is still there. */
+	vw_ok(vw_walk_kernel(fd, ~0ULL, &walk));
 }
 
 /* Touches a page of its own at an address that it tells, and waits. */

@@ -6,7 +6,6 @@
  * Copyright (C) The vmwalk authors
  */
 #define _GNU_SOURCE
-#include <elf.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
@@ -69,103 +68,6 @@ static char *huge_page(bool write)
 
 /* --- Levels --------------------------------------------------------------------------------- */
 
-static const int shift_of[VMWALK_LEVELS] = { 48, 39, 30, 21, 12 };
-
-/* Eight bytes of physical memory through /proc/kcore: false where the kernel doesn't have it. */
-static bool read_physical(__u64 phys, __u64 *value)
-{
-	static bool there = true;
-	Elf64_Phdr head;
-	Elf64_Ehdr elf;
-	bool done = false;
-	int kcore;
-
-	if (!there)
-		return false;
-	kcore = open("/proc/kcore", O_RDONLY | O_CLOEXEC);
-	there = kcore >= 0 && pread(kcore, &elf, sizeof(elf), 0) == sizeof(elf);
-	for (int i = 0; there && !done && i < elf.e_phnum; i++) {
-		there = pread(kcore, &head, sizeof(head), elf.e_phoff + i * sizeof(head)) ==
-			sizeof(head);
-		if (there && head.p_type == PT_LOAD && phys >= head.p_paddr &&
-		    phys - head.p_paddr < head.p_filesz)
-			done = pread(kcore, value, 8, head.p_offset + phys - head.p_paddr) == 8;
-	}
-	if (kcore >= 0)
-		close(kcore);
-	return done;
-}
-
-/* All that must be true of a walk, whatever is mapped there. */
-static void judge_walk(const struct vmwalk_walk *walk)
-{
-	const __u64 frame_mask = 0xffffffffff000;
-	int pgd_shift = levels == 5 ? 48 : 39;
-	__u64 next = 0, value;
-
-	assert_true(walk->stop_level < VMWALK_LEVELS);
-	for (__u32 i = 0; i < VMWALK_LEVELS; i++) {
-		const struct vmwalk_level *level = &walk->level[i];
-		int shift = i == VMWALK_PGD ? pgd_shift : shift_of[i];
-
-		if (i == VMWALK_P4D && levels == 4) {
-			assert_true(!(level->flags & ~VMWALK_LEVEL_FOLDED));
-			assert_true(level->flags || walk->stop_level == VMWALK_PGD);
-			assert_true(!level->table && !level->entry && !level->index);
-			assert_int_not_equal(walk->stop_level, VMWALK_P4D);
-			continue;
-		}
-		if (i > walk->stop_level) {
-			assert_true(!level->table && !level->entry && !level->index &&
-				    !level->flags);
-			continue;
-		}
-		assert_true(level->flags & VMWALK_LEVEL_READ);
-		assert_false(level->flags & VMWALK_LEVEL_FOLDED);
-		assert_true(!(level->flags & VMWALK_LEVEL_LEAF) ==
-			    !(i == walk->stop_level && walk->stop == VMWALK_STOP_PAGE));
-		assert_int_equal(level->index, walk->addr >> shift & 511);
-		assert_int_not_equal(level->table, 0);
-		assert_int_equal(level->table % PAGE, 0);
-		if (next)
-			assert_int_equal(level->table, next);
-		next = level->entry & frame_mask;
-		if (read_physical(level->table + level->index * 8, &value))
-			assert_int_equal(value, level->entry);
-	}
-
-	assert_int_equal(walk->page_shift,
-			 walk->stop_level == VMWALK_PGD ? pgd_shift : shift_of[walk->stop_level]);
-	value = walk->level[walk->stop_level].entry;
-	switch (walk->stop) {
-	case VMWALK_STOP_PAGE:
-		assert_true(walk->state & VMWALK_PRESENT);
-		assert_int_not_equal(walk->pfn, 0);
-		assert_int_equal(walk->phys, walk->pfn * PAGE + walk->addr % PAGE);
-		/* The frame bits of an entry that the processor must not use are inverted. */
-		if (!(walk->state & VMWALK_PROTNONE)) {
-			__u64 size = 1ULL << walk->page_shift;
-
-			assert_int_equal(walk->phys, (value & frame_mask & ~(size - 1)) +
-						     walk->addr % size);
-		}
-		break;
-	case VMWALK_STOP_EMPTY:
-		/* Some processors set two bits of empty entries. */
-		assert_int_equal(value & ~0x60ULL, 0);
-		assert_int_equal(walk->state, 0);
-		assert_true(!walk->pfn && !walk->phys);
-		break;
-	case VMWALK_STOP_ABSENT:
-		assert_int_not_equal(value, 0);
-		assert_false(walk->state & VMWALK_PRESENT);
-		assert_true(!walk->pfn && !walk->phys);
-		break;
-	default:
-		vw_fail("stop is %u", walk->stop);
-	}
-}
-
 /*
  * Walks to an address and scans its page: both must say the same, have all flags of "must", none of
  * "mustn't", and the frame that pagemap gives.
@@ -179,7 +81,7 @@ static struct vmwalk_walk expect_page_at(const char *file, int line, const void 
 	struct vmwalk_walk walk;
 
 	vw_expect_at(file, line, "walk", vw_walk(fd, (uintptr_t)addr, &walk), 0);
-	judge_walk(&walk);
+	vw_judge_walk(&walk, levels);
 	if ((walk.state & must) != must || walk.state & mustnt)
 		vw_fail_at(file, line, "state is 0x%x, must have 0x%x and not 0x%x", walk.state,
 			   must, mustnt);
@@ -494,6 +396,32 @@ static void the_devices_own_pages_are_special_or_of_a_file(void **state)
 			    VMWALK_EXEC | ABSENT | ODD | VMWALK_ZERO | VMWALK_HUGETLB, 12);
 }
 
+static void huge_is_said_of_huge_pages_alone(void **state)
+{
+	char *at = vw_anon(2 * PAGE), *huge;
+
+	(void)state;
+	open_device();
+	madvise(at, 2 * PAGE, MADV_NOHUGEPAGE);
+	vw_poke(at, 1);
+	expect_page(at, VMWALK_PRESENT, VMWALK_HUGE, 12);
+	vw_peek(at + PAGE);
+	expect_page(at + PAGE, VMWALK_PRESENT, VMWALK_HUGE, 12);
+	expect_page((void *)huge_is_said_of_huge_pages_alone, VMWALK_PRESENT, VMWALK_HUGE, 12);
+
+	huge = huge_page(true);
+	expect_page(huge + 5 * PAGE, VMWALK_PRESENT | VMWALK_HUGE, ABSENT, 21);
+	mprotect(huge, PAGE, PROT_READ);
+	expect_page(huge + 5 * PAGE, VMWALK_PRESENT, VMWALK_HUGE, 12);
+
+	huge = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_2M, -1, 0);
+	if (huge == MAP_FAILED)
+		vw_skip("no hugetlb page is left");
+	expect_page(huge, 0, ~0U, 21);
+	vw_poke(huge, 1);
+	expect_page(huge, VMWALK_PRESENT | VMWALK_HUGE | VMWALK_HUGETLB, ABSENT, 21);
+}
+
 static void emptiness_is_found_at_the_highest_level(void **state)
 {
 	char *at = vw_anon_aligned(2 * GIB, GIB);
@@ -510,12 +438,12 @@ static void emptiness_is_found_at_the_highest_level(void **state)
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 	assert_int_equal(walk.stop_level, VMWALK_PMD);
 	vw_ok(vw_walk(fd, (uintptr_t)at + GIB, &walk));
-	judge_walk(&walk);
+	vw_judge_walk(&walk, levels);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 	assert_true(walk.stop_level <= VMWALK_PUD);
 	/* An address that nothing is near. */
 	vw_ok(vw_walk(fd, 1ULL << 40, &walk));
-	judge_walk(&walk);
+	vw_judge_walk(&walk, levels);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 }
 
@@ -528,7 +456,7 @@ static void folded_levels_are_marked(void **state)
 	open_device();
 	vw_poke(at, 1);
 	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
-	judge_walk(&walk);
+	vw_judge_walk(&walk, levels);
 	assert_int_equal(walk.level[VMWALK_P4D].flags,
 			 levels == 4 ? VMWALK_LEVEL_FOLDED : VMWALK_LEVEL_READ);
 	print_message("# this machine walks %d levels\n", levels);
@@ -596,7 +524,7 @@ static void expect_merged(const struct vw_extents *extents)
 		const struct vmwalk_extent *a = &extents->extent[i - 1], *b = a + 1;
 
 		if (a->start + a->pages * PAGE == b->start && a->flags == b->flags &&
-		    a->page_shift == b->page_shift && a->node == b->node &&
+		    a->node == b->node &&
 		    (a->pfn ? a->pfn + a->pages == b->pfn : !b->pfn))
 			vw_fail("the extents at 0x%llx and 0x%llx should be one", a->start,
 				b->start);
@@ -723,10 +651,13 @@ static void masks_select_pages_as_pagemap_scan_does(void **state)
 			bool want = all[i].seen && is_wanted(&scan, all[i].flags);
 
 			hits += want;
+			/* Unless huge pages are told apart they may join small ones. */
 			if (some[i].seen != want ||
 			    (want && (some[i].flags != (all[i].flags & scan.return_mask) ||
 				      some[i].pfn != all[i].pfn ||
-				      some[i].shift != all[i].shift)))
+				      (some[i].shift != all[i].shift &&
+				       (some[i].shift != 12 ||
+					scan.return_mask & VMWALK_HUGE)))))
 				vw_fail("page %zu, 0x%x: 0x%llx 0x%llx 0x%llx 0x%llx: %d 0x%x", i,
 					all[i].flags, scan.category_inverted,
 					scan.category_mask, scan.category_anyof_mask,
@@ -998,6 +929,164 @@ static void neighbours_merge_where_frames_run_on(void **state)
 	vw_extents_free(&extents);
 }
 
+/* Two blocks of a buffer of type huge whose frames run on: the offset of the first. */
+static size_t find_neighbours(size_t size)
+{
+	__u64 *frames = calloc(size / PAGE, sizeof(*frames));
+	char *map = vw_map(fd, size, 0, RW, MAP_SHARED);
+	size_t at = size;
+
+	assert_non_null(frames);
+	vw_frames(0, map, size / PAGE, frames);
+	for (size_t i = 0; at == size && i + 1023 < size / PAGE; i += 512) {
+		if (frames[i] && frames[i] + 512 == frames[i + 512])
+			at = i * PAGE;
+	}
+	munmap(map, size);
+	free(frames);
+	if (at == size)
+		vw_skip("no two blocks of the buffer are neighbours in memory");
+	return at;
+}
+
+/* Maps a window of the buffer where a block of it can be one entry. */
+static char *map_like_blocks(size_t offset, size_t len)
+{
+	char *at = vw_anon_aligned(ALIGN_UP(len, PMD_SIZE) + PMD_SIZE, PMD_SIZE);
+
+	at += offset % PMD_SIZE;
+	assert_ptr_equal(mmap(at, len, RW, MAP_SHARED | MAP_FIXED, fd, offset), at);
+	return at;
+}
+
+/* Whoever asks for them together gets one extent; whoever tells huge from small gets each kind. */
+static void expect_parts(const char *at, const size_t *pages, const int *shifts, size_t count)
+{
+	const __u64 common = VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER;
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	size_t all = 0, huge = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		all += pages[i];
+		huge += shifts[i] > 12 ? pages[i] : 0;
+	}
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + all * PAGE);
+	scan.return_mask = common;
+	for (size_t room = 1; room < 4; room++) {
+		vw_ok(vw_scan_all(fd, &scan, room, &extents));
+		vw_expect(extents.calls, 1);
+		vw_expect(extents.count, 1);
+		vw_expect(extents.extent[0].pages, all);
+		vw_expect(extents.extent[0].page_shift, 12);
+		vw_expect(extents.extent[0].flags, common);
+		vw_extents_free(&extents);
+	}
+
+	/* A limit that falls on the border, before it or after it. */
+	for (size_t i = 0; i < 3; i++) {
+		scan.max_pages = pages[0] - 1 + i;
+		vw_ok(vw_scan_all(fd, &scan, 4, &extents));
+		vw_expect(extents.pages, all);
+		vw_expect(extents.extent[0].pages, scan.max_pages);
+		vw_expect(extents.extent[0].page_shift,
+			  scan.max_pages > pages[0] ? 12 : shifts[0]);
+		vw_extents_free(&extents);
+	}
+	scan.max_pages = 0;
+
+	scan.return_mask |= VMWALK_HUGE;
+	vw_ok(vw_scan_all(fd, &scan, 8, &extents));
+	vw_expect(extents.count, count);
+	for (size_t i = 0; i < count; i++) {
+		vw_expect(extents.extent[i].pages, pages[i]);
+		vw_expect(extents.extent[i].page_shift, shifts[i]);
+		vw_expect(extents.extent[i].flags, common | (shifts[i] > 12 ? VMWALK_HUGE : 0));
+	}
+	vw_extents_free(&extents);
+
+	/* As a category it selects them: neither kind joins over what was left out. */
+	scan.return_mask = common;
+	scan.category_mask = VMWALK_HUGE;
+	vw_ok(vw_scan_all(fd, &scan, 8, &extents));
+	vw_expect(extents.pages, huge);
+	for (size_t i = 0; i < extents.count; i++)
+		vw_expect(extents.extent[i].page_shift, 21);
+	vw_extents_free(&extents);
+	scan.category_inverted = VMWALK_HUGE;
+	vw_ok(vw_scan_all(fd, &scan, 8, &extents));
+	vw_expect(extents.pages, all - huge);
+	for (size_t i = 0; i < extents.count; i++)
+		vw_expect(extents.extent[i].page_shift, 12);
+	vw_extents_free(&extents);
+}
+
+static void huge_and_small_pages_merge_where_frames_run_on(void **state)
+{
+	const size_t size = 64 * MIB;
+	size_t first;
+	char *at;
+
+	(void)state;
+	n = vw_make("t", "buffer_type", "huge", "map_mode", "remap", "size", "64M", NULL);
+	fd = vw_open_rw(n);
+	first = find_neighbours(size);
+
+	at = map_like_blocks(first + MIB, PMD_SIZE + MIB);
+	expect_parts(at, (size_t[]){ 256, 512 }, (int[]){ 12, 21 }, 2);
+	munmap(at, PMD_SIZE + MIB);
+
+	at = map_like_blocks(first, PMD_SIZE + MIB);
+	expect_parts(at, (size_t[]){ 512, 256 }, (int[]){ 21, 12 }, 2);
+	munmap(at, PMD_SIZE + MIB);
+
+	/* Both whole: huge they stay, in one extent. */
+	at = map_like_blocks(first, 2 * PMD_SIZE);
+	expect_page(at, VMWALK_PRESENT | VMWALK_HUGE, ABSENT, 21);
+	for (int apart = 0; apart < 2; apart++) {
+		struct vmwalk_scan scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 2 * PMD_SIZE);
+		struct vmwalk_extent extent;
+
+		scan.return_mask = VMWALK_PRESENT | (apart ? VMWALK_HUGE : 0);
+		scan.vec = (uintptr_t)&extent;
+		scan.vec_len = 1;
+		vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+		vw_expect(extent.pages, 1024);
+		vw_expect(extent.page_shift, 21);
+	}
+}
+
+static void neighbours_merge_across_tables_of_every_level(void **state)
+{
+	static const __u64 borders[] = { 17 * PMD_SIZE, 5 * GIB, 3 * 512 * GIB };
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	char *at;
+
+	(void)state;
+	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "fault", "size", "2M", NULL);
+	fd = vw_open_rw(n);
+	for (size_t i = 0; i < COUNT(borders); i++) {
+		/* One page off, so that no block is where an entry could map it whole. */
+		at = vw_pointer(borders[i] - 512 * KIB - PAGE);
+		if (mmap(at, PMD_SIZE, RW, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0) != at) {
+			print_message("# something is at 0x%llx already\n", borders[i]);
+			continue;
+		}
+		for (size_t j = 0; j < PMD_SIZE; j += PAGE)
+			vw_peek(at + j);
+		scan = vw_scan_args((uintptr_t)at - MIB, (uintptr_t)at + 3 * MIB);
+		scan.return_mask = VMWALK_PRESENT | VMWALK_HUGE;
+		vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+		vw_expect(extents.count, 1);
+		vw_expect(extents.extent[0].start, (uintptr_t)at);
+		vw_expect(extents.extent[0].pages, 512);
+		vw_expect(extents.extent[0].page_shift, 12);
+		vw_extents_free(&extents);
+		munmap(at, PMD_SIZE);
+	}
+}
+
 /* --- Scan: into the buffer ------------------------------------------------------------------ */
 
 static void to_buffer_puts_the_same_extents_into_the_buffer(void **state)
@@ -1219,6 +1308,7 @@ int main(void)
 		vw_test(accessed_goes_with_clear_refs),
 		vw_test(file_pages_are_told_from_anonymous_ones),
 		vw_test_each(the_devices_own_pages_are_special_or_of_a_file),
+		vw_test(huge_is_said_of_huge_pages_alone),
 		vw_test(emptiness_is_found_at_the_highest_level),
 		vw_test(folded_levels_are_marked),
 		vw_test(five_levels_reach_beyond_47_bits),
@@ -1231,6 +1321,8 @@ int main(void)
 		vw_test(a_full_room_leaves_the_rest_of_the_array_alone),
 		vw_test(a_scan_of_64_gib_finds_the_few_pages_in_it),
 		vw_test(neighbours_merge_where_frames_run_on),
+		vw_test(huge_and_small_pages_merge_where_frames_run_on),
+		vw_test(neighbours_merge_across_tables_of_every_level),
 		vw_test_each(to_buffer_puts_the_same_extents_into_the_buffer),
 		vw_test(to_buffer_fills_it_to_the_last_byte),
 		vw_test(to_buffer_and_its_own_mapping_may_be_scanned),
