@@ -827,7 +827,7 @@ static void translate_refuses_more_elements_than_an_address_can_count(void **sta
 		1ULL << 63, ~0ULL,
 	};
 	static const __u64 beyond[] = {
-		1ULL << 43, 1ULL << 56, 1ULL << 59, ~0ULL / sizeof(struct vmwalk_translation),
+		1ULL << 59, ~0ULL / sizeof(struct vmwalk_translation),
 	};
 	struct vmwalk_translation *first;
 	struct vmwalk_translate translate;
