@@ -16,7 +16,6 @@
 
 #include "bench.h"
 
-#define ITEM		BENCH_CONFIGFS "/bench"
 #define HUGE_PAGES	"/proc/sys/vm/nr_overcommit_hugepages"
 
 /* The first line of a file. */
@@ -47,12 +46,12 @@ static void set(const char *attribute, const char *value)
 	char path[128], why[256];
 	int fd;
 
-	snprintf(path, sizeof(path), ITEM "/%s", attribute);
+	snprintf(path, sizeof(path), BENCH_ITEM "/%s", attribute);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		bench_die("%s: %m", path);
 	if (write(fd, value, strlen(value)) < 0) {
-		read_line(ITEM "/last_error", why, sizeof(why));
+		read_line(BENCH_ITEM "/last_error", why, sizeof(why));
 		bench_die("%s = %s is refused: %s", attribute, value, why);
 	}
 	close(fd);
@@ -90,8 +89,8 @@ struct bench_area bench_buffer(const char *type, const char *mode, const char *f
 
 	if (!is_built(type))
 		bench_skip("the buffer type %s is not in this build", type);
-	if (mkdir(ITEM, 0755))
-		bench_die("mkdir " ITEM ": %m");
+	if (mkdir(BENCH_ITEM, 0755))
+		bench_die("mkdir " BENCH_ITEM ": %m");
 
 	snprintf(value, sizeof(value), "%zu", size);
 	set("buffer_type", type);
@@ -101,7 +100,7 @@ struct bench_area bench_buffer(const char *type, const char *mode, const char *f
 		set("fault_around", fault_around);
 	set("live", "1");
 
-	read_line(ITEM "/dev_name", name, sizeof(name));
+	read_line(BENCH_ITEM "/dev_name", name, sizeof(name));
 	snprintf(path, sizeof(path), "/dev/%s", name);
 	area.fd = open(path, O_RDWR | O_CLOEXEC);
 	if (area.fd < 0)
@@ -199,8 +198,8 @@ void bench_close(const struct bench_area *area)
 {
 	if (area->fd >= 0)
 		close(area->fd);
-	if (!strcmp(area->name, "vmwalk") && rmdir(ITEM))
-		bench_die("rmdir " ITEM ": %m");
+	if (!strcmp(area->name, "vmwalk") && rmdir(BENCH_ITEM))
+		bench_die("rmdir " BENCH_ITEM ": %m");
 }
 
 void bench_remove_items(void)

@@ -21,7 +21,8 @@
 #include "bench.h"
 
 /* Odd, so that the median is one of them. */
-#define RUNS	7
+#define RUNS		7
+#define SLOW_RUNS	3
 
 /* A row a line, in the order in which they run. Each is a function of its subject's file. */
 static const struct bench_row rows[] = {
@@ -36,6 +37,18 @@ static const struct bench_row rows[] = {
 	{ "touch_read_pfn_2m",	"page",		bench_touch_read_pfn_2m },
 	{ "touch_huge",		"page",		bench_touch_huge },
 	{ "stats_overhead",	"fault",	bench_stats_overhead },
+	{ "scan_dense",		"page",		bench_scan_dense },
+	{ "scan_dense_copy",	"page",		bench_scan_dense_copy },
+	{ "scan_alternate",	"page",		bench_scan_alternate },
+	{ "scan_alternate_copy", "page",	bench_scan_alternate_copy },
+	{ "scan_sparse",	"scan",		bench_scan_sparse },
+	{ "scan_sparse_copy",	"scan",		bench_scan_sparse_copy },
+	{ "scan_mapped",	"page",		bench_scan_mapped },
+	{ "scan_reserved",	"scan",		bench_scan_reserved },
+	{ "scan_vmas",		"vma",		bench_scan_vmas },
+	{ "walk_one",		"call",		bench_walk_one },
+	{ "translate_random",	"address",	bench_translate_random },
+	{ "target_p99",		"round",	bench_target_p99 },
 	{ "instance_make",	"instance",	bench_instance_make },
 	{ "instance_remove",	"instance",	bench_instance_remove },
 	{ "instance_1000",	"instance",	bench_instance_1000 },
@@ -57,15 +70,29 @@ void bench_die(const char *fmt, ...)
 	exit(EXIT_FAILURE);
 }
 
+static void comment(const char *fmt, va_list args)
+{
+	printf("# %s: ", running);
+	vprintf(fmt, args);
+	putchar('\n');
+}
+
+void bench_note(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	comment(fmt, args);
+	va_end(args);
+}
+
 void bench_skip(const char *fmt, ...)
 {
 	va_list args;
 
-	printf("# %s: ", running);
 	va_start(args, fmt);
-	vprintf(fmt, args);
+	comment(fmt, args);
 	va_end(args);
-	putchar('\n');
 	exit(EXIT_SUCCESS);
 }
 
@@ -84,12 +111,19 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static int runs_of(const struct bench_side *side)
+{
+	return side->slow ? SLOW_RUNS : RUNS;
+}
+
 void bench_measure(struct bench_side *sides, size_t count)
 {
 	double figures[count][RUNS];
 
 	for (int run = 0; run < RUNS; run++) {
 		for (size_t i = 0; i < count; i++) {
+			if (run >= runs_of(&sides[i]))
+				continue;
 			/* What the kernel has put off until later shall not be the next side's. */
 			usleep(50000);
 			figures[i][run] = sides[i].run(sides[i].arg);
@@ -97,8 +131,8 @@ void bench_measure(struct bench_side *sides, size_t count)
 	}
 
 	for (size_t i = 0; i < count; i++) {
-		qsort(figures[i], RUNS, sizeof(double), compare);
-		sides[i].median = figures[i][RUNS / 2];
+		qsort(figures[i], runs_of(&sides[i]), sizeof(double), compare);
+		sides[i].median = figures[i][runs_of(&sides[i]) / 2];
 	}
 }
 

@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #define BENCH_CONFIGFS	"/sys/kernel/config/vmwalk"
+#define BENCH_ITEM	BENCH_CONFIGFS "/bench"
 #define BENCH_FOLDER	"/usr/lib/vmwalk/bench"
 #define BENCH_PAGE	4096UL
 #define BENCH_MIB	(1024UL * 1024UL)
@@ -44,6 +45,20 @@ void bench_touch_read_pfn_2m(const struct bench_row *row);
 void bench_touch_huge(const struct bench_row *row);
 void bench_stats_overhead(const struct bench_row *row);
 
+/* walk.c */
+void bench_scan_dense(const struct bench_row *row);
+void bench_scan_dense_copy(const struct bench_row *row);
+void bench_scan_alternate(const struct bench_row *row);
+void bench_scan_alternate_copy(const struct bench_row *row);
+void bench_scan_sparse(const struct bench_row *row);
+void bench_scan_sparse_copy(const struct bench_row *row);
+void bench_scan_mapped(const struct bench_row *row);
+void bench_scan_reserved(const struct bench_row *row);
+void bench_scan_vmas(const struct bench_row *row);
+void bench_walk_one(const struct bench_row *row);
+void bench_translate_random(const struct bench_row *row);
+void bench_target_p99(const struct bench_row *row);
+
 /* instance.c */
 void bench_instance_make(const struct bench_row *row);
 void bench_instance_remove(const struct bench_row *row);
@@ -56,12 +71,14 @@ void bench_instance_1000(const struct bench_row *row);
  * @name: names it as an anchor
  * @run: does the work once; returns what one unit took, in the clock's nanoseconds
  * @arg: for @run
+ * @slow: it takes so long that three runs must do
  * @median: of the runs; set by bench_measure()
  */
 struct bench_side {
 	const char *name;
 	double (*run)(void *arg);
 	void *arg;
+	bool slow;
 	double median;
 };
 
@@ -79,6 +96,9 @@ _Noreturn __printf(1, 2)
 void bench_die(const char *fmt, ...);
 _Noreturn __printf(1, 2)
 void bench_skip(const char *fmt, ...);
+/* A comment: what of the row is left out. */
+__printf(1, 2)
+void bench_note(const char *fmt, ...);
 
 /* --- Memory to map: area.c ------------------------------------------------------------------ */
 
@@ -94,7 +114,7 @@ struct bench_area {
 	size_t size;
 };
 
-/* Makes the one instance that a row may have at a time. */
+/* Makes the one instance that a row may have at a time: BENCH_ITEM. */
 struct bench_area bench_buffer(const char *type, const char *mode, const char *fault_around,
 			       size_t size);
 struct bench_area bench_memfd(size_t size);
@@ -113,6 +133,56 @@ void bench_close(const struct bench_area *area);
 void bench_compare_areas(const struct bench_row *row, struct bench_area ours, bool huge,
 			 void (*check)(const struct bench_area *area),
 			 double (*run)(void *arg), double (*run_anchor)(void *arg));
+
+/* --- Memory to walk: range.c ---------------------------------------------------------------- */
+
+/**
+ * struct bench_range - addresses, and who can tell what is mapped there
+ * @start: the first, the same in every run
+ * @end: the first beyond
+ * @present: pages that are present between them
+ * @units: of the row, that reading all of it takes
+ * @device: descriptor of the instance; of the caller's own memory, unless BENCH_ITEM has a target
+ * @pagemap: descriptor of /proc/PID/pagemap of whom the instance walks
+ * @to_buffer: a scan leaves its extents in the instance's buffer; else they are copied
+ * @extents: where they are then
+ */
+struct bench_range {
+	__u64 start;
+	__u64 end;
+	__u64 present;
+	double units;
+	int device;
+	int pagemap;
+	bool to_buffer;
+	struct vmwalk_extent *extents;
+};
+
+/*
+ * Reserves addresses of the caller's own, of which no page is present and none will be huge, and
+ * makes BENCH_ITEM to walk them.
+ */
+struct bench_range bench_reserve(size_t size, bool to_buffer);
+/* Makes pages present, one every @step bytes of a part of it. */
+void bench_populate(struct bench_range *range, size_t offset, size_t size, size_t step);
+void bench_release(const struct bench_range *range);
+
+/* The frame of a page as pagemap tells it, 0 where none is present. */
+__u64 bench_frame(const struct bench_range *range, __u64 addr);
+/*
+ * Ends the row unless a scan gives the pages that pagemap and PAGEMAP_SCAN give, with pagemap's
+ * frames, and as many as were made present.
+ */
+void bench_check_range(const struct bench_range *range);
+
+/* Whether the kernel has PAGEMAP_SCAN: 6.7 and later do. */
+bool bench_has_pagemap_scan(const struct bench_range *range);
+/* One call of VMWALK_IOC_SCAN: where to go on; sets how many extents came. */
+__u64 bench_scan(const struct bench_range *range, __u64 from, size_t *count);
+/* Sides that read the whole range, which is their argument. */
+double bench_read_scan(void *range);
+double bench_read_pagemap(void *range);
+double bench_read_pagemap_scan(void *range);
 
 /* Writes a text into a file as echo would. */
 void bench_write(const char *path, const char *text);

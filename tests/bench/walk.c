@@ -1,0 +1,544 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reading page tables: many pages, one, and any; how that grows; and what the one whose they are
+ * feels of it. Before anything is timed, what is read is compared.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "vmwalk.h"
+
+#define GIB		(1024 * BENCH_MIB)
+/* Pages of the rows that take many: 256 MiB of them. */
+#define PAGES		65536UL
+/* What takes longer is run less often, or not at all. */
+#define SLOW_PAGES	(4 * GIB / BENCH_PAGE)
+#define MOST_PAGES	(64 * GIB / BENCH_PAGE)
+
+/* --- Scans ---------------------------------------------------------------------------------- */
+
+/* Returns ours. @smallest, if not NULL, is that of a smaller range, which is one more anchor. */
+static struct bench_side compare_scan(const struct bench_row *row, struct bench_range *range,
+				      const struct bench_side *smallest)
+{
+	const __u64 pages = (range->end - range->start) / BENCH_PAGE;
+	struct bench_side sides[3] = {
+		{ .name = "vmwalk", .run = bench_read_scan, .arg = range },
+	};
+	size_t count = 1;
+
+	bench_check_range(range);
+	if (pages <= MOST_PAGES)
+		sides[count++] = (struct bench_side) {
+			.name = "pagemap",
+			.run = bench_read_pagemap,
+			.arg = range,
+			.slow = pages >= SLOW_PAGES,
+		};
+	if (bench_has_pagemap_scan(range))
+		sides[count++] = (struct bench_side) {
+			.name = "PAGEMAP_SCAN",
+			.run = bench_read_pagemap_scan,
+			.arg = range,
+			.slow = range->present >= SLOW_PAGES,
+		};
+	bench_compare(row, sides, count);
+	if (smallest)
+		bench_print(row, &sides[0], smallest);
+	if (pages > MOST_PAGES)
+		bench_note("pagemap would take minutes to read %llu GiB", pages * BENCH_PAGE / GIB);
+
+	return sides[0];
+}
+
+/* One page present every so many bytes. */
+static void compare_pages(const struct bench_row *row, size_t size, size_t step, double units,
+			  bool to_buffer)
+{
+	struct bench_range range = bench_reserve(size, to_buffer);
+
+	range.units = units;
+	bench_populate(&range, 0, size, step);
+	compare_scan(row, &range, NULL);
+	bench_release(&range);
+}
+
+void bench_scan_dense(const struct bench_row *row)
+{
+	compare_pages(row, PAGES * BENCH_PAGE, BENCH_PAGE, PAGES, true);
+}
+
+void bench_scan_dense_copy(const struct bench_row *row)
+{
+	compare_pages(row, PAGES * BENCH_PAGE, BENCH_PAGE, PAGES, false);
+}
+
+void bench_scan_alternate(const struct bench_row *row)
+{
+	compare_pages(row, PAGES * BENCH_PAGE, 2 * BENCH_PAGE, PAGES, true);
+}
+
+void bench_scan_alternate_copy(const struct bench_row *row)
+{
+	compare_pages(row, PAGES * BENCH_PAGE, 2 * BENCH_PAGE, PAGES, false);
+}
+
+void bench_scan_sparse(const struct bench_row *row)
+{
+	compare_pages(row, 64 * GIB, 64 * BENCH_MIB, 1, true);
+}
+
+void bench_scan_sparse_copy(const struct bench_row *row)
+{
+	compare_pages(row, 64 * GIB, 64 * BENCH_MIB, 1, false);
+}
+
+/* --- How scans grow ------------------------------------------------------------------------- */
+
+/* A row that prints a line for each of several sizes. */
+struct series {
+	size_t count;
+	size_t sizes[6];	/* of the range */
+	bool vmas;		/* of which there is one a page: that names the lines */
+	void (*fill)(struct bench_range *range);
+};
+
+static void name_line(char name[32], const struct bench_row *row, size_t size, bool vmas)
+{
+	const char *unit = " kmgt";
+
+	if (vmas) {
+		snprintf(name, 32, "%s_%zu", row->name, size / BENCH_PAGE);
+		return;
+	}
+	for (; size >= 1024; size /= 1024)
+		unit++;
+	snprintf(name, 32, "%s_%zu%c", row->name, size, *unit);
+}
+
+static void compare_series(const struct bench_row *row, const struct series *series)
+{
+	struct bench_side smallest, ours;
+	char names[6][32];
+
+	for (size_t i = 0; i < series->count; i++) {
+		struct bench_range range = bench_reserve(series->sizes[i], true);
+		const struct bench_row line = { .name = names[i], .unit = row->unit };
+
+		series->fill(&range);
+		name_line(names[i], row, series->sizes[i], series->vmas);
+		ours = compare_scan(&line, &range, i ? &smallest : NULL);
+		bench_release(&range);
+		if (!i) {
+			smallest = ours;
+			smallest.name = names[0];
+		}
+	}
+}
+
+/* Page tables as a process of that size has them, out of little memory. */
+static void map_again_and_again(struct bench_range *range)
+{
+	const size_t size = range->end - range->start;
+	size_t part = size < 64 * BENCH_MIB ? size : 64 * BENCH_MIB;
+	struct bench_area memfd = bench_memfd(part);
+
+	for (__u64 at = range->start; at < range->end; at += part)
+		if (mmap((void *)at, part, PROT_READ, MAP_SHARED | MAP_POPULATE | MAP_FIXED,
+			 memfd.fd, 0) == MAP_FAILED)
+			bench_die("mapping a memfd over and over: %m");
+	bench_close(&memfd);
+	range->present = size / BENCH_PAGE;
+	range->units = range->present;
+}
+
+void bench_scan_mapped(const struct bench_row *row)
+{
+	static const struct series series = {
+		.count = 6,
+		.sizes = { BENCH_MIB, 16 * BENCH_MIB, 256 * BENCH_MIB, GIB, 4 * GIB, 16 * GIB },
+		.fill = map_again_and_again,
+	};
+
+	compare_series(row, &series);
+}
+
+static void touch_one(struct bench_range *range)
+{
+	bench_populate(range, (range->end - range->start) / 2, BENCH_PAGE, BENCH_PAGE);
+	range->units = 1;
+}
+
+void bench_scan_reserved(const struct bench_row *row)
+{
+	static const struct series series = {
+		.count = 5,
+		.sizes = { GIB, 16 * GIB, 256 * GIB, 4096 * GIB, 16384 * GIB },
+		.fill = touch_one,
+	};
+
+	compare_series(row, &series);
+}
+
+/* Neighbours that differ in what they allow are mappings of their own. */
+static void protect_every_second(struct bench_range *range)
+{
+	bench_populate(range, 0, range->end - range->start, BENCH_PAGE);
+	for (__u64 at = range->start + BENCH_PAGE; at < range->end; at += 2 * BENCH_PAGE)
+		if (mprotect((void *)at, BENCH_PAGE, PROT_READ))
+			bench_die("mprotect: %m");
+	range->units = range->present;
+}
+
+void bench_scan_vmas(const struct bench_row *row)
+{
+	static const struct series series = {
+		.count = 5,
+		.sizes = {
+			BENCH_PAGE, 16 * BENCH_PAGE, 256 * BENCH_PAGE, 4096 * BENCH_PAGE,
+			65536 * BENCH_PAGE,
+		},
+		.vmas = true,
+		.fill = protect_every_second,
+	};
+
+	bench_write("/proc/sys/vm/max_map_count", "131072");
+	compare_series(row, &series);
+}
+
+/* --- One address, and any ------------------------------------------------------------------- */
+
+/* Calls in a run: one alone is little beside reading the clock. */
+#define CALLS		1000
+/* Addresses that pagemap is asked for one by one, which takes 6.1 some 34,000 instructions each. */
+#define PREADS		4096
+
+struct lookups {
+	struct bench_range range;
+	struct vmwalk_translation vec[PAGES];
+};
+
+static struct lookups lookups;
+
+static __u64 get_pfn(__u64 addr)
+{
+	int pfn = ioctl(lookups.range.device, VMWALK_IOC_GET_PFN, addr / BENCH_PAGE);
+
+	if (pfn < 0)
+		bench_die("VMWALK_IOC_GET_PFN of 0x%llx: %m", addr);
+	return pfn;
+}
+
+static __u64 pread_pagemap(__u64 addr)
+{
+	__u64 entry;
+
+	if (pread(lookups.range.pagemap, &entry, 8, addr / BENCH_PAGE * 8) != 8)
+		bench_die("reading pagemap at 0x%llx: %m", addr);
+	return entry;
+}
+
+static __u64 call_nothing(__u64 addr)
+{
+	(void)addr;
+	return syscall(SYS_getppid);
+}
+
+/* The same address over and over. */
+static double call_one(void *arg)
+{
+	__u64 (*call)(__u64 addr) = arg;
+	__u64 start, end;
+
+	start = bench_now();
+	for (int i = 0; i < CALLS; i++)
+		call(lookups.range.start);
+	end = bench_now();
+
+	return (double)(end - start) / CALLS;
+}
+
+void bench_walk_one(const struct bench_row *row)
+{
+	struct bench_side sides[] = {
+		{ .name = "vmwalk", .run = call_one, .arg = get_pfn },
+		{ .name = "pagemap", .run = call_one, .arg = pread_pagemap },
+		{ .name = "getppid", .run = call_one, .arg = call_nothing },
+	};
+	struct bench_range *range = &lookups.range;
+
+	*range = bench_reserve(512 * BENCH_PAGE, true);
+	bench_populate(range, 0, 512 * BENCH_PAGE, BENCH_PAGE);
+	for (__u64 at = range->start; at < range->end; at += BENCH_PAGE)
+		if (!bench_frame(range, at) || get_pfn(at) != bench_frame(range, at))
+			bench_die("VMWALK_IOC_GET_PFN gives another frame at 0x%llx than pagemap",
+				  at);
+	bench_compare(row, sides, BENCH_COUNT(sides));
+	bench_release(range);
+}
+
+static double translate(void *arg)
+{
+	struct vmwalk_translate args = {
+		.size = sizeof(args),
+		.vec = (__u64)lookups.vec,
+		.vec_len = PAGES,
+	};
+	__u64 start, end;
+
+	(void)arg;
+	start = bench_now();
+	if (ioctl(lookups.range.device, VMWALK_IOC_TRANSLATE, &args))
+		bench_die("VMWALK_IOC_TRANSLATE: %m");
+	end = bench_now();
+
+	return (double)(end - start) / PAGES;
+}
+
+static double translate_by_get_pfn(void *arg)
+{
+	__u64 start, end;
+
+	(void)arg;
+	start = bench_now();
+	for (size_t i = 0; i < PAGES; i++)
+		get_pfn(lookups.vec[i].addr);
+	end = bench_now();
+
+	return (double)(end - start) / PAGES;
+}
+
+static double translate_by_pagemap(void *arg)
+{
+	__u64 start, end;
+
+	(void)arg;
+	start = bench_now();
+	for (size_t i = 0; i < PREADS; i++)
+		pread_pagemap(lookups.vec[i].addr);
+	end = bench_now();
+
+	return (double)(end - start) / PREADS;
+}
+
+/* Each page once, at any of its bytes; the same order in every run. */
+static void shuffle_addresses(void)
+{
+	struct vmwalk_translation *vec = lookups.vec, other;
+	__u64 random = 1;
+
+	for (size_t i = 0; i < PAGES; i++)
+		vec[i].addr = lookups.range.start + i * BENCH_PAGE + i * 8 % BENCH_PAGE;
+	for (size_t i = PAGES - 1; i; i--) {
+		random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+		other = vec[i];
+		vec[i] = vec[(random >> 33) % (i + 1)];
+		vec[(random >> 33) % (i + 1)] = other;
+	}
+}
+
+static void check_translations(void)
+{
+	translate(NULL);
+	for (size_t i = 0; i < PAGES; i++) {
+		const struct vmwalk_translation *ours = &lookups.vec[i];
+		__u64 frame = bench_frame(&lookups.range, ours->addr);
+
+		if (!frame || ours->phys != frame * BENCH_PAGE + ours->addr % BENCH_PAGE)
+			bench_die("0x%llx: VMWALK_IOC_TRANSLATE gives 0x%llx, pagemap frame 0x%llx",
+				  ours->addr, ours->phys, frame);
+		if (!(ours->state & VMWALK_PRESENT) || ours->page_shift != 12)
+			bench_die("VMWALK_IOC_TRANSLATE gives 0x%llx state 0x%x and shift %u",
+				  ours->addr, ours->state, ours->page_shift);
+		if (i < PREADS && get_pfn(ours->addr) != frame)
+			bench_die("VMWALK_IOC_GET_PFN gives another frame at 0x%llx than pagemap",
+				  ours->addr);
+	}
+}
+
+void bench_translate_random(const struct bench_row *row)
+{
+	struct bench_side sides[] = {
+		{ .name = "vmwalk", .run = translate },
+		{ .name = "get_pfn", .run = translate_by_get_pfn },
+		{ .name = "pagemap", .run = translate_by_pagemap },
+	};
+
+	lookups.range = bench_reserve(PAGES * BENCH_PAGE, true);
+	bench_populate(&lookups.range, 0, PAGES * BENCH_PAGE, BENCH_PAGE);
+	shuffle_addresses();
+	check_translations();
+	bench_compare(row, sides, BENCH_COUNT(sides));
+	bench_release(&lookups.range);
+}
+
+/* --- What the target feels ------------------------------------------------------------------ */
+
+/* The target maps, touches and unmaps so much, so often in a run. */
+#define WINDOW		(64 * 1024)
+#define ROUNDS		2000
+
+struct target {
+	struct bench_range range;	/* its memory, and the window behind it */
+	pid_t pid;
+	int fd;				/* to tell it to start, and to hear that it has ended */
+};
+
+static void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		bench_die("sched_setaffinity: %m");
+}
+
+static int compare(const void *a, const void *b)
+{
+	__u64 x = *(const __u64 *)a, y = *(const __u64 *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* What 99 of 100 rounds don't take longer than. */
+static double run_rounds(char *window)
+{
+	static __u64 took[ROUNDS];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		__u64 start = bench_now();
+		char *map = mmap(window, WINDOW, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+		if (map != window)
+			bench_die("the target's mmap: %m");
+		for (size_t offset = 0; offset < WINDOW; offset += BENCH_PAGE)
+			__atomic_store_n(map + offset, 1, __ATOMIC_RELAXED);
+		if (munmap(map, WINDOW))
+			bench_die("the target's munmap: %m");
+		took[i] = bench_now() - start;
+	}
+	qsort(took, ROUNDS, sizeof(took[0]), compare);
+	return took[ROUNDS * 99 / 100];
+}
+
+_Noreturn static void be_target(int fd, char *window)
+{
+	double figure;
+	char go;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	run_on(1);
+	while (read(fd, &go, 1) == 1) {
+		figure = run_rounds(window);
+		if (write(fd, &figure, sizeof(figure)) != sizeof(figure))
+			break;
+	}
+	_exit(EXIT_SUCCESS);
+}
+
+/* Reads what the target has mapped, without a pause and as long as it runs; or does nothing. */
+static double disturb(const struct target *target, double (*read_all)(void *range))
+{
+	struct pollfd ended = { .fd = target->fd, .events = POLLIN };
+	struct bench_range range = target->range;
+	double figure;
+
+	if (write(target->fd, "", 1) != 1)
+		bench_die("the target can't be told to start: %m");
+	while (read_all && !poll(&ended, 1, 0))
+		read_all(&range);
+	if (read(target->fd, &figure, sizeof(figure)) != sizeof(figure))
+		bench_die("the target has ended");
+	return figure;
+}
+
+static double disturb_by_scan(void *arg)
+{
+	return disturb(arg, bench_read_scan);
+}
+
+static double disturb_by_pagemap(void *arg)
+{
+	return disturb(arg, bench_read_pagemap);
+}
+
+static double disturb_by_nothing(void *arg)
+{
+	return disturb(arg, NULL);
+}
+
+static struct target start_target(void)
+{
+	struct target target = { .range = bench_reserve(PAGES * BENCH_PAGE + WINDOW, true) };
+	char *window = (char *)target.range.start + PAGES * BENCH_PAGE;
+	char path[64], number[16];
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		bench_die("socketpair: %m");
+	target.fd = pair[0];
+	munmap(window, WINDOW);
+	/* Its pages come after the fork: they are to be the target's alone. */
+	target.pid = fork();
+	if (target.pid < 0)
+		bench_die("fork: %m");
+	if (!target.pid) {
+		close(pair[0]);
+		bench_populate(&target.range, 0, PAGES * BENCH_PAGE, BENCH_PAGE);
+		be_target(pair[1], window);
+	}
+	close(pair[1]);
+
+	snprintf(number, sizeof(number), "%d", target.pid);
+	bench_write(BENCH_ITEM "/target_pid", number);
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", target.pid);
+	close(target.range.pagemap);
+	target.range.pagemap = open(path, O_RDONLY | O_CLOEXEC);
+	if (target.range.pagemap < 0)
+		bench_die("%s: %m", path);
+	target.range.present = PAGES;
+	target.range.units = 1;
+
+	return target;
+}
+
+void bench_target_p99(const struct bench_row *row)
+{
+	struct bench_side sides[] = {
+		{ .name = "scan", .run = disturb_by_scan },
+		{ .name = "alone", .run = disturb_by_nothing },
+		{ .name = "pagemap", .run = disturb_by_pagemap },
+	};
+	struct target target;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		bench_skip("a target that is scanned meanwhile takes a second processor");
+	target = start_target();
+	for (size_t i = 0; i < BENCH_COUNT(sides); i++)
+		sides[i].arg = &target;
+	run_on(0);
+	/* It answers once its memory is there. */
+	disturb_by_nothing(&target);
+	bench_check_range(&target.range);
+	bench_compare(row, sides, BENCH_COUNT(sides));
+
+	close(target.fd);
+	waitpid(target.pid, NULL, 0);
+	bench_release(&target.range);
+}
