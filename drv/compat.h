@@ -126,6 +126,24 @@ static inline unsigned long vmwalk_ptes_differ(pte_t a, pte_t b)
 	return native_pte_val(a) ^ native_pte_val(b);
 }
 
+/* The same for entries that lead to PTE tables, of which one is where @table is mapped. */
+#define VMWALK_PMD_UNLIKE	native_make_pmd(PTE_FLAGS_MASK)
+
+static inline bool vmwalk_pmd_compares(pmd_t pmd)
+{
+	return !cpu_feature_enabled(X86_FEATURE_XENPV);
+}
+
+static inline bool vmwalk_pmds_alike(pmd_t a, pmd_t b)
+{
+	return !((native_pmd_val(a) ^ native_pmd_val(b)) & PTE_FLAGS_MASK);
+}
+
+static inline pte_t *vmwalk_table_of(pmd_t pmd, pmd_t other, pte_t *others_table)
+{
+	return (void *)others_table + (native_pmd_val(pmd) - native_pmd_val(other));
+}
+
 /* The entry of another frame. */
 static inline pte_t vmwalk_pte_move(pte_t pte, long frames)
 {

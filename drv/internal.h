@@ -501,7 +501,7 @@ static inline unsigned long vmwalk_scan_filled(const struct vmwalk_scanner *scan
 
 /* ---- translate.c: addresses in any order ---- */
 
-void vmwalk_translate(struct mm_struct *mm, struct vmwalk_translation *items, unsigned int count,
-		      bool hide);
+unsigned int vmwalk_translate(struct mm_struct *mm, struct vmwalk_translation *items,
+			      unsigned int count, bool hide);
 
 #endif /* VMWALK_INTERNAL_H */

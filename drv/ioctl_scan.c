@@ -12,6 +12,7 @@
 #include <linux/printk.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "internal.h"
@@ -26,8 +27,9 @@ static_assert(sizeof(struct vmwalk_translation) == 24);
 /* Extents gathered before they are passed on: a page of them. */
 #define CHUNK_EXTENTS		(PAGE_SIZE / sizeof(struct vmwalk_extent))
 
-/* Addresses that are looked up under the lock in one go. */
-#define CHUNK_TRANSLATIONS	(PAGE_SIZE / sizeof(struct vmwalk_translation))
+/* Addresses that are looked up under the lock in one go: what fits into so many bytes. */
+#define TRANSLATIONS_SIZE	(4 * PAGE_SIZE)
+#define CHUNK_TRANSLATIONS	(TRANSLATIONS_SIZE / sizeof(struct vmwalk_translation))
 
 /**
  * struct sink - where a scan's extents go
@@ -318,15 +320,18 @@ fault:
 static int put_answers(struct vmwalk_translation __user *user,
 		       const struct vmwalk_translation *items, unsigned int count)
 {
+	/* Word by word; the first word is the address, which stays as the caller has it. */
+	const u64 *from;
+	u64 __user *to;
 	unsigned int i;
 
 	if (!user_write_access_begin(user, count * sizeof(*items)))
 		return -EFAULT;
 	for (i = 0; i < count; i++) {
-		unsafe_put_user(items[i].phys, &user[i].phys, fault);
-		unsafe_put_user(items[i].state, &user[i].state, fault);
-		unsafe_put_user(items[i].page_shift, &user[i].page_shift, fault);
-		unsafe_put_user(items[i].node, &user[i].node, fault);
+		from = (const u64 *)&items[i];
+		to = (u64 __user *)&user[i];
+		unsafe_put_user(from[1], &to[1], fault);
+		unsafe_put_user(from[2], &to[2], fault);
 	}
 	user_write_access_end();
 
@@ -354,7 +359,7 @@ static int run_translate(struct mm_struct *mm, const struct vmwalk_translate *tr
 		err = vmwalk_target_lock(mm);
 		if (err)
 			return err;
-		vmwalk_translate(mm, items, count, hide);
+		count = vmwalk_translate(mm, items, count, hide);
 		vmwalk_target_unlock(mm);
 
 		err = put_answers(user, items, count);
@@ -394,13 +399,9 @@ long vmwalk_ioctl_translate(struct vmwalk_file *vf, void __user *user)
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 
-	items = (struct vmwalk_translation *)__get_free_page(GFP_KERNEL_ACCOUNT);
-	if (items) {
-		err = run_translate(mm, &translate, !vf->sees_frames, items);
-		free_page((unsigned long)items);
-	} else {
-		err = -ENOMEM;
-	}
+	items = kvmalloc(TRANSLATIONS_SIZE, GFP_KERNEL_ACCOUNT);
+	err = items ? run_translate(mm, &translate, !vf->sees_frames, items) : -ENOMEM;
+	kvfree(items);
 	mmdrop(mm);
 	if (!err)
 		vmwalk_count_walk(vf->device, started, translate.vec_len, 0);

@@ -118,9 +118,10 @@ static bool scan_enter_block(struct vmwalk_scanner *scanner, unsigned long pfn)
 {
 	unsigned long start = round_down(pfn, VMWALK_BLOCK_PAGES);
 	struct page *first = pfn_to_online_page(start);
-	struct page *last = pfn_to_online_page(start + VMWALK_BLOCK_PAGES - 1);
 
-	if (!first || !last || page_to_nid(first) != page_to_nid(last) ||
+	/* Memory comes and goes by larger units. */
+	BUILD_BUG_ON(VMWALK_BLOCK_PAGES > PAGES_PER_SUBSECTION);
+	if (!first || page_to_nid(first) != page_to_nid(first + VMWALK_BLOCK_PAGES - 1) ||
 	    round_down(my_zero_pfn(0), VMWALK_BLOCK_PAGES) == start)
 		return false;
 
@@ -149,7 +150,8 @@ static unsigned long count_run(pte_t *ptep, pte_t first, unsigned long most)
 	unsigned long count = 1;
 	pte_t pte = first;
 
-#define RUNS_ON(i)	(pte = vmwalk_pte_next(pte), pte_same(ptep_get(ptep + count + (i)), pte))
+/* data_race: only the CPU changes entries, which are locked: it says that it used them. */
+#define RUNS_ON(i)	(pte = vmwalk_pte_next(pte), data_race(pte_same(ptep[count + (i)], pte)))
 
 	for (; count + 8 <= most; count += 8)
 		if (!(RUNS_ON(0) && RUNS_ON(1) && RUNS_ON(2) && RUNS_ON(3) &&

@@ -75,7 +75,7 @@ void vmwalk_target_set(struct vmwalk_device *device, struct pid *target)
 
 	spin_lock(&device->target_lock);
 	old = device->target;
-	device->target = get_pid(target);
+	WRITE_ONCE(device->target, get_pid(target));
 	spin_unlock(&device->target_lock);
 
 	put_pid(old);
@@ -84,6 +84,9 @@ void vmwalk_target_set(struct vmwalk_device *device, struct pid *target)
 static struct pid *vmwalk_target_get(struct vmwalk_device *device)
 {
 	struct pid *target;
+
+	if (!READ_ONCE(device->target))
+		return NULL;
 
 	spin_lock(&device->target_lock);
 	target = get_pid(device->target);
@@ -152,13 +155,18 @@ static struct mm_struct *grab_mm(struct task_struct *task)
  */
 struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf)
 {
-	struct pid *target = vmwalk_target_get(vf->device);
 	struct mm_struct *mm = NULL;
 	struct task_struct *task;
+	struct pid *target;
 
+	target = vmwalk_target_get(vf->device);
 	if (!target) {
-		mm = grab_thread_mm(current);
-		return mm ?: ERR_PTR(-ESRCH);
+		/* Nobody but the caller itself ever changes which memory it has. */
+		mm = current->mm;
+		if (!mm)
+			return ERR_PTR(-ESRCH);
+		mmgrab(mm);
+		return mm;
 	}
 
 	task = get_pid_task(target, PIDTYPE_TGID);

@@ -353,16 +353,18 @@ struct vmwalk_entry vmwalk_descend(struct mm_struct *mm, unsigned long addr,
  * Where the kernel frees page tables only after an RCU grace period, or an interrupt on every CPU,
  * it is enough that interrupts are off: none that is met goes before they are on again.
  *
- * Return: whether a page is there. If not, it may only seem so: vmwalk_descend() knows.
+ * Return: whether a small page is there. If not, it may only seem so, or it is a huge one:
+ * vmwalk_descend() knows.
  */
 bool vmwalk_glance(struct mm_struct *mm, unsigned long addr, unsigned long *pfn)
 {
-	struct vmwalk_entry entry = { };
+	bool present = false;
 	unsigned long flags;
 	pgd_t *pgdp, pgd;
 	p4d_t *p4dp, p4d;
 	pud_t *pudp, pud;
 	pmd_t pmd;
+	pte_t pte;
 
 	if (!IS_ENABLED(CONFIG_MMU_GATHER_RCU_TABLE_FREE))
 		return false;
@@ -378,24 +380,21 @@ bool vmwalk_glance(struct mm_struct *mm, unsigned long addr, unsigned long *pfn)
 		goto out;
 	pudp = pud_offset_lockless(p4dp, p4d, addr);
 	pud = READ_ONCE(*pudp);
-	if (pud_ends_walk(pud)) {
-		entry = vmwalk_pud_entry(pud, addr);
-		goto out;
-	}
-	if (pud_bad(pud))
+	/* Huge pages are worth the careful way. */
+	if (pud_ends_walk(pud) || pud_bad(pud))
 		goto out;
 	pmd = READ_ONCE(*pmd_offset_lockless(pudp, pud, addr));
-	if (pmd_ends_walk(pmd)) {
-		entry = vmwalk_pmd_entry(pmd, addr);
+	if (pmd_ends_walk(pmd) || pmd_bad(pmd))
 		goto out;
-	}
-	if (!pmd_bad(pmd))
-		entry = vmwalk_pte_entry(ptep_get(pte_offset_kernel(&pmd, addr)));
+
+	pte = ptep_get(pte_offset_kernel(&pmd, addr));
+	present = pte_present(pte);
+	if (present)
+		*pfn = pte_pfn(pte);
 out:
 	local_irq_restore(flags);
-	*pfn = entry.pfn;
 
-	return entry.present;
+	return present;
 }
 
 /* Nothing of the kernel's own tables can be locked by a module: what went is read as empty. */
