@@ -179,13 +179,13 @@ static unsigned int translate_alike(const struct translator *translator,
 	const pmd_t *pmds = translator->pmds;
 	const pmd_t model = translator->pmd;
 	pte_t *const others = translator->table;
+	struct vmwalk_translation *const end = items + count, *item;
 	unsigned long addr;
-	unsigned int i;
 	pmd_t pmd;
 	pte_t pte;
 
-	for (i = 0; i < count; i++) {
-		addr = items[i].addr;
+	for (item = items; item < end; item++) {
+		addr = item->addr;
 		if (addr - start >= length)
 			break;
 		pmd = READ_ONCE(pmds[pmd_index(addr)]);
@@ -195,15 +195,15 @@ static unsigned int translate_alike(const struct translator *translator,
 		if (!vmwalk_ptes_alike(pte, sample))
 			break;
 
-		items[i].phys = (phys + PFN_PHYS(vmwalk_ptes_apart(sample, pte)) +
-				 offset_in_page(addr)) & shown;
-		items[i].state = state;
-		items[i].page_shift = PAGE_SHIFT;
+		item->phys = (phys + PFN_PHYS(vmwalk_ptes_apart(sample, pte)) +
+			      offset_in_page(addr)) & shown;
+		item->state = state;
+		item->page_shift = PAGE_SHIFT;
 	}
 
 	/* As in translate_one(), for all of them at once. */
 	smp_rmb();
-	return i && vmwalk_vma_is_uniform(translator->vma) ? i : 0;
+	return item > items && vmwalk_vma_is_uniform(translator->vma) ? item - items : 0;
 }
 
 /* Answer items up to the first that takes the careful way. Returns how many. */
