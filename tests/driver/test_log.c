@@ -110,7 +110,7 @@ static bool parse_line(const char *text, struct line *line)
 /* The lines of this instance since start_reading(); others may write to the log, too. */
 static size_t read_lines(struct line *lines, size_t room)
 {
-	char record[2048], prefix[32], *text;
+	char record[8192], prefix[32], *text;
 	size_t count = 0;
 	ssize_t len;
 
@@ -480,7 +480,7 @@ static void the_number_is_that_of_the_callers_namespace(void **state)
 	open_device();
 	common = vw_anon(PAGE);
 	vw_poke(common, 1);
-	if (!vw_exists("/proc/self/task"))
+	if (!vw_exists("/proc/thread-self/children"))
 		vw_skip("no way to find a child's child");
 	child = vw_fork(log_in_a_namespace, NULL);
 	vw_hear(&child);
