@@ -246,7 +246,7 @@ static void the_linear_map_leads_to_each_frame(void **state)
 	}
 }
 
-static void the_memory_map_has_an_entry_for_each_frame(void **state)
+static void the_memory_map_has_an_entry_of_every_frame(void **state)
 {
 	struct vmwalk_walk walk;
 	__u64 base;
@@ -615,7 +615,7 @@ int main(void)
 		vw_test(the_kernels_data_may_not_be_executed),
 		vw_test(a_modules_parts_are_what_they_should_be),
 		vw_test(the_linear_map_leads_to_each_frame),
-		vw_test(the_memory_map_has_an_entry_for_each_frame),
+		vw_test(the_memory_map_has_an_entry_of_every_frame),
 		vw_test(vmalloc_memory_leads_to_the_frames_that_a_program_has_mapped),
 		vw_test(the_kernels_alias_is_cached_as_the_buffer_is),
 		vw_test(the_fixmap_has_devices_in_it),

@@ -1045,7 +1045,7 @@ static void the_targets_lock_is_not_held_over_a_copy(void **state)
 	vw_join_ok(&child);
 }
 
-#define MANY	(1UL << 20)
+#define MANY	1048576UL
 
 static int translate_for_ever(void *arg)
 {

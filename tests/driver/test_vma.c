@@ -82,9 +82,10 @@ static size_t read_maps(pid_t pid, struct line *lines, size_t room)
 		struct line *line = &lines[count];
 
 		assert_true(count < room);
-		vw_expect(sscanf(text, "%llx-%llx %7s %llx %x:%x %llu", &line->start, &line->end,
-				 line->perms, &line->offset, &line->major, &line->minor,
-				 &line->inode), 7);
+		if (sscanf(text, "%llx-%llx %7s %llx %x:%x %llu", &line->start, &line->end,
+			   line->perms, &line->offset, &line->major, &line->minor,
+			   &line->inode) != 7)
+			vw_fail("%s has another form: %s", path, text);
 		if (line->start < vw_user_end())
 			count++;
 	}
@@ -414,7 +415,8 @@ static void only_this_very_device_is_told_as_such(void **state)
 		unsigned int maj, min;
 		int node;
 
-		assert_int_equal(sscanf(path, "%u:%u", &maj, &min), 2);
+		if (sscanf(path, "%u:%u", &maj, &min) != 2)
+			vw_fail("no number of a device: %s", path);
 		unlink("/dev/vmwalk_test");
 		assert_int_equal(mknod("/dev/vmwalk_test", S_IFCHR | 0600, makedev(maj, min)), 0);
 		node = open("/dev/vmwalk_test", O_RDWR | O_CLOEXEC);
