@@ -805,6 +805,163 @@ static void max_pages_stops_a_scan_and_nothing_is_lost(void **state)
 	}
 }
 
+/* Pages in runs and holes of any length, most of them short, and a huge page at the end. */
+static char *random_region(void)
+{
+	char *at = vw_anon_aligned(MIXED * PAGE, PMD_SIZE);
+	unsigned char kinds[1024];
+
+	madvise(at, 2 * PMD_SIZE, MADV_NOHUGEPAGE);
+	madvise(at + 2 * PMD_SIZE, PMD_SIZE, MADV_HUGEPAGE);
+	for (size_t i = 0; i < 1024;) {
+		size_t run = random_bits() % 4 ? 1 : random_bits() % 40 + 1;
+		unsigned char kind = random_bits() % 16;
+
+		/* A stretch where every second page is there. */
+		if (!kind)
+			run = random_bits() % 100;
+		for (size_t j = 0; i < 1024 && j < run; i++, j++)
+			kinds[i] = !kind ? j % 2 * 4 : kind;
+	}
+	/* In two passes, so that frames run on in some places and don't in others. */
+	for (size_t i = 0; i < 1024; i++) {
+		if (kinds[i] == 4 || kinds[i] > 10)
+			vw_poke(at + i * PAGE, 1);
+	}
+	for (size_t i = 0; i < 1024; i++) {
+		if (kinds[i] >= 8 && kinds[i] <= 10)
+			vw_poke(at + i * PAGE, 1);
+		if (kinds[i] == 7)
+			vw_peek(at + i * PAGE);
+		if (kinds[i] == 15)
+			mprotect(at + i * PAGE, PAGE, PROT_READ);
+	}
+	memset(at + 2 * PMD_SIZE, 1, PMD_SIZE);
+	return at;
+}
+
+/* What a walk to each page says. */
+static void walk_pages(const char *at, size_t pages, struct vmwalk_extent *out)
+{
+	struct vmwalk_translation *vec = calloc(pages, sizeof(*vec));
+	struct vmwalk_walk walk;
+
+	assert_non_null(vec);
+	for (size_t i = 0; i < pages; i++)
+		vec[i].addr = (uintptr_t)at + i * PAGE;
+	vw_ok(vw_translate(fd, vec, pages));
+	for (size_t i = 0; i < pages; i++) {
+		vw_ok(vw_walk(fd, vec[i].addr, &walk));
+		out[i] = (struct vmwalk_extent){
+			.start = walk.addr,
+			.pfn = walk.pfn,
+			.pages = 1,
+			.flags = walk.state,
+			.page_shift = walk.page_shift,
+			.node = vec[i].node,
+		};
+	}
+	free(vec);
+}
+
+/* What a scan must return of these pages, by the words of the header: how many extents. */
+static size_t model_scan(const struct vmwalk_scan *scan, const struct vmwalk_extent *pages,
+			 size_t count, struct vmwalk_extent *out, __u64 *next)
+{
+	__u64 left = scan->max_pages ?: ~0ULL;
+	size_t filled = 0;
+
+	*next = scan->end;
+	for (size_t i = 0; i < count; i++) {
+		struct vmwalk_extent page = pages[i], *last = &out[filled - 1];
+
+		if (page.start < scan->start || page.start >= scan->end || !page.flags ||
+		    !is_wanted(scan, page.flags))
+			continue;
+		page.flags &= scan->return_mask;
+		if (left && filled && last->start + last->pages * PAGE == page.start &&
+		    last->flags == page.flags && last->node == page.node &&
+		    (last->pfn ? last->pfn + last->pages : 0) == page.pfn) {
+			last->pages++;
+			if (page.page_shift < last->page_shift)
+				last->page_shift = page.page_shift;
+		} else if (left && filled < scan->vec_len) {
+			out[filled++] = page;
+		} else {
+			*next = page.start;
+			break;
+		}
+		left--;
+	}
+	return filled;
+}
+
+static void say_extent(const char *what, const struct vmwalk_extent *extent)
+{
+	print_message("# %s 0x%llx: pfn 0x%llx pages %llu flags 0x%x shift %u node %d\n", what,
+		      extent->start, extent->pfn, extent->pages, extent->flags,
+		      extent->page_shift, extent->node);
+}
+
+static void any_pattern_is_found_within_any_limits(void **state)
+{
+	static struct vmwalk_extent pages[MIXED], want[MIXED], got[MIXED];
+	static const __u64 categories[] = {
+		0, VMWALK_WRITE, VMWALK_ZERO, VMWALK_HUGE, VMWALK_DIRTY,
+	};
+	struct vmwalk_scan scan;
+	__u64 next, gone;
+	size_t count;
+	char *at;
+
+	(void)state;
+	open_device();
+	for (int round = 0; round < 20; round++) {
+		at = random_region();
+		walk_pages(at, MIXED, pages);
+		for (int i = 0; i < 200; i++) {
+			size_t from = random_bits() % MIXED, to = random_bits() % MIXED;
+
+			if (i % 4 == 0) {
+				from = 0;
+				to = MIXED;
+			}
+			scan = vw_scan_args((uintptr_t)at + (from < to ? from : to) * PAGE,
+					    (uintptr_t)at + (from < to ? to : from) * PAGE);
+			scan.vec_len = i % 3 ? random_bits() % 300 + 1 : MIXED;
+			scan.max_pages = i % 5 ? 0 : random_bits() % 600;
+			if (i % 2)
+				scan.category_mask = categories[random_bits() % COUNT(categories)];
+			if (i % 7 == 0)
+				scan.category_inverted = scan.category_mask;
+			if (i % 11 == 0)
+				scan.return_mask = random_bits() & VMWALK_STATE_ALL;
+			memset(got, 0xa5, sizeof(got));
+			count = model_scan(&scan, pages, MIXED, want, &next);
+			scan.flags = i / 2 % 2 ? VMWALK_SCAN_TO_BUFFER : 0;
+			scan.vec = scan.flags ? 0 : (uintptr_t)got;
+			vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), count);
+			if (scan.flags)
+				vw_expect(vw_sys(pread(fd, got, count * sizeof(*got), 0)),
+					  count * sizeof(*got));
+			for (size_t j = 0; j < count; j++) {
+				if (!memcmp(&got[j], &want[j], sizeof(*got)))
+					continue;
+				say_extent("got", &got[j]);
+				say_extent("wanted", &want[j]);
+				vw_fail("round %d.%d: extent %zu of %zu", round, i, j, count);
+			}
+			/* Nothing is passed over, and nothing will come twice. */
+			gone = count ? want[count - 1].start + want[count - 1].pages * PAGE :
+				       scan.start;
+			if (scan.walk_end < gone || scan.walk_end > next)
+				vw_fail("round %d.%d: ends at 0x%llx, not in 0x%llx-0x%llx", round,
+					i, scan.walk_end, gone, next);
+		}
+		munmap(at, MIXED * PAGE);
+	}
+}
+
 static void a_scan_may_start_and_end_inside_a_huge_page(void **state)
 {
 	struct vmwalk_extent extent;
@@ -1317,6 +1474,7 @@ int main(void)
 		vw_test(pagemap_scan_itself_agrees),
 		vw_test(going_on_with_little_room_gives_the_same_extents),
 		vw_test(max_pages_stops_a_scan_and_nothing_is_lost),
+		vw_test(any_pattern_is_found_within_any_limits),
 		vw_test(a_scan_may_start_and_end_inside_a_huge_page),
 		vw_test(a_full_room_leaves_the_rest_of_the_array_alone),
 		vw_test(a_scan_of_64_gib_finds_the_few_pages_in_it),

@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * LOG: what it writes to the kernel's log, read back from there, is what a scan of the same range
+ * returns, however few lines are asked for at a time.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
+#define MIXED	(3 * 512UL)
+
+static int n, fd, kmsg;
+
+static void set_target(pid_t pid)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	vw_ok(vw_set("t", "target_pid", text));
+}
+
+/* --- The log -------------------------------------------------------------------------------- */
+
+struct line {
+	int device;
+	int pid;
+	bool has_pfn;
+	struct vmwalk_extent extent;
+};
+
+static void open_log(void)
+{
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(kmsg >= 0);
+}
+
+/* From here on lines are read. */
+static void start_reading(void)
+{
+	assert_true(lseek(kmsg, 0, SEEK_END) >= 0);
+}
+
+static __u32 flag_of(const char *name, size_t len)
+{
+	static const char * const names[] = {
+		"present", "write", "exec", "user", "accessed", "dirty", "soft_dirty", "swap",
+		"migration", "protnone", "uffd_wp", "file", "zero", "hugetlb", "special", "hidden",
+		"huge",
+	};
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		if (strlen(names[i]) == len && !memcmp(names[i], name, len))
+			return 1U << i;
+	}
+	return 0;
+}
+
+/* Takes "name|name|..." apart: false if any of it is no flag, or out of order. */
+static bool parse_flags(const char *text, __u32 *flags)
+{
+	*flags = 0;
+	for (;;) {
+		size_t len = strcspn(text, "|");
+		__u32 flag = flag_of(text, len);
+
+		if (!flag || *flags >= flag)
+			return false;
+		*flags |= flag;
+		if (!text[len])
+			return true;
+		text += len + 1;
+	}
+}
+
+static bool parse_line(const char *text, struct line *line)
+{
+	struct vmwalk_extent *extent = &line->extent;
+	unsigned long long end;
+	int used = 0, shift, node;
+
+	memset(line, 0, sizeof(*line));
+	if (sscanf(text, "vmwalk vmwalk%d: %d: 0x%llx-0x%llx%n", &line->device, &line->pid,
+		   &extent->start, &end, &used) != 4)
+		return false;
+	text += used;
+	if (sscanf(text, " pfn 0x%llx%n", &extent->pfn, &used) == 1) {
+		line->has_pfn = true;
+		text += used;
+	}
+	used = 0;
+	if (sscanf(text, " pages %llu shift %d node %d flags %n", &extent->pages, &shift, &node,
+		   &used) != 3 || !used)
+		return false;
+	extent->page_shift = shift;
+	extent->node = node;
+	return end == extent->start + extent->pages * PAGE &&
+	       parse_flags(text + used, &extent->flags);
+}
+
+/* The lines of this instance since start_reading(); others may write to the log, too. */
+static size_t read_lines(struct line *lines, size_t room)
+{
+	char record[8192], prefix[32], *text;
+	size_t count = 0;
+	ssize_t len;
+
+	snprintf(prefix, sizeof(prefix), "vmwalk vmwalk%d:", n);
+	for (;;) {
+		len = read(kmsg, record, sizeof(record) - 1);
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0 && errno == EPIPE)
+			vw_fail("the log has lost lines before they were read");
+		if (len <= 0)
+			return count;
+		record[len] = '\0';
+		text = strchr(record, ';');
+		assert_non_null(text);
+		text++;
+		text[strcspn(text, "\n")] = '\0';
+		if (strncmp(text, prefix, strlen(prefix)))
+			continue;
+		/* An informational message of the kernel's own. */
+		assert_int_equal(atoi(record), 6);
+		assert_true(count < room);
+		if (!parse_line(text, &lines[count]))
+			vw_fail("a line of another form: %s", text);
+		count++;
+	}
+}
+
+static void expect_no_lines(void)
+{
+	struct line line;
+
+	vw_expect(read_lines(&line, 1), 0);
+}
+
+/* --- What there is to see ------------------------------------------------------------------- */
+
+/* Pages of all kinds, far more than there may be lines in one call. */
+static char *mixed_region(void)
+{
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	char *at = vw_anon_aligned(MIXED * PAGE, PMD_SIZE);
+
+	assert_true(file >= 0 && !ftruncate(file, MIXED * PAGE));
+	madvise(at, 2 * PMD_SIZE, MADV_NOHUGEPAGE);
+	madvise(at + 2 * PMD_SIZE, PMD_SIZE, MADV_HUGEPAGE);
+	memset(at + 2 * PMD_SIZE, 1, PMD_SIZE);
+	for (size_t i = 0; i < 1024; i += 8) {
+		char *page = at + i * PAGE;
+
+		vw_poke(page, 1);
+		vw_peek(page + PAGE);
+		vw_poke(page + 2 * PAGE, 1);
+		mprotect(page + 2 * PAGE, PAGE, i % 16 ? PROT_READ : PROT_NONE);
+		assert_true(mmap(page + 3 * PAGE, PAGE, RW, MAP_SHARED | MAP_FIXED, file,
+				 i * PAGE) != MAP_FAILED);
+		vw_poke(page + 3 * PAGE, 1);
+		memset(page + 5 * PAGE, 1, 2 * PAGE);
+		if (i % 128 == 0)
+			madvise(page + 5 * PAGE, 2 * PAGE, MADV_PAGEOUT);
+	}
+	close(file);
+	return at;
+}
+
+static void open_device(void)
+{
+	n = vw_make("t", "size", "64K", NULL);
+	fd = vw_open_rw(n);
+	open_log();
+}
+
+static struct vw_extents scan(__u64 start, __u64 end)
+{
+	struct vmwalk_scan args = vw_scan_args(start, end);
+	struct vw_extents extents;
+
+	vw_ok(vw_scan_all(fd, &args, 4096, &extents));
+	return extents;
+}
+
+static void expect_line(const struct line *line, const struct vmwalk_extent *extent, int pid)
+{
+	assert_int_equal(line->device, n);
+	assert_int_equal(line->pid, pid);
+	assert_int_equal(line->has_pfn, !!(extent->flags & VMWALK_PRESENT));
+	if (memcmp(&line->extent, extent, sizeof(*extent)))
+		vw_fail("0x%llx 0x%llx %llu 0x%x %u %d, not 0x%llx 0x%llx %llu 0x%x %u %d",
+			line->extent.start, line->extent.pfn, line->extent.pages,
+			line->extent.flags, line->extent.page_shift, line->extent.node,
+			extent->start, extent->pfn, extent->pages, extent->flags,
+			extent->page_shift, extent->node);
+}
+
+/* Logs a range, so many lines at a time, and compares with the extents of a scan. */
+static void expect_logged(__u64 start, __u64 end, __u32 at_once, int pid)
+{
+	struct vw_extents extents = scan(start, end);
+	struct line *lines = calloc(extents.count + VMWALK_LOG_LINES, sizeof(*lines));
+	struct vmwalk_log log = vw_log_args(start, end);
+	size_t done = 0, got;
+	int rc;
+
+	assert_non_null(lines);
+	for (;;) {
+		start_reading();
+		log.lines = at_once;
+		log.walk_end = 0;
+		rc = vw_ioctl(fd, VMWALK_IOC_LOG, &log);
+		assert_true(rc >= 0 && rc <= (int)at_once);
+		got = read_lines(lines, VMWALK_LOG_LINES);
+		vw_expect(got, rc);
+		assert_true(done + got <= extents.count);
+		for (size_t i = 0; i < got; i++)
+			expect_line(&lines[i], &extents.extent[done + i], pid);
+		done += got;
+		assert_int_equal(log.lines, at_once);
+		assert_int_equal(log.end, end);
+		assert_int_equal(log.pad, 0);
+		if (log.walk_end == end)
+			break;
+		/* What stopped it was the number of lines, and the next is not among them. */
+		vw_expect(got, at_once);
+		assert_true(log.walk_end >= lines[got - 1].extent.start +
+					    lines[got - 1].extent.pages * PAGE);
+		assert_true(log.walk_end <= extents.extent[done].start);
+		log.start = log.walk_end;
+	}
+	vw_expect(done, extents.count);
+	free(lines);
+	vw_extents_free(&extents);
+}
+
+/* --- Lines ---------------------------------------------------------------------------------- */
+
+/* The number that INFO gives: 0 stands for the caller itself. */
+static int number_of_the_target(void)
+{
+	struct vmwalk_info info = { .size = sizeof(info) };
+
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_INFO, &info));
+	return info.target_pid;
+}
+
+static void the_lines_are_the_extents_of_a_scan(void **state)
+{
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	expect_logged((uintptr_t)at, (uintptr_t)at + MIXED * PAGE, VMWALK_LOG_LINES,
+		      number_of_the_target());
+}
+
+static void few_lines_at_a_time_make_the_same(void **state)
+{
+	static const __u32 at_once[] = { 1, 2, 3, 127, 128, 129, 511 };
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	for (size_t i = 0; i < COUNT(at_once); i++) {
+		size_t pages = at_once[i] < 4 ? 64 : MIXED;
+
+		expect_logged((uintptr_t)at, (uintptr_t)at + pages * PAGE, at_once[i],
+			      number_of_the_target());
+	}
+}
+
+static void a_range_may_start_and_end_inside_a_huge_page(void **state)
+{
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	at += 2 * PMD_SIZE;
+	expect_logged((uintptr_t)at + 7 * PAGE, (uintptr_t)at + 300 * PAGE, 4,
+		      number_of_the_target());
+	/* An end inside a page is rounded up to it, and told as it was given. */
+	expect_logged((uintptr_t)at, (uintptr_t)at + 300 * PAGE + 1, 4, number_of_the_target());
+}
+
+static int be_stopped(void *arg)
+{
+	(void)arg;
+	mixed_region();
+	raise(SIGSTOP);
+	return 0;
+}
+
+static void a_whole_process_is_logged(void **state)
+{
+	struct vw_child child;
+	int status;
+
+	(void)state;
+	open_device();
+	child = vw_fork(be_stopped, NULL);
+	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
+	assert_true(WIFSTOPPED(status));
+	set_target(child.pid);
+	expect_logged(0, vw_user_end(), VMWALK_LOG_LINES, child.pid);
+	/* What lies beyond user space means its end. */
+	expect_logged(0, ~0ULL, VMWALK_LOG_LINES, child.pid);
+	vw_kill(&child);
+}
+
+static void a_range_with_nothing_in_it_is_no_line(void **state)
+{
+	struct vmwalk_log log;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+	start_reading();
+	log = vw_log_args((uintptr_t)at, (uintptr_t)at + PMD_SIZE);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 0);
+	assert_int_equal(log.walk_end, log.end);
+	log = vw_log_args((uintptr_t)at, (uintptr_t)at);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 0);
+	assert_int_equal(log.walk_end, log.end);
+	log = vw_log_args(0, 0);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 0);
+	expect_no_lines();
+}
+
+static void a_call_is_counted_as_one_walk(void **state)
+{
+	struct vmwalk_log log;
+	char *at = vw_anon(8 * PAGE);
+	int lines;
+
+	(void)state;
+	open_device();
+	memset(at, 1, 8 * PAGE);
+	log = vw_log_args((uintptr_t)at, (uintptr_t)at + 8 * PAGE);
+	lines = vw_ioctl(fd, VMWALK_IOC_LOG, &log);
+	assert_true(lines >= 1 && lines <= 8);
+	vw_expect_stat(n, "walks", 1);
+	vw_expect_stat(n, "walked_pages", 8);
+	vw_expect_stat(n, "extents", lines);
+}
+
+/* --- Refusals ------------------------------------------------------------------------------- */
+
+static void what_is_refused_writes_nothing(void **state)
+{
+	char *at = vw_anon(PAGE);
+	struct vmwalk_log log, bad;
+
+	(void)state;
+	open_device();
+	vw_poke(at, 1);
+	log = vw_log_args((uintptr_t)at, (uintptr_t)at + PAGE);
+	start_reading();
+	for (int i = 0; i < 7; i++) {
+		bad = log;
+		if (i == 0)
+			bad.lines = 0;
+		else if (i == 1)
+			bad.lines = VMWALK_LOG_LINES + 1;
+		else if (i == 2)
+			bad.pad = 1;
+		else if (i == 3)
+			bad.flags = 1;
+		else if (i == 4)
+			bad.size--;
+		else if (i == 5)
+			bad.start += 8;
+		else
+			bad.end = bad.start - 1;
+		vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &bad), -EINVAL);
+	}
+	vw_ok(vw_rmdir("t"));
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), -ENODEV);
+	expect_no_lines();
+}
+
+static char *common;
+
+struct opener {
+	uid_t uid;
+	__u64 caps;
+};
+
+static int log_without_the_right(void *arg)
+{
+	struct vmwalk_log log = vw_log_args((uintptr_t)common, (uintptr_t)common + PAGE);
+	const struct opener *opener = arg;
+	int own;
+
+	vw_poke(common, 1);
+	vw_become(opener->uid, opener->caps);
+	own = vw_open(n, O_RDWR);
+	vw_check(own >= 0);
+	vw_check_rc(vw_ioctl(own, VMWALK_IOC_LOG, &log), -EPERM);
+	return 0;
+}
+
+static void without_cap_sys_admin_not_even_ones_own_memory_is_logged(void **state)
+{
+	static struct opener openers[] = {
+		{ VW_NOBODY, 0 },
+		{ VW_NOBODY, BIT_ULL(CAP_SYS_PTRACE) | BIT_ULL(CAP_SYSLOG) },
+		{ 0, 0 },
+		{ 0, (BIT_ULL(CAP_LAST_CAP + 1) - 1) & ~BIT_ULL(CAP_SYS_ADMIN) },
+	};
+	char path[64];
+
+	(void)state;
+	open_device();
+	common = vw_anon(PAGE);
+	snprintf(path, sizeof(path), "/dev/vmwalk%d", n);
+	assert_int_equal(chmod(path, 0666), 0);
+	start_reading();
+	for (size_t i = 0; i < COUNT(openers); i++)
+		vw_in_child(log_without_the_right, &openers[i]);
+	expect_no_lines();
+}
+
+/* --- Whose number --------------------------------------------------------------------------- */
+
+static int log_in_a_namespace(void *arg)
+{
+	struct vmwalk_log log = vw_log_args((uintptr_t)common, (uintptr_t)common + PAGE);
+	int status;
+	pid_t pid;
+
+	(void)arg;
+	vw_check(!unshare(CLONE_NEWPID));
+	pid = fork();
+	if (!pid) {
+		vw_check(getpid() == 1);
+		vw_poke(common, 1);
+		/* It becomes the target, and logs itself by the number that it has here. */
+		vw_check(vw_sync(0) == 1);
+		vw_check_rc(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 1);
+		vw_check(vw_sync(0) == 2);
+		/* Of somebody outside there is no number. */
+		vw_check_rc(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 1);
+		_exit(0);
+	}
+	vw_check(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : VW_CHILD_FAILED;
+}
+
+/* The one child of a process. */
+static pid_t child_of(pid_t pid)
+{
+	char path[64], text[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	assert_true(vw_file_read(path, text, sizeof(text)) > 0);
+	return atoi(text);
+}
+
+static void the_number_is_that_of_the_callers_namespace(void **state)
+{
+	struct vw_child child;
+	struct line line;
+
+	(void)state;
+	open_device();
+	common = vw_anon(PAGE);
+	vw_poke(common, 1);
+	if (!vw_exists("/proc/thread-self/children"))
+		vw_skip("no way to find a child's child");
+	child = vw_fork(log_in_a_namespace, NULL);
+	vw_hear(&child);
+	set_target(child_of(child.pid));
+	start_reading();
+	vw_tell(&child, 1);
+	vw_hear(&child);
+	vw_expect(read_lines(&line, 1), 1);
+	vw_expect(line.pid, 1);
+	set_target(getpid());
+	vw_tell(&child, 2);
+	vw_join_ok(&child);
+	vw_expect(read_lines(&line, 1), 1);
+	vw_expect(line.pid, 0);
+	vw_expect(line.extent.pfn, vw_pfn(common));
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test(the_lines_are_the_extents_of_a_scan),
+		vw_test(few_lines_at_a_time_make_the_same),
+		vw_test(a_range_may_start_and_end_inside_a_huge_page),
+		vw_test(a_whole_process_is_logged),
+		vw_test(a_range_with_nothing_in_it_is_no_line),
+		vw_test(a_call_is_counted_as_one_walk),
+		vw_test(what_is_refused_writes_nothing),
+		vw_test(without_cap_sys_admin_not_even_ones_own_memory_is_logged),
+		vw_test(the_number_is_that_of_the_callers_namespace),
+	};
+
+	return vw_run_cases(cases);
+}

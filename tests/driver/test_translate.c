@@ -1,0 +1,1148 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * TRANSLATE: many addresses in any order, each of which must lead where WALK and SCAN lead one, on
+ * its own and beside all others; and targets that go while the call looks.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <linux/mempolicy.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
+#define HUGE_1G	(MAP_HUGETLB | 30 << 26)
+#define HUGE_2M	(MAP_HUGETLB | 21 << 26)
+#define ABSENT	(VMWALK_SWAP | VMWALK_MIGRATION)
+
+static int n, fd;
+
+static void open_device(void)
+{
+	n = vw_make("t", "size", "64K", NULL);
+	fd = vw_open_rw(n);
+}
+
+static void set_target(pid_t pid)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	vw_ok(vw_set("t", "target_pid", text));
+}
+
+static __u32 random_bits(void)
+{
+	static __u64 seed = 4;
+
+	seed = seed * 6364136223846793005 + 1442695040888963407;
+	return seed >> 33;
+}
+
+static struct vmwalk_translation *new_vec(size_t len)
+{
+	struct vmwalk_translation *vec = vw_anon(ALIGN_UP(len * sizeof(*vec), PAGE));
+
+	/* What the driver leaves alone is seen. */
+	memset(vec, 0xa5, len * sizeof(*vec));
+	return vec;
+}
+
+/* What WALK and SCAN say of an address, in the form of a translation. */
+static struct vmwalk_translation look_up(__u64 addr)
+{
+	struct vmwalk_translation wanted = { .addr = addr, .node = -1 };
+	__u64 page = addr & ~(PAGE - 1);
+	struct vmwalk_extent extent;
+	struct vmwalk_scan scan;
+	struct vmwalk_walk walk;
+
+	if (addr >= vw_user_end())
+		return wanted;
+	vw_ok(vw_walk(fd, addr, &walk));
+	wanted.phys = walk.phys;
+	wanted.state = walk.state;
+	wanted.page_shift = walk.page_shift;
+	scan = vw_scan_args(page, page + PAGE);
+	scan.vec = (uintptr_t)&extent;
+	scan.vec_len = 1;
+	if (vw_ioctl(fd, VMWALK_IOC_SCAN, &scan) == 1)
+		wanted.node = extent.node;
+	return wanted;
+}
+
+static void expect_same_at(const char *file, int line, const struct vmwalk_translation *got,
+			   const struct vmwalk_translation *wanted)
+{
+	if (got->addr != wanted->addr || got->phys != wanted->phys ||
+	    got->state != wanted->state || got->page_shift != wanted->page_shift ||
+	    got->node != wanted->node)
+		vw_fail_at(file, line, "0x%llx: 0x%llx 0x%x %u %d, not 0x%llx: 0x%llx 0x%x %u %d",
+			   got->addr, got->phys, got->state, got->page_shift, got->node,
+			   wanted->addr, wanted->phys, wanted->state, wanted->page_shift,
+			   wanted->node);
+}
+
+#define expect_same(got, wanted)	expect_same_at(__FILE__, __LINE__, got, wanted)
+
+/* --- Every kind of page --------------------------------------------------------------------- */
+
+/* An address whose page is known. */
+struct known {
+	const char *what;
+	__u64 addr;
+	__u32 must;
+	__u32 mustnt;
+	int shift;			/* 0: whatever a walk says */
+};
+
+static struct known known[64];
+static size_t nr_known;
+
+static void know(const char *what, const void *addr, __u32 must, __u32 mustnt, int shift)
+{
+	assert_true(nr_known < COUNT(known));
+	known[nr_known++] = (struct known){ what, (uintptr_t)addr, must, mustnt, shift };
+}
+
+static int shift_at(const void *addr)
+{
+	struct vmwalk_walk walk;
+
+	vw_ok(vw_walk(fd, (uintptr_t)addr, &walk));
+	return walk.page_shift;
+}
+
+static void know_huge_pages(void)
+{
+	static char *kept[2];		/* there are few of them */
+	char *at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+
+	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
+	vw_poke(at, 1);
+	if (shift_at(at) == 21) {
+		know("a transparent huge page", at, VMWALK_PRESENT | VMWALK_HUGE | VMWALK_WRITE,
+		     ABSENT | VMWALK_HUGETLB | VMWALK_ZERO | VMWALK_FILE, 21);
+		know("its middle", at + MIB + 5 * PAGE + 77, VMWALK_PRESENT | VMWALK_HUGE, ABSENT,
+		     21);
+		know("its last byte", at + PMD_SIZE - 1, VMWALK_PRESENT | VMWALK_HUGE, ABSENT, 21);
+	} else {
+		print_message("# no transparent huge page\n");
+	}
+
+	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
+	vw_peek(at);
+	if (shift_at(at) == 21)
+		know("the huge page of zeroes", at + 3 * PAGE + 9,
+		     VMWALK_PRESENT | VMWALK_HUGE | VMWALK_ZERO,
+		     ABSENT | VMWALK_WRITE | VMWALK_FILE, 21);
+	else
+		print_message("# no huge page of zeroes\n");
+
+	for (int i = 0; i < 2; i++) {
+		size_t size = i ? GIB : PMD_SIZE;
+
+		if (!kept[i])
+			kept[i] = mmap(NULL, size, RW, ANON | (i ? HUGE_1G : HUGE_2M), -1, 0);
+		at = kept[i];
+		if (at == MAP_FAILED) {
+			print_message("# no hugetlb page of %zu bytes\n", size);
+			continue;
+		}
+		vw_poke(at, 1);
+		know("a hugetlb page", at, VMWALK_PRESENT | VMWALK_HUGE | VMWALK_HUGETLB,
+		     ABSENT | VMWALK_ZERO, i ? 30 : 21);
+		know("its last byte", at + size - 1,
+		     VMWALK_PRESENT | VMWALK_HUGE | VMWALK_HUGETLB, ABSENT, i ? 30 : 21);
+	}
+	at = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_2M, -1, 0);
+	if (at != MAP_FAILED)
+		know("a hugetlb page that nobody touched", at + 4 * PAGE, 0, ~0U, 21);
+}
+
+static void know_small_pages(void)
+{
+	char *at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+
+	madvise(at, PMD_SIZE, MADV_NOHUGEPAGE);
+	memset(at, 1, 8 * PAGE);
+	know("a written page", at, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_DIRTY,
+	     ABSENT | VMWALK_EXEC | VMWALK_FILE | VMWALK_ZERO | VMWALK_HUGE, 12);
+	know("its neighbour", at + PAGE + 1, VMWALK_PRESENT | VMWALK_WRITE, ABSENT, 12);
+	mprotect(at + 2 * PAGE, PAGE, PROT_READ);
+	know("a page that may be read", at + 2 * PAGE, VMWALK_PRESENT, ABSENT | VMWALK_WRITE, 12);
+	mprotect(at + 3 * PAGE, 2 * PAGE, PROT_NONE);
+	know("a page that nobody may touch", at + 3 * PAGE, VMWALK_PRESENT | VMWALK_PROTNONE,
+	     ABSENT, 12);
+	know("a page between", at + 6 * PAGE, VMWALK_PRESENT | VMWALK_WRITE,
+	     ABSENT | VMWALK_PROTNONE, 12);
+	vw_peek(at + 8 * PAGE);
+	know("the page of zeroes", at + 8 * PAGE + 3, VMWALK_PRESENT | VMWALK_ZERO,
+	     VMWALK_WRITE | VMWALK_FILE, 12);
+	know("a page that nobody touched", at + 9 * PAGE, 0, ~0U, 12);
+	know("a page far from any", at + MIB, 0, ~0U, 12);
+
+	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+	madvise(at, PMD_SIZE, MADV_NOHUGEPAGE);
+	know("a mapping without a page", at, 0, ~0U, 0);
+	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+	munmap(at, PMD_SIZE);
+	know("where a mapping was", at + PAGE, 0, ~0U, 0);
+	know("address 0", NULL, 0, ~0U, 0);
+	know("an address that nothing is near", vw_pointer(1UL << 40), 0, ~0U, 0);
+	know("the last address of all", vw_pointer(vw_user_end() - 1), 0, 0, 0);
+
+	at = vw_anon(4 * PAGE);
+	memset(at, 1, 4 * PAGE);
+	if (vw_swap_out(at, 2 * PAGE))
+		know("a swapped page", at + PAGE + 8, VMWALK_SWAP, VMWALK_PRESENT, 12);
+	else
+		print_message("# the kernel does not swap here\n");
+}
+
+static void know_files(void)
+{
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC), dev;
+	char *at;
+
+	assert_true(file >= 0 && !ftruncate(file, 4 * PAGE));
+	at = vw_map(file, 4 * PAGE, 0, RW, MAP_SHARED);
+	vw_poke(at, 1);
+	know("a page of a file", at, VMWALK_PRESENT | VMWALK_FILE | VMWALK_WRITE, ABSENT, 12);
+	at = vw_map(file, 4 * PAGE, 0, RW, MAP_PRIVATE);
+	vw_peek(at);
+	vw_poke(at + PAGE, 1);
+	know("a page of a private file", at, VMWALK_PRESENT | VMWALK_FILE, ABSENT | VMWALK_WRITE,
+	     12);
+	know("a copy of one", at + PAGE, VMWALK_PRESENT | VMWALK_WRITE, ABSENT | VMWALK_FILE, 12);
+	know("this program", (void *)know_files, VMWALK_PRESENT | VMWALK_EXEC | VMWALK_FILE,
+	     ABSENT | VMWALK_WRITE, 12);
+	close(file);
+
+	dev = vw_open_rw(vw_make("r", "size", "64K", "map_mode", "remap", NULL));
+	at = vw_map(dev, 64 * KIB, 0, RW, MAP_SHARED);
+	know("a frame", at + 7 * PAGE + 4095, VMWALK_PRESENT | VMWALK_SPECIAL | VMWALK_WRITE,
+	     ABSENT | VMWALK_FILE | VMWALK_ZERO, 12);
+}
+
+static void know_every_kind(void)
+{
+	nr_known = 0;
+	know_small_pages();
+	know_huge_pages();
+	know_files();
+	for (size_t i = 0; i < nr_known; i++) {
+		const struct known *k = &known[i];
+		struct vmwalk_translation is = look_up(k->addr);
+
+		if ((is.state & k->must) != k->must || is.state & k->mustnt)
+			vw_fail("a walk of %s: state 0x%x, must have 0x%x and not 0x%x", k->what,
+				is.state, k->must, k->mustnt);
+	}
+}
+
+/* That one element is of a known page. */
+static void expect_known(const struct known *k, const struct vmwalk_translation *got)
+{
+	struct vmwalk_translation wanted = look_up(k->addr);
+
+	if ((got->state & k->must) != k->must || got->state & k->mustnt)
+		vw_fail("%s: state 0x%x, must have 0x%x and not 0x%x", k->what, got->state,
+			k->must, k->mustnt);
+	if (k->shift && got->page_shift != k->shift)
+		vw_fail("%s: page_shift is %u, not %d", k->what, got->page_shift, k->shift);
+	if (!(got->state & VMWALK_PRESENT) && got->phys)
+		vw_fail("%s: is not present and has phys 0x%llx", k->what, got->phys);
+	expect_same(got, &wanted);
+}
+
+static void every_kind_of_page_is_told_alone(void **state)
+{
+	struct vmwalk_translation *vec;
+
+	(void)state;
+	open_device();
+	know_every_kind();
+	vec = new_vec(1);
+	for (size_t i = 0; i < nr_known; i++) {
+		vec->addr = known[i].addr;
+		vw_ok(vw_translate(fd, vec, 1));
+		expect_known(&known[i], vec);
+	}
+}
+
+static void every_kind_of_page_is_told_after_every_other(void **state)
+{
+	struct vmwalk_translation *vec;
+	size_t len = 0;
+
+	(void)state;
+	open_device();
+	know_every_kind();
+	vec = new_vec(nr_known * nr_known * 2);
+	for (size_t i = 0; i < nr_known; i++) {
+		for (size_t j = 0; j < nr_known; j++) {
+			vec[len++].addr = known[i].addr;
+			vec[len++].addr = known[j].addr;
+		}
+	}
+	vw_ok(vw_translate(fd, vec, len));
+	len = 0;
+	for (size_t i = 0; i < nr_known; i++) {
+		for (size_t j = 0; j < nr_known; j++) {
+			expect_known(&known[i], &vec[len++]);
+			expect_known(&known[j], &vec[len++]);
+		}
+	}
+}
+
+static void looking_at_what_is_absent_leaves_it_so(void **state)
+{
+	__u64 before[COUNT(known)];
+	struct vmwalk_translation *vec;
+
+	(void)state;
+	open_device();
+	know_every_kind();
+	vec = new_vec(nr_known);
+	for (size_t i = 0; i < nr_known; i++) {
+		vec[i].addr = known[i].addr;
+		before[i] = vw_pagemap_one(0, vw_pointer(known[i].addr));
+	}
+	for (int round = 0; round < 3; round++)
+		vw_ok(vw_translate(fd, vec, nr_known));
+	for (size_t i = 0; i < nr_known; i++)
+		assert_int_equal(vw_pagemap_one(0, vw_pointer(known[i].addr)), before[i]);
+}
+
+static void addresses_beyond_user_space_lead_nowhere_and_disturb_nothing(void **state)
+{
+	const __u64 beyond[] = {
+		vw_user_end(), vw_user_end() + 1, vw_user_end() + PAGE, 1ULL << 56, 1ULL << 57,
+		1ULL << 62, 1ULL << 63, (1ULL << 63) - 1, 0xff11000000000000, 0xffff800000000000,
+		0xffff888000000000, 0xffffea0000000000, 0xffffffff81000000, 0xffffffffff600000,
+		~0ULL - 4096, ~0ULL - 4095, ~0ULL - 1, ~0ULL,
+	};
+	struct vmwalk_translation *vec, wanted, nothing = { .node = -1 };
+	char *at;
+
+	(void)state;
+	open_device();
+	at = vw_anon(PAGE);
+	vw_poke(at, 1);
+	wanted = look_up((uintptr_t)at + 9);
+	assert_true(wanted.state & VMWALK_PRESENT);
+	vec = new_vec(2 * COUNT(beyond) + 1);
+	for (size_t i = 0; i < COUNT(beyond); i++) {
+		vec[2 * i].addr = wanted.addr;
+		vec[2 * i + 1].addr = beyond[i];
+	}
+	vec[2 * COUNT(beyond)].addr = wanted.addr;
+	vw_ok(vw_translate(fd, vec, 2 * COUNT(beyond) + 1));
+	for (size_t i = 0; i < COUNT(beyond); i++) {
+		expect_same(&vec[2 * i], &wanted);
+		nothing.addr = beyond[i];
+		expect_same(&vec[2 * i + 1], &nothing);
+	}
+	expect_same(&vec[2 * COUNT(beyond)], &wanted);
+}
+
+static void phys_is_of_the_very_byte(void **state)
+{
+	char *at, *huge;
+	struct vmwalk_translation *vec;
+	size_t len = 0;
+
+	(void)state;
+	open_device();
+	at = vw_anon(2 * PAGE);
+	madvise(at, 2 * PAGE, MADV_NOHUGEPAGE);
+	memset(at, 1, 2 * PAGE);
+	huge = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+	madvise(huge, PMD_SIZE, MADV_HUGEPAGE);
+	memset(huge, 1, PMD_SIZE);
+	vec = new_vec(2 * PAGE + PMD_SIZE / 1021 + 1);
+	for (size_t i = 0; i < 2 * PAGE; i++)
+		vec[len++].addr = (uintptr_t)at + i;
+	for (size_t i = 0; i < PMD_SIZE; i += 1021)
+		vec[len++].addr = (uintptr_t)huge + i;
+	vw_ok(vw_translate(fd, vec, len));
+	for (size_t i = 0; i < len; i++) {
+		__u64 addr = i < 2 * PAGE ? (uintptr_t)at + i :
+			     (uintptr_t)huge + (i - 2 * PAGE) * 1021;
+
+		assert_int_equal(vec[i].addr, addr);
+		assert_int_equal(vec[i].phys, vw_pfn(vw_pointer(addr)) * PAGE + addr % PAGE);
+	}
+}
+
+/* --- Orders --------------------------------------------------------------------------------- */
+
+#define MIXED	(3 * 512UL)
+
+/* Mappings and pages of all kinds, page by page and side by side. */
+static char *mixed_region(void)
+{
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	char *at = vw_anon_aligned(MIXED * PAGE, PMD_SIZE);
+
+	assert_true(file >= 0 && !ftruncate(file, MIXED * PAGE));
+	madvise(at, 2 * PMD_SIZE, MADV_NOHUGEPAGE);
+	madvise(at + 2 * PMD_SIZE, PMD_SIZE, MADV_HUGEPAGE);
+	memset(at + 2 * PMD_SIZE, 1, PMD_SIZE);
+	for (size_t i = 0; i < 1024; i += 32) {
+		char *page = at + i * PAGE;
+
+		memset(page, 1, 3 * PAGE);
+		vw_peek(page + 3 * PAGE);
+		memset(page + 4 * PAGE, 1, 2 * PAGE);
+		vw_peek(page + 6 * PAGE);
+		vw_poke(page + 8 * PAGE, 1);
+		mprotect(page + 8 * PAGE, PAGE, PROT_NONE);
+		assert_true(mmap(page + 9 * PAGE, 4 * PAGE, RW, MAP_PRIVATE | MAP_FIXED, file,
+				 i * PAGE) != MAP_FAILED);
+		vw_peek(page + 9 * PAGE);
+		vw_poke(page + 10 * PAGE, 1);
+		vw_peek(page + 11 * PAGE);
+		munmap(page + 15 * PAGE, 2 * PAGE);
+		memset(page + 17 * PAGE, 1, 6 * PAGE);
+		madvise(page + 19 * PAGE, PAGE, MADV_PAGEOUT);
+		assert_true(mmap(page + 24 * PAGE, 4 * PAGE, RW, MAP_SHARED | MAP_FIXED, file,
+				 i * PAGE) != MAP_FAILED);
+		vw_poke(page + 25 * PAGE, 1);
+		vw_peek(page + 26 * PAGE);
+	}
+	close(file);
+	return at;
+}
+
+static void a_translation_of_each_page_is_what_a_scan_finds(void **state)
+{
+	struct vmwalk_translation *vec;
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	vec = new_vec(MIXED);
+	for (size_t i = 0; i < MIXED; i++)
+		vec[i].addr = (uintptr_t)at + i * PAGE + i;
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+	vw_ok(vw_translate(fd, vec, MIXED));
+	for (size_t i = 0; i < MIXED; i++) {
+		const struct vmwalk_extent *extent = vw_extent_at(&extents, at + i * PAGE);
+		struct vmwalk_translation wanted = {
+			.addr = (uintptr_t)at + i * PAGE + i,
+			.page_shift = vec[i].page_shift,
+			.node = -1,
+		};
+
+		if (extent) {
+			wanted.state = extent->flags;
+			wanted.page_shift = extent->page_shift;
+			wanted.node = extent->node;
+			if (extent->flags & VMWALK_PRESENT)
+				wanted.phys = extent->pfn * PAGE + wanted.addr - extent->start;
+		}
+		expect_same(&vec[i], &wanted);
+	}
+	vw_extents_free(&extents);
+}
+
+static void any_order_gives_the_same_answers(void **state)
+{
+	struct vmwalk_translation *sorted, *vec;
+	size_t *order;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	sorted = new_vec(MIXED);
+	vec = new_vec(2 * MIXED);
+	order = calloc(2 * MIXED, sizeof(*order));
+	assert_non_null(order);
+	for (size_t i = 0; i < MIXED; i++)
+		sorted[i].addr = (uintptr_t)at + i * PAGE + i % PAGE;
+	vw_ok(vw_translate(fd, sorted, MIXED));
+	/* Some against a walk, so that they are not all wrong alike. */
+	for (size_t i = 0; i < MIXED; i += 7) {
+		struct vmwalk_translation wanted = look_up(sorted[i].addr);
+
+		expect_same(&sorted[i], &wanted);
+	}
+
+	for (int kind = 0; kind < 6; kind++) {
+		for (size_t i = 0; i < 2 * MIXED; i++) {
+			size_t to[] = {
+				i / 2,				/* each twice */
+				2 * MIXED - 1 - i,		/* backwards, twice */
+				i * 517,			/* far apart */
+				random_bits(),			/* at random */
+				i & 1 ? 2 : i / 2,		/* one again and again */
+				random_bits() & 1 ? 0 : 2 * 512,/* two of different size */
+			};
+
+			order[i] = to[kind] % MIXED;
+		}
+		memset(vec, 0x5a, 2 * MIXED * sizeof(*vec));
+		for (size_t i = 0; i < 2 * MIXED; i++)
+			vec[i].addr = sorted[order[i]].addr;
+		vw_ok(vw_translate(fd, vec, 2 * MIXED));
+		for (size_t i = 0; i < 2 * MIXED; i++)
+			expect_same(&vec[i], &sorted[order[i]]);
+	}
+	free(order);
+}
+
+static void every_length_fills_all_elements_and_no_more(void **state)
+{
+	static const size_t lens[] = {
+		1, 2, 3, 63, 64, 65, 127, 128, 129, 169, 170, 171, 172, 255, 256, 257, 340, 341,
+		342, 511, 512, 513, 682, 683, 1023, 1024, 1025,
+	};
+	struct vmwalk_translation *sorted, *vec, untouched;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	sorted = new_vec(MIXED);
+	vec = new_vec(MIXED);
+	untouched = vec[0];
+	for (size_t i = 0; i < MIXED; i++)
+		sorted[i].addr = (uintptr_t)at + i * PAGE;
+	vw_ok(vw_translate(fd, sorted, MIXED));
+	for (size_t i = 0; i < COUNT(lens); i++) {
+		memset(vec, 0xa5, MIXED * sizeof(*vec));
+		for (size_t j = 0; j < lens[i]; j++)
+			vec[j].addr = sorted[j].addr;
+		vw_ok(vw_translate(fd, vec, lens[i]));
+		assert_memory_equal(vec, sorted, lens[i] * sizeof(*vec));
+		for (size_t j = lens[i]; j < MIXED; j++)
+			assert_memory_equal(&vec[j], &untouched, sizeof(untouched));
+	}
+}
+
+static void a_million_addresses_fit_into_one_call(void **state)
+{
+	const size_t million = 1000003, pages = 64 * MIB / PAGE;
+	__u64 *entries = calloc(pages, sizeof(*entries)), began;
+	struct vmwalk_translation *vec;
+	size_t present = 0;
+	char *at;
+
+	(void)state;
+	open_device();
+	assert_non_null(entries);
+	at = vw_anon_aligned(pages * PAGE, PMD_SIZE);
+	madvise(at, pages * PAGE / 2, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < pages; i += 3)
+		vw_poke(at + i * PAGE, 1);
+	vec = new_vec(million);
+	for (size_t i = 0; i < million; i++)
+		vec[i].addr = (uintptr_t)at + (random_bits() & (64 * MIB - 1));
+	vw_expect(vw_pagemap(0, (uintptr_t)at, pages, entries), pages);
+	began = vw_now();
+	vw_ok(vw_translate(fd, vec, million));
+	print_message("# %llu ns an address\n", (vw_now() - began) / million);
+	for (size_t i = 0; i < million; i++) {
+		__u64 off = vec[i].addr - (uintptr_t)at, entry;
+
+		assert_true(off < 64 * MIB);
+		entry = entries[off / PAGE];
+		present += !!(entry & PM_PRESENT);
+		if (!(entry & PM_PRESENT) != !(vec[i].state & VMWALK_PRESENT) ||
+		    vec[i].phys != (entry & PM_PRESENT ? PM_PFN(entry) * PAGE + off % PAGE : 0))
+			vw_fail("0x%llx: phys 0x%llx, state 0x%x where pagemap has 0x%llx",
+				vec[i].addr, vec[i].phys, vec[i].state, entry);
+	}
+	assert_true(present > million / 4);
+	free(entries);
+}
+
+static void a_call_is_counted_as_one_walk(void **state)
+{
+	struct vmwalk_translation *vec;
+	char *at = vw_anon(32 * PAGE);
+
+	(void)state;
+	open_device();
+	memset(at, 1, 32 * PAGE);
+	vec = new_vec(32);
+	for (size_t i = 0; i < 32; i++)
+		vec[i].addr = (uintptr_t)at + i * PAGE;
+	vw_ok(vw_translate(fd, vec, 32));
+	vw_expect_stat(n, "walks", 1);
+	vw_expect_stat(n, "extents", 0);
+	assert_true(vw_stat(n, "walk_ns") > 0);
+	vw_expect(vw_translate(fd, vec, 0), -EINVAL);
+	vw_expect_stat(n, "walks", 1);
+}
+
+static void the_vector_may_lie_in_the_devices_own_mapping(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	struct vmwalk_translation *vec;
+	char *at = vw_anon(PAGE);
+
+	n = vw_make_combo(combo, 64 * KIB, "zero");
+	fd = vw_open_rw(n);
+	vw_poke(at, 1);
+	vec = vw_map(fd, 64 * KIB, 0, RW, MAP_SHARED);
+	/* The addresses are those of the vector itself, and one that is not. */
+	for (size_t i = 0; i < 1000; i++)
+		vec[i].addr = i % 3 ? (uintptr_t)&vec[i] : (uintptr_t)at;
+	vw_ok(vw_translate(fd, vec, 1000));
+	for (size_t i = 0; i < 1000; i++) {
+		struct vmwalk_translation wanted = look_up(i % 3 ? (uintptr_t)&vec[i] :
+								   (uintptr_t)at);
+
+		/* The call's own writes may have set these. */
+		vec[i].state |= VMWALK_ACCESSED | VMWALK_DIRTY | VMWALK_SOFT_DIRTY;
+		wanted.state |= VMWALK_ACCESSED | VMWALK_DIRTY | VMWALK_SOFT_DIRTY;
+		expect_same(&vec[i], &wanted);
+	}
+}
+
+static void the_node_is_the_frames_own(void **state)
+{
+	struct vmwalk_translation *vec;
+	char *at = vw_anon(64 * PAGE);
+	int node;
+
+	(void)state;
+	open_device();
+	if (!vw_exists("/sys/devices/system/node/node1"))
+		vw_skip("one NUMA node only");
+	madvise(at, 64 * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 64; i++) {
+		unsigned long nodes = 1UL << i % 2;
+
+		assert_int_equal(syscall(SYS_mbind, at + i * PAGE, PAGE, MPOL_BIND, &nodes, 64, 0),
+				 0);
+		if (i % 8 < 6)
+			vw_poke(at + i * PAGE, 1);
+	}
+	vec = new_vec(64);
+	for (size_t i = 0; i < 64; i++)
+		vec[i].addr = (uintptr_t)at + i * PAGE;
+	vw_ok(vw_translate(fd, vec, 64));
+	for (size_t i = 0; i < 64; i++) {
+		node = -1;
+		if (i % 8 < 6)
+			assert_int_equal(syscall(SYS_get_mempolicy, &node, NULL, 0, at + i * PAGE,
+						 MPOL_F_NODE | MPOL_F_ADDR), 0);
+		assert_int_equal(vec[i].node, node);
+	}
+}
+
+/* --- Entries that look alike ---------------------------------------------------------------- */
+
+#define ALIKE	64UL
+
+static bool is_file(const struct vmwalk_translation *translation)
+{
+	return translation->state & VMWALK_FILE;
+}
+
+/*
+ * In a private mapping of a file the file's pages are mapped read-only and clean, and so is a copy
+ * that comes back from swap: only the page behind the entry tells them apart.
+ */
+static void pages_of_a_file_and_their_copies_are_told_apart(void **state)
+{
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	struct vmwalk_translation *vec;
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	size_t copies = 0;
+	char *at;
+
+	(void)state;
+	open_device();
+	assert_true(file >= 0 && !ftruncate(file, ALIKE * PAGE));
+	at = vw_map(file, ALIKE * PAGE, 0, RW, MAP_SHARED | MAP_POPULATE);
+	at = vw_map(file, ALIKE * PAGE, 0, RW, MAP_PRIVATE);
+	for (size_t i = 0; i < ALIKE; i += 4)
+		vw_poke(at + i * PAGE, 1);
+	for (size_t i = 0; i < ALIKE; i += 4) {
+		if (!vw_swap_out(at + i * PAGE, PAGE))
+			vw_skip("the kernel does not swap here");
+	}
+	for (size_t i = 0; i < ALIKE; i++)
+		vw_peek(at + i * PAGE);
+
+	vec = new_vec(ALIKE);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + ALIKE * PAGE);
+	vw_ok(vw_scan_all(fd, &scan, ALIKE, &extents));
+	for (int first = 0; first < 4; first++) {
+		for (size_t i = 0; i < ALIKE; i++)
+			vec[i].addr = (uintptr_t)at + (i + first) % ALIKE * PAGE;
+		vw_ok(vw_translate(fd, vec, ALIKE));
+		for (size_t i = 0; i < ALIKE; i++) {
+			const char *page = vw_pointer(vec[i].addr);
+			__u64 entry = vw_pagemap_one(0, page);
+			const struct vmwalk_extent *extent = vw_extent_at(&extents, page);
+
+			assert_true(entry & PM_PRESENT);
+			copies += !(entry & PM_FILE);
+			assert_int_equal(vec[i].phys, PM_PFN(entry) * PAGE);
+			assert_int_equal(is_file(&vec[i]), !!(entry & PM_FILE));
+			assert_non_null(extent);
+			assert_int_equal(extent->flags, vec[i].state);
+		}
+	}
+	assert_int_equal(copies, ALIKE);
+	vw_extents_free(&extents);
+	close(file);
+}
+
+struct copier {
+	char *at;
+	int file;
+	bool stop;
+};
+
+static void *copy_and_drop(void *arg)
+{
+	struct copier *copier = arg;
+
+	for (size_t i = 0; !__atomic_load_n(&copier->stop, __ATOMIC_RELAXED); i++) {
+		vw_poke(copier->at + i * 7 % ALIKE * PAGE, 1);
+		if (i % ALIKE)
+			continue;
+		/* The copies go, the file's pages come back, in a mapping that has no copy yet. */
+		mmap(copier->at, ALIKE * PAGE, RW, MAP_PRIVATE | MAP_FIXED, copier->file, 0);
+		madvise(copier->at, ALIKE * PAGE, MADV_POPULATE_READ);
+	}
+	return NULL;
+}
+
+static void a_first_copy_is_told_from_the_file_while_it_is_made(void **state)
+{
+	struct copier copier = { .file = memfd_create("vmwalk_test", MFD_CLOEXEC) };
+	__u64 end, file_pfn[ALIKE], calls = 0, copies = 0;
+	struct vmwalk_translation *vec;
+	pthread_t thread;
+	char *at;
+
+	(void)state;
+	open_device();
+	assert_true(copier.file >= 0 && !ftruncate(copier.file, ALIKE * PAGE));
+	at = vw_map(copier.file, ALIKE * PAGE, 0, RW, MAP_SHARED);
+	for (size_t i = 0; i < ALIKE; i++) {
+		vw_poke(at + i * PAGE, 1);
+		file_pfn[i] = vw_pfn(at + i * PAGE);
+	}
+	mlock(at, ALIKE * PAGE);
+	copier.at = vw_map(copier.file, ALIKE * PAGE, 0, RW, MAP_PRIVATE);
+	vec = new_vec(ALIKE);
+	assert_int_equal(pthread_create(&thread, NULL, copy_and_drop, &copier), 0);
+	for (end = vw_now() + 3 * SECOND; vw_now() < end; calls++) {
+		for (size_t i = 0; i < ALIKE; i++)
+			vec[i].addr = (uintptr_t)copier.at + i * PAGE;
+		vw_ok(vw_translate(fd, vec, ALIKE));
+		for (size_t i = 0; i < ALIKE; i++) {
+			if (!(vec[i].state & VMWALK_PRESENT))
+				continue;
+			copies += vec[i].phys != file_pfn[i] * PAGE;
+			if (is_file(&vec[i]) != (vec[i].phys == file_pfn[i] * PAGE)) {
+				__atomic_store_n(&copier.stop, true, __ATOMIC_RELAXED);
+				pthread_join(thread, NULL);
+				vw_fail("phys 0x%llx has state 0x%x, the file 0x%llx", vec[i].phys,
+					vec[i].state, file_pfn[i] * PAGE);
+			}
+		}
+	}
+	__atomic_store_n(&copier.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	close(copier.file);
+	print_message("# %llu calls saw %llu copies\n", calls, copies);
+	assert_true(copies);
+}
+
+/* --- Other processes, and such as go -------------------------------------------------------- */
+
+#define COMMON	16UL
+
+static char *common;
+
+static int touch_some(void *arg)
+{
+	size_t step = (uintptr_t)arg;
+
+	for (size_t i = 0; i < COMMON; i += step)
+		vw_poke(common + i * PAGE, 1);
+	vw_sync(0);
+	return 0;
+}
+
+static void another_process_is_seen_with_its_own_frames(void **state)
+{
+	struct vmwalk_translation *vec;
+	struct vw_child child[2];
+
+	(void)state;
+	common = vw_anon(COMMON * PAGE);
+	madvise(common, COMMON * PAGE, MADV_NOHUGEPAGE);
+	open_device();
+	vec = new_vec(COMMON);
+	for (size_t i = 0; i < COUNT(child); i++) {
+		child[i] = vw_fork(touch_some, vw_pointer(i + 2));
+		vw_hear(&child[i]);
+	}
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < COUNT(child); i++) {
+			set_target(child[i].pid);
+			for (size_t j = 0; j < COMMON; j++)
+				vec[j].addr = (uintptr_t)common + j * PAGE + 1;
+			vw_ok(vw_translate(fd, vec, COMMON));
+			for (size_t j = 0; j < COMMON; j++) {
+				__u64 entry = vw_pagemap_one(child[i].pid, common + j * PAGE);
+
+				assert_int_equal(!(entry & PM_PRESENT), j % (i + 2) != 0);
+				assert_int_equal(vec[j].phys, entry & PM_PRESENT ?
+						 PM_PFN(entry) * PAGE + 1 : 0);
+			}
+		}
+	}
+	for (size_t i = 0; i < COUNT(child); i++) {
+		vw_tell(&child[i], 0);
+		vw_join_ok(&child[i]);
+	}
+}
+
+/*
+ * A page of the caller's that is missing until somebody touches it, as the driver does when it
+ * comes there in the middle of a call. What must be done before goes on, then the page is filled.
+ */
+struct gate {
+	char *page;
+	char content[PAGE];
+	void (*act)(void *arg);
+	void *arg;
+	int uffd;
+	int passed;
+	pthread_t thread;
+};
+
+static void *keep_gate(void *arg)
+{
+	struct gate *gate = arg;
+	struct pollfd wait = { .fd = gate->uffd, .events = POLLIN };
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)gate->page,
+		.src = (uintptr_t)gate->content,
+		.len = PAGE,
+	};
+	struct uffd_msg msg;
+
+	if (poll(&wait, 1, 60000) != 1 || read(gate->uffd, &msg, sizeof(msg)) != sizeof(msg))
+		return NULL;
+	gate->act(gate->arg);
+	__atomic_store_n(&gate->passed, 1, __ATOMIC_RELAXED);
+	ioctl(gate->uffd, UFFDIO_COPY, &copy);
+	return NULL;
+}
+
+/* False where the kernel has no such thing. */
+static bool open_gate(struct gate *gate)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { (uintptr_t)gate->page, PAGE },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+
+	gate->passed = 0;
+	gate->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	if (gate->uffd < 0 || ioctl(gate->uffd, UFFDIO_API, &api) ||
+	    ioctl(gate->uffd, UFFDIO_REGISTER, &reg))
+		return false;
+	return !pthread_create(&gate->thread, NULL, keep_gate, gate);
+}
+
+/* Whether the call came by. */
+static bool close_gate(struct gate *gate)
+{
+	pthread_join(gate->thread, NULL);
+	close(gate->uffd);
+	return gate->passed;
+}
+
+/* So many that the driver has answered some before it comes to the last page of the vector. */
+#define GATED	(32 * PAGE / sizeof(struct vmwalk_translation))
+
+/* A vector of addresses in "common" whose last page is behind a gate; the test skips without. */
+static struct vmwalk_translation *gated_vec(struct gate *gate)
+{
+	static struct vmwalk_translation all[GATED + 1];
+	char *at = vw_anon(32 * PAGE);
+
+	for (size_t i = 0; i < COUNT(all); i++)
+		all[i].addr = (uintptr_t)common + i % COMMON * PAGE;
+	madvise(at, 32 * PAGE, MADV_NOHUGEPAGE);
+	memcpy(at, all, 31 * PAGE);
+	gate->page = at + 31 * PAGE;
+	memcpy(gate->content, (char *)all + 31 * PAGE, PAGE);
+	return (void *)at;
+}
+
+static void let_exit(void *arg)
+{
+	struct vw_child *child = arg;
+
+	kill(child->pid, SIGKILL);
+	waitid(P_PID, child->pid, NULL, WEXITED | WNOWAIT);
+}
+
+static void a_target_that_exits_in_the_middle_gives_esrch(void **state)
+{
+	static struct gate gate;
+	struct vmwalk_translation *vec;
+	struct vw_child child;
+
+	(void)state;
+	common = vw_anon(COMMON * PAGE);
+	open_device();
+	vec = gated_vec(&gate);
+	child = vw_fork(touch_some, vw_pointer(1));
+	vw_hear(&child);
+	set_target(child.pid);
+	gate.act = let_exit;
+	gate.arg = &child;
+	if (!open_gate(&gate))
+		vw_skip("no userfaultfd");
+	vw_expect(vw_translate(fd, vec, GATED), -ESRCH);
+	assert_true(close_gate(&gate));
+	vw_expect(vw_translate(fd, vec, GATED), -ESRCH);
+	vw_kill(&child);
+	vw_expect(vw_translate(fd, vec, 1), -ESRCH);
+	/* The instance itself is as good as before. */
+	set_target(0);
+	vw_ok(vw_translate(fd, vec, GATED));
+}
+
+static int touch_and_exec(void *arg)
+{
+	touch_some(arg);
+	execl("/bin/bash", "bash", "-c", "kill -STOP $$", NULL);
+	return 1;
+}
+
+static void let_exec(void *arg)
+{
+	struct vw_child *child = arg;
+	__u64 go = 0;
+
+	send(child->fd, &go, sizeof(go), MSG_NOSIGNAL);
+	waitid(P_PID, child->pid, NULL, WSTOPPED | WNOWAIT);
+}
+
+static void a_target_that_execs_in_the_middle_gives_esrch(void **state)
+{
+	static struct gate gate;
+	struct vmwalk_translation *vec;
+	struct vw_child child;
+
+	(void)state;
+	common = vw_anon(COMMON * PAGE);
+	open_device();
+	vec = gated_vec(&gate);
+	child = vw_fork(touch_and_exec, vw_pointer(1));
+	vw_hear(&child);
+	set_target(child.pid);
+	gate.act = let_exec;
+	gate.arg = &child;
+	if (!open_gate(&gate))
+		vw_skip("no userfaultfd");
+	vw_expect(vw_translate(fd, vec, GATED), -ESRCH);
+	assert_true(close_gate(&gate));
+	/* The next call looks at the new memory, where those addresses lead nowhere. */
+	for (size_t i = 0; i < GATED; i++)
+		vec[i].addr = (uintptr_t)common + i % COMMON * PAGE;
+	vw_ok(vw_translate(fd, vec, GATED));
+	for (size_t i = 0; i < GATED; i++) {
+		__u64 entry = vw_pagemap_one(child.pid, vw_pointer(vec[i].addr));
+
+		assert_int_equal(vec[i].phys, entry & PM_PRESENT ? PM_PFN(entry) * PAGE : 0);
+	}
+	vw_kill(&child);
+}
+
+static void map_something(void *arg)
+{
+	/* This waits for ever if the call still has the lock of the memory that it looks at. */
+	char *at = mmap(NULL, PAGE, RW, ANON, -1, 0);
+
+	(void)arg;
+	if (at != MAP_FAILED)
+		munmap(at, PAGE);
+}
+
+struct gates {
+	struct gate gate[2];
+	struct vmwalk_translation *vec;
+	struct vmwalk_scan scan;
+};
+
+static int pass_gates(void *arg)
+{
+	struct gates *gates = arg;
+
+	if (!open_gate(&gates->gate[0]))
+		return VW_CHILD_SKIPPED;
+	vw_check_rc(vw_translate(fd, gates->vec, GATED), 0);
+	vw_check(close_gate(&gates->gate[0]));
+	vw_check(open_gate(&gates->gate[1]));
+	vw_check_rc(vw_ioctl(fd, VMWALK_IOC_SCAN, &gates->scan), 256);
+	vw_check(close_gate(&gates->gate[1]));
+	vw_say(1);
+	return 0;
+}
+
+static void the_targets_lock_is_not_held_over_a_copy(void **state)
+{
+	static struct gates gates = {
+		.gate = { { .act = map_something }, { .act = map_something } },
+	};
+	struct vw_child child;
+	char *at;
+
+	(void)state;
+	common = vw_anon(COMMON * PAGE);
+	memset(common, 1, COMMON * PAGE);
+	gates.vec = gated_vec(&gates.gate[0]);
+	/* A scan of every second page comes to the second page of its vector. */
+	at = vw_anon(512 * PAGE);
+	madvise(at, 512 * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 512; i += 2)
+		vw_poke(at + i * PAGE, 1);
+	gates.scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 512 * PAGE);
+	at = vw_anon(2 * PAGE);
+	madvise(at, 2 * PAGE, MADV_NOHUGEPAGE);
+	gates.gate[1].page = at + PAGE;
+	gates.scan.vec = (uintptr_t)at;
+	gates.scan.vec_len = 256;
+	open_device();
+	child = vw_fork(pass_gates, &gates);
+	/* A child that hangs is not heard. */
+	vw_hear(&child);
+	vw_join_ok(&child);
+}
+
+#define MANY	1048576UL
+
+static int translate_for_ever(void *arg)
+{
+	vw_say(0);
+	while (!vw_translate(fd, arg, MANY))
+		;
+	return 1;
+}
+
+static void a_translating_process_can_be_killed(void **state)
+{
+	struct vmwalk_translation *vec = new_vec(MANY);
+	struct vw_child child;
+	__u64 start;
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < MANY; i++)
+		vec[i].addr = (uintptr_t)vec + (random_bits() & (16 * MIB - 1));
+	for (int i = 0; i < 5; i++) {
+		child = vw_fork(translate_for_ever, vec);
+		vw_hear(&child);
+		usleep(i * 5000);
+		start = vw_now();
+		vw_kill(&child);
+		assert_true(vw_now() - start < 10 * SECOND);
+	}
+	vw_expect_stat(n, "opens", 1);
+}
+
+static int come_and_go(void *arg)
+{
+	char *at = arg;
+
+	for (;;) {
+		vw_check(mmap(at, 8 * PMD_SIZE, RW, ANON | MAP_FIXED, -1, 0) == at);
+		madvise(at, 4 * PMD_SIZE, MADV_NOHUGEPAGE);
+		for (size_t i = 0; i < 8 * PMD_SIZE; i += 64 * PAGE)
+			vw_poke(at + i, 1);
+		mprotect(at + PMD_SIZE, PAGE, PROT_READ);
+		vw_check(!munmap(at, 8 * PMD_SIZE));
+	}
+}
+
+/* Beside memory that comes and goes a page that stays is seen each time. */
+static void what_stays_is_always_found(void **state)
+{
+	char *busy = vw_pointer(0x500000000000UL);
+	struct vmwalk_translation *vec;
+	__u64 end, entry, calls = 0;
+	struct vw_child child;
+
+	(void)state;
+	open_device();
+	common = vw_anon(COMMON * PAGE);
+	vw_poke(common, 1);
+	vec = new_vec(1024);
+	child = vw_fork(come_and_go, busy);
+	set_target(child.pid);
+	entry = vw_pagemap_one(child.pid, common);
+	assert_true(entry & PM_PRESENT);
+	for (end = vw_now() + 4 * SECOND; vw_now() < end; calls++) {
+		for (size_t i = 0; i < 1024; i++)
+			vec[i].addr = i % 8 ? (uintptr_t)busy + i * 5 * PAGE : (uintptr_t)common;
+		vw_ok(vw_translate(fd, vec, 1024));
+		for (size_t i = 0; i < 1024; i += 8)
+			assert_int_equal(vec[i].phys, PM_PFN(entry) * PAGE);
+		for (size_t i = 0; i < 1024; i++)
+			assert_true(!(vec[i].state & VMWALK_PRESENT) == !vec[i].phys);
+	}
+	print_message("# %llu calls\n", calls);
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test(every_kind_of_page_is_told_alone),
+		vw_test(every_kind_of_page_is_told_after_every_other),
+		vw_test(looking_at_what_is_absent_leaves_it_so),
+		vw_test(addresses_beyond_user_space_lead_nowhere_and_disturb_nothing),
+		vw_test(phys_is_of_the_very_byte),
+		vw_test(a_translation_of_each_page_is_what_a_scan_finds),
+		vw_test(any_order_gives_the_same_answers),
+		vw_test(every_length_fills_all_elements_and_no_more),
+		vw_test(a_million_addresses_fit_into_one_call),
+		vw_test(a_call_is_counted_as_one_walk),
+		vw_test_each(the_vector_may_lie_in_the_devices_own_mapping),
+		vw_test(the_node_is_the_frames_own),
+		vw_test(pages_of_a_file_and_their_copies_are_told_apart),
+		vw_test(a_first_copy_is_told_from_the_file_while_it_is_made),
+		vw_test(another_process_is_seen_with_its_own_frames),
+		vw_test(a_target_that_exits_in_the_middle_gives_esrch),
+		vw_test(a_target_that_execs_in_the_middle_gives_esrch),
+		vw_test(the_targets_lock_is_not_held_over_a_copy),
+		vw_test(a_translating_process_can_be_killed),
+		vw_test(what_stays_is_always_found),
+	};
+
+	return vw_run_cases(cases);
+}

@@ -1,0 +1,566 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VMA: every mapping of a process as /proc/PID/maps has it, the way from one to the next, and
+ * which of them are the device's own.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
+#define HUGE_1G	(MAP_HUGETLB | 30 << 26)
+#define HUGE_2M	(MAP_HUGETLB | 21 << 26)
+#define ACCESS	(VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_EXEC)
+
+/* What mm.h says on every machine so far. */
+#define VM_READ		0x1UL
+#define VM_WRITE	0x2UL
+#define VM_EXEC		0x4UL
+
+/* Bits of an entry of x86: what a mapping's protection and an entry have in common. */
+#define ENTRY_PROT	(0x1UL | 0x2UL | 0x4UL | 0x8UL | 0x10UL | 0x80UL | BIT_ULL(63))
+#define ENTRY_NX	BIT_ULL(63)
+
+static int n, fd;
+
+static void open_device(void)
+{
+	n = vw_make("t", "size", "64K", NULL);
+	fd = vw_open_rw(n);
+}
+
+static void set_target(pid_t pid)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	vw_ok(vw_set("t", "target_pid", text));
+}
+
+/* The mapping that covers an address of this process. */
+static struct vmwalk_vma vma_at(const void *addr)
+{
+	struct vmwalk_vma vma;
+
+	vw_ok(vw_vma(fd, (uintptr_t)addr, &vma));
+	if (vma.start > (uintptr_t)addr || vma.end <= (uintptr_t)addr)
+		vw_fail("the mapping of %p is told to be at 0x%llx-0x%llx", addr, vma.start,
+			vma.end);
+	return vma;
+}
+
+#define expect_traits(addr, wanted)	vw_expect(vma_at(addr).traits, wanted)
+
+/* --- Whole processes ------------------------------------------------------------------------ */
+
+struct line {
+	__u64 start, end, offset, inode;
+	unsigned int major, minor;
+	char perms[8];
+};
+
+/* The mappings of a process that are its own: a gate of the kernel's is none. */
+static size_t read_maps(pid_t pid, struct line *lines, size_t room)
+{
+	char path[64], text[1024];
+	size_t count = 0;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	maps = fopen(path, "re");
+	assert_non_null(maps);
+	while (fgets(text, sizeof(text), maps)) {
+		struct line *line = &lines[count];
+
+		assert_true(count < room);
+		if (sscanf(text, "%llx-%llx %7s %llx %x:%x %llu", &line->start, &line->end,
+			   line->perms, &line->offset, &line->major, &line->minor,
+			   &line->inode) != 7)
+			vw_fail("%s has another form: %s", path, text);
+		if (line->start < vw_user_end())
+			count++;
+	}
+	fclose(maps);
+	return count;
+}
+
+static void expect_line(const struct vmwalk_vma *vma, const struct line *line)
+{
+	__u32 traits = (line->perms[0] == 'r' ? VMWALK_VMA_READ : 0) |
+		       (line->perms[1] == 'w' ? VMWALK_VMA_WRITE : 0) |
+		       (line->perms[2] == 'x' ? VMWALK_VMA_EXEC : 0) |
+		       (line->perms[3] == 's' ? VMWALK_VMA_SHARED : 0);
+	bool file = line->inode || line->major || line->minor;
+
+	if (vma->start != line->start || vma->end != line->end)
+		vw_fail("0x%llx-0x%llx is told to be at 0x%llx-0x%llx", line->start, line->end,
+			vma->start, vma->end);
+	if ((vma->traits & (ACCESS | VMWALK_VMA_SHARED)) != traits)
+		vw_fail("0x%llx: traits 0x%x for %s", line->start, vma->traits, line->perms);
+	if (vma->inode != line->inode || vma->dev_major != line->major ||
+	    vma->dev_minor != line->minor)
+		vw_fail("0x%llx: %x:%x %llu is told to be %x:%x %llu", line->start, line->major,
+			line->minor, line->inode, vma->dev_major, vma->dev_minor, vma->inode);
+	assert_int_equal(!(vma->traits & VMWALK_VMA_FILE), !file);
+	if (file)
+		assert_int_equal(vma->pgoff * PAGE, line->offset);
+	assert_int_equal(!(vma->vm_flags & VM_READ), !(vma->traits & VMWALK_VMA_READ));
+	assert_int_equal(!(vma->vm_flags & VM_WRITE), !(vma->traits & VMWALK_VMA_WRITE));
+	assert_int_equal(!(vma->vm_flags & VM_EXEC), !(vma->traits & VMWALK_VMA_EXEC));
+	assert_int_equal(vma->traits & ~0x7fU, 0);
+	assert_int_equal(vma->size, sizeof(*vma));
+	assert_int_equal(vma->flags, 0);
+}
+
+/* Walks from mapping to mapping, as the header has it, and compares: how many there are. */
+static size_t compare(pid_t pid)
+{
+	static struct line lines[8192];
+	size_t count = read_maps(pid, lines, COUNT(lines));
+	struct vmwalk_vma vma;
+	__u64 addr = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		vw_ok(vw_vma(fd, addr, &vma));
+		assert_int_equal(vma.addr, addr);
+		expect_line(&vma, &lines[i]);
+		addr = vma.end;
+	}
+	vw_expect(vw_vma(fd, addr, &vma), -ENOENT);
+	print_message("# %zu mappings, all the same\n", count);
+	return count;
+}
+
+static void compare_stopped(int (*body)(void *), size_t least)
+{
+	struct vw_child child;
+	int status;
+
+	open_device();
+	child = vw_fork(body, NULL);
+	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == VW_CHILD_SKIPPED)
+		vw_skip("the process cannot get this kind of memory here");
+	assert_true(WIFSTOPPED(status));
+	set_target(child.pid);
+	assert_true(compare(child.pid) >= least);
+	vw_kill(&child);
+}
+
+static int be_bash(void *arg)
+{
+	(void)arg;
+	execl("/bin/bash", "bash", "-c", "x=$(echo y); kill -STOP $$; echo \"$x\"", NULL);
+	return 1;
+}
+
+static void the_mappings_of_bash_are_those_of_proc(void **state)
+{
+	(void)state;
+	compare_stopped(be_bash, 10);
+}
+
+static int map_all_kinds(void *arg)
+{
+	static const int prots[] = {
+		PROT_NONE, PROT_READ, PROT_WRITE, RW, PROT_EXEC, PROT_READ | PROT_EXEC,
+		RW | PROT_EXEC,
+	};
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC), huge, program;
+	int id = shmget(IPC_PRIVATE, 3 * PAGE, 0600);
+	char *at;
+
+	(void)arg;
+	vw_check(file >= 0 && !ftruncate(file, 64 * PAGE));
+	for (size_t i = 0; i < COUNT(prots); i++) {
+		for (int j = 0; j < 4; j++) {
+			at = mmap(NULL, (j + 2) * PAGE, prots[i],
+				  (j & 1 ? MAP_SHARED : MAP_PRIVATE) | (j & 2 ? 0 : MAP_ANONYMOUS),
+				  j & 2 ? file : -1, j & 2 ? (i + 3) * PAGE : 0);
+			vw_check(at != MAP_FAILED);
+			/* Cut in two, with another protection in the second part. */
+			if (i % 2)
+				mprotect(at + PAGE, PAGE, PROT_READ);
+		}
+	}
+	/* Shared, of a file that may not be written. */
+	program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	vw_check(mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, program, PAGE) != MAP_FAILED);
+	if (id >= 0) {
+		shmat(id, NULL, 0);
+		shmctl(id, IPC_RMID, NULL);
+	}
+	huge = memfd_create("vmwalk_huge", MFD_CLOEXEC | MFD_HUGETLB | 21 << 26);
+	if (huge >= 0 && !ftruncate(huge, 2 * PMD_SIZE))
+		mmap(NULL, PMD_SIZE, RW, MAP_SHARED, huge, PMD_SIZE);
+	mmap(NULL, PMD_SIZE, RW, ANON | HUGE_2M, -1, 0);
+	/* A stack that grows, and one right below where user space ends if it can be had. */
+	mmap(NULL, 8 * PAGE, RW, ANON | MAP_GROWSDOWN | MAP_STACK, -1, 0);
+	at = vw_pointer(vw_user_end() - PAGE);
+	mmap(at, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
+	raise(SIGSTOP);
+	return 0;
+}
+
+static void mappings_of_all_kinds_are_those_of_proc(void **state)
+{
+	(void)state;
+	compare_stopped(map_all_kinds, 40);
+}
+
+static int map_thousands(void *arg)
+{
+	char *at = mmap(NULL, 8000 * PAGE, PROT_READ, ANON | MAP_NORESERVE, -1, 0);
+
+	(void)arg;
+	vw_check(at != MAP_FAILED);
+	for (size_t i = 0; i < 8000; i += 2)
+		vw_check(!mprotect(at + i * PAGE, PAGE, i % 6 ? PROT_NONE : RW));
+	raise(SIGSTOP);
+	return 0;
+}
+
+static void thousands_of_mappings_are_those_of_proc(void **state)
+{
+	(void)state;
+	compare_stopped(map_thousands, 8000);
+}
+
+/* --- One mapping ---------------------------------------------------------------------------- */
+
+static void above_a_hole_is_the_next_mapping(void **state)
+{
+	char *at = vw_pointer(0x300000000000UL);
+	struct vmwalk_vma vma;
+
+	(void)state;
+	open_device();
+	assert_ptr_equal(mmap(at, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), at);
+	assert_ptr_equal(mmap(at + 10 * PAGE, 2 * PAGE, PROT_READ, ANON | MAP_FIXED_NOREPLACE,
+			      -1, 0), at + 10 * PAGE);
+	for (size_t off = 0; off < 12 * PAGE; off += PAGE / 2 - 1) {
+		vw_ok(vw_vma(fd, (uintptr_t)at + off, &vma));
+		assert_int_equal(vma.addr, (uintptr_t)at + off);
+		assert_int_equal(vma.start, (uintptr_t)at + (off < PAGE ? 0 : 10 * PAGE));
+		assert_int_equal(vma.end, (uintptr_t)at + (off < PAGE ? PAGE : 12 * PAGE));
+		assert_int_equal(vma.traits, off < PAGE ? VMWALK_VMA_READ | VMWALK_VMA_WRITE :
+							  VMWALK_VMA_READ);
+	}
+	/* From below both, and right at the borders. */
+	vw_ok(vw_vma(fd, (uintptr_t)at - 1, &vma));
+	assert_int_equal(vma.start, (uintptr_t)at);
+	vw_ok(vw_vma(fd, (uintptr_t)at + PAGE - 1, &vma));
+	assert_int_equal(vma.start, (uintptr_t)at);
+	vw_ok(vw_vma(fd, (uintptr_t)at + PAGE, &vma));
+	assert_int_equal(vma.start, (uintptr_t)at + 10 * PAGE);
+	vw_ok(vw_vma(fd, (uintptr_t)at + 12 * PAGE - 1, &vma));
+	assert_int_equal(vma.start, (uintptr_t)at + 10 * PAGE);
+	vw_ok(vw_vma(fd, (uintptr_t)at + 12 * PAGE, &vma));
+	assert_true(vma.start >= (uintptr_t)at + 12 * PAGE);
+	munmap(at, 12 * PAGE);
+	vw_ok(vw_vma(fd, (uintptr_t)at, &vma));
+	assert_true(vma.start >= (uintptr_t)at + 12 * PAGE);
+}
+
+static void a_shared_mapping_is_shared_even_if_nobody_may_write(void **state)
+{
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC), reader;
+	char path[64];
+
+	(void)state;
+	open_device();
+	assert_true(file >= 0 && !ftruncate(file, PAGE));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(reader >= 0);
+	expect_traits(vw_map(reader, PAGE, 0, PROT_READ, MAP_SHARED),
+		      VMWALK_VMA_READ | VMWALK_VMA_SHARED | VMWALK_VMA_FILE);
+	expect_traits(vw_map(reader, PAGE, 0, PROT_READ, MAP_PRIVATE),
+		      VMWALK_VMA_READ | VMWALK_VMA_FILE);
+	expect_traits(vw_map(file, PAGE, 0, RW, MAP_SHARED),
+		      VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_SHARED | VMWALK_VMA_FILE);
+	expect_traits(vw_anon(PAGE), VMWALK_VMA_READ | VMWALK_VMA_WRITE);
+	expect_traits(vw_map(-1, PAGE, 0, PROT_NONE, ANON), 0);
+	close(file);
+	close(reader);
+}
+
+static void a_files_identity_is_that_of_stat(void **state)
+{
+	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct vmwalk_vma vma;
+	struct stat stat;
+
+	(void)state;
+	open_device();
+	assert_int_equal(fstat(file, &stat), 0);
+	for (size_t page = 0; page < 4; page++) {
+		vma = vma_at(vw_map(file, PAGE, page * PAGE, PROT_READ, MAP_PRIVATE));
+		assert_int_equal(vma.pgoff, page);
+		assert_int_equal(vma.inode, stat.st_ino);
+		assert_int_equal(vma.dev_major, major(stat.st_dev));
+		assert_int_equal(vma.dev_minor, minor(stat.st_dev));
+	}
+	vma = vma_at(vw_anon(PAGE));
+	assert_true(!vma.inode && !vma.dev_major && !vma.dev_minor);
+	close(file);
+}
+
+static void hugetlb_is_told_with_the_size_of_its_pages(void **state)
+{
+	static const struct {
+		int flags;
+		size_t size;
+		__u32 shift;
+	} kinds[] = { { HUGE_2M, PMD_SIZE, 21 }, { HUGE_1G, GIB, 30 } };
+	struct vmwalk_vma vma;
+	unsigned int seen = 0;
+	char *at;
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < 2 * COUNT(kinds); i++) {
+		bool shared = i & 1;
+
+		at = mmap(NULL, kinds[i / 2].size, RW,
+			  MAP_ANONYMOUS | kinds[i / 2].flags | (shared ? MAP_SHARED : MAP_PRIVATE),
+			  -1, 0);
+		if (at == MAP_FAILED)
+			continue;
+		seen++;
+		vma = vma_at(at + kinds[i / 2].size - 1);
+		assert_int_equal(vma.start, (uintptr_t)at);
+		assert_int_equal(vma.end - vma.start, kinds[i / 2].size);
+		assert_int_equal(vma.page_shift, kinds[i / 2].shift);
+		assert_true(vma.traits & VMWALK_VMA_HUGETLB);
+		assert_int_equal(!(vma.traits & VMWALK_VMA_SHARED), !shared);
+		munmap(at, kinds[i / 2].size);
+	}
+	/* Huge pages alone don't make it hugetlb's: small ones may be there as well. */
+	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
+	vw_poke(at, 1);
+	vma = vma_at(at);
+	assert_int_equal(vma.page_shift, 12);
+	assert_false(vma.traits & VMWALK_VMA_HUGETLB);
+	if (!seen)
+		vw_skip("no hugetlb page is left");
+}
+
+static void an_entrys_protection_is_the_mappings(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	struct vmwalk_walk walk;
+	struct vmwalk_vma vma;
+	__u64 entry;
+	char *map;
+
+	n = vw_make_combo(combo, 64 * KIB, "zero");
+	fd = vw_open_rw(n);
+	map = vw_map(fd, 64 * KIB, 0, RW, MAP_SHARED);
+	vw_poke(map, 1);
+	vw_ok(vw_walk(fd, (uintptr_t)map, &walk));
+	assert_int_equal(walk.page_shift, 12);
+	vma = vma_at(map);
+	entry = walk.level[VMWALK_PTE].entry;
+	if ((entry ^ vma.page_prot) & ENTRY_PROT)
+		vw_fail("the entry 0x%llx is not of protection 0x%llx", entry, vma.page_prot);
+	assert_true(vma.page_prot & ENTRY_NX);
+	assert_false(vma_at((void *)an_entrys_protection_is_the_mappings).page_prot & ENTRY_NX);
+}
+
+/* --- Which are the device's ----------------------------------------------------------------- */
+
+static void only_this_very_device_is_told_as_such(void **state)
+{
+	const __u32 common = VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_SHARED |
+			     VMWALK_VMA_FILE;
+	struct vmwalk_vma vma;
+	char path[64], *own, *others;
+	int other, number;
+
+	(void)state;
+	open_device();
+	number = vw_make("other", "size", "64K", NULL);
+	other = vw_open_rw(number);
+	own = vw_map(fd, 64 * KIB, 0, RW, MAP_SHARED);
+	others = vw_map(other, 64 * KIB, 0, RW, MAP_SHARED);
+	expect_traits(own, common | VMWALK_VMA_DEVICE);
+	expect_traits(others, common);
+	vw_ok(vw_vma(other, (uintptr_t)own, &vma));
+	assert_int_equal(vma.traits, common);
+	vw_ok(vw_vma(other, (uintptr_t)others, &vma));
+	assert_int_equal(vma.traits, common | VMWALK_VMA_DEVICE);
+
+	/* A part of it, a private one, one of another descriptor: its own they are. */
+	expect_traits(vw_map(fd, PAGE, 3 * PAGE, PROT_READ, MAP_PRIVATE),
+		      VMWALK_VMA_READ | VMWALK_VMA_FILE | VMWALK_VMA_DEVICE);
+	vma = vma_at(vw_map(vw_open_rw(n), 2 * PAGE, 5 * PAGE, RW, MAP_SHARED));
+	assert_int_equal(vma.traits, common | VMWALK_VMA_DEVICE);
+	assert_int_equal(vma.pgoff, 5);
+	assert_int_equal(vma.page_shift, 12);
+
+	/* And so is one of another node, which is another file. */
+	snprintf(path, sizeof(path), "/sys/class/vmwalk/vmwalk%d/dev", n);
+	if (vw_file_read(path, path, sizeof(path)) > 0) {
+		unsigned int maj, min;
+		int node;
+
+		if (sscanf(path, "%u:%u", &maj, &min) != 2)
+			vw_fail("no number of a device: %s", path);
+		unlink("/dev/vmwalk_test");
+		assert_int_equal(mknod("/dev/vmwalk_test", S_IFCHR | 0600, makedev(maj, min)), 0);
+		node = open("/dev/vmwalk_test", O_RDWR | O_CLOEXEC);
+		unlink("/dev/vmwalk_test");
+		assert_true(node >= 0);
+		own = vw_map(node, PAGE, 0, RW, MAP_SHARED);
+		expect_traits(own, common | VMWALK_VMA_DEVICE);
+		vw_ok(vw_vma(other, (uintptr_t)own, &vma));
+		assert_int_equal(vma.traits, common);
+		munmap(own, PAGE);
+		close(node);
+	}
+}
+
+static void a_device_of_the_same_number_is_not_the_same(void **state)
+{
+	int first, again;
+	char *old, *new;
+
+	(void)state;
+	first = vw_make("first", "size", "64K", NULL);
+	fd = vw_open_rw(first);
+	old = vw_map(fd, 64 * KIB, 0, RW, MAP_SHARED);
+	assert_true(vma_at(old).traits & VMWALK_VMA_DEVICE);
+	vw_ok(vw_rmdir("first"));
+	again = vw_make("t", "size", "64K", NULL);
+	if (again != first)
+		vw_skip("the new instance has another number");
+	fd = vw_open_rw(again);
+	new = vw_map(fd, 64 * KIB, 0, RW, MAP_SHARED);
+	assert_false(vma_at(old).traits & VMWALK_VMA_DEVICE);
+	assert_true(vma_at(old).traits & VMWALK_VMA_FILE);
+	assert_true(vma_at(new).traits & VMWALK_VMA_DEVICE);
+}
+
+/* --- Other processes ------------------------------------------------------------------------ */
+
+static char *common;
+
+static int map_there(void *arg)
+{
+	vw_check(mmap(common, PAGE, arg ? PROT_READ : RW, ANON | MAP_FIXED, -1, 0) == common);
+	vw_check(vw_sync(0) == 1);
+	vw_check(!munmap(common, 4 * PAGE));
+	vw_sync(0);
+	return 0;
+}
+
+static void each_target_has_its_own_mappings(void **state)
+{
+	struct vw_child child[2];
+	struct vmwalk_vma vma;
+
+	(void)state;
+	open_device();
+	common = vw_map(-1, 4 * PAGE, 0, PROT_NONE, ANON);
+	for (size_t i = 0; i < 2; i++) {
+		child[i] = vw_fork(map_there, vw_pointer(i));
+		vw_hear(&child[i]);
+	}
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < 2; i++) {
+			set_target(child[i].pid);
+			vma = vma_at(common);
+			assert_int_equal(vma.start, (uintptr_t)common);
+			assert_int_equal(vma.end, (uintptr_t)common + PAGE);
+			assert_int_equal(vma.traits, VMWALK_VMA_READ | (i ? 0 : VMWALK_VMA_WRITE));
+		}
+		set_target(0);
+		assert_int_equal(vma_at(common).traits, 0);
+		assert_int_equal(vma_at(common).end - vma_at(common).start, 4 * PAGE);
+	}
+	set_target(child[0].pid);
+	vw_tell(&child[0], 1);
+	vw_hear(&child[0]);
+	vw_ok(vw_vma(fd, (uintptr_t)common, &vma));
+	assert_true(vma.start >= (uintptr_t)common + 4 * PAGE);
+	vw_tell(&child[0], 0);
+	vw_join_ok(&child[0]);
+	vw_expect(vw_vma(fd, (uintptr_t)common, &vma), -ESRCH);
+}
+
+static int map_and_unmap(void *arg)
+{
+	char *at = arg;
+
+	for (;;) {
+		vw_check(mmap(at, 4 * PAGE, RW, ANON | MAP_FIXED, -1, 0) == at);
+		mprotect(at + PAGE, PAGE, PROT_READ);
+		vw_check(!munmap(at, 4 * PAGE));
+	}
+}
+
+/* What is told of a mapping was so at one instant, never half of one and half of another. */
+static void a_mapping_is_told_whole_while_it_changes(void **state)
+{
+	char *at = vw_pointer(0x200000000000UL);
+	__u64 end, seen[4] = { 0 };
+	struct vmwalk_vma vma;
+	struct vw_child child;
+
+	(void)state;
+	open_device();
+	child = vw_fork(map_and_unmap, at);
+	set_target(child.pid);
+	for (end = vw_now() + 3 * SECOND; vw_now() < end;) {
+		__u64 start = (uintptr_t)at + PAGE;
+
+		vw_ok(vw_vma(fd, start, &vma));
+		if (vma.start == start - PAGE && vma.end == start + 3 * PAGE) {
+			assert_int_equal(vma.traits, VMWALK_VMA_READ | VMWALK_VMA_WRITE);
+			seen[0]++;
+		} else if (vma.start == start && vma.end == start + PAGE) {
+			assert_int_equal(vma.traits, VMWALK_VMA_READ);
+			seen[1]++;
+		} else if (vma.start >= start + 3 * PAGE) {
+			seen[2]++;
+		} else {
+			/* Cut, but not yet changed, or the rest before it goes. */
+			seen[3]++;
+			assert_true(vma.start >= start - PAGE && vma.end <= start + 3 * PAGE);
+			assert_true(vma.start < vma.end);
+		}
+	}
+	print_message("# whole %llu, cut %llu, gone %llu, between %llu times\n", seen[0], seen[1],
+		      seen[2], seen[3]);
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test(the_mappings_of_bash_are_those_of_proc),
+		vw_test(mappings_of_all_kinds_are_those_of_proc),
+		vw_test(thousands_of_mappings_are_those_of_proc),
+		vw_test(above_a_hole_is_the_next_mapping),
+		vw_test(a_shared_mapping_is_shared_even_if_nobody_may_write),
+		vw_test(a_files_identity_is_that_of_stat),
+		vw_test(hugetlb_is_told_with_the_size_of_its_pages),
+		vw_test_all(an_entrys_protection_is_the_mappings),
+		vw_test(only_this_very_device_is_told_as_such),
+		vw_test(a_device_of_the_same_number_is_not_the_same),
+		vw_test(each_target_has_its_own_mappings),
+		vw_test(a_mapping_is_told_whole_while_it_changes),
+	};
+
+	return vw_run_cases(cases);
+}
