@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Long walks are no burden: whoever wants to change the target's memory gets in between, also in the
- * middle of one call, and a caller that is killed does not walk on.
+ * Long walks are no burden: whoever wants to change the target's memory gets in between, also in
+ * the middle of one call, and a caller that is killed does not walk on.
  *
  * Copyright (C) The vmwalk authors
  *

@@ -355,14 +355,13 @@ static void *fork_on_and_on(void *arg)
 	__u64 seed = 5;
 
 	for (;;) {
+		unsigned int delay = next_random(&seed) % 3000;
 		pid_t pid = fork();
 
 		if (!pid) {
-			usleep(next_random(&seed) % 3000);
+			usleep(delay);
 			_exit(0);
 		}
-		/* The first has to differ from the next in the parent, too. */
-		next_random(&seed);
 		if (pid > 0)
 			waitpid(pid, NULL, 0);
 		areas[STILL].feats[FORKED]++;
@@ -1025,7 +1024,7 @@ static struct setting settings[] = {
 
 static void keep_still(void)
 {
-	/* As long as there is something for it to do the kernel's own collapser sleeps by the clock. */
+	/* As long as it has something to do the kernel's own collapser sleeps by the clock. */
 	char *at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 
 	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
