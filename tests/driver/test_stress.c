@@ -633,21 +633,17 @@ static void scan_somehow(void)
 static void translate_somehow(void)
 {
 	static struct vmwalk_translation vec[2048];
-	struct vmwalk_translate translate = {
-		.size = sizeof(translate),
-		.vec = (uintptr_t)vec,
-		.vec_len = next_random(&seed) % COUNT(vec) + 1,
-	};
+	size_t count = next_random(&seed) % COUNT(vec) + 1;
 	struct window window;
 
-	for (size_t i = 0; i < translate.vec_len; i++)
+	for (size_t i = 0; i < count; i++)
 		vec[i].addr = (uintptr_t)base + next_random(&seed) % (AREAS * PAGES * PAGE);
 	open_window(&window);
-	vw_ok(vw_ioctl(fd, VMWALK_IOC_TRANSLATE, &translate));
+	vw_ok(vw_translate(fd, vec, count));
 	close_window(&window);
 	if (!can_judge(&window))
 		return;
-	for (size_t i = 0; i < translate.vec_len; i++) {
+	for (size_t i = 0; i < count; i++) {
 		__u64 offset = vec[i].addr - (uintptr_t)base;
 
 		if (vec[i].phys && vec[i].phys % PAGE != offset % PAGE)
@@ -671,7 +667,7 @@ static void walk_somewhere(void)
 	judge_page(&window, "walk", index, walk.pfn, walk.state);
 }
 
-static void get_pfn_somewhere(void)
+static void get_one_pfn(void)
 {
 	__u64 index = next_random(&seed) % (AREAS * PAGES);
 	struct window window;
@@ -692,6 +688,13 @@ static void get_pfn_somewhere(void)
 	if (!past.empty && !past.swapped && !past.transient &&
 	    is_remembered(&window, index / PAGES))
 		vw_fail("GET_PFN: area %llu, page %llu is missed", index / PAGES, index % PAGES);
+}
+
+/* It is a short call, so many are needed to meet something. */
+static void get_pfn_somewhere(void)
+{
+	for (int i = 0; i < 20; i++)
+		get_one_pfn();
 }
 
 static void set_target(pid_t pid)
@@ -835,17 +838,12 @@ static int scan_pool(const struct pool *pool, size_t told[2])
 static int translate_pool(const struct pool *pool, size_t told[2])
 {
 	struct vmwalk_translation vec[POOL_PAGES];
-	struct vmwalk_translate translate = {
-		.size = sizeof(translate),
-		.vec = (uintptr_t)vec,
-		.vec_len = COUNT(vec),
-	};
 	int rc;
 
 	memset(vec, 0, sizeof(vec));
 	for (size_t i = 0; i < POOL_PAGES; i++)
 		vec[i].addr = POOL_AT + (i % 2 * POOL_HALF + i / 2) * PAGE;
-	rc = vw_ioctl(fd, VMWALK_IOC_TRANSLATE, &translate);
+	rc = vw_translate(fd, vec, COUNT(vec));
 	told[0] = 0;
 	told[1] = 0;
 	for (size_t i = 0; !rc && i < POOL_PAGES; i++) {
@@ -855,6 +853,24 @@ static int translate_pool(const struct pool *pool, size_t told[2])
 		told[i % 2]++;
 	}
 	return rc;
+}
+
+/* And by GET_PFN, a page of the one and a page of the other, which need not agree. */
+static int get_pfns_of_pool(const struct pool *pool, size_t told[2])
+{
+	told[0] = 0;
+	told[1] = 0;
+	for (size_t i = 0; i < POOL_PAGES; i += 7) {
+		long long pfn = vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, POOL_AT / PAGE + i));
+
+		if (pfn == -ENOENT)
+			continue;
+		if (pfn < 0)
+			return pfn;
+		vw_expect(pfn, pool->pfn[i]);
+		told[i / POOL_HALF]++;
+	}
+	return 0;
 }
 
 #define AGAIN	"again"
@@ -887,9 +903,9 @@ static void a_call_that_meets_exec_never_mixes_two_memories(void **state)
 {
 	unsigned long seen[2] = { 0 }, gone = 0;
 	__u64 limit = vw_now() + 6 * SECOND;
+	size_t told[2], single[2];
 	struct vw_child child;
 	struct pool pool;
-	size_t told[2];
 	int rc;
 
 	(void)state;
@@ -905,6 +921,9 @@ static void a_call_that_meets_exec_never_mixes_two_memories(void **state)
 			gone++;
 			continue;
 		}
+		rc = get_pfns_of_pool(&pool, single);
+		if (rc)
+			vw_expect(rc, -ESRCH);
 		if (told[0] && told[1])
 			vw_fail("%zu pages of one memory and %zu of another", told[0], told[1]);
 		seen[0] += !!told[0];
@@ -972,6 +991,9 @@ static unsigned int watch_to_the_end(struct short_life *life)
 		if (rc)
 			break;
 		parts += told[0] + told[1] && told[0] + told[1] < POOL_PAGES;
+		rc = get_pfns_of_pool(life->pool, told);
+		if (rc)
+			break;
 		if (vw_now() > limit)
 			vw_fail("the target does not end");
 	}

@@ -869,7 +869,6 @@ static void look_everywhere(void)
 {
 	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
 	struct pages pages = scan_everything();
-	struct vmwalk_translate translate = { .size = sizeof(translate) };
 	struct vmwalk_translation *vec = calloc(2 * pages.count, sizeof(*vec));
 	struct vmwalk_walk walk;
 
@@ -882,9 +881,7 @@ static void look_everywhere(void)
 		vec[2 * i].addr = pages.page[i].addr + i % PAGE;
 		vec[2 * i + 1].addr = pages.page[i].addr + i % 11 * PAGE;
 	}
-	translate.vec = (uintptr_t)vec;
-	translate.vec_len = 2 * pages.count;
-	vw_ok(vw_ioctl(fd, VMWALK_IOC_TRANSLATE, &translate));
+	vw_ok(vw_translate(fd, vec, 2 * pages.count));
 	for (size_t i = 0; i < 2 * pages.count; i += 3) {
 		vw_ok(vw_walk(fd, vec[i].addr, &walk));
 		ioctl(fd, VMWALK_IOC_GET_PFN, vec[i].addr / PAGE);
