@@ -1,0 +1,941 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Witnesses beside /proc/PID/pagemap, whose turn is in test_witness: PAGEMAP_SCAN with the same
+ * masks, what /proc/kpageflags knows of the frames, and the sums that smaps has of each mapping.
+ * The process that all look at has memory of every kind, and is stopped.
+ *
+ * Copyright (C) The vmwalk authors
+ *
+ * Where a scan and PAGEMAP_SCAN differ by contract:
+ *
+ *   an entry that is empty is never returned by a scan; PAGEMAP_SCAN returns it if inverted masks
+ *   say so;
+ *   PAGE_IS_SOFT_DIRTY holds for all of a mapping that is younger than the last clear_refs, and
+ *   VMWALK_SOFT_DIRTY only for entries that have the bit: so no mapping here is younger;
+ *   PAGE_IS_WRITTEN is the absence of VMWALK_UFFD_WP;
+ *   PAGEMAP_SCAN passes over mappings without struct pages, which a scan returns as SPECIAL.
+ */
+#define _GNU_SOURCE
+#include <linux/kernel-page-flags.h>
+#include <linux/userfaultfd.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
+#define KSM	"/sys/kernel/mm/ksm/"
+
+/* The kernel may change even a stopped process's memory: what differs is looked at again. */
+#define TRIES	10
+
+static int fd;
+
+/* --- A process with memory of every kind ------------------------------------------------------ */
+
+#define FILE_PAGES	128UL
+
+static int file;
+static bool soft_dirty;			/* let only some pages be so */
+
+static char *map_or_end(size_t len, int flags, int from)
+{
+	char *at = mmap(NULL, len, RW, flags, from, 0);
+
+	vw_check(at != MAP_FAILED);
+	return at;
+}
+
+static char *map_aligned(size_t len)
+{
+	return (char *)ALIGN_UP((uintptr_t)map_or_end(len + PMD_SIZE, ANON, -1), PMD_SIZE);
+}
+
+static void get_small(void)
+{
+	char *at = map_or_end(256 * PAGE, ANON, -1);
+
+	madvise(at, 256 * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 256; i++) {
+		if (i % 7 < 4)
+			vw_poke(at + i * PAGE, 1);
+		else if (i % 7 < 6)
+			vw_peek(at + i * PAGE);
+	}
+	mprotect(at + 16 * PAGE, 8 * PAGE, PROT_NONE);
+	mprotect(at + 32 * PAGE, 8 * PAGE, PROT_READ);
+}
+
+static void get_huge(void)
+{
+	char *at = map_aligned(6 * PMD_SIZE);
+	int memfd;
+
+	madvise(at, 6 * PMD_SIZE, MADV_HUGEPAGE);
+	memset(at, 1, 4 * PMD_SIZE);
+	/* One is split, one is half gone, one is of zeroes. */
+	mprotect(at + PMD_SIZE + 5 * PAGE, PAGE, PROT_READ);
+	madvise(at + 2 * PMD_SIZE + 7 * PAGE, 100 * PAGE, MADV_DONTNEED);
+	vw_peek(at + 4 * PMD_SIZE);
+
+	/* And one of a file, if the kernel collapses its pages. */
+	memfd = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	vw_check(memfd >= 0 && !ftruncate(memfd, PMD_SIZE));
+	at = map_aligned(PMD_SIZE);
+	vw_check(mmap(at, PMD_SIZE, RW, MAP_SHARED | MAP_FIXED, memfd, 0) == at);
+	memset(at, 1, PMD_SIZE);
+	madvise(at, PMD_SIZE, MADV_COLLAPSE);
+	vw_poke(at, 2);
+}
+
+static void get_hugetlb(void)
+{
+	char *at = mmap(NULL, 2 * PMD_SIZE, RW, ANON | MAP_HUGETLB, -1, 0);
+
+	if (at != MAP_FAILED)
+		vw_poke(at, 1);
+	at = mmap(NULL, PMD_SIZE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	if (at != MAP_FAILED)
+		vw_poke(at, 1);
+}
+
+static void get_swapped(void)
+{
+	char *at = map_or_end(256 * PAGE, ANON, -1);
+
+	madvise(at, 256 * PAGE, MADV_NOHUGEPAGE);
+	memset(at, 1, 256 * PAGE);
+	vw_swap_out(at, 192 * PAGE);
+	for (size_t i = 0; i < 128; i += 5)
+		vw_peek(at + i * PAGE);
+}
+
+static void get_file(void)
+{
+	char *shared = map_or_end(FILE_PAGES * PAGE, MAP_SHARED, file);
+	char *private = map_or_end(FILE_PAGES * PAGE, MAP_PRIVATE, file);
+
+	/* Only what is in the file already: a page of a hole would be made. */
+	for (size_t i = 0; i < FILE_PAGES; i += 2) {
+		vw_peek(shared + i * PAGE);
+		if (i % 4)
+			vw_poke(private + i * PAGE, 2);
+	}
+}
+
+static void get_write_protected(void)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP };
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	char *at = map_aligned(2 * PMD_SIZE);
+
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
+		return;
+	madvise(at, PMD_SIZE, MADV_NOHUGEPAGE);
+	madvise(at + PMD_SIZE, PMD_SIZE, MADV_HUGEPAGE);
+	memset(at, 1, 128 * PAGE);
+	memset(at + PMD_SIZE, 1, PMD_SIZE);
+	vw_check(!ioctl(uffd, UFFDIO_REGISTER, &(struct uffdio_register){
+		.range = { (uintptr_t)at, 2 * PMD_SIZE },
+		.mode = UFFDIO_REGISTER_MODE_WP,
+	}));
+	for (size_t i = 0; i < 128; i += 32)
+		vw_check(!ioctl(uffd, UFFDIO_WRITEPROTECT, &(struct uffdio_writeprotect){
+			.range = { (uintptr_t)at + i * PAGE, 16 * PAGE },
+			.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+		}));
+	vw_check(!ioctl(uffd, UFFDIO_WRITEPROTECT, &(struct uffdio_writeprotect){
+		.range = { (uintptr_t)at + PMD_SIZE, PMD_SIZE },
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	}));
+	vw_swap_out(at + 8 * PAGE, 16 * PAGE);
+}
+
+static int be_of_all_kinds(void *arg)
+{
+	char *late;
+
+	(void)arg;
+	late = map_or_end(64 * PAGE, ANON, -1);
+	madvise(late, 64 * PAGE, MADV_NOHUGEPAGE);
+	memset(late, 1, 64 * PAGE);
+	get_small();
+	get_huge();
+	get_hugetlb();
+	get_swapped();
+	get_file();
+	get_write_protected();
+	if (soft_dirty) {
+		vw_check_rc(vw_file_write("/proc/self/clear_refs", "4"), 0);
+		for (size_t i = 0; i < 64; i += 3)
+			vw_poke(late + i * PAGE, 2);
+	}
+	raise(SIGSTOP);
+	return 0;
+}
+
+static int be_bash(void *arg)
+{
+	(void)arg;
+	execl("/bin/bash", "bash", "-c", "x=$(echo {1..3000}); kill -STOP $$; echo \"$x\"", NULL);
+	return 1;
+}
+
+static struct vw_child start_stopped(int (*body)(void *))
+{
+	struct vw_child child;
+	char text[32], *at;
+	int status;
+
+	file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	assert_true(file >= 0 && !ftruncate(file, FILE_PAGES * PAGE));
+	at = vw_map(file, FILE_PAGES * PAGE, 0, RW, MAP_SHARED);
+	for (size_t i = 0; i < FILE_PAGES; i += 2)
+		vw_poke(at + i * PAGE, 1);
+	munmap(at, FILE_PAGES * PAGE);
+
+	fd = vw_open_rw(vw_make("t", "size", "1M", NULL));
+	child = vw_fork(body, NULL);
+	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
+	assert_true(WIFSTOPPED(status));
+	snprintf(text, sizeof(text), "%d", child.pid);
+	vw_ok(vw_set("t", "target_pid", text));
+	return child;
+}
+
+static int open_proc(pid_t pid, const char *name)
+{
+	char path[64];
+	int proc;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	proc = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(proc >= 0);
+	return proc;
+}
+
+/* --- What a scan returns, page by page -------------------------------------------------------- */
+
+struct page {
+	__u64 addr;
+	__u64 pfn;
+	__u32 flags;
+};
+
+struct pages {
+	struct page *page;
+	size_t count;
+};
+
+static void pages_free(struct pages *pages)
+{
+	free(pages->page);
+	*pages = (struct pages){ 0 };
+}
+
+static struct pages scan_pages(const struct vmwalk_scan *scan)
+{
+	struct vw_extents extents;
+	struct pages pages;
+
+	vw_ok(vw_scan_all(fd, scan, 8192, &extents));
+	pages.page = calloc(extents.pages + 1, sizeof(*pages.page));
+	pages.count = 0;
+	if (!pages.page)
+		abort();
+	for (size_t i = 0; i < extents.count; i++) {
+		const struct vmwalk_extent *extent = &extents.extent[i];
+
+		for (__u64 j = 0; j < extent->pages; j++)
+			pages.page[pages.count++] = (struct page){
+				.addr = extent->start + j * PAGE,
+				.pfn = extent->pfn ? extent->pfn + j : 0,
+				.flags = extent->flags,
+			};
+	}
+	vw_extents_free(&extents);
+	return pages;
+}
+
+static struct pages scan_everything(void)
+{
+	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
+
+	return scan_pages(&scan);
+}
+
+/* How many pages have all of some flags and none of others. */
+static size_t count_pages(const struct pages *pages, __u32 has, __u32 lacks)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < pages->count; i++)
+		count += (pages->page[i].flags & has) == has && !(pages->page[i].flags & lacks);
+	return count;
+}
+
+static bool is_same(const struct pages *a, const struct pages *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		const struct page *p = &a->page[i], *q = &b->page[i];
+
+		if (p->addr != q->addr || p->pfn != q->pfn || p->flags != q->flags)
+			return false;
+	}
+	return true;
+}
+
+/* --- PAGEMAP_SCAN ----------------------------------------------------------------------------- */
+
+/* Of newer kernels, which the headers that these tests are built with may not have. */
+struct pm_region {
+	__u64 start, end, categories;
+};
+
+struct pm_scan {
+	__u64 size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	__u64 category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+#define PM_SCAN		_IOWR('f', 16, struct pm_scan)
+#define PM_WRITTEN	BIT_ULL(1)
+#define PM_REGIONS	65536
+
+static const struct {
+	__u32 ours;
+	__u64 theirs;
+} categories[] = {
+	{ VMWALK_UFFD_WP, PM_WRITTEN },		/* the one is the other's opposite */
+	{ VMWALK_FILE, BIT_ULL(2) },
+	{ VMWALK_PRESENT, BIT_ULL(3) },
+	{ VMWALK_SWAP, BIT_ULL(4) },
+	{ VMWALK_ZERO, BIT_ULL(5) },
+	{ VMWALK_HUGE, BIT_ULL(6) },
+	{ VMWALK_SOFT_DIRTY, BIT_ULL(7) },
+};
+
+static __u64 to_pagemap(__u64 flags)
+{
+	__u64 theirs = 0;
+
+	for (size_t i = 0; i < COUNT(categories); i++)
+		theirs |= flags & categories[i].ours ? categories[i].theirs : 0;
+	return theirs;
+}
+
+static __u32 random_flags(unsigned int in)
+{
+	static __u64 seed = 7;
+	__u32 flags = 0;
+
+	/* Each flag once in so many times. */
+	for (size_t i = 0; i < COUNT(categories); i++) {
+		seed = seed * 6364136223846793005 + 1442695040888963407;
+		flags |= (seed >> 33) % in ? 0 : categories[i].ours;
+	}
+	return flags;
+}
+
+static struct pm_region *regions;
+
+static int pagemap_scan(int pagemap, const struct vmwalk_scan *scan)
+{
+	struct pm_scan pm = {
+		.size = sizeof(pm),
+		.start = scan->start,
+		.end = scan->end,
+		.vec = (uintptr_t)regions,
+		.vec_len = PM_REGIONS,
+		.max_pages = scan->max_pages,
+		.category_inverted = to_pagemap(scan->category_inverted) ^ PM_WRITTEN,
+		.category_mask = to_pagemap(scan->category_mask),
+		.category_anyof_mask = to_pagemap(scan->category_anyof_mask),
+		.return_mask = to_pagemap(scan->return_mask),
+	};
+	int count = vw_ioctl(pagemap, PM_SCAN, &pm);
+
+	if (count >= 0 && !scan->max_pages)
+		vw_expect(pm.walk_end, scan->end);
+	return count;
+}
+
+/* What PAGEMAP_SCAN doesn't look at, or not as all kernels do. */
+static bool is_comparable(const struct page *page, const struct vmwalk_scan *scan)
+{
+	__u64 masks = scan->category_mask | scan->category_anyof_mask | scan->return_mask;
+
+	if (page->flags & VMWALK_SPECIAL)
+		return false;
+	/* Some kernels call the huge page of zeroes one of a file, or none of zeroes. */
+	return !(page->flags & VMWALK_ZERO && page->flags & VMWALK_HUGE &&
+		 masks & (VMWALK_FILE | VMWALK_ZERO));
+}
+
+/* Compares what was returned of each page that there is: the first that differs, or NULL. */
+static const struct page *first_difference(const struct pages *all, const struct pages *some,
+					   const struct vmwalk_scan *scan, int count)
+{
+	__u64 opposite = to_pagemap(scan->return_mask) & PM_WRITTEN;
+	size_t ours = 0;
+	int theirs = 0;
+
+	for (size_t i = 0; i < all->count; i++) {
+		const struct page *page = &all->page[i];
+		bool is_ours, is_theirs;
+
+		while (ours < some->count && some->page[ours].addr < page->addr)
+			ours++;
+		while (theirs < count && regions[theirs].end <= page->addr)
+			theirs++;
+		is_ours = ours < some->count && some->page[ours].addr == page->addr;
+		is_theirs = theirs < count && regions[theirs].start <= page->addr;
+		if (!is_comparable(page, scan))
+			continue;
+		if (is_ours != is_theirs)
+			return page;
+		if (is_ours && (to_pagemap(some->page[ours].flags) ^ opposite) !=
+			       regions[theirs].categories)
+			return page;
+	}
+	return NULL;
+}
+
+/* One scan by both: how many pages a scan returned. */
+static size_t compare_masks(int pagemap, const struct vmwalk_scan *scan)
+{
+	const struct page *wrong = NULL;
+	struct pages all, some;
+	struct page copy;
+	size_t found;
+	int count;
+
+	for (int try = 0; try < TRIES; try++) {
+		all = scan_everything();
+		count = pagemap_scan(pagemap, scan);
+		some = scan_pages(scan);
+		assert_true(count >= 0);
+		wrong = first_difference(&all, &some, scan, count);
+		if (wrong)
+			copy = *wrong;
+		found = some.count;
+		pages_free(&some);
+		pages_free(&all);
+		if (!wrong)
+			return found;
+	}
+	vw_fail("0x%llx, flags 0x%x: inverted 0x%llx mask 0x%llx any 0x%llx return 0x%llx",
+		copy.addr, copy.flags, scan->category_inverted, scan->category_mask,
+		scan->category_anyof_mask, scan->return_mask);
+}
+
+static int open_pagemap_scan(pid_t pid)
+{
+	struct vmwalk_scan nothing = vw_scan_args(0, PAGE);
+	int pagemap = open_proc(pid, "pagemap");
+
+	regions = vw_map(-1, PM_REGIONS * sizeof(*regions), 0, RW, ANON);
+	if (pagemap_scan(pagemap, &nothing) < 0)
+		vw_skip("this kernel has no PAGEMAP_SCAN");
+	return pagemap;
+}
+
+static void each_category_holds_where_pagemap_scan_has_it(void **state)
+{
+	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
+	struct vw_child child;
+	size_t found;
+	int pagemap;
+
+	(void)state;
+	soft_dirty = true;
+	child = start_stopped(be_of_all_kinds);
+	pagemap = open_pagemap_scan(child.pid);
+	for (size_t i = 0; i < COUNT(categories); i++) {
+		scan.return_mask = categories[i].ours;
+		scan.category_inverted = 0;
+		scan.category_mask = categories[i].ours;
+		scan.category_anyof_mask = 0;
+		found = compare_masks(pagemap, &scan);
+		print_message("# %zu pages have flag 0x%x\n", found, categories[i].ours);
+		/* The others are there as far as this kernel has them. */
+		if (categories[i].ours & (VMWALK_FILE | VMWALK_PRESENT | VMWALK_ZERO))
+			assert_true(found);
+		scan.category_inverted = categories[i].ours;
+		compare_masks(pagemap, &scan);
+		scan.category_inverted = 0;
+		scan.category_anyof_mask = categories[i].ours;
+		scan.category_mask = 0;
+		vw_expect(compare_masks(pagemap, &scan), found);
+	}
+	vw_kill(&child);
+	close(pagemap);
+}
+
+static void all_masks_select_the_pages_that_pagemap_scan_selects(void **state)
+{
+	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
+	__u64 limit = vw_now() + 8 * SECOND;
+	struct vw_child child;
+	size_t found = 0;
+	int pagemap, round;
+
+	(void)state;
+	soft_dirty = true;
+	child = start_stopped(be_of_all_kinds);
+	pagemap = open_pagemap_scan(child.pid);
+	for (round = 0; round < 20 || (round < 400 && vw_now() < limit); round++) {
+		scan.category_inverted = random_flags(3);
+		scan.category_mask = round % 3 ? random_flags(4) : 0;
+		scan.category_anyof_mask = round % 4 ? random_flags(3) : 0;
+		scan.return_mask = random_flags(2);
+		found += compare_masks(pagemap, &scan);
+	}
+	print_message("# %d rounds returned %zu pages\n", round, found);
+	assert_true(found > 1000);
+	vw_kill(&child);
+	close(pagemap);
+}
+
+static void max_pages_stops_where_pagemap_scan_stops(void **state)
+{
+	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
+	struct vw_child child;
+	__u64 theirs, first;
+	int pagemap, count;
+
+	(void)state;
+	soft_dirty = false;
+	child = start_stopped(be_of_all_kinds);
+	pagemap = open_pagemap_scan(child.pid);
+	/* Nothing empty is asked for, and nothing that they don't look at. */
+	scan.category_mask = VMWALK_PRESENT;
+	scan.category_inverted = VMWALK_SPECIAL;
+	scan.category_mask |= VMWALK_SPECIAL;
+	scan.return_mask = VMWALK_PRESENT;
+	for (int i = 0; i < 40; i++) {
+		static struct vmwalk_extent vec[16384];
+		struct vmwalk_scan once = scan;
+		__u64 ours = 0, end = 0;
+		int rc;
+
+		once.max_pages = i * i * 2 + 1;
+		once.vec = (uintptr_t)vec;
+		once.vec_len = COUNT(vec);
+		rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &once);
+		assert_true(rc > 0);
+		for (int j = 0; j < rc; j++) {
+			ours += vec[j].pages;
+			end = vec[j].start + vec[j].pages * PAGE;
+		}
+		first = vec[0].start;
+		count = pagemap_scan(pagemap, &once);
+		assert_true(count > 0);
+		theirs = 0;
+		for (int j = 0; j < count; j++)
+			theirs += (regions[j].end - regions[j].start) / PAGE;
+		vw_expect(ours, theirs);
+		vw_expect(ours, once.max_pages);
+		vw_expect(first, regions[0].start);
+		vw_expect(end, regions[count - 1].end);
+	}
+	vw_kill(&child);
+	close(pagemap);
+}
+
+/* --- /proc/kpageflags ------------------------------------------------------------------------- */
+
+static __u64 kpageflags(int kpf, __u64 pfn)
+{
+	__u64 flags = 0;
+
+	vw_expect(vw_sys(pread(kpf, &flags, 8, pfn * 8)), 8);
+	return flags;
+}
+
+/* What does not fit together, or NULL. */
+static const char *judge_frame(__u32 ours, __u64 theirs)
+{
+	bool anon = !(ours & (VMWALK_FILE | VMWALK_ZERO));
+
+	if (theirs & BIT_ULL(KPF_NOPAGE))
+		return "no page";
+	if (!(theirs & BIT_ULL(KPF_ANON)) == anon)
+		return "anonymous or not";
+	if (!(theirs & BIT_ULL(KPF_HUGE)) != !(ours & VMWALK_HUGETLB))
+		return "hugetlb's or not";
+	if (!(theirs & BIT_ULL(KPF_ZERO_PAGE)) != !(ours & VMWALK_ZERO))
+		return "of zeroes or not";
+	/* A huge page may be mapped by small entries, but not the other way round. */
+	if (ours & VMWALK_HUGE && !(ours & VMWALK_HUGETLB) && !(theirs & BIT_ULL(KPF_THP)))
+		return "huge or not";
+	if (!(ours & VMWALK_ZERO) && !(theirs & BIT_ULL(KPF_MMAP)))
+		return "mapped by nobody";
+	if (theirs & (BIT_ULL(KPF_BUDDY) | BIT_ULL(KPF_SLAB) | BIT_ULL(KPF_PGTABLE)))
+		return "not a page that can be mapped";
+	return NULL;
+}
+
+/* Looks all frames of a stopped process up, and says of what kinds they are. */
+static void compare_frames(void)
+{
+	int kpf = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	size_t anon = 0, thp = 0, hugetlb = 0, zero = 0, of_file = 0;
+	struct page copy = { 0 };
+	const char *wrong = NULL;
+	struct pages pages;
+	__u64 theirs = 0;
+
+	if (kpf < 0)
+		vw_skip("this kernel has no kpageflags");
+	for (int try = 0; try < TRIES; try++) {
+		wrong = NULL;
+		anon = 0;
+		thp = 0;
+		hugetlb = 0;
+		zero = 0;
+		of_file = 0;
+		pages = scan_everything();
+		for (size_t i = 0; i < pages.count && !wrong; i++) {
+			copy = pages.page[i];
+			if (!(copy.flags & VMWALK_PRESENT) || copy.flags & VMWALK_SPECIAL)
+				continue;
+			theirs = kpageflags(kpf, copy.pfn);
+			wrong = judge_frame(copy.flags, theirs);
+			anon += !!(theirs & BIT_ULL(KPF_ANON));
+			thp += !!(theirs & BIT_ULL(KPF_THP));
+			hugetlb += !!(theirs & BIT_ULL(KPF_HUGE));
+			zero += !!(theirs & BIT_ULL(KPF_ZERO_PAGE));
+			of_file += !!(copy.flags & VMWALK_FILE);
+		}
+		pages_free(&pages);
+		if (!wrong)
+			break;
+	}
+	close(kpf);
+	if (wrong)
+		vw_fail("%s: 0x%llx, flags 0x%x, frame 0x%llx with kpageflags 0x%llx", wrong,
+			copy.addr, copy.flags, copy.pfn, theirs);
+	print_message("# %zu anonymous, %zu of a file, %zu of THP, %zu of hugetlb, %zu zeroes\n",
+		      anon, of_file, thp, hugetlb, zero);
+	assert_true(anon && of_file);
+}
+
+static void frames_are_what_kpageflags_says_they_are(void **state)
+{
+	struct vw_child child;
+
+	(void)state;
+	soft_dirty = false;
+	child = start_stopped(be_of_all_kinds);
+	compare_frames();
+	vw_kill(&child);
+}
+
+static void frames_of_bash_are_what_kpageflags_says_they_are(void **state)
+{
+	struct vw_child child;
+
+	(void)state;
+	child = start_stopped(be_bash);
+	compare_frames();
+	vw_kill(&child);
+}
+
+#define SAME_PAGES	32UL
+
+/* How many pages share the frame of the first. */
+static size_t merged_pages(const char *at)
+{
+	__u64 entries[SAME_PAGES];
+	size_t count = 0;
+
+	vw_expect(vw_pagemap(0, (uintptr_t)at, SAME_PAGES, entries), SAME_PAGES);
+	for (size_t i = 0; i < SAME_PAGES; i++)
+		count += entries[i] & PM_PRESENT && PM_PFN(entries[i]) == PM_PFN(entries[0]);
+	return count;
+}
+
+static void pages_that_ksm_merged_are_told_with_the_one_frame(void **state)
+{
+	int kpf = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	char run[16], pages_to_scan[16];
+	struct vmwalk_scan scan;
+	struct pages pages;
+	bool merged;
+	char *at;
+
+	(void)state;
+	if (vw_file_read(KSM "run", run, sizeof(run)) < 0 ||
+	    vw_file_read(KSM "pages_to_scan", pages_to_scan, sizeof(pages_to_scan)) < 0 || kpf < 0)
+		vw_skip("this kernel merges no pages");
+	fd = vw_open_rw(vw_make("t", "size", "4K", NULL));
+	at = vw_anon(SAME_PAGES * PAGE);
+	madvise(at, SAME_PAGES * PAGE, MADV_NOHUGEPAGE);
+	memset(at, 'k', SAME_PAGES * PAGE);
+	madvise(at, SAME_PAGES * PAGE, MADV_MERGEABLE);
+	vw_file_write(KSM "pages_to_scan", "1000");
+	vw_file_write(KSM "run", "1");
+	merged = vw_eventually(merged_pages(at) == SAME_PAGES);
+	vw_file_write(KSM "run", run);
+	vw_file_write(KSM "pages_to_scan", pages_to_scan);
+	if (!merged)
+		vw_skip("the kernel has not merged the pages");
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + SAME_PAGES * PAGE);
+	pages = scan_pages(&scan);
+	vw_expect(pages.count, SAME_PAGES);
+	for (size_t i = 0; i < SAME_PAGES; i++) {
+		vw_expect(pages.page[i].pfn, pages.page[0].pfn);
+		vw_expect(pages.page[i].flags & (VMWALK_PRESENT | VMWALK_FILE | VMWALK_WRITE),
+			  VMWALK_PRESENT);
+	}
+	assert_true(kpageflags(kpf, pages.page[0].pfn) & BIT_ULL(KPF_KSM));
+	pages_free(&pages);
+	munmap(at, SAME_PAGES * PAGE);
+	close(kpf);
+}
+
+/* --- smaps ------------------------------------------------------------------------------------ */
+
+enum {
+	RSS, ANONYMOUS, ANON_HUGE, SHMEM_HUGE, FILE_HUGE, SWAP, PRIVATE_HUGETLB, SHARED_HUGETLB,
+	SUMS,
+};
+
+static const char * const sum_names[SUMS] = {
+	"Rss", "Anonymous", "AnonHugePages", "ShmemPmdMapped", "FilePmdMapped", "Swap",
+	"Private_Hugetlb", "Shared_Hugetlb",
+};
+
+struct sums {
+	__u64 pages[SUMS];
+};
+
+/* Smaps counts no page of zeroes and no bare frame, and hugetlb's only by themselves. */
+static struct sums sums_of(const struct pages *pages)
+{
+	const __u32 other = VMWALK_ZERO | VMWALK_SPECIAL | VMWALK_HUGETLB;
+
+	return (struct sums){ {
+		[RSS] = count_pages(pages, VMWALK_PRESENT, other),
+		[ANONYMOUS] = count_pages(pages, VMWALK_PRESENT, other | VMWALK_FILE),
+		[ANON_HUGE] = count_pages(pages, VMWALK_HUGE, other | VMWALK_FILE),
+		/* Which of the two is for smaps to know. */
+		[SHMEM_HUGE] = count_pages(pages, VMWALK_HUGE | VMWALK_FILE, other),
+		[SWAP] = count_pages(pages, VMWALK_SWAP, 0),
+		/* The same. */
+		[PRIVATE_HUGETLB] = count_pages(pages, VMWALK_PRESENT | VMWALK_HUGETLB, 0),
+	} };
+}
+
+static void read_sum(const char *line, struct sums *sums)
+{
+	unsigned long long kib;
+
+	for (size_t i = 0; i < SUMS; i++) {
+		size_t len = strlen(sum_names[i]);
+
+		if (strncmp(line, sum_names[i], len) || line[len] != ':')
+			continue;
+		kib = strtoull(line + len + 1, NULL, 10);
+		if (i == FILE_HUGE)
+			i = SHMEM_HUGE;
+		if (i == SHARED_HUGETLB)
+			i = PRIVATE_HUGETLB;
+		sums->pages[i] += kib * KIB / PAGE;
+	}
+}
+
+static bool is_equal(const struct sums *ours, const struct sums *theirs, const char *what,
+		     bool say)
+{
+	for (size_t i = 0; i < SUMS; i++) {
+		if (ours->pages[i] == theirs->pages[i])
+			continue;
+		if (say)
+			print_message("# %s: %llu pages of %s, smaps has %llu\n", what,
+				      ours->pages[i], sum_names[i], theirs->pages[i]);
+		return false;
+	}
+	return true;
+}
+
+/* Each mapping by itself, and all together: whether both agree. */
+static bool compare_sums(pid_t pid, bool say, struct sums *whole)
+{
+	unsigned long start = 0, end = 0, a, b;
+	struct sums ours, theirs = { 0 }, rollup = { 0 };
+	char line[1024], what[64];
+	bool equal = true;
+	struct pages pages;
+	FILE *smaps;
+
+	smaps = fdopen(open_proc(pid, "smaps"), "r");
+	assert_non_null(smaps);
+	while (fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%lx-%lx ", &a, &b) == 2) {
+			start = a;
+			end = b;
+			theirs = (struct sums){ 0 };
+		} else if (strncmp(line, "VmFlags:", 8)) {
+			read_sum(line, &theirs);
+		} else if (start < vw_user_end()) {
+			struct vmwalk_scan scan = vw_scan_args(start, end);
+
+			pages = scan_pages(&scan);
+			ours = sums_of(&pages);
+			pages_free(&pages);
+			snprintf(what, sizeof(what), "0x%lx-0x%lx", start, end);
+			equal = is_equal(&ours, &theirs, what, say) && equal;
+		}
+	}
+	fclose(smaps);
+
+	smaps = fdopen(open_proc(pid, "smaps_rollup"), "r");
+	assert_non_null(smaps);
+	while (fgets(line, sizeof(line), smaps))
+		read_sum(line, &rollup);
+	fclose(smaps);
+	pages = scan_everything();
+	*whole = sums_of(&pages);
+	pages_free(&pages);
+	return is_equal(whole, &rollup, "the process", say) && equal;
+}
+
+static void expect_sums(pid_t pid)
+{
+	struct sums whole;
+	bool equal = false;
+
+	for (int try = 0; try < TRIES && !equal; try++)
+		equal = compare_sums(pid, try == TRIES - 1, &whole);
+	for (size_t i = 0; i < SUMS; i++) {
+		if (whole.pages[i])
+			print_message("# %llu pages of %s\n", whole.pages[i], sum_names[i]);
+	}
+	assert_true(equal);
+	assert_true(whole.pages[RSS] > 100);
+}
+
+static void each_mapping_adds_up_to_what_smaps_says(void **state)
+{
+	struct vw_child child;
+
+	(void)state;
+	soft_dirty = false;
+	child = start_stopped(be_of_all_kinds);
+	expect_sums(child.pid);
+	vw_kill(&child);
+}
+
+static void bash_adds_up_to_what_smaps_says(void **state)
+{
+	struct vw_child child;
+
+	(void)state;
+	child = start_stopped(be_bash);
+	expect_sums(child.pid);
+	vw_kill(&child);
+}
+
+/* --- Looking changes nothing ------------------------------------------------------------------ */
+
+static char *read_proc(pid_t pid, const char *name)
+{
+	int proc = open_proc(pid, name);
+	size_t len = 0, room = MIB;
+	char *text = malloc(room);
+	ssize_t n;
+
+	while (text && (n = read(proc, text + len, room - len - 1)) > 0)
+		len += n;
+	close(proc);
+	if (!text || len == room - 1)
+		abort();
+	text[len] = '\0';
+	return text;
+}
+
+/* Every call, at every page that there is and at many that there are not. */
+static void look_everywhere(void)
+{
+	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
+	struct pages pages = scan_everything();
+	struct vmwalk_translation *vec = calloc(2 * pages.count, sizeof(*vec));
+	struct vmwalk_walk walk;
+
+	if (!vec)
+		abort();
+	scan.flags = VMWALK_SCAN_TO_BUFFER;
+	scan.vec_len = MIB / sizeof(struct vmwalk_extent);
+	assert_true(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan) > 0);
+	for (size_t i = 0; i < pages.count; i++) {
+		vec[2 * i].addr = pages.page[i].addr + i % PAGE;
+		vec[2 * i + 1].addr = pages.page[i].addr + i % 11 * PAGE;
+	}
+	vw_ok(vw_translate(fd, vec, 2 * pages.count));
+	for (size_t i = 0; i < 2 * pages.count; i += 3) {
+		vw_ok(vw_walk(fd, vec[i].addr, &walk));
+		ioctl(fd, VMWALK_IOC_GET_PFN, vec[i].addr / PAGE);
+	}
+	free(vec);
+	pages_free(&pages);
+}
+
+static void looking_changes_nothing_that_smaps_or_mincore_tell(void **state)
+{
+	unsigned char before_core[FILE_PAGES], after_core[FILE_PAGES];
+	struct pages before, after;
+	char *before_smaps, *after_smaps, *at;
+	struct vw_child child;
+	bool same = false;
+
+	(void)state;
+	soft_dirty = true;
+	child = start_stopped(be_of_all_kinds);
+	at = vw_map(file, FILE_PAGES * PAGE, 0, RW, MAP_SHARED);
+	for (int try = 0; try < TRIES && !same; try++) {
+		before_smaps = read_proc(child.pid, "smaps");
+		before = scan_everything();
+		vw_ok(vw_sys(mincore(at, FILE_PAGES * PAGE, before_core)));
+		look_everywhere();
+		vw_ok(vw_sys(mincore(at, FILE_PAGES * PAGE, after_core)));
+		after = scan_everything();
+		after_smaps = read_proc(child.pid, "smaps");
+		same = !strcmp(before_smaps, after_smaps) && is_same(&before, &after) &&
+		       !memcmp(before_core, after_core, sizeof(after_core));
+		free(before_smaps);
+		free(after_smaps);
+		pages_free(&before);
+		pages_free(&after);
+	}
+	assert_true(same);
+	for (size_t i = 0; i < FILE_PAGES; i++)
+		vw_expect(after_core[i] & 1, i % 2 == 0);
+	vw_kill(&child);
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test(each_category_holds_where_pagemap_scan_has_it),
+		vw_test(all_masks_select_the_pages_that_pagemap_scan_selects),
+		vw_test(max_pages_stops_where_pagemap_scan_stops),
+		vw_test(frames_are_what_kpageflags_says_they_are),
+		vw_test(frames_of_bash_are_what_kpageflags_says_they_are),
+		vw_test(pages_that_ksm_merged_are_told_with_the_one_frame),
+		vw_test(each_mapping_adds_up_to_what_smaps_says),
+		vw_test(bash_adds_up_to_what_smaps_says),
+		vw_test(looking_changes_nothing_that_smaps_or_mincore_tell),
+	};
+
+	return vw_run_cases(cases);
+}
