@@ -54,8 +54,8 @@ static char *other_traits(__u32 traits)
 		"read", "write", "exec", "shared", "file", "device", "hugetlb",
 	};
 
-	return flag_names(names, ARRAY_SIZE(names), traits & ~(VMWALK_VMA_READ | VMWALK_VMA_WRITE |
-							       VMWALK_VMA_EXEC | VMWALK_VMA_SHARED));
+	traits &= ~(VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_EXEC | VMWALK_VMA_SHARED);
+	return flag_names(names, ARRAY_SIZE(names), traits);
 }
 
 static char *vmas_cell(const void *data, size_t column, bool exact)
