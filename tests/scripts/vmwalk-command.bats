@@ -515,7 +515,7 @@ capture_translations()
 @test "translate: more addresses than come in one portion, each once, in order" {
 	capture_translations
 	seq -f '%.0f' 1000000 1005000 >"$BATS_TEST_TMPDIR/addresses"
-	replay vmwalk translate -d demo -r -n -o ADDRESS <"$BATS_TEST_TMPDIR/addresses" |
+	seq -f '%.0f' 1000000 1005000 | replay vmwalk translate -d demo -r -n -o ADDRESS |
 		sed s/0x// | diff "$BATS_TEST_TMPDIR/addresses" -
 	# shellcheck disable=SC2046 # words
 	replay vmwalk translate -d demo -n -o ADDRESS $(<"$BATS_TEST_TMPDIR/addresses") |

@@ -215,7 +215,7 @@ int vmwalk_device_walk(struct vmwalk_device *device, struct vmwalk_walk *walk);
  *       overwritten
  * @count: elements in @vec, at least 1
  *
- * Return: 0; or -1 with errno as <linux/vmwalk.h> has it, and @vec is filled in in parts.
+ * Return: 0; or -1 with errno as <linux/vmwalk.h> has it, and a part of @vec may be filled in.
  */
 int vmwalk_device_translate(struct vmwalk_device *device, struct vmwalk_translation *vec,
 			    size_t count);

@@ -18,7 +18,7 @@ static int written = 1;
 
 int main(int argc, char **argv)
 {
-	struct vmwalk_translation vec[] = {
+	struct vmwalk_translation vec[4] = {
 		{ .addr = (uintptr_t)vec },
 		{ .addr = 0 },
 		{ .addr = (uintptr_t)&written },
@@ -27,7 +27,7 @@ int main(int argc, char **argv)
 	struct vmwalk_translate translate = {
 		.size = sizeof(translate),
 		.vec = (uintptr_t)vec,
-		.vec_len = sizeof(vec) / sizeof(vec[0]),
+		.vec_len = 4,
 	};
 	int fd = open(argc > 1 ? argv[1] : "/dev/vmwalk0", O_RDONLY);
 	unsigned int i;
