@@ -17,8 +17,8 @@
  * pgd down; an address of the upper half takes VMWALK_WALK_KERNEL, as it does in truth. What has no
  * translation is not mapped. Extents and mappings are in the order of their addresses, and the last
  * extent comes COUNT times more, each time STRIDE bytes further; a scan returns those that start in
- * its range, as many as there is room for. A scan or look for a mapping that starts at the gate or
- * above it waits there until somebody opens the FIFO that VMWALK_REPLAY_GATE names. What would find
+ * its range, as many as there is room for. What comes to the gate, an extent or a look for a mapping
+ * from there on, waits until somebody opens the FIFO that VMWALK_REPLAY_GATE names. What would find
  * nothing more fails with the error instead, if there is one, and so does a translation.
  *
  * Copyright (C) The vmwalk authors
@@ -166,7 +166,6 @@ static int replay_scan(struct vmwalk_scan *scan)
 	int count = 0;
 	__u64 i;
 
-	wait_at_gate(scan->start);
 	scan->walk_end = scan->end;
 	for (i = extent_from(scan->start); i < nr_extents + repeats; i++) {
 		extent = extent_at(i);
@@ -176,6 +175,7 @@ static int replay_scan(struct vmwalk_scan *scan)
 			scan->walk_end = extent.start;
 			return count;
 		}
+		wait_at_gate(extent.start);
 		vec[count++] = extent;
 	}
 	if (!error)
