@@ -10,6 +10,8 @@
 load helper
 
 guide=$BATS_TEST_DIRNAME/guide.md
+header=/usr/include/linux/vmwalk.h
+EXAMPLES=${VMWALK_EXAMPLES:-/usr/lib/vmwalk/examples}
 ABI=("$BATS_TEST_DIRNAME"/{configfs,sysfs-class,sysfs-module}-vmwalk)
 
 # Prints each file that docs/ABI has below a folder, with its mode in the kernel's letters.
@@ -84,19 +86,25 @@ without_numbers()
 	sed -E -e 's/0x[0-9a-f]+/#/g' -e 's/[0-9]+/#/g' -e 's/ +/ /g' -e 's/ $//'
 }
 
-@test "guide: its sessions go as it shows them" {
-	cd "$BATS_TEST_TMPDIR"
-	# A session is a console block; a line that starts with "# " is a command of root's.
+# sessions PAGE: runs the sessions that a page shows; the files "shown" and "ran" have what it shows and
+# what came. A session is a console block; a line that starts with "# " is a command of root's.
+sessions()
+{
+	cd "$BATS_TEST_TMPDIR" || return
 	# shellcheck disable=SC2016 # the backquotes are Markdown's
-	sed -n '/^```console$/,/^```$/{/^```/d;p}' "$guide" >shown
+	sed -n '/^```console$/,/^```$/{/^```/d;p}' "$1" >shown
 	{
 		echo 'exec 2>&1'
 		while read -r line; do
 			printf 'printf "%%s\\n" %q\n%s\n' "# $line" "$line"
 		done < <(sed -n 's/^# //p' shown)
 	} >script
-	[[ $(wc -l <script) -gt 20 ]]
 	bash <script | sed 's/^bash: line [0-9]*: /bash: /' >ran
+}
+
+@test "guide: its sessions go as it shows them" {
+	sessions "$guide"
+	[[ $(wc -l <script) -gt 20 ]]
 	diff <(without_numbers <shown) <(without_numbers <ran)
 }
 
@@ -120,4 +128,87 @@ without_numbers()
 	# shellcheck disable=SC2016 # the backquotes are Markdown's
 	diff <(sed -n '/^| attribute /,/^$/s/^| `\([a-z_]*\)`.*/\1/p' "$guide" | sort) \
 		<(find "$VMWALK/a" -type f -printf '%f\n' | sort)
+}
+
+# The pages on calls; README is what they share.
+calls()
+{
+	local page
+
+	for page in "$BATS_TEST_DIRNAME"/uapi-*.md; do
+		page=${page##*/uapi-}
+		[[ $page == README.md ]] || echo "${page%.md}"
+	done
+}
+
+@test "uapi: every call has a page, no other, and README names them all" {
+	declared=$(sed -n 's/^#define VMWALK_IOC_\([A-Z_]*\)\t*_IO.*/\L\1/p' "$header" | sort)
+	[[ $declared == *scan* ]]
+	diff <(echo "$declared") <(calls | sort)
+	# shellcheck disable=SC2016 # the backquotes are Markdown's
+	diff <(echo "$declared") <(sed -n 's/^| \[`VMWALK_IOC_[A-Z_]*`\](\([a-z_]*\).md) .*/\1/p' \
+		"$BATS_TEST_DIRNAME/uapi-README.md" | sort)
+}
+
+# fields STRUCTURE...: prints the names of their fields, in order.
+fields()
+{
+	local structure
+
+	for structure; do
+		awk -v start="struct vmwalk_$structure {" '
+			$0 == start { on = 1; next }
+			/^}/ { on = 0 }
+			on { sub(/(\[.*)?;$/, "", $NF); print $NF }' "$header"
+	done
+}
+
+@test "uapi: every field is on its page, in order, no other" {
+	declare -A parts=([walk]=level [translate]=translation [scan]=extent)
+
+	for call in $(calls); do
+		echo "$call"
+		# What has no structure has no fields.
+		# shellcheck disable=SC2016,SC2086 # the backquotes are Markdown's; none or one
+		diff <(fields "$call" ${parts[$call]-}) \
+			<(sed -n 's/^| `\([a-z_]*\)` |.*/\1/p' "$BATS_TEST_DIRNAME/uapi-$call.md")
+	done
+	[[ $(fields scan extent | wc -l) == 18 ]]
+}
+
+@test "uapi: README has every flag of an entry, no other" {
+	# shellcheck disable=SC2016 # the backquotes are Markdown's
+	diff <(sed -n '/^#define VMWALK_PRESENT/,/^#define VMWALK_HUGE\t/s/#define \([A-Z_]*\).*/\1/p' \
+		"$header") \
+		<(sed -n 's/^| `\(VMWALK_[A-Z_]*\)` |.*/\1/p' "$BATS_TEST_DIRNAME/uapi-README.md")
+}
+
+@test "uapi: every page shows the very source of its example" {
+	for call in $(calls); do
+		echo "$call"
+		source=$EXAMPLES/uapi/$call.c
+		[[ $(wc -l <"$source") -gt 20 ]]
+		# shellcheck disable=SC2016 # the backquotes are Markdown's
+		diff <(sed '1,/^ \*\/$/d' "$source") \
+			<(sed -n '/^```c$/,/^```$/{/^```/d;p}' "$BATS_TEST_DIRNAME/uapi-$call.md")
+	done
+	[[ $(calls | wc -l) == $(find "$EXAMPLES/uapi" -name '*.c' | wc -l) ]]
+}
+
+# What differs from one machine and one run to the next: addresses, indices, pids, the node, and what
+# depends on how many levels there are. Counts have to be as they are written.
+without_addresses()
+{
+	sed -E -e 's/0x[0-9a-f]+/#/g' -e 's/index +[0-9]+/index #/' -e 's/vmwalk0: [0-9]+:/vmwalk0: #:/' \
+		-e 's/node [0-9]+/node #/' -e 's/[45] levels/# levels/' -e '/^p4d/s/flags [12]/flags #/'
+}
+
+@test "uapi: the sessions of all pages go as they show them" {
+	for call in $(calls); do
+		echo "$call"
+		sessions "$BATS_TEST_DIRNAME/uapi-$call.md"
+		[[ $(wc -l <script) -ge 4 ]]
+		diff <(without_addresses <shown) <(without_addresses <ran)
+		no_instances
+	done
 }

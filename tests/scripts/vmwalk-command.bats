@@ -11,7 +11,10 @@ bats_require_minimum_version 1.5.0
 # Stands in for the device; see userspace/tests/replay.c.
 REPLAY=${VMWALK_TESTS:-$BATS_TEST_DIRNAME/..}/replay.so
 
-VERBS='create destroy list show walk scan'
+VERBS='create destroy list show walk translate scan vmas'
+
+# What looks at the memory of a process, with its arguments.
+LOOKERS=('walk 1000' 'translate 1000' scan vmas)
 
 setup()
 {
@@ -137,6 +140,7 @@ refuses()
 	refuses 'walk: ADDRESS is missing' walk --pid 1
 	refuses 'list: one: one argument too many' list one
 	refuses 'scan: one: one argument too many' scan --pid 1 one
+	refuses 'vmas: one: one argument too many' vmas --pid 1 one
 }
 
 @test "options that are unknown or lack their argument are a usage error" {
@@ -149,7 +153,7 @@ refuses()
 }
 
 @test "a target that is missing, doubled or no pid is a usage error" {
-	for verb in 'walk 1000' scan; do
+	for verb in "${LOOKERS[@]}"; do
 		# shellcheck disable=SC2086 # the verb may have an argument
 		{
 			refuses "${verb%% *}: say whom to look at, with either --pid or --device" $verb
@@ -162,8 +166,18 @@ refuses()
 	done
 }
 
+@test "the kernel's memory is that of no process" {
+	refuses 'walk: --kernel looks at no process: leave out --pid' \
+		walk --kernel --pid 1 ffffffff81000000
+	refuses 'walk: --kernel looks at no process: leave out --pid' \
+		walk -k -d demo -p 1 ffffffff81000000
+	refuses "translate: unrecognized option '--kernel'" translate --kernel 1000
+}
+
 @test "an address that is none is a usage error" {
 	for address in '' 0x xyz 0x12g -1 +1 ' 12' 12345678901234567; do
+		refuses "translate: $address: an address is a hexadecimal number" \
+			translate --pid 1 -- 1000 "$address" 2000
 		refuses "walk: $address: an address is a hexadecimal number" \
 			walk --pid 1 -- "$address"
 		refuses "scan: $address: an address is a hexadecimal number" \
@@ -177,6 +191,7 @@ refuses()
 @test "flags and columns that are none are a usage error" {
 	refuses 'scan: presence: --help lists the flags' scan --pid 1 --mask presence
 	refuses 'scan: write,: --help lists the flags' scan --pid 1 --mask write,
+	refuses 'scan: huge,hugepage: --help lists the flags' scan --pid 1 --flags huge,hugepage
 	refuses 'scan: : --help lists the flags' scan --pid 1 --flags ''
 	refuses 'list: NAM: there is no such column' list -o NAM
 	refuses 'list: : there is no such column' list -o NAME,
@@ -184,7 +199,8 @@ refuses()
 }
 
 @test "without the driver every verb says so" {
-	for command in 'create demo' 'destroy demo' 'show demo' 'walk --pid 1 1000' 'scan --pid 1'; do
+	for command in 'create demo' 'destroy demo' 'show demo' 'walk --pid 1 1000' 'walk -k ffff0' \
+		'translate --pid 1 1000' 'scan --pid 1' 'vmas --pid 1'; do
 		# shellcheck disable=SC2086 # words
 		run --separate-stderr vmwalk $command
 		fails 1 "vmwalk: ${command%% *}: the vmwalk driver isn't there: try 'modprobe vmwalk'"
@@ -397,6 +413,230 @@ refuses()
 		.levels[4].index == 1 and (.flags | index("hidden"))'
 }
 
+@test "walk: an address of the kernel, with no process in sight" {
+	capture_device <<-'END'
+		info 4096 4 4242
+		walk 0x10037 30 2 0 0x100123 0x100123456
+		level 0x2a10000 0x2401067 402 1
+		level 0 0 0 2
+		level 0x2401000 0x80000001000001e3 511 5
+	END
+	run --separate-stderr replay vmwalk walk -d demo --kernel ffffc97fc0123456
+	prints <<-'END'
+		address 0xffffc97fc0123456 of the kernel
+
+		          pgd        p4d     pud        offset
+		  bits    47-39      folded  38-30      29-0
+		  binary  110010010          111111111  000000000100100011010001010110
+		  index   402                511        0x123456
+
+		  level                 table at           index  entry
+		  pgd                   0x2a10000            402  0x0000000002401067
+		  \_ p4d                folded: this machine has 4 levels
+		     \_ pud             0x2401000            511  0x80000001000001e3
+		        \_ page         0x100000000
+
+		  page      1G, mapped by the pud entry
+		  frame     0x100123
+		  physical  0x100123456
+		  flags     present,write,exec,accessed,dirty,huge
+	END
+	replay vmwalk walk -d demo -kJ 0xffffc97fc0123456 |
+		jq -e '.address == "0xffffc97fc0123456" and .pid == null and .mapping == null and
+			.phys == "0x100123456" and (.flags | index("huge"))'
+	run --separate-stderr replay vmwalk walk -d demo -k 401123
+	fails 1 'vmwalk: walk: kernel: address 0x401123: Invalid argument'
+	run --separate-stderr replay vmwalk walk -d demo ffffc97fc0123456
+	fails 1 'vmwalk: walk: process 4242: address 0xffffc97fc0123456: Invalid argument'
+}
+
+capture_translations()
+{
+	capture_device <<-'END'
+		info 4096 4 4242
+		translation 0x7fff00200123 0x80000123 0x10831 21 1
+		translation 0x401000 0 0x8811 12 -1
+		translation 0x402fff 0 0x80 12 -1
+		translation 0x600000 0 0 21 -1
+	END
+}
+
+@test "translate: a table, in the order of the arguments" {
+	capture_translations
+	run --separate-stderr replay vmwalk translate -d demo 7fff00200123 0x401000 402fff 600000 \
+		0x401000
+	prints <<-'END'
+		       ADDRESS           PHYS  SIZE  NODE FLAGS
+		0x7fff00200123     0x80000123    2M     1 accessed,dirty,file,huge
+		      0x401000         hidden    4K     - accessed,file,hidden
+		      0x402fff              -    4K     - swap
+		      0x600000              -    2M     - -
+		      0x401000         hidden    4K     - accessed,file,hidden
+	END
+	run --separate-stderr replay vmwalk translate -d demo -r -o phys,size,flags,address \
+		ffffffffffffffff 600000 7fff00200123
+	prints <<-'END'
+		PHYS SIZE FLAGS ADDRESS
+		- - - 0xffffffffffffffff
+		- 2097152 - 0x600000
+		0x80000123 2097152 present,accessed,dirty,file,huge 0x7fff00200123
+	END
+}
+
+@test "translate: JSON" {
+	capture_translations
+	replay vmwalk translate -d demo --json 7fff00200123 401000 600000 |
+		jq -e '.translations == [
+			{ address: "0x7fff00200123", phys: "0x80000123", size: 2097152, node: 1,
+			  flags: ["present", "accessed", "dirty", "file", "huge"] },
+			{ address: "0x401000", phys: "hidden", size: 4096, node: null,
+			  flags: ["present", "accessed", "file", "hidden"] },
+			{ address: "0x600000", phys: null, size: 2097152, node: null, flags: [] }]'
+	replay vmwalk translate -d demo --json </dev/null | jq -e '.translations == []'
+}
+
+@test "translate: standard input gives the same as arguments do" {
+	local addresses=(7fff00200123 0x401000 402fff 600000)
+
+	capture_translations
+	for format in '' --raw --json; do
+		# shellcheck disable=SC2086 # none or one
+		replay vmwalk translate -d demo $format "${addresses[@]}" >"$BATS_TEST_TMPDIR/arguments"
+		# shellcheck disable=SC2086
+		printf '%s\n' "${addresses[@]}" | replay vmwalk translate -d demo $format |
+			diff "$BATS_TEST_TMPDIR/arguments" -
+		# The last line may lack its end.
+		# shellcheck disable=SC2086
+		printf '%s\n%s\n%s\n%s' "${addresses[@]}" |
+			replay vmwalk translate -d demo $format | diff "$BATS_TEST_TMPDIR/arguments" -
+	done
+}
+
+@test "translate: more addresses than come in one portion, each once, in order" {
+	capture_translations
+	seq -f '%.0f' 1000000 1005000 >"$BATS_TEST_TMPDIR/addresses"
+	seq -f '%.0f' 1000000 1005000 | replay vmwalk translate -d demo -r -n -o ADDRESS |
+		sed s/0x// | diff "$BATS_TEST_TMPDIR/addresses" -
+	# shellcheck disable=SC2046 # words
+	replay vmwalk translate -d demo -n -o ADDRESS $(<"$BATS_TEST_TMPDIR/addresses") |
+		sed 's/ *0x//' | diff "$BATS_TEST_TMPDIR/addresses" -
+}
+
+@test "translate: a line is answered before the next one comes" {
+	local format address answer answers pid end
+
+	capture_translations
+	mkfifo "$BATS_TEST_TMPDIR/questions"
+	for format in '' --raw --json; do
+		exec {answers}< <(
+			# shellcheck disable=SC2086 # none or one
+			replay vmwalk translate -d demo -n -o ADDRESS $format \
+				<"$BATS_TEST_TMPDIR/questions" 3>&-
+		)
+		pid=$!
+		# A row of JSON gets its comma, and so the end of its line, when the next one comes.
+		end=$'\n'
+		[[ $format != --json ]] || end='}'
+		for address in 0x401000 0x402fff; do
+			echo "$address"
+			answer=
+			until [[ $answer == *"$address"* ]]; do
+				read -r -d "$end" -t 10 -u "$answers" answer
+			done
+		done >"$BATS_TEST_TMPDIR/questions"
+		cat <&"$answers"
+		wait "$pid"
+	done
+}
+
+@test "translate: a line that is no address ends it, after the answers to those before" {
+	local long
+
+	capture_translations
+	printf -v long '%020000d' 0
+	run --separate-stderr replay vmwalk translate -d demo -n -o ADDRESS \
+		< <(printf '402fff\n%s\n401000\n' "$long")
+	[[ $status == 1 && $output == '      0x402fff' ]]
+	[[ $stderr == 'vmwalk: translate: standard input: a line is too long for an address' ]]
+	for line in xyz '' ' 1000' '1000 2000' 0x12345678901234567 "${long:0:8000}x"; do
+		for format in '' --json; do
+			# shellcheck disable=SC2086 # none or one
+			run --separate-stderr replay vmwalk translate -d demo $format \
+				< <(printf '402fff\n%s\n401000\n' "$line")
+			[[ $status == 1 ]]
+			[[ $stderr == "vmwalk: translate: ${line:0:64}: an address is a hexadecimal number" ]]
+			[[ $output == *0x402fff* && $output != *0x401000* ]]
+		done
+		jq -e '.translations | length == 1' <<<"$output"
+	done
+}
+
+@test "translate: a process that goes away is told, and JSON stays JSON" {
+	capture_device <<<"info 4096 4 4242"$'\n'"error 3"
+	run --separate-stderr replay vmwalk translate -d demo --json 1000
+	[[ $status == 1 && $stderr == 'vmwalk: translate: process 4242: No such process' ]]
+	jq -e '.translations == []' <<<"$output"
+	run --separate-stderr replay vmwalk translate -d demo --json <<<1000
+	[[ $status == 1 && $stderr == 'vmwalk: translate: process 4242: No such process' ]]
+	jq -e '.translations == []' <<<"$output"
+	run --separate-stderr replay vmwalk translate -d demo </
+	[[ $status == 1 && $stderr == 'vmwalk: translate: standard input: Is a directory' ]]
+}
+
+capture_vmas()
+{
+	capture_device <<-'END'
+		info 4096 4 4242
+		vma 0x400000 0x42c000 0x875 0x25 1 1234 8 1 0x15 12
+		vma 0x42c000 0x42d000 0x100073 0x8000000000000025 0x42c 0 0 0 3 12
+		vma 0x50000000 0x50010000 0x4044400fb 0x8000000000000037 16 7 0 6 0x3b 12
+		vma 0x60000000 0x60200000 0x4000fb 0x27 0 88 0 17 0x59 21
+	END
+}
+
+@test "vmas: a table" {
+	capture_vmas
+	run --separate-stderr replay vmwalk vmas -d demo
+	# The last column may be padded.
+	shopt -s extglob
+	output=${output//+( )$'\n'/$'\n'}
+	output=${output%%+( )}
+	prints <<-'END'
+		         START            END PERM      OFFSET  DEVICE    INODE  PAGE_SIZE   VM_FLAGS          PAGE_PROT TRAITS       MAPPING
+		      0x400000       0x42c000 r-xp      0x1000   08:01     1234         4K      0x875               0x25 file         /usr/bin/a program
+		      0x42c000       0x42d000 rw-p           -       -        -         4K    0x100073 0x8000000000000025 -            [anon]
+		    0x50000000     0x50010000 rw-s     0x10000   00:06        7         4K 0x4044400fb 0x8000000000000037 file,device  -
+		    0x60000000     0x60200000 r--s         0x0   00:11       88         2M   0x4000fb               0x27 file,hugetlb -
+	END
+	run --separate-stderr replay vmwalk vmas -d demo -r -n -o start,page_size,traits,mapping
+	prints <<-'END'
+		0x400000 4096 file /usr/bin/a\x20program
+		0x42c000 4096 - [anon]
+		0x50000000 4096 file,device -
+		0x60000000 2097152 file,hugetlb -
+	END
+}
+
+@test "vmas: JSON" {
+	capture_vmas
+	replay vmwalk vmas -d demo --json | jq -e '.vmas | length == 4 and
+		.[0] == { start: "0x400000", end: "0x42c000", perm: "r-xp", offset: "0x1000",
+			  device: "08:01", inode: 1234, page_size: 4096, vm_flags: "0x875",
+			  page_prot: "0x25", traits: ["file"], mapping: "/usr/bin/a program" } and
+		.[1].offset == null and .[1].device == null and .[1].inode == null and
+		.[1].traits == [] and .[2].mapping == null'
+	capture_device <<<'info 4096 4 4242'
+	replay vmwalk vmas -d demo --json | jq -e '.vmas == []'
+}
+
+@test "vmas: a process that goes away half way is told, and JSON stays JSON" {
+	capture_vmas
+	echo 'error 3' >>"$VMWALK_REPLAY"
+	run --separate-stderr replay vmwalk vmas -d demo --json
+	[[ $status == 1 && $stderr == 'vmwalk: vmas: process 4242: No such process' ]]
+	jq -e '.vmas | length == 4' <<<"$output"
+}
+
 # Two mappings whose frames run on, a page of the stack, and some that are not there.
 capture_extents()
 {
@@ -483,6 +723,100 @@ capture_extents()
 	done
 	[[ $(replay vmwalk scan -d demo | grep -c START) == 1 ]]
 	replay vmwalk scan -d demo --json | jq -e '.extents | length == 1300'
+}
+
+@test "scan: huge pages are told apart, and may be asked for" {
+	local masks
+
+	capture_device <<-'END'
+		info 4096 4 4242
+		extent 0x40000000 0x1000 512 0x10003 21 0
+		extent 0x40200000 0x1200 512 0x3 12 0
+	END
+	run --separate-stderr replay vmwalk scan -d demo -n -o SIZE,FLAGS
+	prints <<-'END'
+		   2M write,huge
+		   4K write
+	END
+	replay vmwalk scan -d demo -J |
+		jq -e '[.extents[].flags] == [["present", "write", "huge"], ["present", "write"]]'
+	for masks in '-m huge' '--mask=present,huge' '-f huge' '--flags=write,huge'; do
+		# shellcheck disable=SC2086 # words
+		run --separate-stderr replay vmwalk scan -d demo $masks
+		[[ $status == 0 && ! $stderr ]]
+	done
+}
+
+# first_rows ROWS COMMAND...: succeeds if so many rows come while the command waits at the gate; what
+# comes once that is open goes to the file "rest".
+first_rows()
+{
+	local line rows pid gate end=$'\n' before=0 wanted=$1
+	shift
+
+	[[ $* != *--json ]] || end='}'
+	export VMWALK_REPLAY_GATE=$BATS_TEST_TMPDIR/gate
+	[[ -p $VMWALK_REPLAY_GATE ]] || mkfifo "$VMWALK_REPLAY_GATE"
+	exec {rows}< <(replay "$@" 3>&-)
+	pid=$!
+	while ((before < wanted)) && read -r -d "$end" -t 10 -u "$rows" line; do
+		[[ $line != *'"start": "0x'* && $line != *( )0x* ]] || ((before += 1))
+	done
+	echo "$before rows before the gate"
+	# Opened for reading too, so that this ends even if nobody is at the gate.
+	exec {gate}<>"$VMWALK_REPLAY_GATE"
+	cat <&"$rows" >"$BATS_TEST_TMPDIR/rest"
+	exec {gate}>&- {rows}<&-
+	wait "$pid"
+	((before == wanted))
+}
+
+@test "scan, vmas: the first rows come while the rest is still being looked for" {
+	local format
+
+	shopt -s extglob
+	capture_vmas
+	cat >>"$VMWALK_REPLAY" <<-'END'
+		extent 0x100000 1 1 1 12 0
+		repeat 1000 0x2000
+		gate 0x130000
+	END
+	for format in '' --raw --json; do
+		# The sixteen that come in the first portion are before the gate.
+		# shellcheck disable=SC2086 # none or one
+		first_rows 15 vmwalk scan -d demo $format
+		grep -q 0x8d0000 "$BATS_TEST_TMPDIR/rest"
+	done
+	sed -i 's/^gate.*/gate 0x42d000/' "$VMWALK_REPLAY"
+	for format in '' --raw --json; do
+		# shellcheck disable=SC2086
+		first_rows 1 vmwalk vmas -d demo $format
+		grep -q 0x60000000 "$BATS_TEST_TMPDIR/rest"
+	done
+}
+
+@test "scan, translate: memory stays flat, whatever the output is" {
+	local format
+
+	capture_device <<-'END'
+		info 4096 4 4242
+		extent 0x100000 1 1 1 12 0
+		repeat 199999 0x2000
+	END
+	for format in '' --raw --json; do
+		(
+			ulimit -d 2048
+			# shellcheck disable=SC2086 # none or one
+			replay vmwalk scan -d demo $format -o START >"$BATS_TEST_TMPDIR/scan"
+			# shellcheck disable=SC2086
+			sed -n 's/[^0]*\(0x[0-9a-f]*\).*/\1/p' "$BATS_TEST_TMPDIR/scan" |
+				replay vmwalk translate -d demo $format -o ADDRESS \
+				>"$BATS_TEST_TMPDIR/translate"
+		)
+		for output in scan translate; do
+			(($(grep -c 0x "$BATS_TEST_TMPDIR/$output") == 200000))
+		done
+	done
 }
 
 @test "scan: a process that goes away half way is told, and JSON stays JSON" {

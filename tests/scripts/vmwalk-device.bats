@@ -1,14 +1,16 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# The vmwalk command with the driver: what it makes, shows, walks and scans, against what configfs, sysfs
-# and /proc/PID/pagemap say, and that it leaves nothing behind.
+# The vmwalk command with the driver: what it makes, shows, walks, translates and scans, against what
+# configfs, sysfs, /proc/PID/pagemap and /proc/PID/maps say, and that it leaves nothing behind.
 #
 # Copyright (C) The vmwalk authors
 
 bats_require_minimum_version 1.5.0
 
 load helper
+
+shopt -s extglob
 
 EXAMPLES=${VMWALK_EXAMPLES:-/usr/lib/vmwalk/examples}
 PAGE=$(awk '/^KernelPageSize:/ { print $2 * 1024; exit }' /proc/self/smaps)
@@ -260,6 +262,75 @@ pagemap()
 	no_instances
 }
 
+@test "walk --kernel finds what the kernel says of itself, for root alone" {
+	local address phys
+
+	# Where the running kernel's code lies in memory, and where it is mapped.
+	phys=$(awk -F '[- ]' '/Kernel code/ { print $3 }' /proc/iomem)
+	address=$(awk '$3 == "_text" { print $1; exit }' /proc/kallsyms)
+	[[ $phys != 0 && $address != 0 ]]
+	run --separate-stderr vmwalk walk --kernel --json "$address"
+	[[ $status == 0 && ! $stderr ]]
+	jq -e --arg phys "0x${phys##+(0)}" '.phys == $phys and .stop == "page" and .pid == null and
+		(.flags | index("present")) and (.flags | index("user") | not)' <<<"$output"
+	no_instances
+	vmwalk create demo
+	chmod 666 /dev/vmwalk0
+	run --separate-stderr as_nobody vmwalk walk -d demo --kernel "$address"
+	fails "vmwalk: walk: kernel: address 0x$address: Operation not permitted"
+	# What lies between user space and the kernel, and what is the user's.
+	for address in 0x8000000000000000 0x1000; do
+		run --separate-stderr vmwalk walk -d demo -k "$address"
+		fails "vmwalk: walk: kernel: address $address: Invalid argument"
+	done
+}
+
+@test "translate finds the addresses that pagemap has, from arguments and from standard input" {
+	local address name frame i
+
+	start_target --size 2
+	for name in huge anonymous reserved file; do
+		for i in 0x123456 0x1fff 0; do
+			printf '0x%x\n' $((region_start[$name] + i))
+		done
+	done >"$BATS_TEST_TMPDIR/addresses"
+	while read -r address; do
+		frame=$(pagemap "$pid" "$address")
+		if [[ $frame == 0 ]]; then
+			echo "$address -"
+		else
+			printf '%s 0x%x\n' "$address" $((frame * PAGE + address % PAGE))
+		fi
+	done <"$BATS_TEST_TMPDIR/addresses" >"$BATS_TEST_TMPDIR/wanted"
+	vmwalk translate --pid "$pid" -r -n -o ADDRESS,PHYS <"$BATS_TEST_TMPDIR/addresses" |
+		diff "$BATS_TEST_TMPDIR/wanted" -
+	# shellcheck disable=SC2046 # words
+	vmwalk translate --pid "$pid" -r -n -o ADDRESS,PHYS $(<"$BATS_TEST_TMPDIR/addresses") |
+		diff "$BATS_TEST_TMPDIR/wanted" -
+	[[ $(grep -c ' -$' "$BATS_TEST_TMPDIR/wanted") == 3 ]]
+	vmwalk translate --pid "$pid" --json "${region_start[huge]}" ffff800000000000 |
+		jq -e '.translations[0].size == 2097152 and
+			(.translations[0].flags | index("huge")) and
+			.translations[1] == { address: "0xffff800000000000", phys: null, size: null,
+					      node: null, flags: [] }'
+	no_instances
+}
+
+@test "vmas lists what maps has" {
+	start_target --size 1
+	vmwalk vmas --pid "$pid" --json |
+		jq -r '.vmas[] | [.start[2:], .end[2:], .perm, .offset // "0x0", .device // "00:00",
+			.inode // 0, .mapping] | @tsv' >"$BATS_TEST_TMPDIR/vmas"
+	# The kernel's own page for programs is no mapping of the process's.
+	grep -v vsyscall "/proc/$pid/maps" |
+		sed -E 's/^([0-9a-f]+)-([0-9a-f]+) (....) ([0-9a-f]+) (\S+) (\S+) *(.*)/\1 \2 \3 \4 \5 \6 \7/' |
+		while read -r start end perm offset device inode name; do
+			printf '%s\t%s\t%s\t0x%x\t%s\t%s\t%s\n' "${start##+(0)}" "${end##+(0)}" \
+				"$perm" "0x$offset" "$device" "$inode" "${name:-[anon]}"
+		done | diff - "$BATS_TEST_TMPDIR/vmas"
+	no_instances
+}
+
 @test "scan covers what the process has, no more and no less" {
 	local name pages
 
@@ -328,7 +399,7 @@ pagemap()
 
 @test "scan is flat in memory: 16384 extents in 2 MiB" {
 	start_target --size 128
-	for format in '' --json; do
+	for format in '' --raw --json; do
 		(
 			ulimit -d 2048
 			# shellcheck disable=SC2086 # none or one
@@ -377,12 +448,15 @@ pagemap()
 	chmod 666 /dev/vmwalk0
 	run --separate-stderr as_nobody vmwalk scan -d demo
 	[[ $status == 1 && $stderr == *': Operation not permitted' ]]
-	run --separate-stderr as_nobody vmwalk walk -d demo 1000
-	[[ $status == 1 && ! $output && $stderr == *': Operation not permitted' ]]
+	for verb in 'walk 1000' 'translate -n 1000' 'vmas -n'; do
+		# shellcheck disable=SC2086 # words
+		run --separate-stderr as_nobody vmwalk $verb -d demo
+		[[ $status == 1 && ! $output && $stderr == *': Operation not permitted' ]]
+	done
 }
 
 @test "a process that isn't there, or has no memory, is told" {
-	for verb in 'walk 1000' scan; do
+	for verb in 'walk 1000' 'translate 1000' scan vmas; do
 		# shellcheck disable=SC2086 # words
 		run --separate-stderr vmwalk $verb --pid 4194303
 		[[ $status == 1 && ! $output && $stderr == "vmwalk: ${verb% *}: "*'no such process' ]]
@@ -398,9 +472,12 @@ pagemap()
 	wait $! || true
 	run --separate-stderr vmwalk walk -d demo 1000
 	[[ $status == 1 && ! $output && $stderr == *': No such process' ]]
-	run --separate-stderr vmwalk scan -d demo --json
-	[[ $status == 1 && $stderr == *': No such process' ]]
-	jq -e '.extents == []' <<<"$output"
+	for verb in scan 'translate 1000' vmas; do
+		# shellcheck disable=SC2086 # words
+		run --separate-stderr vmwalk $verb -d demo --json
+		[[ $status == 1 && $stderr == *': No such process' ]]
+		jq -e '.[] == []' <<<"$output"
+	done
 }
 
 @test "a reader that goes away ends a scan, and the temporary instance" {

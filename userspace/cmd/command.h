@@ -7,6 +7,7 @@
 #ifndef _VMWALK_COMMAND_H
 #define _VMWALK_COMMAND_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +23,8 @@
 
 /* The verbs: one description drives parsing and help alike. */
 
+#define MANY_ARGS	UINT_MAX
+
 struct verb_option {
 	const char *name;		/* long; NULL ends the list */
 	char letter;			/* short, and how the verb tells its options apart */
@@ -34,7 +37,7 @@ struct column;
 struct verb {
 	const char *name;
 	const char *args;		/* what comes after the options; "" for nothing */
-	unsigned int min_args, max_args;
+	unsigned int min_args, max_args;	/* MANY_ARGS for as many as there are */
 	const char *summary;		/* a line for the list of verbs */
 	const char *details;		/* more for the verb's own help, or NULL */
 	const struct verb_option *options[4];	/* lists of them, as many as there are */
@@ -42,7 +45,8 @@ struct verb {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct verb create_verb, destroy_verb, list_verb, show_verb, walk_verb, scan_verb;
+extern const struct verb create_verb, destroy_verb, list_verb, show_verb, walk_verb, translate_verb,
+	scan_verb, vmas_verb;
 
 /*
  * Take the next option of the running verb. Returns its letter with *@arg set, or -1 when only
@@ -101,8 +105,12 @@ typedef char *(*cell_fn)(const void *row, size_t column, bool exact);
 int table_open(struct table **table, const char *name, const struct column *columns, cell_fn cell,
 	       bool streams, const struct table_options *options);
 
-/* Both return -1 with errno set on failure, and table_close() frees the table in any case. */
+/*
+ * All return -1 with errno set on failure, and table_close() frees the table in any case. What was
+ * added to a table that streams is printed by table_flush(), and without it after some rows more.
+ */
 int table_add(struct table *table, const void *row);
+int table_flush(struct table *table);
 int table_close(struct table *table);
 
 /* JSON on stdout. A name is NULL in an array and at the top. */
@@ -112,7 +120,7 @@ void json_array(const char *name);
 void json_end(void);
 void json_value(const char *name, enum cell_type type, const char *text);
 
-/* Whose memory walk and scan look at. */
+/* Whose memory walk, translate, scan and vmas look at. */
 
 struct target {
 	struct vmwalk_device *device;
@@ -124,6 +132,7 @@ struct target {
 struct target_options {
 	const char *device;
 	const char *pid;
+	bool kernel;		/* the kernel's, so a pid says nothing and a device is enough */
 };
 
 /* The options of each verb that looks at memory: -d goes to @device, -p to @pid. */
@@ -172,6 +181,9 @@ int attribute_failure(const struct vmwalk_instance *instance, const char *attr, 
 
 /* Say why, by errno, an instance or with NULL the driver can't be had. Returns EXIT_FAILURE. */
 int instance_failure(const char *name);
+
+/* The name of each bit that is set, separated by commas. The caller frees the text. */
+char *flag_names(const char *const *name, size_t count, __u32 flags);
 
 /* Names of VMWALK_PRESENT and so on, separated by commas. The caller frees the text. */
 char *state_names(__u32 state);

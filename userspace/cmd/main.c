@@ -14,7 +14,8 @@
 #include "command.h"
 
 static const struct verb *const verbs[] = {
-	&create_verb, &destroy_verb, &list_verb, &show_verb, &walk_verb, &scan_verb,
+	&create_verb, &destroy_verb, &list_verb, &show_verb, &walk_verb, &translate_verb,
+	&scan_verb, &vmas_verb,
 };
 
 static const struct verb *current;	/* the verb that is running, NULL before one is known */
@@ -69,7 +70,7 @@ static void print_help(void)
 	       "Make kernel buffers that programs can map, and walk page tables beside them.\n\n"
 	       "Verbs:\n");
 	for (i = 0; i < ARRAY_SIZE(verbs); i++)
-		printf("  %-8s  %s\n", verbs[i]->name, verbs[i]->summary);
+		printf("  %-9s  %s\n", verbs[i]->name, verbs[i]->summary);
 	printf("\n'vmwalk VERB --help' says more of each; --version tells the version.\n"
 	       "\nExit status: 0 done, 1 failed, 2 the command line can't be understood.\n"
 	       "\nVMWALK_SYSROOT=FOLDER looks for sys, proc and dev in a captured tree.\n");

@@ -22,7 +22,8 @@ static const struct column scan_columns[] = {
 			8 },
 	[COL_PFN] = { "PFN", "frame of the first page; the others follow it", CELL_STRING, true,
 		      10 },
-	[COL_SIZE] = { "SIZE", "bytes that each page-table entry maps", CELL_NUMBER, true, 5 },
+	[COL_SIZE] = { "SIZE", "bytes that a page-table entry maps, the smallest of the row",
+		       CELL_NUMBER, true, 5 },
 	[COL_NODE] = { "NODE", "NUMA node of the frames", CELL_NUMBER, true, 5 },
 	[COL_FLAGS] = { "FLAGS", "what the page-table entries say", CELL_WORDS, false, 26 },
 	[COL_PERM] = { "PERM", "what the mapping allows", CELL_STRING, false, 5 },
@@ -205,8 +206,8 @@ const struct verb scan_verb = {
 		   "withheld from who may not see it is shown as 'hidden'.\n"
 		   "\n"
 		   "Flags: present (left out of a table) write exec user accessed dirty\n"
-		   "soft_dirty swap migration protnone uffd_wp file zero hugetlb special hidden;\n"
-		   "see vmwalk.h. Unless told, all but user and soft_dirty are told apart.\n",
+		   "soft_dirty swap migration protnone uffd_wp file zero hugetlb special hidden\n"
+		   "huge; see vmwalk.h. Unless told, all but user and soft_dirty are told apart.\n",
 	.options = { target_verb_options, scan_options, table_verb_options },
 	.columns = scan_columns,
 	.run = scan,

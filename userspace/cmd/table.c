@@ -15,8 +15,11 @@
 
 #define MAX_COLUMNS	32
 
-/* Rows that a streaming table gathers before it prints them. */
-#define PORTION		128
+/*
+ * Rows that a streaming table gathers before it prints them: one at first, so that output starts at
+ * once, then twice as many from time to time, since printing many together is cheaper.
+ */
+#define LAST_PORTION	128
 
 struct table {
 	const struct column *columns;
@@ -24,6 +27,8 @@ struct table {
 	size_t nr_shown;
 	cell_fn cell;
 	bool streams;
+	size_t nr_rows;			/* gathered, of a table that streams */
+	size_t portion;			/* as many are gathered */
 	bool exact;
 	struct libscols_table *scols;	/* NULL for JSON */
 };
@@ -130,6 +135,7 @@ int table_open(struct table **result, const char *name, const struct column *col
 	table->columns = columns;
 	table->cell = cell;
 	table->streams = streams;
+	table->portion = 1;
 	table->exact = options->json || options->raw;
 
 	if (options->json && options->raw)
@@ -151,7 +157,7 @@ int table_open(struct table **result, const char *name, const struct column *col
 	return EXIT_SUCCESS;
 }
 
-static int flush(struct table *table)
+static int print_lines(struct table *table)
 {
 	int ret;
 
@@ -168,6 +174,16 @@ static int flush(struct table *table)
 	return 0;
 }
 
+int table_flush(struct table *table)
+{
+	int ret = table->scols ? print_lines(table) : 0;
+
+	/* Whether it could be written is asked once, at the end. */
+	fflush(stdout);
+	table->nr_rows = 0;
+	return ret;
+}
+
 /* Names are in small letters in JSON, as elsewhere. */
 static void json_name(char *to, size_t size, const char *name)
 {
@@ -178,7 +194,7 @@ static void json_name(char *to, size_t size, const char *name)
 	to[i] = '\0';
 }
 
-static int add_json(struct table *table, const void *row)
+static void add_json(struct table *table, const void *row)
 {
 	const struct column *column;
 	char name[32], *text;
@@ -193,33 +209,44 @@ static int add_json(struct table *table, const void *row)
 		free(text);
 	}
 	json_end();
-	return 0;
 }
 
-int table_add(struct table *table, const void *row)
+static int add_line(struct table *table, const void *row)
 {
 	struct libscols_line *line;
 	char *text;
 	size_t i;
-
-	if (!table->scols)
-		return add_json(table, row);
 
 	line = scols_table_new_line(table->scols, NULL);
 	if (!line)
 		return -1;
 	for (i = 0; i < table->nr_shown; i++) {
 		text = table->cell(row, table->shown[i], table->exact);
-		if (!text)
+		/* An empty cell would shift those after it. */
+		if (!text || !*text) {
+			free(text);
 			text = strdup("-");
+		}
 		if (!text || scols_line_refer_data(line, i, text)) {
 			free(text);
 			return -1;
 		}
 	}
-	if (table->streams && scols_table_get_nlines(table->scols) == PORTION)
-		return flush(table);
 	return 0;
+}
+
+int table_add(struct table *table, const void *row)
+{
+	if (!table->scols)
+		add_json(table, row);
+	else if (add_line(table, row))
+		return -1;
+
+	if (!table->streams || ++table->nr_rows < table->portion)
+		return 0;
+	if (table->portion < LAST_PORTION)
+		table->portion *= 2;
+	return table_flush(table);
 }
 
 int table_close(struct table *table)
@@ -227,7 +254,7 @@ int table_close(struct table *table)
 	int ret = 0;
 
 	if (table->scols) {
-		ret = flush(table);
+		ret = print_lines(table);
 	} else {
 		json_end();
 		json_end();

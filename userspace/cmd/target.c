@@ -84,14 +84,16 @@ int target_open(struct target *target, const struct target_options *options)
 	int status = EXIT_SUCCESS;
 
 	*target = (struct target) { .info.size = sizeof(target->info) };
-	if (!options->device == !options->pid)
+	if (options->kernel && options->pid)
+		return usage_failure("--kernel looks at no process: leave out --pid");
+	if (!options->kernel && !options->device == !options->pid)
 		return usage_failure("say whom to look at, with either --pid or --device");
 	if (options->pid && !parse_pid(options->pid, &target->pid))
 		return usage_failure("%s: a pid is a number above 0", options->pid);
 
 	signals_hold();
-	if (options->pid) {
-		status = make_temporary(target, options->pid);
+	if (!options->device) {
+		status = make_temporary(target, options->pid ? options->pid : "0");
 	} else {
 		target->device = open_named(options->device);
 		if (!target->device)

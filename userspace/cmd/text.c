@@ -10,10 +10,11 @@
 
 #include "command.h"
 
-/* In the order of their bits, from VMWALK_PRESENT to VMWALK_HIDDEN. */
+/* In the order of their bits, from VMWALK_PRESENT to VMWALK_HUGE. */
 static const char *const state_name[] = {
 	"present", "write", "exec", "user", "accessed", "dirty", "soft_dirty", "swap",
 	"migration", "protnone", "uffd_wp", "file", "zero", "hugetlb", "special", "hidden",
+	"huge",
 };
 
 #define NR_STATES	ARRAY_SIZE(state_name)
@@ -44,19 +45,24 @@ char *size_text(__u64 bytes, bool exact)
 	return text("%llu%c", bytes / 1024, units[unit]);
 }
 
-char *state_names(__u32 state)
+char *flag_names(const char *const *name, size_t count, __u32 flags)
 {
 	char names[256] = "";
 	size_t i;
 
-	for (i = 0; i < NR_STATES; i++) {
-		if (!(state & 1U << i))
+	for (i = 0; i < count; i++) {
+		if (!(flags & 1U << i))
 			continue;
 		if (*names)
 			strcat(names, ",");
-		strcat(names, state_name[i]);
+		strcat(names, name[i]);
 	}
 	return strdup(names);
+}
+
+char *state_names(__u32 state)
+{
+	return flag_names(state_name, NR_STATES, state);
 }
 
 bool parse_state(const char *names, __u32 *state)

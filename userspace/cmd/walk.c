@@ -19,6 +19,7 @@ struct walk_view {
 	const struct target *target;
 	const struct vmwalk_walk *walk;
 	const struct mapping *mapping;		/* that holds the address, or NULL */
+	bool kernel;
 	bool hidden;
 };
 
@@ -173,8 +174,13 @@ static void draw_end(const struct walk_view *view)
 static void draw(const struct walk_view *view)
 {
 	printf("address 0x%llx of ", view->walk->addr);
-	target_print(stdout, view->target);
-	if (view->mapping)
+	if (view->kernel)
+		printf("the kernel");
+	else
+		target_print(stdout, view->target);
+	if (view->kernel)
+		printf("\n\n");
+	else if (view->mapping)
 		printf("\nin %llx-%llx %s %s\n\n", view->mapping->start,
 		       view->mapping->end, view->mapping->perms, view->mapping->name);
 	else
@@ -239,7 +245,10 @@ static void print_json(const struct walk_view *view)
 
 	json_object(NULL);
 	json_address("address", walk->addr);
-	json_number("pid", view->target->pid);
+	if (view->kernel)
+		json_value("pid", CELL_NUMBER, NULL);
+	else
+		json_number("pid", view->target->pid);
 	if (view->mapping) {
 		json_object("mapping");
 		json_address("start", view->mapping->start);
@@ -265,16 +274,21 @@ static void print_json(const struct walk_view *view)
 	free(flags);
 }
 
-static int walk_one(struct target *target, __u64 addr, bool json)
+static int walk_one(struct target *target, __u64 addr, bool kernel, bool json)
 {
 	struct vmwalk_walk walk = { .size = sizeof(walk), .addr = addr };
-	struct walk_view view = { .target = target, .walk = &walk };
+	struct walk_view view = { .target = target, .walk = &walk, .kernel = kernel };
 	struct maps *maps;
 
-	if (vmwalk_device_walk(target->device, &walk))
+	if (kernel)
+		walk.flags = VMWALK_WALK_KERNEL;
+	if (vmwalk_device_walk(target->device, &walk)) {
+		if (kernel)
+			return failure("kernel: address 0x%llx: %m", addr);
 		return failure("process %d: address 0x%llx: %m", target->pid, addr);
+	}
 
-	maps = maps_open(target->pid);
+	maps = kernel ? NULL : maps_open(target->pid);
 	view.hidden = walk.state & VMWALK_HIDDEN;
 	view.mapping = maps_find(maps, addr);
 	if (view.mapping && view.mapping->start > addr)
@@ -288,6 +302,7 @@ static int walk_one(struct target *target, __u64 addr, bool json)
 }
 
 static const struct verb_option walk_options[] = {
+	{ "kernel", 'k', NULL, "the address is the kernel's, not a process's" },
 	{ "json", 'J', NULL, "print JSON" },
 	{ }
 };
@@ -306,6 +321,8 @@ static int walk(int argc, char **argv)
 			options.device = arg;
 		else if (option == 'p')
 			options.pid = arg;
+		else if (option == 'k')
+			options.kernel = true;
 		else
 			json = true;
 	}
@@ -315,7 +332,7 @@ static int walk(int argc, char **argv)
 	status = target_open(&target, &options);
 	if (status)
 		return status;
-	status = walk_one(&target, addr, json);
+	status = walk_one(&target, addr, options.kernel, json);
 	target_close(&target);
 	return status;
 }
@@ -327,7 +344,8 @@ const struct verb walk_verb = {
 	.max_args = 1,
 	.summary = "Walk the page tables from an address to its page, and show each step",
 	.details = "The address is hexadecimal, with or without 0x. A frame that is there but\n"
-		   "withheld from who may not see it is shown as 'hidden'.\n",
+		   "withheld from who may not see it is shown as 'hidden'. With --kernel no\n"
+		   "process is needed; --device then says which device to ask.\n",
 	.options = { target_verb_options, walk_options },
 	.run = walk,
 };

@@ -14,8 +14,12 @@
 #include "internal.h"
 #include "libvmwalk.h"
 
-/* Extents that one call of VMWALK_IOC_SCAN returns at most: 16 KiB of them. */
-#define SCAN_PORTION	512
+/*
+ * Extents that one call of VMWALK_IOC_SCAN returns: few at first, so that the caller sees some at
+ * once, then more from call to call, 16 KiB of them in the end.
+ */
+#define FIRST_PORTION	16
+#define LAST_PORTION	512
 
 struct vmwalk_device {
 	int fd;
@@ -118,6 +122,28 @@ int vmwalk_device_walk(struct vmwalk_device *device, struct vmwalk_walk *walk)
 	return ioctl(device->fd, VMWALK_IOC_WALK, walk);
 }
 
+int vmwalk_device_translate(struct vmwalk_device *device, struct vmwalk_translation *vec,
+			    size_t count)
+{
+	struct vmwalk_translate translate = {
+		.size = sizeof(translate),
+		.vec = (uintptr_t)vec,
+		.vec_len = count,
+	};
+
+	return ioctl(device->fd, VMWALK_IOC_TRANSLATE, &translate);
+}
+
+int vmwalk_device_vma(struct vmwalk_device *device, struct vmwalk_vma *vma)
+{
+	return ioctl(device->fd, VMWALK_IOC_VMA, vma);
+}
+
+int vmwalk_device_log(struct vmwalk_device *device, struct vmwalk_log *log)
+{
+	return ioctl(device->fd, VMWALK_IOC_LOG, log);
+}
+
 int vmwalk_device_dirty(struct vmwalk_device *device, struct vmwalk_dirty *dirty)
 {
 	return ioctl(device->fd, VMWALK_IOC_DIRTY, dirty);
@@ -137,13 +163,12 @@ int vmwalk_device_scan(struct vmwalk_device *device, struct vmwalk_scan *scan,
 
 	scan->walk_end = scan->start;
 	portion = *scan;
-	extents = malloc(SCAN_PORTION * sizeof(*extents));
+	extents = malloc(LAST_PORTION * sizeof(*extents));
 	if (!extents)
 		return -1;
 	portion.vec = (uintptr_t)extents;
-	portion.vec_len = SCAN_PORTION;
+	portion.vec_len = FIRST_PORTION;
 
-	/* A portion that isn't full is the last: the driver rounds and limits the end by itself. */
 	do {
 		portion.start = scan->walk_end;
 		count = ioctl(device->fd, VMWALK_IOC_SCAN, &portion);
@@ -154,7 +179,9 @@ int vmwalk_device_scan(struct vmwalk_device *device, struct vmwalk_scan *scan,
 		for (i = 0; !ret && i < count; i++)
 			ret = fn(&extents[i], data);
 		scan->walk_end = portion.walk_end;
-	} while (!ret && count == SCAN_PORTION && scan->walk_end < scan->end);
+		if (portion.vec_len < LAST_PORTION)
+			portion.vec_len *= 2;
+	} while (!ret && scan->walk_end < scan->end);
 
 	free(extents);
 	return ret;

@@ -16,6 +16,8 @@
 #ifndef _VMWALK_LIBVMWALK_H
 #define _VMWALK_LIBVMWALK_H
 
+#include <stddef.h>
+
 #include <linux/vmwalk.h>
 
 #ifdef __cplusplus
@@ -197,13 +199,26 @@ int vmwalk_device_info(struct vmwalk_device *device, struct vmwalk_info *info);
 int vmwalk_device_get_pfn(struct vmwalk_device *device, __u64 addr, __u64 *pfn);
 
 /**
- * vmwalk_device_walk() - every step from an address of the target to its page
+ * vmwalk_device_walk() - every step from an address of the target, or of the kernel, to its page
  * @device: the device
- * @walk: size and addr are the caller's to set, size to sizeof(*@walk); what is (out) is filled in
+ * @walk: size, flags and addr are the caller's to set, size to sizeof(*@walk); what is (out) is
+ *        filled in
  *
  * Return: 0; or -1 with errno as <linux/vmwalk.h> has it.
  */
 int vmwalk_device_walk(struct vmwalk_device *device, struct vmwalk_walk *walk);
+
+/**
+ * vmwalk_device_translate() - where many addresses of the target lead
+ * @device: the device
+ * @vec: an element for each address, in any order; addr is the caller's to set, the rest is
+ *       overwritten
+ * @count: elements in @vec, at least 1
+ *
+ * Return: 0; or -1 with errno as <linux/vmwalk.h> has it, and a part of @vec may be filled in.
+ */
+int vmwalk_device_translate(struct vmwalk_device *device, struct vmwalk_translation *vec,
+			    size_t count);
 
 /**
  * vmwalk_device_scan() - visit the extents of a range of the target's addresses
@@ -215,12 +230,37 @@ int vmwalk_device_walk(struct vmwalk_device *device, struct vmwalk_walk *walk);
  *      extent that it was called with is the last
  * @data: handed to @fn
  *
- * Extents are fetched a portion at a time, so memory doesn't grow with their number.
+ * Extents are fetched a portion at a time, so the first come at once and memory doesn't grow with
+ * their number.
  *
  * Return: 0, what @fn returned last, or -1 with errno as <linux/vmwalk.h> has it.
  */
 int vmwalk_device_scan(struct vmwalk_device *device, struct vmwalk_scan *scan,
 		       int (*fn)(const struct vmwalk_extent *extent, void *data), void *data);
+
+/**
+ * vmwalk_device_vma() - the mapping of the target that covers an address, or the next one
+ * @device: the device
+ * @vma: size and addr are the caller's to set, size to sizeof(*@vma); what is (out) is filled in
+ *
+ * With addr 0 at first and end of the last answer from then on all mappings come, in the order of
+ * their addresses.
+ *
+ * Return: 0; or -1 with errno as <linux/vmwalk.h> has it: ENOENT if no mapping ends above addr.
+ */
+int vmwalk_device_vma(struct vmwalk_device *device, struct vmwalk_vma *vma);
+
+/**
+ * vmwalk_device_log() - extents of the target to the kernel log, a line each
+ * @device: the device
+ * @log: all but walk_end is the caller's to set, size to sizeof(*@log)
+ *
+ * walk_end tells where to go on, if it is below end.
+ *
+ * Return: the number of lines; or -1 with errno as <linux/vmwalk.h> has it: EPERM unless the device
+ * was opened with CAP_SYS_ADMIN.
+ */
+int vmwalk_device_log(struct vmwalk_device *device, struct vmwalk_log *log);
 
 /**
  * vmwalk_device_dirty() - the pages of the buffer that were written

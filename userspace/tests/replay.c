@@ -6,30 +6,44 @@
  *   info PAGE_SIZE PAGING_LEVELS TARGET_PID
  *   walk STATE PAGE_SHIFT STOP_LEVEL STOP PFN PHYS
  *   level TABLE ENTRY INDEX FLAGS
+ *   translation ADDR PHYS STATE PAGE_SHIFT NODE
  *   extent START PFN PAGES FLAGS PAGE_SHIFT NODE
+ *   repeat COUNT STRIDE
+ *   vma START END VM_FLAGS PAGE_PROT PGOFF INODE DEV_MAJOR DEV_MINOR TRAITS PAGE_SHIFT
+ *   gate ADDR
  *   error ERRNO
  *
  * with numbers as strtoll(3) reads them, named as in vmwalk.h. Levels belong to the walk, from the
- * pgd down. Extents are in the order of their addresses; a scan returns those that start in its
- * range, as many as there is room for, and ends with the error, if there is one.
+ * pgd down; an address of the upper half takes VMWALK_WALK_KERNEL, as it does in truth. What has no
+ * translation is not mapped. Extents and mappings are in the order of their addresses, and the last
+ * extent comes COUNT times more, each time STRIDE bytes further; a scan returns those that start in
+ * its range, as many as there is room for. What comes to the gate, an extent or a look for a mapping
+ * from there on, waits until somebody opens the FIFO that VMWALK_REPLAY_GATE names. What would find
+ * nothing more fails with the error instead, if there is one, and so does a translation.
  *
  * Copyright (C) The vmwalk authors
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <linux/vmwalk.h>
 
 static struct vmwalk_info info;
 static struct vmwalk_walk walk;
 static struct vmwalk_extent extents[4096];
-static unsigned int nr_levels, nr_extents;
+static struct vmwalk_translation translations[16];
+static struct vmwalk_vma vmas[16];
+static unsigned int nr_levels, nr_extents, nr_translations, nr_vmas;
+static __u64 repeats, stride;
+static __u64 gate;
 static int error;
 
 static void replay_line(const char *what, const long long *field)
@@ -58,6 +72,23 @@ static void replay_line(const char *what, const long long *field)
 			.start = field[0], .pfn = field[1], .pages = field[2],
 			.flags = field[3], .page_shift = field[4], .node = field[5],
 		};
+	} else if (!strcmp(what, "repeat")) {
+		repeats = field[0];
+		stride = field[1];
+	} else if (!strcmp(what, "translation") && nr_translations < 16) {
+		translations[nr_translations++] = (struct vmwalk_translation) {
+			.addr = field[0], .phys = field[1], .state = field[2],
+			.page_shift = field[3], .node = field[4],
+		};
+	} else if (!strcmp(what, "vma") && nr_vmas < 16) {
+		vmas[nr_vmas++] = (struct vmwalk_vma) {
+			.start = field[0], .end = field[1], .vm_flags = field[2],
+			.page_prot = field[3], .pgoff = field[4], .inode = field[5],
+			.dev_major = field[6], .dev_minor = field[7], .traits = field[8],
+			.page_shift = field[9],
+		};
+	} else if (!strcmp(what, "gate")) {
+		gate = field[0];
 	} else if (!strcmp(what, "error")) {
 		error = field[0];
 	}
@@ -68,14 +99,14 @@ static void replay_file(void)
 	const char *path = getenv("VMWALK_REPLAY");
 	FILE *file = path ? fopen(path, "re") : NULL;
 	char line[256], *word, *rest;
-	long long field[6];
+	long long field[10];
 	unsigned int i;
 
 	if (!file || info.page_size)
 		return;
 	while (fgets(line, sizeof(line), file)) {
 		word = strtok_r(line, " \t\n", &rest);
-		for (i = 0; i < 6; i++)
+		for (i = 0; i < 10; i++)
 			field[i] = (long long)strtoull(rest, &rest, 0);
 		if (word)
 			replay_line(word, field);
@@ -83,21 +114,69 @@ static void replay_file(void)
 	fclose(file);
 }
 
+static int fail(int with)
+{
+	errno = with;
+	return -1;
+}
+
+static void wait_at_gate(__u64 addr)
+{
+	const char *path = getenv("VMWALK_REPLAY_GATE");
+	int fd;
+
+	if (!gate || addr < gate || !path)
+		return;
+	gate = 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* They are made as they are asked for: what a command keeps of them is its own. */
+static struct vmwalk_extent extent_at(__u64 i)
+{
+	struct vmwalk_extent extent;
+	__u64 beyond = i - (nr_extents - 1);
+
+	if (i < nr_extents)
+		return extents[i];
+	extent = extents[nr_extents - 1];
+	extent.start += beyond * stride;
+	extent.pfn += beyond * (stride / info.page_size);
+	return extent;
+}
+
+/* The number of the first extent that starts at an address or above it. */
+static __u64 extent_from(__u64 addr)
+{
+	__u64 i = 0;
+
+	while (i < nr_extents && extents[i].start < addr)
+		i++;
+	if (nr_extents && i == nr_extents && repeats)
+		i += (addr - extents[nr_extents - 1].start - 1) / stride;
+	return i;
+}
+
 static int replay_scan(struct vmwalk_scan *scan)
 {
 	struct vmwalk_extent *vec = (struct vmwalk_extent *)(uintptr_t)scan->vec;
-	unsigned int i;
+	struct vmwalk_extent extent;
 	int count = 0;
+	__u64 i;
 
 	scan->walk_end = scan->end;
-	for (i = 0; i < nr_extents; i++) {
-		if (extents[i].start < scan->start || extents[i].start >= scan->end)
-			continue;
+	for (i = extent_from(scan->start); i < nr_extents + repeats; i++) {
+		extent = extent_at(i);
+		if (extent.start >= scan->end)
+			break;
 		if (count == (int)scan->vec_len) {
-			scan->walk_end = extents[i].start;
+			scan->walk_end = extent.start;
 			return count;
 		}
-		vec[count++] = extents[i];
+		wait_at_gate(extent.start);
+		vec[count++] = extent;
 	}
 	if (!error)
 		return count;
@@ -105,15 +184,57 @@ static int replay_scan(struct vmwalk_scan *scan)
 		scan->walk_end = vec[count - 1].start + vec[count - 1].pages * info.page_size;
 		return count;
 	}
-	errno = error;
-	return -1;
+	return fail(error);
+}
+
+static int replay_walk(struct vmwalk_walk *to)
+{
+	__u32 flags = to->addr >> 63 ? VMWALK_WALK_KERNEL : 0;
+
+	if (to->flags != flags)
+		return fail(EINVAL);
+	walk.addr = to->addr;
+	*to = walk;
+	return 0;
+}
+
+static int replay_translate(const struct vmwalk_translate *translate)
+{
+	struct vmwalk_translation *to = (struct vmwalk_translation *)(uintptr_t)translate->vec;
+	__u64 i;
+	unsigned int known;
+
+	if (error)
+		return fail(error);
+	for (i = 0; i < translate->vec_len; i++) {
+		to[i] = (struct vmwalk_translation) { .addr = to[i].addr, .node = -1 };
+		for (known = 0; known < nr_translations; known++)
+			if (translations[known].addr == to[i].addr)
+				to[i] = translations[known];
+	}
+	return 0;
+}
+
+static int replay_vma(struct vmwalk_vma *to)
+{
+	unsigned int i;
+
+	wait_at_gate(to->addr);
+	for (i = 0; i < nr_vmas; i++) {
+		if (vmas[i].end <= to->addr)
+			continue;
+		vmas[i].size = to->size;
+		vmas[i].addr = to->addr;
+		*to = vmas[i];
+		return 0;
+	}
+	return fail(error ? error : ENOENT);
 }
 
 int ioctl(int fd, unsigned long request, ...)
 {
 	int (*next)(int fd, unsigned long request, ...);
 	struct vmwalk_info *to_info;
-	struct vmwalk_walk *to_walk;
 	va_list args;
 	void *arg;
 
@@ -128,12 +249,13 @@ int ioctl(int fd, unsigned long request, ...)
 		*to_info = info;
 		return 0;
 	case VMWALK_IOC_WALK:
-		to_walk = arg;
-		walk.addr = to_walk->addr;
-		*to_walk = walk;
-		return 0;
+		return replay_walk(arg);
+	case VMWALK_IOC_TRANSLATE:
+		return replay_translate(arg);
 	case VMWALK_IOC_SCAN:
 		return replay_scan(arg);
+	case VMWALK_IOC_VMA:
+		return replay_vma(arg);
 	}
 	next = (int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "ioctl");
 	return next(fd, request, arg);

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vmwalk vmas
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+enum {
+	COL_START, COL_END, COL_PERM, COL_OFFSET, COL_DEVICE, COL_INODE, COL_PAGE_SIZE,
+	COL_VM_FLAGS, COL_PAGE_PROT, COL_TRAITS, COL_MAPPING,
+};
+
+static const struct column vmas_columns[] = {
+	[COL_START] = { "START", "first address", CELL_STRING, true, 14 },
+	[COL_END] = { "END", "first address after the last", CELL_STRING, true, 14 },
+	[COL_PERM] = { "PERM", "what it allows, and whether it is shared or private", CELL_STRING,
+		       false, 5 },
+	[COL_OFFSET] = { "OFFSET", "where in the file it starts", CELL_STRING, true, 10 },
+	[COL_DEVICE] = { "DEVICE", "device that the file lies on", CELL_STRING, true, 7 },
+	[COL_INODE] = { "INODE", "number of the file's inode", CELL_NUMBER, true, 8 },
+	[COL_PAGE_SIZE] = { "PAGE_SIZE", "bytes of the smallest page in it", CELL_NUMBER, true,
+			    10 },
+	[COL_VM_FLAGS] = { "VM_FLAGS", "the kernel's flags, raw", CELL_STRING, true, 10 },
+	[COL_PAGE_PROT] = { "PAGE_PROT", "what its page-table entries get, raw", CELL_STRING, true,
+			    18 },
+	[COL_TRAITS] = { "TRAITS", "file: has one; device: this very device; hugetlb", CELL_WORDS,
+			 false, 12 },
+	[COL_MAPPING] = { "MAPPING", "its name", CELL_STRING },
+	{ }
+};
+
+struct row {
+	const struct vmwalk_vma *vma;
+	const struct mapping *mapping;	/* NULL if its name can't be had */
+	__u32 page_size;
+};
+
+static char *permissions(__u32 traits)
+{
+	return text("%c%c%c%c", traits & VMWALK_VMA_READ ? 'r' : '-',
+		    traits & VMWALK_VMA_WRITE ? 'w' : '-', traits & VMWALK_VMA_EXEC ? 'x' : '-',
+		    traits & VMWALK_VMA_SHARED ? 's' : 'p');
+}
+
+/* What permissions() doesn't tell. */
+static char *other_traits(__u32 traits)
+{
+	static const char *const names[] = {
+		"read", "write", "exec", "shared", "file", "device", "hugetlb",
+	};
+
+	traits &= ~(VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_EXEC | VMWALK_VMA_SHARED);
+	return flag_names(names, ARRAY_SIZE(names), traits);
+}
+
+static char *vmas_cell(const void *data, size_t column, bool exact)
+{
+	const struct row *row = data;
+	const struct vmwalk_vma *vma = row->vma;
+	bool file = vma->traits & VMWALK_VMA_FILE;
+
+	switch (column) {
+	case COL_START:
+		return text("0x%llx", vma->start);
+	case COL_END:
+		return text("0x%llx", vma->end);
+	case COL_PERM:
+		return permissions(vma->traits);
+	case COL_OFFSET:
+		return file ? text("0x%llx", vma->pgoff * row->page_size) : NULL;
+	case COL_DEVICE:
+		return file ? text("%02x:%02x", vma->dev_major, vma->dev_minor) : NULL;
+	case COL_INODE:
+		return file ? text("%llu", vma->inode) : NULL;
+	case COL_PAGE_SIZE:
+		return size_text(1ULL << vma->page_shift, exact);
+	case COL_VM_FLAGS:
+		return text("0x%llx", vma->vm_flags);
+	case COL_PAGE_PROT:
+		return text("0x%llx", vma->page_prot);
+	case COL_TRAITS:
+		return other_traits(vma->traits);
+	case COL_MAPPING:
+		return row->mapping ? strdup(row->mapping->name) : NULL;
+	}
+	return NULL;
+}
+
+/* Returns 0 or the error. */
+static int list_vmas(struct target *target, struct table *table)
+{
+	struct vmwalk_vma vma = { .size = sizeof(vma) };
+	struct row row = { .vma = &vma, .page_size = target->info.page_size };
+	struct maps *maps = maps_open(target->pid);
+	int error = 0;
+
+	while (!error && !signals_caught() && !ferror(stdout)) {
+		if (vmwalk_device_vma(target->device, &vma)) {
+			error = errno;
+			break;
+		}
+		row.mapping = maps_find(maps, vma.start);
+		if (row.mapping && row.mapping->start > vma.start)
+			row.mapping = NULL;
+		if (table_add(table, &row))
+			error = errno;
+		vma.addr = vma.end;
+	}
+	maps_close(maps);
+	/* There are no more. */
+	return error == ENOENT ? 0 : error;
+}
+
+static int run_vmas(struct target *target, const struct table_options *options)
+{
+	struct table *table;
+	int status, error;
+
+	status = table_open(&table, "vmas", vmas_columns, vmas_cell, true, options);
+	if (status)
+		return status;
+
+	error = list_vmas(target, table);
+	if (table_close(table) && !error)
+		error = errno;
+	if (error)
+		status = failure("process %d: %s", target->pid, strerror(error));
+	return status;
+}
+
+static int vmas(int argc, char **argv)
+{
+	struct target_options target_options = { };
+	struct table_options table_options = { };
+	struct target target;
+	int option, status;
+	const char *arg;
+
+	while ((option = next_option(argc, argv, &arg)) >= 0) {
+		if (option == 'd')
+			target_options.device = arg;
+		else if (option == 'p')
+			target_options.pid = arg;
+		else
+			table_option(&table_options, option, arg);
+	}
+
+	status = target_open(&target, &target_options);
+	if (status)
+		return status;
+	status = run_vmas(&target, &table_options);
+	target_close(&target);
+	return status;
+}
+
+const struct verb vmas_verb = {
+	.name = "vmas",
+	.args = "",
+	.summary = "List the mappings of a process, as the kernel keeps them",
+	.details = "It is what /proc/PID/maps has, with the kernel's own flags. Raw values are\n"
+		   "hexadecimal, and what they mean may change from kernel to kernel.\n",
+	.options = { target_verb_options, table_verb_options },
+	.columns = vmas_columns,
+	.run = vmas,
+};
