@@ -114,10 +114,10 @@ static inline bool vmwalk_ptes_alike(pte_t a, pte_t b)
 /* Nothing is like this one: no entry has all flags. */
 #define VMWALK_PTE_UNLIKE	native_make_pte(PTE_FLAGS_MASK)
 
-/* From one frame to the other. */
-static inline long vmwalk_ptes_apart(pte_t from, pte_t to)
+/* From the start of one frame to that of the other, in bytes. */
+static inline phys_addr_t vmwalk_ptes_apart(pte_t from, pte_t to)
 {
-	return (long)(native_pte_val(to) - native_pte_val(from)) >> PAGE_SHIFT;
+	return native_pte_val(to) - native_pte_val(from);
 }
 
 /* What is left of an entry if all is taken away that it has in common with another. */

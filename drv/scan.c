@@ -173,7 +173,8 @@ static unsigned long scan_run(struct vmwalk_scanner *scanner, pte_t *ptep, pte_t
 	struct vmwalk_entry entry;
 
 	if (index == ULONG_MAX) {
-		pfn = scanner->sample.pfn + vmwalk_ptes_apart(scanner->sample.pte, pte);
+		pfn = PHYS_PFN(PFN_PHYS(scanner->sample.pfn) +
+			       vmwalk_ptes_apart(scanner->sample.pte, pte));
 		if (!vmwalk_ptes_alike(pte, scanner->sample.pte) ||
 		    !scan_enter_block(scanner, pfn)) {
 			entry = vmwalk_pte_entry(pte);

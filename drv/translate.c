@@ -57,6 +57,7 @@ static void answer_entry(struct translator *translator, struct vmwalk_translatio
 		item->phys = PFN_PHYS(entry->pfn) + offset_in_page(item->addr);
 	item->state = state && translator->hide ? state | VMWALK_HIDDEN : state;
 	item->page_shift = entry->shift;
+	item->node = page ? page_to_nid(page) : NUMA_NO_NODE;
 
 	/* A mapping of frames and pages may have the page of zeroes, which is like others there. */
 	if (vma && !(vma->vm_flags & VM_MIXEDMAP) && entry->level == VMWALK_PTE &&
@@ -70,7 +71,7 @@ static void translate_with_care(struct translator *translator, struct vmwalk_tra
 	struct vmwalk_entry entry;
 
 	if (item->addr >= TASK_SIZE_MAX) {
-		*item = (struct vmwalk_translation) { .addr = item->addr };
+		*item = (struct vmwalk_translation) { .addr = item->addr, .node = NUMA_NO_NODE };
 		return;
 	}
 
@@ -174,13 +175,14 @@ static unsigned int translate_alike(const struct translator *translator,
 	const u32 state = translator->sample.state | (translator->hide ? VMWALK_HIDDEN : 0);
 	const unsigned long start = translator->start, length = translator->length;
 	const u64 shown = translator->hide ? 0 : U64_MAX;
-	const u64 phys = PFN_PHYS(translator->sample.pfn);
+	const phys_addr_t base = PFN_PHYS(translator->sample.pfn);
 	const pte_t sample = translator->sample.pte;
 	const pmd_t *pmds = translator->pmds;
 	const pmd_t model = translator->pmd;
 	pte_t *const others = translator->table;
 	struct vmwalk_translation *const end = items + count, *item;
 	unsigned long addr;
+	phys_addr_t phys;
 	pmd_t pmd;
 	pte_t pte;
 
@@ -195,10 +197,11 @@ static unsigned int translate_alike(const struct translator *translator,
 		if (!vmwalk_ptes_alike(pte, sample))
 			break;
 
-		item->phys = (phys + PFN_PHYS(vmwalk_ptes_apart(sample, pte)) +
-			      offset_in_page(addr)) & shown;
+		phys = base + vmwalk_ptes_apart(sample, pte);
+		item->phys = (phys + offset_in_page(addr)) & shown;
 		item->state = state;
 		item->page_shift = PAGE_SHIFT;
+		item->node = page_to_nid(pfn_to_page(PHYS_PFN(phys)));
 	}
 
 	/* As in translate_one(), for all of them at once. */

@@ -280,12 +280,14 @@ struct vmwalk_scan {
  * @state: (out) flags VMWALK_PRESENT to VMWALK_HUGE; 0 if nothing is mapped, which is also said of
  *         an address that is none of user space
  * @page_shift: (out) log2 of the bytes that the last entry covers; 0 beyond user space
+ * @node: (out) NUMA node of the frame, -1 where there is none to tell
  */
 struct vmwalk_translation {
 	__u64 addr;
 	__u64 phys;
 	__u32 state;
-	__u32 page_shift;
+	__u16 page_shift;
+	__s16 node;
 };
 
 /**
