@@ -193,6 +193,9 @@ static __u64 read_regions(const struct bench_range *range, __u64 from, size_t *c
 	if (scan.walk_end <= from)
 		bench_die("PAGEMAP_SCAN does not get on from 0x%llx", from);
 	*count = got;
+	/* It may say that it came less far than it did, if it filled its own buffer to the end. */
+	if (got && regions[got - 1].end > scan.walk_end)
+		return regions[got - 1].end;
 	return scan.walk_end;
 }
 
