@@ -409,29 +409,32 @@ struct vmwalk_entry vmwalk_descend_kernel(unsigned long addr, struct vmwalk_leve
 bool vmwalk_glance(struct mm_struct *mm, unsigned long addr, unsigned long *pfn);
 int vmwalk_paging_levels(void);
 
-static inline bool vmwalk_line_is_empty(const unsigned long *entry)
+/* Entries that are looked at in one go. */
+#define VMWALK_STRIDE		16
+
+static inline bool vmwalk_stride_is_empty(const unsigned long *entry)
 {
 	/* data_race: what is added meanwhile may as well be added later. */
 	return !data_race(entry[0] | entry[1] | entry[2] | entry[3] |
-			  entry[4] | entry[5] | entry[6] | entry[7]);
+			  entry[4] | entry[5] | entry[6] | entry[7] |
+			  entry[8] | entry[9] | entry[10] | entry[11] |
+			  entry[12] | entry[13] | entry[14] | entry[15]);
 }
 
 /*
  * How many entries of a table are empty from one on that is, so at least 1, where @left are there.
- * A word of zero is an empty entry on each level. Looks at whole lines of the cache where it can,
- * and may end early.
+ * A word of zero is an empty entry on each level.
  */
 static inline unsigned long vmwalk_count_empty(const void *entryp, unsigned long left)
 {
 	const unsigned long *first = entryp, *entry = first + 1, *end = first + left;
 
-	for (; entry < end && !READ_ONCE(*entry); entry++) {
-		if (!IS_ALIGNED((unsigned long)entry, 8 * sizeof(*entry)))
-			continue;
-		while (end - entry >= 8 && vmwalk_line_is_empty(entry))
-			entry += 8;
-		break;
-	}
+	if (entry < end && READ_ONCE(*entry))
+		return 1;
+	while (entry <= end - VMWALK_STRIDE && vmwalk_stride_is_empty(entry))
+		entry += VMWALK_STRIDE;
+	while (entry < end && !READ_ONCE(*entry))
+		entry++;
 
 	return entry - first;
 }

@@ -108,6 +108,23 @@ static unsigned long visit_ptes(struct mm_struct *mm, pmd_t *pmdp, pmd_t pmd, un
 	return addr;
 }
 
+/* Of their own, so that the common way down has no struct to set up. */
+static noinline unsigned long visit_pmd_leaf(struct vmwalk_visitor *visitor, pmd_t pmd,
+					     unsigned long addr, unsigned long end)
+{
+	struct vmwalk_entry entry = vmwalk_pmd_entry(pmd, addr);
+
+	return visitor->leaf(visitor, &entry, addr, end);
+}
+
+static noinline unsigned long visit_pud_leaf(struct vmwalk_visitor *visitor, pud_t pud,
+					     unsigned long addr, unsigned long end)
+{
+	struct vmwalk_entry entry = vmwalk_pud_entry(pud, addr);
+
+	return visitor->leaf(visitor, &entry, addr, end);
+}
+
 /*
  * Where the first entry from @entryp on that isn't empty starts, or @end. @entryp is for @addr,
  * @shift log2 of what an entry covers, and all up to @end is in the same table.
@@ -126,7 +143,6 @@ static unsigned long visit_pmds(struct vm_area_struct *vma, pmd_t *pmdp, unsigne
 				unsigned long end, struct vmwalk_visitor *visitor)
 {
 	bool hugetlb = is_vm_hugetlb_page(vma);
-	struct vmwalk_entry entry;
 	unsigned long next;
 	pmd_t pmd;
 
@@ -140,10 +156,8 @@ static unsigned long visit_pmds(struct vm_area_struct *vma, pmd_t *pmdp, unsigne
 			continue;
 		}
 
-		if (pmd_ends_walk(pmd)) {
-			entry = vmwalk_pmd_entry(pmd, addr);
-			return visitor->leaf(visitor, &entry, addr, next);
-		}
+		if (pmd_ends_walk(pmd))
+			return visit_pmd_leaf(visitor, pmd, addr, next);
 		if (!pmd_bad(pmd))
 			return visit_ptes(vma->vm_mm, pmdp, pmd, addr, next, visitor);
 	}
@@ -159,7 +173,6 @@ static unsigned long visit_step(struct vm_area_struct *vma, unsigned long addr, 
 				struct vmwalk_visitor *visitor)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	struct vmwalk_entry entry;
 	unsigned long next;
 	pgd_t *pgdp, pgd;
 	p4d_t *p4dp, p4d;
@@ -184,10 +197,8 @@ static unsigned long visit_step(struct vm_area_struct *vma, unsigned long addr, 
 			return next;
 		return skip_empty(pudp, addr, p4d_addr_end(addr, end), PUD_SHIFT);
 	}
-	if (pud_ends_walk(pud)) {
-		entry = vmwalk_pud_entry(pud, addr);
-		return visitor->leaf(visitor, &entry, addr, next);
-	}
+	if (pud_ends_walk(pud))
+		return visit_pud_leaf(visitor, pud, addr, next);
 	if (pud_bad(pud))
 		return next;
 
