@@ -6,6 +6,7 @@
  * Copyright (C) The vmwalk authors
  */
 #define _GNU_SOURCE
+#include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
@@ -59,7 +60,7 @@ static struct vmwalk_translation *new_vec(size_t len)
 /* What WALK and SCAN say of an address, in the form of a translation. */
 static struct vmwalk_translation look_up(__u64 addr)
 {
-	struct vmwalk_translation wanted = { .addr = addr };
+	struct vmwalk_translation wanted = { .addr = addr, .node = -1 };
 	__u64 page = addr & ~(PAGE - 1);
 	struct vmwalk_extent extent;
 	struct vmwalk_scan scan;
@@ -75,8 +76,10 @@ static struct vmwalk_translation look_up(__u64 addr)
 	scan.vec = (uintptr_t)&extent;
 	scan.vec_len = 1;
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), !!walk.state);
-	if (walk.state)
+	if (walk.state) {
 		assert_int_equal(extent.flags, walk.state);
+		wanted.node = extent.node;
+	}
 	return wanted;
 }
 
@@ -84,10 +87,12 @@ static void expect_same_at(const char *file, int line, const struct vmwalk_trans
 			   const struct vmwalk_translation *wanted)
 {
 	if (got->addr != wanted->addr || got->phys != wanted->phys ||
-	    got->state != wanted->state || got->page_shift != wanted->page_shift)
-		vw_fail_at(file, line, "0x%llx: 0x%llx 0x%x %u, not 0x%llx: 0x%llx 0x%x %u",
-			   got->addr, got->phys, got->state, got->page_shift, wanted->addr,
-			   wanted->phys, wanted->state, wanted->page_shift);
+	    got->state != wanted->state || got->page_shift != wanted->page_shift ||
+	    got->node != wanted->node)
+		vw_fail_at(file, line, "0x%llx: 0x%llx 0x%x %u %d, not 0x%llx: 0x%llx 0x%x %u %d",
+			   got->addr, got->phys, got->state, got->page_shift, got->node,
+			   wanted->addr, wanted->phys, wanted->state, wanted->page_shift,
+			   wanted->node);
 }
 
 #define expect_same(got, wanted)	expect_same_at(__FILE__, __LINE__, got, wanted)
@@ -257,7 +262,7 @@ static void expect_known(const struct known *k, const struct vmwalk_translation 
 	if ((got->state & k->must) != k->must || got->state & k->mustnt)
 		vw_fail("%s: state 0x%x, must have 0x%x and not 0x%x", k->what, got->state,
 			k->must, k->mustnt);
-	if (k->shift && (int)got->page_shift != k->shift)
+	if (k->shift && got->page_shift != k->shift)
 		vw_fail("%s: page_shift is %u, not %d", k->what, got->page_shift, k->shift);
 	if (!(got->state & VMWALK_PRESENT) && got->phys)
 		vw_fail("%s: is not present and has phys 0x%llx", k->what, got->phys);
@@ -331,7 +336,7 @@ static void addresses_beyond_user_space_lead_nowhere_and_disturb_nothing(void **
 		0xffff888000000000, 0xffffea0000000000, 0xffffffff81000000, 0xffffffffff600000,
 		~0ULL - 4096, ~0ULL - 4095, ~0ULL - 1, ~0ULL,
 	};
-	struct vmwalk_translation *vec, wanted, nothing = { };
+	struct vmwalk_translation *vec, wanted, nothing = { .node = -1 };
 	char *at;
 
 	(void)state;
@@ -445,11 +450,13 @@ static void a_translation_of_each_page_is_what_a_scan_finds(void **state)
 		struct vmwalk_translation wanted = {
 			.addr = (uintptr_t)at + i * PAGE + i,
 			.page_shift = vec[i].page_shift,
+			.node = -1,
 		};
 
 		if (extent) {
 			wanted.state = extent->flags;
 			wanted.page_shift = extent->page_shift;
+			wanted.node = extent->node;
 			if (extent->flags & VMWALK_PRESENT)
 				wanted.phys = extent->pfn * PAGE + wanted.addr - extent->start;
 		}
@@ -611,6 +618,38 @@ static void the_vector_may_lie_in_the_devices_own_mapping(void **state)
 		vec[i].state |= VMWALK_ACCESSED | VMWALK_DIRTY | VMWALK_SOFT_DIRTY;
 		wanted.state |= VMWALK_ACCESSED | VMWALK_DIRTY | VMWALK_SOFT_DIRTY;
 		expect_same(&vec[i], &wanted);
+	}
+}
+
+static void the_node_is_the_frames_own(void **state)
+{
+	struct vmwalk_translation *vec;
+	char *at = vw_anon(64 * PAGE);
+	int node;
+
+	(void)state;
+	open_device();
+	if (!vw_exists("/sys/devices/system/node/node1"))
+		vw_skip("one NUMA node only");
+	madvise(at, 64 * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 64; i++) {
+		unsigned long nodes = 1UL << i % 2;
+
+		assert_int_equal(syscall(SYS_mbind, at + i * PAGE, PAGE, MPOL_BIND, &nodes, 64, 0),
+				 0);
+		if (i % 8 < 6)
+			vw_poke(at + i * PAGE, 1);
+	}
+	vec = new_vec(64);
+	for (size_t i = 0; i < 64; i++)
+		vec[i].addr = (uintptr_t)at + i * PAGE;
+	vw_ok(vw_translate(fd, vec, 64));
+	for (size_t i = 0; i < 64; i++) {
+		node = -1;
+		if (i % 8 < 6)
+			assert_int_equal(syscall(SYS_get_mempolicy, &node, NULL, 0, at + i * PAGE,
+						 MPOL_F_NODE | MPOL_F_ADDR), 0);
+		assert_int_equal(vec[i].node, node);
 	}
 }
 
@@ -1097,6 +1136,7 @@ int main(void)
 		vw_test(a_million_addresses_fit_into_one_call),
 		vw_test(a_call_is_counted_as_one_walk),
 		vw_test_each(the_vector_may_lie_in_the_devices_own_mapping),
+		vw_test(the_node_is_the_frames_own),
 		vw_test(pages_of_a_file_and_their_copies_are_told_apart),
 		vw_test(a_first_copy_is_told_from_the_file_while_it_is_made),
 		vw_test(another_process_is_seen_with_its_own_frames),
