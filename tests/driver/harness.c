@@ -837,7 +837,7 @@ static int scan_judge(const struct vmwalk_scan *scan, const struct vmwalk_extent
 		if (!extent[i].pages)
 			return scan_broken(scan, "an extent has no pages");
 		at = extent[i].start + extent[i].pages * PAGE;
-		if (at > ALIGN_UP(scan->end, PAGE) || at > scan->walk_end)
+		if (at > ALIGN_UP(scan->end, PAGE) || at > ALIGN_UP(scan->walk_end, PAGE))
 			return scan_broken(scan, "an extent goes beyond the end");
 		if (extent[i].flags & ~(scan->return_mask | VMWALK_HIDDEN))
 			return scan_broken(scan, "an extent has flags that are not returned");

@@ -75,8 +75,11 @@ static struct vmwalk_translation look_up(__u64 addr)
 	scan = vw_scan_args(page, page + PAGE);
 	scan.vec = (uintptr_t)&extent;
 	scan.vec_len = 1;
-	if (vw_ioctl(fd, VMWALK_IOC_SCAN, &scan) == 1)
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), !!walk.state);
+	if (walk.state) {
+		assert_int_equal(extent.flags, walk.state);
 		wanted.node = extent.node;
+	}
 	return wanted;
 }
 
@@ -195,7 +198,10 @@ static void know_small_pages(void)
 	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	madvise(at, PMD_SIZE, MADV_NOHUGEPAGE);
 	know("a mapping without a page", at, 0, ~0U, 0);
-	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+	/* Far from where the kernel itself would put another one. */
+	at = mmap(vw_pointer(0x100000000000UL), PMD_SIZE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
+	assert_ptr_not_equal(at, MAP_FAILED);
+	vw_poke(at + PAGE, 1);
 	munmap(at, PMD_SIZE);
 	know("where a mapping was", at + PAGE, 0, ~0U, 0);
 	know("address 0", NULL, 0, ~0U, 0);

@@ -6,6 +6,7 @@
  * Copyright (C) The vmwalk authors
  */
 #define _GNU_SOURCE
+#include <linux/mempolicy.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
@@ -840,28 +841,33 @@ static char *random_region(void)
 	return at;
 }
 
+/* The node that the kernel itself tells of a page, -1 if none. */
+static int node_of(const char *page)
+{
+	int node = -1;
+
+	/* It tells, and moves nothing. */
+	if (syscall(SYS_move_pages, 0, 1, &page, NULL, &node, 0))
+		vw_skip("the kernel doesn't tell on which node a page is");
+	return node < 0 ? -1 : node;
+}
+
 /* What a walk to each page says. */
 static void walk_pages(const char *at, size_t pages, struct vmwalk_extent *out)
 {
-	struct vmwalk_translation *vec = calloc(pages, sizeof(*vec));
 	struct vmwalk_walk walk;
 
-	assert_non_null(vec);
-	for (size_t i = 0; i < pages; i++)
-		vec[i].addr = (uintptr_t)at + i * PAGE;
-	vw_ok(vw_translate(fd, vec, pages));
 	for (size_t i = 0; i < pages; i++) {
-		vw_ok(vw_walk(fd, vec[i].addr, &walk));
+		vw_ok(vw_walk(fd, (uintptr_t)at + i * PAGE, &walk));
 		out[i] = (struct vmwalk_extent){
 			.start = walk.addr,
 			.pfn = walk.pfn,
 			.pages = 1,
 			.flags = walk.state,
 			.page_shift = walk.page_shift,
-			.node = vec[i].node,
+			.node = node_of(at + i * PAGE),
 		};
 	}
-	free(vec);
 }
 
 /* What a scan must return of these pages, by the words of the header: how many extents. */
@@ -960,6 +966,39 @@ static void any_pattern_is_found_within_any_limits(void **state)
 		}
 		munmap(at, MIXED * PAGE);
 	}
+}
+
+static void the_node_is_the_frames_own(void **state)
+{
+	char *at = vw_anon(64 * PAGE);
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+
+	(void)state;
+	open_device();
+	if (!vw_exists("/sys/devices/system/node/node1"))
+		vw_skip("one NUMA node only");
+	madvise(at, 64 * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 64; i++) {
+		unsigned long nodes = i / 4 % 2 + 1;
+
+		vw_ok(vw_sys(syscall(SYS_mbind, at + i * PAGE, PAGE, MPOL_BIND, &nodes, 64, 0)));
+		if (i % 8)
+			vw_poke(at + i * PAGE, 1);
+		else
+			vw_peek(at + i * PAGE);
+	}
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 64 * PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 64, &extents));
+	for (size_t i = 0; i < 64; i++) {
+		const struct vmwalk_extent *extent = vw_extent_at(&extents, at + i * PAGE);
+
+		assert_non_null(extent);
+		/* The page of zeroes is nobody's. */
+		vw_expect(extent->node, i % 8 ? (int)(i / 4 % 2) : -1);
+		vw_expect(extent->node, node_of(at + i * PAGE));
+	}
+	vw_extents_free(&extents);
 }
 
 static void a_scan_may_start_and_end_inside_a_huge_page(void **state)
@@ -1475,6 +1514,7 @@ int main(void)
 		vw_test(going_on_with_little_room_gives_the_same_extents),
 		vw_test(max_pages_stops_a_scan_and_nothing_is_lost),
 		vw_test(any_pattern_is_found_within_any_limits),
+		vw_test(the_node_is_the_frames_own),
 		vw_test(a_scan_may_start_and_end_inside_a_huge_page),
 		vw_test(a_full_room_leaves_the_rest_of_the_array_alone),
 		vw_test(a_scan_of_64_gib_finds_the_few_pages_in_it),
