@@ -125,10 +125,14 @@ static void *page_at(const struct actor *actor, size_t page)
 	return actor->at + page * PAGE;
 }
 
+/*
+ * A page is touched once in a step: if a child is forked in between, the second touch might give it
+ * another frame than the first.
+ */
 static void touch(struct actor *actor, size_t first, size_t count, int how)
 {
 	begin(actor, 0);
-	for (size_t i = first; i < first + count; i++) {
+	for (size_t i = first; i < first + count; i += actor->grain) {
 		if (actor->prot[i] == HOLE || !(actor->prot[i] & how))
 			continue;
 		if (how == PROT_WRITE)
@@ -652,49 +656,58 @@ static void translate_somehow(void)
 	}
 }
 
-static void walk_somewhere(void)
+/* Calls for one address are short, so many share a window. */
+static void walk_around(void)
 {
-	__u64 index = next_random(&seed) % (AREAS * PAGES);
-	struct vmwalk_walk walk;
+	static struct vmwalk_walk walks[64];
 	struct window window;
 
 	open_window(&window);
-	vw_ok(vw_walk(fd, (uintptr_t)base + index * PAGE, &walk));
+	for (size_t i = 0; i < COUNT(walks); i++)
+		vw_ok(vw_walk(fd, (uintptr_t)base + next_random(&seed) % (AREAS * PAGES) * PAGE,
+			      &walks[i]));
 	close_window(&window);
 	if (!can_judge(&window))
 		return;
-	assert_int_equal(walk.stop == VMWALK_STOP_PAGE, !!(walk.state & VMWALK_PRESENT));
-	judge_page(&window, "walk", index, walk.pfn, walk.state);
+	for (size_t i = 0; i < COUNT(walks); i++) {
+		assert_int_equal(walks[i].stop == VMWALK_STOP_PAGE,
+				 !!(walks[i].state & VMWALK_PRESENT));
+		judge_page(&window, "walk", (walks[i].addr - (uintptr_t)base) / PAGE, walks[i].pfn,
+			   walks[i].state);
+	}
 }
 
-static void get_one_pfn(void)
+static void judge_get_pfn(const struct window *window, size_t index, long long pfn)
 {
-	__u64 index = next_random(&seed) % (AREAS * PAGES);
-	struct window window;
+	int area = index / PAGES;
 	struct past past;
-	long long pfn;
 
-	open_window(&window);
-	pfn = vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)base / PAGE + index));
-	close_window(&window);
-	if (!can_judge(&window))
-		return;
 	if (pfn >= 0) {
-		judge_page(&window, "GET_PFN", index, pfn, VMWALK_PRESENT);
+		judge_page(window, "GET_PFN", index, pfn, VMWALK_PRESENT);
 		return;
 	}
 	vw_expect(pfn, -ENOENT);
-	past = look_back(&window, index / PAGES, index % PAGES, 0);
-	if (!past.empty && !past.swapped && !past.transient &&
-	    is_remembered(&window, index / PAGES))
-		vw_fail("GET_PFN: area %llu, page %llu is missed", index / PAGES, index % PAGES);
+	past = look_back(window, area, index % PAGES, 0);
+	if (!past.empty && !past.swapped && !past.transient && is_remembered(window, area))
+		vw_fail("GET_PFN: area %d, page %zu is missed", area, index % PAGES);
 }
 
-/* It is a short call, so many are needed to meet something. */
-static void get_pfn_somewhere(void)
+static void get_pfns_around(void)
 {
-	for (int i = 0; i < 20; i++)
-		get_one_pfn();
+	static long long pfns[512];
+	static size_t indices[COUNT(pfns)];
+	struct window window;
+
+	for (size_t i = 0; i < COUNT(pfns); i++)
+		indices[i] = next_random(&seed) % (AREAS * PAGES);
+	open_window(&window);
+	for (size_t i = 0; i < COUNT(pfns); i++)
+		pfns[i] = vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)base / PAGE + indices[i]));
+	close_window(&window);
+	if (!can_judge(&window))
+		return;
+	for (size_t i = 0; i < COUNT(pfns); i++)
+		judge_get_pfn(&window, indices[i], pfns[i]);
 }
 
 static void set_target(pid_t pid)
@@ -737,7 +750,7 @@ static void beside_everything(void (*const *calls)(void), size_t count)
 	vw_kill(&child);
 	for (int i = 0; i < AREAS; i++)
 		steps += areas[i].ended;
-	print_message("# %lu calls judged and %lu overtaken, beside %llu steps\n", judged,
+	print_message("# %lu windows judged and %lu overtaken, beside %llu steps\n", judged,
 		      overtaken, steps);
 	for (size_t i = 0; i < FEATS; i++) {
 		sum = 0;
@@ -762,7 +775,7 @@ static void scans_tell_what_was_there_and_miss_nothing_that_stayed(void **state)
 static void single_addresses_are_told_as_they_were(void **state)
 {
 	static void (*const calls[])(void) = {
-		translate_somehow, walk_somewhere, get_pfn_somewhere,
+		translate_somehow, walk_around, get_pfns_around,
 	};
 
 	(void)state;
@@ -772,7 +785,7 @@ static void single_addresses_are_told_as_they_were(void **state)
 static void all_calls_at_once_tell_what_was_there(void **state)
 {
 	static void (*const calls[])(void) = {
-		scan_somehow, translate_somehow, walk_somewhere, get_pfn_somewhere,
+		scan_somehow, translate_somehow, walk_around, get_pfns_around,
 	};
 
 	(void)state;
@@ -967,6 +980,13 @@ static int live_shortly(void *arg)
 	return 0;
 }
 
+static bool has_ended(const struct vw_child *child)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return !waitid(P_PID, child->pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
+}
+
 /* Watches one target to its end: how many calls told only a part of its pages. */
 static unsigned int watch_to_the_end(struct short_life *life)
 {
@@ -988,16 +1008,17 @@ static unsigned int watch_to_the_end(struct short_life *life)
 		if (life->end == KILL && i == life->delay / 100)
 			kill(child.pid, SIGKILL);
 		rc = i % 2 ? translate_pool(life->pool, told) : scan_pool(life->pool, told);
-		if (rc)
-			break;
 		parts += told[0] + told[1] && told[0] + told[1] < POOL_PAGES;
-		rc = get_pfns_of_pool(life->pool, told);
+		if (!rc)
+			rc = get_pfns_of_pool(life->pool, told);
 		if (rc)
+			vw_expect(rc, -ESRCH);
+		/* A call that meets exec gives ESRCH, too, and the next one doesn't. */
+		if (rc && has_ended(&child))
 			break;
 		if (vw_now() > limit)
 			vw_fail("the target does not end");
 	}
-	vw_expect(rc, -ESRCH);
 	/* Once it is gone it is gone for every call. */
 	vw_expect(scan_pool(life->pool, told), -ESRCH);
 	vw_expect(translate_pool(life->pool, told), -ESRCH);

@@ -615,6 +615,27 @@ static void a_table_that_munmap_freed_is_not_read(void **state)
 	print_message("# %u scans\n", scans);
 }
 
+/* The same by the shortest call, very often. */
+static void a_table_that_munmap_freed_gives_no_frame(void **state)
+{
+	char *at = vw_pointer(0x600000000000UL);
+	__u64 end = vw_now() + 5 * SECOND;
+	struct vw_child child;
+	unsigned long calls = 0;
+
+	(void)state;
+	open_device();
+	child = vw_fork(forge_tables, at);
+	vw_hear(&child);
+	set_target(child.pid);
+	vw_tell(&child, 0);
+	while (vw_now() < end) {
+		for (int i = 0; i < 1000; i++, calls++)
+			assert_int_not_equal(get_pfn(at + i % TABLES * PMD_SIZE), FORGED_PFN);
+	}
+	print_message("# %lu calls\n", calls);
+}
+
 /* Every page that is told must have been there: pages that are never mapped are never seen. */
 static void what_is_never_mapped_is_never_seen(void **state)
 {
@@ -729,6 +750,7 @@ int main(void)
 		vw_test(walks_of_targets_that_come_and_go_succeed_or_give_esrch),
 		vw_test(what_stays_is_never_missed_and_nothing_comes_twice),
 		vw_test(a_table_that_munmap_freed_is_not_read),
+		vw_test(a_table_that_munmap_freed_gives_no_frame),
 		vw_test(what_is_never_mapped_is_never_seen),
 		vw_test(a_target_is_not_held_up_by_a_scan_into_unmapped_memory),
 		vw_test(a_scanning_process_can_be_killed),
