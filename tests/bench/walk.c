@@ -87,6 +87,26 @@ void bench_scan_dense_copy(const struct bench_row *row)
 	compare_pages(row, PAGES * BENCH_PAGE, BENCH_PAGE, PAGES, false);
 }
 
+static void compare_scattered(const struct bench_row *row, bool to_buffer)
+{
+	struct bench_range range = bench_reserve(PAGES * BENCH_PAGE, to_buffer);
+
+	range.units = PAGES;
+	bench_scatter(&range);
+	compare_scan(row, &range, NULL);
+	bench_release(&range);
+}
+
+void bench_scan_scattered(const struct bench_row *row)
+{
+	compare_scattered(row, true);
+}
+
+void bench_scan_scattered_copy(const struct bench_row *row)
+{
+	compare_scattered(row, false);
+}
+
 void bench_scan_alternate(const struct bench_row *row)
 {
 	compare_pages(row, PAGES * BENCH_PAGE, 2 * BENCH_PAGE, PAGES, true);
