@@ -278,6 +278,12 @@ static __u64 call_nothing(__u64 addr)
 	return syscall(SYS_getppid);
 }
 
+/* The way to the driver and back, with nothing done there. */
+static __u64 call_unknown(__u64 addr)
+{
+	return ioctl(lookups.range.device, _IO(VMWALK_IOC_MAGIC, 255), addr);
+}
+
 /* The same address over and over. */
 static double call_one(void *arg)
 {
@@ -297,6 +303,7 @@ void bench_walk_one(const struct bench_row *row)
 	struct bench_side sides[] = {
 		{ .name = "vmwalk", .run = call_one, .arg = get_pfn },
 		{ .name = "pagemap", .run = call_one, .arg = pread_pagemap },
+		{ .name = "unknown_ioctl", .run = call_one, .arg = call_unknown },
 		{ .name = "getppid", .run = call_one, .arg = call_nothing },
 	};
 	struct bench_range *range = &lookups.range;
