@@ -48,6 +48,8 @@ void bench_stats_overhead(const struct bench_row *row);
 /* walk.c */
 void bench_scan_dense(const struct bench_row *row);
 void bench_scan_dense_copy(const struct bench_row *row);
+void bench_scan_scattered(const struct bench_row *row);
+void bench_scan_scattered_copy(const struct bench_row *row);
 void bench_scan_alternate(const struct bench_row *row);
 void bench_scan_alternate_copy(const struct bench_row *row);
 void bench_scan_sparse(const struct bench_row *row);
@@ -165,6 +167,8 @@ struct bench_range {
 struct bench_range bench_reserve(size_t size, bool to_buffer);
 /* Makes pages present, one every @step bytes of a part of it. */
 void bench_populate(struct bench_range *range, size_t offset, size_t size, size_t step);
+/* Makes all pages present, a power of two of them, so that no two neighbours' frames run on. */
+void bench_scatter(struct bench_range *range);
 void bench_release(const struct bench_range *range);
 
 /* The frame of a page as pagemap tells it, 0 where none is present. */

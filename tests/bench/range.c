@@ -87,6 +87,14 @@ void bench_populate(struct bench_range *range, size_t offset, size_t size, size_
 		__atomic_store_n((char *)range->start + at, 1, __ATOMIC_RELAXED);
 }
 
+void bench_scatter(struct bench_range *range)
+{
+	const size_t pages = (range->end - range->start) / BENCH_PAGE;
+
+	for (size_t i = 0; i < pages; i++)
+		bench_populate(range, i * 40503 % pages * BENCH_PAGE, BENCH_PAGE, BENCH_PAGE);
+}
+
 void bench_release(const struct bench_range *range)
 {
 	struct bench_area buffer = { .name = "vmwalk", .fd = range->device };
@@ -190,12 +198,12 @@ static __u64 read_regions(const struct bench_range *range, __u64 from, size_t *c
 		return 0;
 	if (got < 0)
 		bench_die("PAGEMAP_SCAN: %m");
+	*count = got;
+	/* That there is room left tells that it is done. Its walk_end may be of some time before. */
+	if (*count < scan.vec_len)
+		return range->end;
 	if (scan.walk_end <= from)
 		bench_die("PAGEMAP_SCAN does not get on from 0x%llx", from);
-	*count = got;
-	/* It may say that it came less far than it did, if it filled its own buffer to the end. */
-	if (got && regions[got - 1].end > scan.walk_end)
-		return regions[got - 1].end;
 	return scan.walk_end;
 }
 

@@ -87,6 +87,26 @@ void bench_scan_dense_copy(const struct bench_row *row)
 	compare_pages(row, PAGES * BENCH_PAGE, BENCH_PAGE, PAGES, false);
 }
 
+static void compare_scattered(const struct bench_row *row, bool to_buffer)
+{
+	struct bench_range range = bench_reserve(PAGES * BENCH_PAGE, to_buffer);
+
+	range.units = PAGES;
+	bench_scatter(&range);
+	compare_scan(row, &range, NULL);
+	bench_release(&range);
+}
+
+void bench_scan_scattered(const struct bench_row *row)
+{
+	compare_scattered(row, true);
+}
+
+void bench_scan_scattered_copy(const struct bench_row *row)
+{
+	compare_scattered(row, false);
+}
+
 void bench_scan_alternate(const struct bench_row *row)
 {
 	compare_pages(row, PAGES * BENCH_PAGE, 2 * BENCH_PAGE, PAGES, true);
@@ -258,6 +278,12 @@ static __u64 call_nothing(__u64 addr)
 	return syscall(SYS_getppid);
 }
 
+/* The way to the driver and back, with nothing done there. */
+static __u64 call_unknown(__u64 addr)
+{
+	return ioctl(lookups.range.device, _IO(VMWALK_IOC_MAGIC, 255), addr);
+}
+
 /* The same address over and over. */
 static double call_one(void *arg)
 {
@@ -277,6 +303,7 @@ void bench_walk_one(const struct bench_row *row)
 	struct bench_side sides[] = {
 		{ .name = "vmwalk", .run = call_one, .arg = get_pfn },
 		{ .name = "pagemap", .run = call_one, .arg = pread_pagemap },
+		{ .name = "unknown_ioctl", .run = call_one, .arg = call_unknown },
 		{ .name = "getppid", .run = call_one, .arg = call_nothing },
 	};
 	struct bench_range *range = &lookups.range;
