@@ -479,7 +479,7 @@ struct vmwalk_scanner {
 	u32 sample_flags;
 	bool sample_selected;
 	struct {
-		pte_t pte;		/* what the sample's would be with the first of the frames */
+		pte_t pte;		/* what the sample's would be with the first frame */
 		unsigned long start;	/* that frame */
 		int node;
 	} block;
