@@ -204,11 +204,14 @@ without_addresses()
 }
 
 @test "uapi: the sessions of all pages go as they show them" {
+	local call failed=
+
 	for call in $(calls); do
 		echo "$call"
 		sessions "$BATS_TEST_DIRNAME/uapi-$call.md"
 		[[ $(wc -l <script) -ge 4 ]]
-		diff <(without_addresses <shown) <(without_addresses <ran)
+		diff <(without_addresses <shown) <(without_addresses <ran) || failed=1
 		no_instances
 	done
+	[[ ! $failed ]]
 }
