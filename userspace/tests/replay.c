@@ -17,9 +17,9 @@
  * pgd down; an address of the upper half takes VMWALK_WALK_KERNEL, as it does in truth. What has no
  * translation is not mapped. Extents and mappings are in the order of their addresses, and the last
  * extent comes COUNT times more, each time STRIDE bytes further; a scan returns those that start in
- * its range, as many as there is room for. What comes to the gate, an extent or a look for a mapping
- * from there on, waits until somebody opens the FIFO that VMWALK_REPLAY_GATE names. What would find
- * nothing more fails with the error instead, if there is one, and so does a translation.
+ * its range, as many as there is room for. What comes to the gate, an extent or a look for a
+ * mapping from there on, waits until somebody opens the FIFO that VMWALK_REPLAY_GATE names. What
+ * would find nothing more fails with the error instead, if there is one, and so does a translation.
  *
  * Copyright (C) The vmwalk authors
  */
