@@ -417,7 +417,7 @@ void bench_translate_random(const struct bench_row *row)
 
 /* The target maps, touches and unmaps so much, so often in a run. */
 #define WINDOW		(64 * 1024)
-#define ROUNDS		2000
+#define ROUNDS		500
 
 struct target {
 	struct bench_range range;	/* its memory, and the window behind it */
