@@ -126,13 +126,18 @@ static void *page_at(const struct actor *actor, size_t page)
 }
 
 /*
- * A page is touched once in a step: if a child is forked in between, the second touch might give it
- * another frame than the first.
+ * Keeps fork() out of steps that write. A page that a fault has just made is shared with a child
+ * that is forked before the thread has written to it; then the thread faults again, and the page
+ * would have a third frame in one step.
  */
+static pthread_rwlock_t fork_lock;
+
 static void touch(struct actor *actor, size_t first, size_t count, int how)
 {
+	if (how == PROT_WRITE)
+		pthread_rwlock_rdlock(&fork_lock);
 	begin(actor, 0);
-	for (size_t i = first; i < first + count; i += actor->grain) {
+	for (size_t i = first; i < first + count; i++) {
 		if (actor->prot[i] == HOLE || !(actor->prot[i] & how))
 			continue;
 		if (how == PROT_WRITE)
@@ -141,6 +146,8 @@ static void touch(struct actor *actor, size_t first, size_t count, int how)
 			vw_peek(page_at(actor, i));
 	}
 	end(actor);
+	if (how == PROT_WRITE)
+		pthread_rwlock_unlock(&fork_lock);
 }
 
 static void do_read(struct actor *actor, size_t first, size_t count)
@@ -360,12 +367,15 @@ static void *fork_on_and_on(void *arg)
 
 	for (;;) {
 		unsigned int delay = next_random(&seed) % 3000;
-		pid_t pid = fork();
+		pid_t pid;
 
+		pthread_rwlock_wrlock(&fork_lock);
+		pid = fork();
 		if (!pid) {
 			usleep(delay);
 			_exit(0);
 		}
+		pthread_rwlock_unlock(&fork_lock);
 		if (pid > 0)
 			waitpid(pid, NULL, 0);
 		areas[STILL].feats[FORKED]++;
@@ -389,10 +399,15 @@ static void run_elsewhere(void)
 static int be_busy(void *arg)
 {
 	static struct actor actors[AREAS];
+	pthread_rwlockattr_t attr;
 	pthread_t thread;
 	int memfd, device;
 
 	run_elsewhere();
+	/* Who writes there forks, and shall get its turn. */
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&fork_lock, &attr);
 	memfd = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	vw_check(memfd >= 0 && !ftruncate(memfd, PAGES * PAGE));
 	device = vw_open(*(int *)arg, O_RDWR);
@@ -531,9 +546,11 @@ static void judge_page(const struct window *window, const char *call, size_t ind
 	const char *wrong = judge_state(&past, pfn, state);
 
 	if (wrong && is_remembered(window, area))
-		vw_fail("%s: area %d, page %zu, pfn 0x%llx, state 0x%x, steps %llu to %llu: %s",
-			call, area, index % PAGES, pfn, state, window->first[area],
-			window->last[area], wrong);
+		vw_fail("%s: area %d, page %zu, pfn 0x%llx, state 0x%x, steps %llu to %llu with "
+			"pfn 0x%x to 0x%x: %s", call, area, index % PAGES, pfn, state,
+			window->first[area], window->last[area],
+			areas[area].frames[window->first[area] % STEPS][index % PAGES],
+			areas[area].frames[window->last[area] % STEPS][index % PAGES], wrong);
 }
 
 /* Counts a call as judged if what it met is still remembered. */
