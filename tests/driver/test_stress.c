@@ -320,7 +320,7 @@ static const struct {
 	{ do_move, ~0U, 2 },
 	{ do_collapse, 1U << ANONYMOUS | 1U << SHARED, 1 },
 	{ do_hint, 1U << ANONYMOUS, 1 },
-	{ do_swap_out, 1U << ANONYMOUS | 1U << SHARED, 1 },
+	{ do_swap_out, 1U << ANONYMOUS | 1U << SHARED, 2 },
 	{ do_migrate, 1U << ANONYMOUS | 1U << SHARED | 1U << HUGETLB, 2 },
 	{ do_punch, 1U << SHARED, 1 },
 };
@@ -384,18 +384,6 @@ static void *fork_on_and_on(void *arg)
 	return arg;
 }
 
-/* Leaves the first processor to the test. */
-static void run_elsewhere(void)
-{
-	cpu_set_t set;
-
-	vw_check(!sched_getaffinity(0, sizeof(set), &set));
-	if (CPU_COUNT(&set) > 1) {
-		CPU_CLR(0, &set);
-		vw_check(!sched_setaffinity(0, sizeof(set), &set));
-	}
-}
-
 static int be_busy(void *arg)
 {
 	static struct actor actors[AREAS];
@@ -403,7 +391,6 @@ static int be_busy(void *arg)
 	pthread_t thread;
 	int memfd, device;
 
-	run_elsewhere();
 	/* Who writes there forks, and shall get its turn. */
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -901,6 +888,18 @@ static int get_pfns_of_pool(const struct pool *pool, size_t told[2])
 		told[i / POOL_HALF]++;
 	}
 	return 0;
+}
+
+/* Leaves the first processor to the test. */
+static void run_elsewhere(void)
+{
+	cpu_set_t set;
+
+	vw_check(!sched_getaffinity(0, sizeof(set), &set));
+	if (CPU_COUNT(&set) > 1) {
+		CPU_CLR(0, &set);
+		vw_check(!sched_setaffinity(0, sizeof(set), &set));
+	}
 }
 
 #define AGAIN	"again"
