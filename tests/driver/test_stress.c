@@ -532,12 +532,14 @@ static void judge_page(const struct window *window, const char *call, size_t ind
 	struct past past = look_back(window, area, index % PAGES, pfn);
 	const char *wrong = judge_state(&past, pfn, state);
 
-	if (wrong && is_remembered(window, area))
-		vw_fail("%s: area %d, page %zu, pfn 0x%llx, state 0x%x, steps %llu to %llu with "
-			"pfn 0x%x to 0x%x: %s", call, area, index % PAGES, pfn, state,
-			window->first[area], window->last[area],
-			areas[area].frames[window->first[area] % STEPS][index % PAGES],
-			areas[area].frames[window->last[area] % STEPS][index % PAGES], wrong);
+	if (!wrong || !is_remembered(window, area))
+		return;
+	print_message("# steps %llu to %llu, pfn 0x%x to 0x%x\n", window->first[area],
+		      window->last[area],
+		      areas[area].frames[window->first[area] % STEPS][index % PAGES],
+		      areas[area].frames[window->last[area] % STEPS][index % PAGES]);
+	vw_fail("%s: area %d, page %zu, pfn 0x%llx, state 0x%x: %s", call, area, index % PAGES,
+		pfn, state, wrong);
 }
 
 /* Counts a call as judged if what it met is still remembered. */
@@ -706,7 +708,8 @@ static void get_pfns_around(void)
 		indices[i] = next_random(&seed) % (AREAS * PAGES);
 	open_window(&window);
 	for (size_t i = 0; i < COUNT(pfns); i++)
-		pfns[i] = vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)base / PAGE + indices[i]));
+		pfns[i] = vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN,
+				       (uintptr_t)base / PAGE + indices[i]));
 	close_window(&window);
 	if (!can_judge(&window))
 		return;
