@@ -728,7 +728,7 @@ static void set_target(pid_t pid)
 /* Starts a busy target, calls the functions in turn for some seconds, and says what was met. */
 static void beside_everything(void (*const *calls)(void), size_t count)
 {
-	__u64 limit, steps = 0;
+	__u64 start, steps = 0;
 	struct vw_child child;
 	unsigned long sum;
 	char *page;
@@ -749,8 +749,9 @@ static void beside_everything(void (*const *calls)(void), size_t count)
 	child = vw_fork(be_busy, &n);
 	vw_hear(&child);
 	set_target(child.pid);
-	limit = vw_now() + 6 * SECOND;
-	while (vw_now() < limit) {
+	start = vw_now();
+	/* A slow machine gets more time to meet a little, but not for ever. */
+	while (vw_now() - start < 6 * SECOND || (judged < 12 && vw_now() - start < 20 * SECOND)) {
 		for (size_t i = 0; i < count; i++)
 			calls[i]();
 	}
@@ -766,7 +767,7 @@ static void beside_everything(void (*const *calls)(void), size_t count)
 		print_message("# %lu times or pages %s\n", sum, feats[i]);
 	}
 	assert_true(judged > overtaken);
-	assert_true(steps > 50);
+	assert_true(steps >= AREAS);
 	munmap(areas, AREAS * sizeof(*areas));
 	munmap(base, AREAS * PAGES * PAGE);
 }
