@@ -132,14 +132,10 @@ static void scan_through(void)
 
 static struct vmwalk_translation *vec;
 
-static int translate_vec(void)
+/* Less than all: each chunk of it lets a writer in. */
+static void translate_some(void)
 {
-	return vw_translate(fd, vec, WIDE_PAGES);
-}
-
-static void translate_all(void)
-{
-	vw_ok(translate_vec());
+	vw_ok(vw_translate(fd, vec, WIDE_PAGES / 32));
 }
 
 /* In no order that helps: each address needs tables that the last did not. */
@@ -170,7 +166,7 @@ static int compare_rounds(const void *a, const void *b)
  */
 static void expect_rounds_within_a_call(void (*call)(void), const char *what)
 {
-	unsigned long rounds[41], before;
+	unsigned long rounds[21], before;
 
 	for (size_t i = 0; i < COUNT(rounds); i++) {
 		before = rounds_now();
@@ -194,7 +190,7 @@ static void a_writer_gets_in_during_a_call(void **state)
 	make_vec();
 	vw_tell(&child, 0);
 	expect_rounds_within_a_call(scan_through, "scan");
-	expect_rounds_within_a_call(translate_all, "translate");
+	expect_rounds_within_a_call(translate_some, "translate");
 	vw_kill(&child);
 	munmap(vec, WIDE_PAGES * sizeof(*vec));
 	forget_target();
@@ -283,7 +279,7 @@ static int translate_into_vec(void *arg)
 {
 	(void)arg;
 	vw_sync(0);
-	vw_check_rc(translate_vec(), 0);
+	vw_check_rc(vw_translate(fd, vec, WIDE_PAGES), 0);
 	return 0;
 }
 

@@ -126,13 +126,18 @@ static void *page_at(const struct actor *actor, size_t page)
 }
 
 /*
- * A page is touched once in a step: if a child is forked in between, the second touch might give it
- * another frame than the first.
+ * Keeps fork() out of steps that write. A page that a fault has just made is shared with a child
+ * that is forked before the thread has written to it; then the thread faults again, and the page
+ * would have a third frame in one step.
  */
+static pthread_rwlock_t fork_lock;
+
 static void touch(struct actor *actor, size_t first, size_t count, int how)
 {
+	if (how == PROT_WRITE)
+		pthread_rwlock_rdlock(&fork_lock);
 	begin(actor, 0);
-	for (size_t i = first; i < first + count; i += actor->grain) {
+	for (size_t i = first; i < first + count; i++) {
 		if (actor->prot[i] == HOLE || !(actor->prot[i] & how))
 			continue;
 		if (how == PROT_WRITE)
@@ -141,6 +146,8 @@ static void touch(struct actor *actor, size_t first, size_t count, int how)
 			vw_peek(page_at(actor, i));
 	}
 	end(actor);
+	if (how == PROT_WRITE)
+		pthread_rwlock_unlock(&fork_lock);
 }
 
 static void do_read(struct actor *actor, size_t first, size_t count)
@@ -313,7 +320,7 @@ static const struct {
 	{ do_move, ~0U, 2 },
 	{ do_collapse, 1U << ANONYMOUS | 1U << SHARED, 1 },
 	{ do_hint, 1U << ANONYMOUS, 1 },
-	{ do_swap_out, 1U << ANONYMOUS | 1U << SHARED, 1 },
+	{ do_swap_out, 1U << ANONYMOUS | 1U << SHARED, 2 },
 	{ do_migrate, 1U << ANONYMOUS | 1U << SHARED | 1U << HUGETLB, 2 },
 	{ do_punch, 1U << SHARED, 1 },
 };
@@ -360,12 +367,15 @@ static void *fork_on_and_on(void *arg)
 
 	for (;;) {
 		unsigned int delay = next_random(&seed) % 3000;
-		pid_t pid = fork();
+		pid_t pid;
 
+		pthread_rwlock_wrlock(&fork_lock);
+		pid = fork();
 		if (!pid) {
 			usleep(delay);
 			_exit(0);
 		}
+		pthread_rwlock_unlock(&fork_lock);
 		if (pid > 0)
 			waitpid(pid, NULL, 0);
 		areas[STILL].feats[FORKED]++;
@@ -374,25 +384,17 @@ static void *fork_on_and_on(void *arg)
 	return arg;
 }
 
-/* Leaves the first processor to the test. */
-static void run_elsewhere(void)
-{
-	cpu_set_t set;
-
-	vw_check(!sched_getaffinity(0, sizeof(set), &set));
-	if (CPU_COUNT(&set) > 1) {
-		CPU_CLR(0, &set);
-		vw_check(!sched_setaffinity(0, sizeof(set), &set));
-	}
-}
-
 static int be_busy(void *arg)
 {
 	static struct actor actors[AREAS];
+	pthread_rwlockattr_t attr;
 	pthread_t thread;
 	int memfd, device;
 
-	run_elsewhere();
+	/* Who writes there forks, and shall get its turn. */
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&fork_lock, &attr);
 	memfd = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	vw_check(memfd >= 0 && !ftruncate(memfd, PAGES * PAGE));
 	device = vw_open(*(int *)arg, O_RDWR);
@@ -530,10 +532,14 @@ static void judge_page(const struct window *window, const char *call, size_t ind
 	struct past past = look_back(window, area, index % PAGES, pfn);
 	const char *wrong = judge_state(&past, pfn, state);
 
-	if (wrong && is_remembered(window, area))
-		vw_fail("%s: area %d, page %zu, pfn 0x%llx, state 0x%x, steps %llu to %llu: %s",
-			call, area, index % PAGES, pfn, state, window->first[area],
-			window->last[area], wrong);
+	if (!wrong || !is_remembered(window, area))
+		return;
+	print_message("# steps %llu to %llu, pfn 0x%x to 0x%x\n", window->first[area],
+		      window->last[area],
+		      areas[area].frames[window->first[area] % STEPS][index % PAGES],
+		      areas[area].frames[window->last[area] % STEPS][index % PAGES]);
+	vw_fail("%s: area %d, page %zu, pfn 0x%llx, state 0x%x: %s", call, area, index % PAGES,
+		pfn, state, wrong);
 }
 
 /* Counts a call as judged if what it met is still remembered. */
@@ -702,7 +708,8 @@ static void get_pfns_around(void)
 		indices[i] = next_random(&seed) % (AREAS * PAGES);
 	open_window(&window);
 	for (size_t i = 0; i < COUNT(pfns); i++)
-		pfns[i] = vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)base / PAGE + indices[i]));
+		pfns[i] = vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN,
+				       (uintptr_t)base / PAGE + indices[i]));
 	close_window(&window);
 	if (!can_judge(&window))
 		return;
@@ -721,7 +728,7 @@ static void set_target(pid_t pid)
 /* Starts a busy target, calls the functions in turn for some seconds, and says what was met. */
 static void beside_everything(void (*const *calls)(void), size_t count)
 {
-	__u64 limit, steps = 0;
+	__u64 start, steps = 0;
 	struct vw_child child;
 	unsigned long sum;
 	char *page;
@@ -742,8 +749,9 @@ static void beside_everything(void (*const *calls)(void), size_t count)
 	child = vw_fork(be_busy, &n);
 	vw_hear(&child);
 	set_target(child.pid);
-	limit = vw_now() + 6 * SECOND;
-	while (vw_now() < limit) {
+	start = vw_now();
+	/* A slow machine gets more time to meet a little, but not for ever. */
+	while (vw_now() - start < 6 * SECOND || (judged < 12 && vw_now() - start < 20 * SECOND)) {
 		for (size_t i = 0; i < count; i++)
 			calls[i]();
 	}
@@ -759,7 +767,7 @@ static void beside_everything(void (*const *calls)(void), size_t count)
 		print_message("# %lu times or pages %s\n", sum, feats[i]);
 	}
 	assert_true(judged > overtaken);
-	assert_true(steps > 50);
+	assert_true(steps >= AREAS);
 	munmap(areas, AREAS * sizeof(*areas));
 	munmap(base, AREAS * PAGES * PAGE);
 }
@@ -884,6 +892,18 @@ static int get_pfns_of_pool(const struct pool *pool, size_t told[2])
 		told[i / POOL_HALF]++;
 	}
 	return 0;
+}
+
+/* Leaves the first processor to the test. */
+static void run_elsewhere(void)
+{
+	cpu_set_t set;
+
+	vw_check(!sched_getaffinity(0, sizeof(set), &set));
+	if (CPU_COUNT(&set) > 1) {
+		CPU_CLR(0, &set);
+		vw_check(!sched_setaffinity(0, sizeof(set), &set));
+	}
 }
 
 #define AGAIN	"again"

@@ -738,19 +738,12 @@ static struct sums sums_of(const struct pages *pages)
 
 static void read_sum(const char *line, struct sums *sums)
 {
-	unsigned long long kib;
-
 	for (size_t i = 0; i < SUMS; i++) {
+		size_t to = i == FILE_HUGE ? SHMEM_HUGE : i == SHARED_HUGETLB ? PRIVATE_HUGETLB : i;
 		size_t len = strlen(sum_names[i]);
 
-		if (strncmp(line, sum_names[i], len) || line[len] != ':')
-			continue;
-		kib = strtoull(line + len + 1, NULL, 10);
-		if (i == FILE_HUGE)
-			i = SHMEM_HUGE;
-		if (i == SHARED_HUGETLB)
-			i = PRIVATE_HUGETLB;
-		sums->pages[i] += kib * KIB / PAGE;
+		if (!strncmp(line, sum_names[i], len) && line[len] == ':')
+			sums->pages[to] += strtoull(line + len + 1, NULL, 10) * KIB / PAGE;
 	}
 }
 
