@@ -8,6 +8,7 @@
 #ifndef VMWALK_COMPAT_H
 #define VMWALK_COMPAT_H
 
+#include <linux/fs.h>
 #include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
@@ -24,6 +25,11 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_f
 {
 	vma->vm_flags = (vma->vm_flags | set) & ~clear;
 }
+#endif
+
+/* The inode that user space knows a mapped file by: an overlay's, not that of the layer below. */
+#ifndef VMWALK_HAVE_FILE_USER_INODE
+#define file_user_inode(file) file_inode(file)
 #endif
 
 /* Set entries side by side in a table to frames side by side in memory, the first being @pte's. */

@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "compat.h"
 #include "internal.h"
 
 static_assert(sizeof(struct vmwalk_info) == VMWALK_INFO_SIZE_VER0);
@@ -267,7 +268,7 @@ static u32 vma_traits(const struct vmwalk_device *device, struct vm_area_struct 
 
 static void describe_vma(struct vmwalk_vma *out, struct vm_area_struct *vma)
 {
-	const struct inode *inode = vma->vm_file ? file_inode(vma->vm_file) : NULL;
+	const struct inode *inode = vma->vm_file ? file_user_inode(vma->vm_file) : NULL;
 
 	out->start = vma->vm_start;
 	out->end = vma->vm_end;

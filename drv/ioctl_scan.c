@@ -251,9 +251,19 @@ static void log_extent(const struct vmwalk_device *device, int pid,
 		extent->page_shift, extent->node, flags);
 }
 
+/* As in all of the kernel's log, a number is that of the first namespace. */
+static pid_t number_in_log(struct vmwalk_device *device)
+{
+	struct pid *target = vmwalk_target_get(device);
+	pid_t nr = target ? pid_nr(target) : task_tgid_nr(current);
+
+	put_pid(target);
+	return nr;
+}
+
 static int put_log_extents(struct sink *sink, unsigned long count)
 {
-	const int pid = vmwalk_target_number(sink->device);
+	const pid_t pid = number_in_log(sink->device);
 	unsigned long i;
 
 	for (i = 0; i < count; i++)

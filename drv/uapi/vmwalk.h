@@ -25,6 +25,7 @@
  *   EPERM    the descriptor's opener may not do this
  *   ENODEV   the instance was removed, or is no longer live
  *   EINTR    a fatal signal arrived
+ *   ENOMEM   there is no memory for what the call gathers
  */
 #ifndef _UAPI_LINUX_VMWALK_H
 #define _UAPI_LINUX_VMWALK_H
