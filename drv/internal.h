@@ -321,9 +321,11 @@ long vmwalk_map_count_pages(struct vmwalk_device *device);
 struct pid *vmwalk_target_find(const char *text, struct vmwalk_reason *why);
 void vmwalk_target_set(struct vmwalk_device *device, struct pid *target);
 int vmwalk_target_number(struct vmwalk_device *device);
+int vmwalk_target_number_in_log(struct vmwalk_device *device);
 struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf);
 int vmwalk_target_lock(struct mm_struct *mm);
 void vmwalk_target_unlock(struct mm_struct *mm);
+void vmwalk_target_yield(struct mm_struct *mm);
 
 /* ---- entry.c: what an entry says ---- */
 

@@ -96,7 +96,7 @@ static int run_scan(struct vmwalk_scanner *scanner, struct sink *sink, u64 *walk
 		}
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		cond_resched();
+		vmwalk_target_yield(scanner->mm);
 	}
 
 	/* A caller that goes on until walk_end is its own end shall get there. */
@@ -251,19 +251,9 @@ static void log_extent(const struct vmwalk_device *device, int pid,
 		extent->page_shift, extent->node, flags);
 }
 
-/* As in all of the kernel's log, a number is that of the first namespace. */
-static pid_t number_in_log(struct vmwalk_device *device)
-{
-	struct pid *target = vmwalk_target_get(device);
-	pid_t nr = target ? pid_nr(target) : task_tgid_nr(current);
-
-	put_pid(target);
-	return nr;
-}
-
 static int put_log_extents(struct sink *sink, unsigned long count)
 {
-	const pid_t pid = number_in_log(sink->device);
+	const int pid = vmwalk_target_number_in_log(sink->device);
 	unsigned long i;
 
 	for (i = 0; i < count; i++)
@@ -380,7 +370,7 @@ static int run_translate(struct mm_struct *mm, const struct vmwalk_translate *tr
 			return err;
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		cond_resched();
+		vmwalk_target_yield(mm);
 	}
 
 	return 0;

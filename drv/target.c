@@ -5,6 +5,7 @@
  *
  * Copyright (C) The vmwalk authors
  */
+#include <linux/delay.h>
 #include <linux/mmap_lock.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
@@ -13,6 +14,10 @@
 #include <linux/sched/task.h>
 
 #include "internal.h"
+
+/* How long to stay away from a lock that others wait for: a nap, and so many at most. */
+#define NAP_US		25
+#define MOST_NAPS	20
 
 /**
  * vmwalk_target_find - the process that a number means now, in the caller's pid namespace
@@ -105,6 +110,22 @@ int vmwalk_target_number(struct vmwalk_device *device)
 {
 	struct pid *target = vmwalk_target_get(device);
 	int nr = pid_vnr(target);
+
+	put_pid(target);
+	return nr;
+}
+
+/**
+ * vmwalk_target_number_in_log - the number by which the kernel's log knows whose memory is walked
+ * @device: the device
+ *
+ * Return: the target's number, or the caller's where it is its own target; as in all of the log it
+ * is that of the first pid namespace.
+ */
+int vmwalk_target_number_in_log(struct vmwalk_device *device)
+{
+	struct pid *target = vmwalk_target_get(device);
+	int nr = target ? pid_nr(target) : task_tgid_nr(current);
 
 	put_pid(target);
 	return nr;
@@ -214,4 +235,21 @@ int vmwalk_target_lock(struct mm_struct *mm)
 void vmwalk_target_unlock(struct mm_struct *mm)
 {
 	mmap_read_unlock(mm);
+}
+
+/**
+ * vmwalk_target_yield - let those go first who wait for a target, between two chunks of a walk
+ * @mm: from vmwalk_target_mm(), not locked
+ *
+ * Unlocking only wakes a writer that waits. Until that runs, any reader takes the lock before it,
+ * and one that comes back at once always does: the writer would wait for milliseconds. So stay
+ * away until nobody waits, but not for ever.
+ */
+void vmwalk_target_yield(struct mm_struct *mm)
+{
+	unsigned int i;
+
+	for (i = 0; i < MOST_NAPS && mmap_lock_is_contended(mm); i++)
+		usleep_range(NAP_US, 2 * NAP_US);
+	cond_resched();
 }
