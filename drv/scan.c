@@ -164,31 +164,50 @@ static unsigned long count_run(pte_t *ptep, pte_t first, unsigned long most)
 	return count;
 }
 
+/* A PTE entry, whatever it may be. Not inlined, so that those who compare need no room for it. */
+static noinline unsigned long scan_pte(struct vmwalk_scanner *scanner, pte_t pte,
+				       unsigned long addr)
+{
+	struct vmwalk_entry entry = vmwalk_pte_entry(pte);
+
+	return scan_entry(scanner, &entry, addr, 1);
+}
+
+/* Does one of the next two entries map a page of the same block as @pte? */
+static bool block_goes_on(pte_t *ptep, pte_t pte, unsigned long left)
+{
+	const unsigned long beyond = ~((VMWALK_BLOCK_PAGES << PAGE_SHIFT) - 1);
+
+	return (left > 1 && !(vmwalk_ptes_differ(ptep_get(ptep + 1), pte) & beyond)) ||
+	       (left > 2 && !(vmwalk_ptes_differ(ptep_get(ptep + 2), pte) & beyond));
+}
+
 /* The page of a PTE entry that isn't empty, and those that run on from it, of @left. */
 static unsigned long scan_run(struct vmwalk_scanner *scanner, pte_t *ptep, pte_t pte,
 			      unsigned long addr, unsigned long left)
 {
 	unsigned long index = index_in_block(scanner, pte);
-	unsigned long count, pfn;
-	struct vmwalk_entry entry;
+	unsigned long pfn, count = 1;
+	int node;
 
-	if (index == ULONG_MAX) {
+	if (index != ULONG_MAX) {
+		pfn = scanner->block.start + index;
+		node = scanner->block.node;
+		count = count_run(ptep, pte, min(left, VMWALK_BLOCK_PAGES - index));
+	} else {
 		pfn = PHYS_PFN(PFN_PHYS(scanner->sample.pfn) +
 			       vmwalk_ptes_apart(scanner->sample.pte, pte));
-		if (!vmwalk_ptes_alike(pte, scanner->sample.pte) ||
-		    !scan_enter_block(scanner, pfn)) {
-			entry = vmwalk_pte_entry(pte);
-			return scan_entry(scanner, &entry, addr, 1);
-		}
-		index = pfn - scanner->block.start;
+		if (!vmwalk_ptes_alike(pte, scanner->sample.pte) || is_zero_pfn(pfn))
+			return scan_pte(scanner, pte, addr);
+		/* A look at the whole block takes longer than one at a page of it. */
+		if (block_goes_on(ptep, pte, left) && scan_enter_block(scanner, pfn))
+			return scan_run(scanner, ptep, pte, addr, left);
+		node = page_to_nid(pfn_to_page(pfn));
 	}
-
-	count = count_run(ptep, pte, min(left, VMWALK_BLOCK_PAGES - index));
 	if (!scanner->sample_selected)
 		return count;
 
-	return scan_add(scanner, addr, count, scanner->block.start + index, scanner->sample_flags,
-			PAGE_SHIFT, scanner->block.node);
+	return scan_add(scanner, addr, count, pfn, scanner->sample_flags, PAGE_SHIFT, node);
 }
 
 /*
