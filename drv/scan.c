@@ -173,6 +173,15 @@ static noinline unsigned long scan_pte(struct vmwalk_scanner *scanner, pte_t pte
 	return scan_entry(scanner, &entry, addr, 1);
 }
 
+/* The frame of an entry that is like the sample; ULONG_MAX if it isn't. */
+static __always_inline unsigned long sample_frame(const struct vmwalk_scanner *scanner, pte_t pte)
+{
+	const struct vmwalk_sample *sample = &scanner->sample;
+	unsigned long pfn = PHYS_PFN(PFN_PHYS(sample->pfn) + vmwalk_ptes_apart(sample->pte, pte));
+
+	return vmwalk_ptes_alike(pte, sample->pte) && !is_zero_pfn(pfn) ? pfn : ULONG_MAX;
+}
+
 /* Does one of the next two entries map a page of the same block as @pte? */
 static bool block_goes_on(pte_t *ptep, pte_t pte, unsigned long left)
 {
@@ -195,9 +204,8 @@ static unsigned long scan_run(struct vmwalk_scanner *scanner, pte_t *ptep, pte_t
 		node = scanner->block.node;
 		count = count_run(ptep, pte, min(left, VMWALK_BLOCK_PAGES - index));
 	} else {
-		pfn = PHYS_PFN(PFN_PHYS(scanner->sample.pfn) +
-			       vmwalk_ptes_apart(scanner->sample.pte, pte));
-		if (!vmwalk_ptes_alike(pte, scanner->sample.pte) || is_zero_pfn(pfn))
+		pfn = sample_frame(scanner, pte);
+		if (pfn == ULONG_MAX)
 			return scan_pte(scanner, pte, addr);
 		/* A look at the whole block takes longer than one at a page of it. */
 		if (block_goes_on(ptep, pte, left) && scan_enter_block(scanner, pfn))
@@ -248,6 +256,66 @@ static unsigned long scan_lone_pages(struct vmwalk_scanner *scanner, pte_t *ptep
 	return 2 * count;
 }
 
+/* The frame that would make a page at @addr a part of the last extent; ULONG_MAX if none would. */
+static unsigned long frame_that_follows(const struct vmwalk_scanner *scanner, unsigned long addr)
+{
+	const struct vmwalk_extent *last = scanner->last;
+
+	if (last < scanner->out || last->start + (last->pages << PAGE_SHIFT) != addr)
+		return ULONG_MAX;
+
+	return last->pfn ? last->pfn + last->pages : 0;
+}
+
+/*
+ * After a page: pages like the sample, side by side, each with a frame somewhere else. Returns the
+ * entries that are dealt with.
+ */
+static unsigned long scan_scattered_pages(struct vmwalk_scanner *scanner, pte_t *ptep,
+					  unsigned long addr, unsigned long left)
+{
+	const unsigned long room = scanner->room - vmwalk_scan_filled(scanner);
+	const unsigned long most = min3(left, room, (unsigned long)scanner->pages_left - 1);
+	unsigned long follows = frame_that_follows(scanner, addr);
+	struct vmwalk_extent *last = scanner->last;
+	unsigned long count, index, pfn;
+	pte_t pte;
+	int node;
+
+	/* Pages without their frames are all one extent. */
+	if (!scanner->sample_selected || scanner->hide)
+		return 0;
+
+	for (count = 0; count < most; count++) {
+		pte = ptep_get(ptep + count);
+		index = index_in_block(scanner, pte);
+		if (index != ULONG_MAX) {
+			pfn = scanner->block.start + index;
+			node = scanner->block.node;
+		} else {
+			pfn = sample_frame(scanner, pte);
+			if (pfn == ULONG_MAX || block_goes_on(ptep + count, pte, left - count))
+				break;
+			node = page_to_nid(pfn_to_page(pfn));
+		}
+		if (pfn == follows)
+			break;
+		follows = pfn + 1;
+
+		last++;
+		last->start = addr + (count << PAGE_SHIFT);
+		last->pfn = pfn;
+		last->pages = 1;
+		last->flags = scanner->sample_flags;
+		last->page_shift = PAGE_SHIFT;
+		last->node = node;
+	}
+	scanner->last = last;
+	scanner->pages_left -= count;
+
+	return count;
+}
+
 static struct vmwalk_scanner *to_scanner(struct vmwalk_visitor *visitor)
 {
 	return container_of(visitor, struct vmwalk_scanner, visitor);
@@ -264,16 +332,21 @@ static unsigned long scan_ptes(struct vmwalk_visitor *visitor, pte_t *ptep,
 		drop_sample(scanner);
 
 	for (; left && !visitor->enough; left -= count, ptep += count) {
+		addr = end - (left << PAGE_SHIFT);
 		pte = ptep_get(ptep);
-		if (!pte_none(pte)) {
-			count = scan_run(scanner, ptep, pte, end - (left << PAGE_SHIFT), left);
-			continue;
+		if (pte_none(pte)) {
+			count = vmwalk_count_empty(ptep, left);
+			if (count < left)
+				count += scan_lone_pages(scanner, ptep + count,
+							 addr + (count << PAGE_SHIFT),
+							 left - count);
+		} else {
+			count = scan_run(scanner, ptep, pte, addr, left);
+			if (count < left && !pte_none(ptep_get(ptep + count)) && !visitor->enough)
+				count += scan_scattered_pages(scanner, ptep + count,
+							      addr + (count << PAGE_SHIFT),
+							      left - count);
 		}
-		count = vmwalk_count_empty(ptep, left);
-		if (count < left)
-			count += scan_lone_pages(scanner, ptep + count,
-						 end - ((left - count) << PAGE_SHIFT),
-						 left - count);
 	}
 
 	return end - (left << PAGE_SHIFT);
