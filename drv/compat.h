@@ -95,6 +95,10 @@ static inline unsigned long vmwalk_unmapped_block(struct file *file, unsigned lo
 #endif
 }
 
+/* Do interrupts that are off keep the page tables of the process that runs? */
+#define VMWALK_IRQS_OFF_KEEP_TABLES \
+	(IS_ENABLED(CONFIG_HAVE_GUP_FAST) || IS_ENABLED(CONFIG_HAVE_FAST_GUP))
+
 /* No generic helper tells whether an entry lets user mode in. */
 static inline bool vmwalk_pte_user(pte_t pte)
 {

@@ -408,7 +408,7 @@ unsigned long vmwalk_visit(struct vm_area_struct *vma, unsigned long addr, unsig
 struct vmwalk_entry vmwalk_descend(struct mm_struct *mm, unsigned long addr,
 				   struct vmwalk_level *levels);
 struct vmwalk_entry vmwalk_descend_kernel(unsigned long addr, struct vmwalk_level *levels);
-bool vmwalk_glance(struct mm_struct *mm, unsigned long addr, unsigned long *pfn);
+bool vmwalk_glance(unsigned long addr, unsigned long *pfn);
 int vmwalk_paging_levels(void);
 
 /* Entries that are looked at in one go. */

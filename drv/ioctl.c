@@ -115,7 +115,7 @@ static long find_frame(struct mm_struct *mm, unsigned long addr, unsigned long *
 	struct vmwalk_entry entry;
 	int err;
 
-	if (vmwalk_glance(mm, addr, pfn))
+	if (mm == current->mm && vmwalk_glance(addr, pfn))
 		return 0;
 
 	err = vmwalk_target_lock(mm);

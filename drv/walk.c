@@ -356,18 +356,18 @@ struct vmwalk_entry vmwalk_descend(struct mm_struct *mm, unsigned long addr,
 }
 
 /**
- * vmwalk_glance - the frame at an address, if it can be had without a lock
- * @mm: whose page tables; the caller has a reference
+ * vmwalk_glance - the frame at an address of the caller's own, if it can be had without a lock
  * @addr: the address, of user space
  * @pfn: where to put the frame
  *
- * Where the kernel frees page tables only after an RCU grace period, or an interrupt on every CPU,
- * it is enough that interrupts are off: none that is met goes before they are on again.
+ * A page table is freed only after each CPU that runs its process has answered an interrupt, or
+ * after an RCU grace period. So interrupts that are off keep those of the process that runs here,
+ * as get_user_pages_fast() has it too; but nobody else's: munmap() need not wait for this CPU then.
  *
  * Return: whether a small page is there. If not, it may only seem so, or it is a huge one:
  * vmwalk_descend() knows.
  */
-bool vmwalk_glance(struct mm_struct *mm, unsigned long addr, unsigned long *pfn)
+bool vmwalk_glance(unsigned long addr, unsigned long *pfn)
 {
 	bool present = false;
 	unsigned long flags;
@@ -377,11 +377,11 @@ bool vmwalk_glance(struct mm_struct *mm, unsigned long addr, unsigned long *pfn)
 	pmd_t pmd;
 	pte_t pte;
 
-	if (!IS_ENABLED(CONFIG_MMU_GATHER_RCU_TABLE_FREE))
+	if (!VMWALK_IRQS_OFF_KEEP_TABLES)
 		return false;
 
 	local_irq_save(flags);
-	pgdp = pgd_offset(mm, addr);
+	pgdp = pgd_offset(current->mm, addr);
 	pgd = READ_ONCE(*pgdp);
 	if (pgd_none(pgd) || pgd_bad(pgd))
 		goto out;

@@ -535,7 +535,9 @@ static void what_stays_is_never_missed_and_nothing_comes_twice(void **state)
  * Maps a page in each of some PTE tables, takes it all away, and gives the pages that the kernel
  * frees to a pipe, full of words that look like present entries.
  */
-static int forge_tables(void *arg)
+static bool enough_forged;
+
+static void *forge_tables(void *arg)
 {
 	static __u64 words[PAGE / 8];
 	char *at = arg;
@@ -545,8 +547,7 @@ static int forge_tables(void *arg)
 		words[i] = 0x8000000000000067UL | FORGED_PFN << 12;
 	vw_check(!pipe(fds));
 	vw_check(fcntl(fds[1], F_SETPIPE_SZ, 2 * TABLES * PAGE) >= 0);
-	vw_sync(0);
-	for (;;) {
+	while (!__atomic_load_n(&enough_forged, __ATOMIC_RELAXED)) {
 		vw_check(mmap(at, TABLES * PMD_SIZE, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == at);
 		madvise(at, TABLES * PMD_SIZE, MADV_NOHUGEPAGE);
@@ -558,6 +559,16 @@ static int forge_tables(void *arg)
 		for (size_t i = 0; i < 2 * TABLES; i++)
 			vw_check(read(fds[0], words, PAGE) == (ssize_t)PAGE);
 	}
+	close(fds[0]);
+	close(fds[1]);
+	return NULL;
+}
+
+static int forge_tables_in_a_child(void *arg)
+{
+	vw_sync(0);
+	forge_tables(arg);
+	return 0;
 }
 
 /* The calls for single addresses go to one page of each table, over and over. */
@@ -600,7 +611,7 @@ static void a_table_that_munmap_freed_is_not_read(void **state)
 
 	(void)state;
 	open_device();
-	child = vw_fork(forge_tables, at);
+	child = vw_fork(forge_tables_in_a_child, at);
 	vw_hear(&child);
 	set_target(child.pid);
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + TABLES * PMD_SIZE);
@@ -616,24 +627,44 @@ static void a_table_that_munmap_freed_is_not_read(void **state)
 }
 
 /* The same by the shortest call, very often. */
-static void a_table_that_munmap_freed_gives_no_frame(void **state)
+static void get_frames(const char *at)
 {
-	char *at = vw_pointer(0x600000000000UL);
 	__u64 end = vw_now() + 5 * SECOND;
-	struct vw_child child;
 	unsigned long calls = 0;
 
-	(void)state;
-	open_device();
-	child = vw_fork(forge_tables, at);
-	vw_hear(&child);
-	set_target(child.pid);
-	vw_tell(&child, 0);
 	while (vw_now() < end) {
 		for (int i = 0; i < 1000; i++, calls++)
 			assert_int_not_equal(get_pfn(at + i % TABLES * PMD_SIZE), FORGED_PFN);
 	}
 	print_message("# %lu calls\n", calls);
+}
+
+static void a_table_that_munmap_freed_gives_no_frame(void **state)
+{
+	char *at = vw_pointer(0x600000000000UL);
+	struct vw_child child;
+
+	(void)state;
+	open_device();
+	child = vw_fork(forge_tables_in_a_child, at);
+	vw_hear(&child);
+	set_target(child.pid);
+	vw_tell(&child, 0);
+	get_frames(at);
+}
+
+/* What looks at its own memory takes no lock for this call. */
+static void a_table_that_another_thread_unmapped_gives_no_frame(void **state)
+{
+	char *at = vw_pointer(0x600000000000UL);
+	pthread_t forger;
+
+	(void)state;
+	open_device();
+	assert_int_equal(pthread_create(&forger, NULL, forge_tables, at), 0);
+	get_frames(at);
+	__atomic_store_n(&enough_forged, true, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_join(forger, NULL), 0);
 }
 
 /* Every page that is told must have been there: pages that are never mapped are never seen. */
@@ -751,6 +782,7 @@ int main(void)
 		vw_test(what_stays_is_never_missed_and_nothing_comes_twice),
 		vw_test(a_table_that_munmap_freed_is_not_read),
 		vw_test(a_table_that_munmap_freed_gives_no_frame),
+		vw_test(a_table_that_another_thread_unmapped_gives_no_frame),
 		vw_test(what_is_never_mapped_is_never_seen),
 		vw_test(a_target_is_not_held_up_by_a_scan_into_unmapped_memory),
 		vw_test(a_scanning_process_can_be_killed),
