@@ -215,8 +215,8 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	/*
-	 * A processor that keeps the pages that one row has freed hands them to the next in reverse, and
-	 * no frame runs on from the one before. So it is to keep few.
+	 * A processor that keeps the pages that one row has freed hands them to the next in
+	 * reverse, and no frame runs on from the one before. So it is to keep few.
 	 */
 	running = "set-up";
 	bench_write("/proc/sys/vm/percpu_pagelist_high_fraction", "1000");
