@@ -171,3 +171,78 @@ void vmwalk_buffer_leave(const struct vmwalk_buffer *buffer, const void *addr)
 	if (!buffer->kaddr)
 		kunmap_local(addr);
 }
+
+/**
+ * vmwalk_buffer_address - the address by which the kernel always knows a byte of the buffer
+ * @buffer: the buffer
+ * @offset: of the byte, below the buffer's size
+ *
+ * Return: the address; 0 if it has none.
+ */
+unsigned long vmwalk_buffer_address(const struct vmwalk_buffer *buffer, size_t offset)
+{
+	const void *page;
+
+	if (buffer->kaddr)
+		return (unsigned long)buffer->kaddr + offset;
+
+	page = page_address(buffer->pages[offset >> PAGE_SHIFT]);
+	return page ? (unsigned long)page + offset_in_page(offset) : 0;
+}
+
+/**
+ * vmwalk_buffer_find - find bytes by the address by which the kernel always knows them
+ * @buffer: the buffer
+ * @addr: of the first byte, not 0
+ * @len: their number, at least 1
+ * @offset: where to put the offset of the first
+ *
+ * Return: whether all of them are the buffer's, one after the other.
+ */
+bool vmwalk_buffer_find(const struct vmwalk_buffer *buffer, unsigned long addr, size_t len,
+			size_t *offset)
+{
+	size_t at;
+
+	if (buffer->kaddr) {
+		*offset = addr - (unsigned long)buffer->kaddr;
+		return *offset < buffer->size && len <= buffer->size - *offset;
+	}
+
+	for (at = 0; at < buffer->size; at += PAGE_SIZE) {
+		if (vmwalk_buffer_address(buffer, at) == (addr & PAGE_MASK))
+			break;
+		cond_resched();
+	}
+	*offset = at + offset_in_page(addr);
+
+	for (len += offset_in_page(addr); at < buffer->size; at += PAGE_SIZE, len -= PAGE_SIZE) {
+		if (vmwalk_buffer_address(buffer, at) != ((addr - *offset + at) & PAGE_MASK))
+			return false;
+		if (len <= PAGE_SIZE)
+			return true;
+	}
+
+	return false;
+}
+
+/**
+ * vmwalk_buffer_run - how far the buffer's memory runs on
+ * @buffer: the buffer
+ * @offset: where to start, below the buffer's size
+ *
+ * Return: bytes from there on that lie side by side in physical memory.
+ */
+size_t vmwalk_buffer_run(const struct vmwalk_buffer *buffer, size_t offset)
+{
+	unsigned long first = offset >> PAGE_SHIFT, count = 1;
+
+	for (; first + count < buffer->nr_pages; count++) {
+		if (vmwalk_buffer_pfn(buffer, first + count) !=
+		    vmwalk_buffer_pfn(buffer, first) + count)
+			break;
+		cond_resched();
+	}
+
+	return (count << PAGE_SHIFT) - offset_in_page(offset);
+}

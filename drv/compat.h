@@ -99,6 +99,12 @@ static inline unsigned long vmwalk_unmapped_block(struct file *file, unsigned lo
 #define VMWALK_IRQS_OFF_KEEP_TABLES \
 	(IS_ENABLED(CONFIG_HAVE_GUP_FAST) || IS_ENABLED(CONFIG_HAVE_FAST_GUP))
 
+/* What __pa() computes. Of addresses beyond the linear map a kernel for debugging forbids __pa(). */
+static inline phys_addr_t vmwalk_linear_phys(unsigned long addr)
+{
+	return __pa_nodebug(addr);
+}
+
 /* No generic helper tells whether an entry lets user mode in. */
 static inline bool vmwalk_pte_user(pte_t pte)
 {

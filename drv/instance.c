@@ -108,6 +108,43 @@ struct vmwalk_device *vmwalk_instance_get(unsigned int number)
 	return device;
 }
 
+/* The published device with the lowest number from *@number on, with a reference; or NULL. */
+static struct vmwalk_device *get_next(unsigned long *number)
+{
+	struct vmwalk_device *device;
+
+	xa_lock(&vmwalk_devices);
+	device = xa_find(&vmwalk_devices, number, ULONG_MAX, XA_PRESENT);
+	if (device)
+		kref_get(&device->ref);
+	xa_unlock(&vmwalk_devices);
+
+	return device;
+}
+
+/**
+ * vmwalk_instance_get_by_address - find the published device whose buffer some bytes are in
+ * @addr: address of the first by which the kernel always knows it
+ * @len: their number, at least 1
+ * @offset: where to put the offset of the first in the buffer
+ *
+ * Return: the device with a reference for the caller, or NULL if not all of them are in one.
+ */
+struct vmwalk_device *vmwalk_instance_get_by_address(unsigned long addr, size_t len,
+						     size_t *offset)
+{
+	struct vmwalk_device *device;
+	unsigned long number = 0;
+
+	for (; (device = get_next(&number)); number++) {
+		if (vmwalk_buffer_find(&device->buffer, addr, len, offset))
+			break;
+		vmwalk_instance_put(device);
+	}
+
+	return device;
+}
+
 /**
  * vmwalk_instance_publish - make a device and show it to user space
  * @number: N of vmwalkN, reserved for the caller

@@ -173,6 +173,10 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 void vmwalk_buffer_destroy(struct vmwalk_buffer *buffer);
 void *vmwalk_buffer_reach(const struct vmwalk_buffer *buffer, size_t offset);
 void vmwalk_buffer_leave(const struct vmwalk_buffer *buffer, const void *addr);
+unsigned long vmwalk_buffer_address(const struct vmwalk_buffer *buffer, size_t offset);
+bool vmwalk_buffer_find(const struct vmwalk_buffer *buffer, unsigned long addr, size_t len,
+			size_t *offset);
+size_t vmwalk_buffer_run(const struct vmwalk_buffer *buffer, size_t offset);
 
 static inline unsigned long vmwalk_buffer_pfn(const struct vmwalk_buffer *buffer,
 					      unsigned long index)
@@ -260,6 +264,8 @@ struct vmwalk_device *vmwalk_instance_publish(unsigned int number, const char *n
 					      struct pid *target, struct vmwalk_reason *why);
 void vmwalk_instance_withdraw(struct vmwalk_device *device);
 struct vmwalk_device *vmwalk_instance_get(unsigned int number);
+struct vmwalk_device *vmwalk_instance_get_by_address(unsigned long addr, size_t len,
+						     size_t *offset);
 void vmwalk_instance_put(struct vmwalk_device *device);
 
 static inline bool vmwalk_instance_is_dead(const struct vmwalk_device *device)
@@ -277,7 +283,7 @@ void vmwalk_configfs_exit(void);
 
 extern const struct attribute_group *vmwalk_sysfs_groups[];
 
-/* ---- the character device: device.c, ioctl.c, ioctl_scan.c ---- */
+/* ---- the character device: device.c, ioctl.c, ioctl_scan.c, ioctl_buffer.c ---- */
 
 /**
  * struct vmwalk_file - an open descriptor
@@ -297,7 +303,7 @@ struct vmwalk_file {
 extern const struct file_operations vmwalk_file_operations;
 long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
-/* What ioctl.c has for the calls that are in a file of their own: ioctl_scan.c. */
+/* What ioctl.c has for the calls that are in files of their own. */
 int vmwalk_get_struct(void *to, size_t known, size_t smallest, void __user *from);
 int vmwalk_put_struct(void __user *to, const void *from, size_t known);
 void vmwalk_count_walk(struct vmwalk_device *device, u64 started, u64 pages, u64 extents);
@@ -305,6 +311,10 @@ void vmwalk_count_walk(struct vmwalk_device *device, u64 started, u64 pages, u64
 long vmwalk_ioctl_scan(struct vmwalk_file *vf, struct file *file, void __user *user);
 long vmwalk_ioctl_log(struct vmwalk_file *vf, void __user *user);
 long vmwalk_ioctl_translate(struct vmwalk_file *vf, void __user *user);
+long vmwalk_ioctl_dirty(struct vmwalk_file *vf, struct file *file, void __user *user);
+long vmwalk_ioctl_buffer(struct vmwalk_file *vf, void __user *user);
+long vmwalk_ioctl_copy(struct vmwalk_file *vf, struct file *file, void __user *user);
+long vmwalk_ioctl_poke(void __user *user);
 
 /* ---- map.c: mappings of a buffer ---- */
 
@@ -326,6 +336,7 @@ struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf);
 int vmwalk_target_lock(struct mm_struct *mm);
 void vmwalk_target_unlock(struct mm_struct *mm);
 void vmwalk_target_yield(struct mm_struct *mm);
+int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, int len, bool write);
 
 /* ---- entry.c: what an entry says ---- */
 

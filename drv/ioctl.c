@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The calls: arguments, rights, and results on their way back. See uapi/vmwalk.h for what they
- * promise, and ioctl_scan.c for those that have many results.
+ * promise, ioctl_scan.c for those that have many results, and ioctl_buffer.c for those on the buffer.
  *
  * Copyright (C) The vmwalk authors
  */
-#include <linux/bitmap.h>
 #include <linux/fs.h>
 #include <linux/hugetlb.h>
 #include <linux/kdev_t.h>
@@ -13,7 +12,6 @@
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/sched/mm.h>
-#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "compat.h"
@@ -21,7 +19,6 @@
 
 static_assert(sizeof(struct vmwalk_info) == VMWALK_INFO_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_walk) == VMWALK_WALK_SIZE_VER0);
-static_assert(sizeof(struct vmwalk_dirty) == VMWALK_DIRTY_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_vma) == VMWALK_VMA_SIZE_VER0);
 
 /**
@@ -317,51 +314,6 @@ out:
 	return err;
 }
 
-static long vmwalk_ioctl_dirty(struct vmwalk_file *vf, struct file *file, void __user *user)
-{
-	struct vmwalk_device *device = vf->device;
-	const u64 size = device->buffer.size;
-	unsigned long first, count, bytes;
-	struct vmwalk_dirty dirty;
-	unsigned long *bitmap;
-	bool clear;
-	int err;
-
-	err = vmwalk_get_struct(&dirty, sizeof(dirty), VMWALK_DIRTY_SIZE_VER0, user);
-	if (err)
-		return err;
-	if (dirty.flags & ~VMWALK_DIRTY_CLEAR)
-		return -EINVAL;
-	if (!PAGE_ALIGNED(dirty.offset) || !PAGE_ALIGNED(dirty.length) || !dirty.length ||
-	    dirty.offset >= size || dirty.length > size - dirty.offset)
-		return -EINVAL;
-
-	clear = dirty.flags & VMWALK_DIRTY_CLEAR;
-	if (clear && !(file->f_mode & FMODE_WRITE))
-		return -EPERM;
-	if (!device->dirty.bits)
-		return -ENODATA;
-
-	first = dirty.offset >> PAGE_SHIFT;
-	count = dirty.length >> PAGE_SHIFT;
-	bytes = ALIGN(count, 64) / 8;
-	bitmap = kvzalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
-	if (!bitmap)
-		return -ENOMEM;
-
-	vmwalk_dirty_collect(device, first, count, clear, bitmap);
-	dirty.pages = bitmap_weight(bitmap, count);
-
-	err = copy_to_user(u64_to_user_ptr(dirty.bitmap), bitmap, bytes) ? -EFAULT :
-	      vmwalk_put_struct(user, &dirty, sizeof(dirty));
-	/* What the caller did not get is still to be told. */
-	if (err && clear)
-		vmwalk_dirty_return(device, first, count, bitmap);
-
-	kvfree(bitmap);
-	return err;
-}
-
 /**
  * vmwalk_ioctl - ioctl(2) of a device, for 32- and 64-bit callers alike
  * @file: the descriptor
@@ -395,6 +347,12 @@ long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vmwalk_ioctl_vma(vf, user);
 	case VMWALK_IOC_LOG:
 		return vmwalk_ioctl_log(vf, user);
+	case VMWALK_IOC_BUFFER:
+		return vmwalk_ioctl_buffer(vf, user);
+	case VMWALK_IOC_COPY:
+		return vmwalk_ioctl_copy(vf, file, user);
+	case VMWALK_IOC_POKE:
+		return vmwalk_ioctl_poke(user);
 	default:
 		return -ENOTTY;
 	}

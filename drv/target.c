@@ -6,6 +6,7 @@
  * Copyright (C) The vmwalk authors
  */
 #include <linux/delay.h>
+#include <linux/mm.h>
 #include <linux/mmap_lock.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
@@ -145,39 +146,69 @@ static struct mm_struct *grab_thread_mm(struct task_struct *thread)
 	return mm;
 }
 
-/* A process whose first thread has ended lives on in the others. */
-static struct mm_struct *grab_mm(struct task_struct *task)
+/*
+ * The memory of a process, and a thread that has it, each with a reference. A process whose first
+ * thread has ended lives on in the others. Returns NULL if none has any.
+ */
+static struct mm_struct *grab_mm(struct task_struct *task, struct task_struct **has_it)
 {
 	struct mm_struct *mm = grab_thread_mm(task);
-	struct task_struct *thread;
-
-	if (mm)
-		return mm;
+	struct task_struct *thread = task;
 
 	rcu_read_lock();
-	for_each_thread(task, thread) {
-		mm = grab_thread_mm(thread);
-		if (mm)
-			break;
+	if (!mm) {
+		for_each_thread(task, thread) {
+			mm = grab_thread_mm(thread);
+			if (mm)
+				break;
+		}
 	}
+	if (mm)
+		*has_it = get_task_struct(thread);
 	rcu_read_unlock();
 
 	return mm;
+}
+
+/*
+ * The memory that the target has, for who may, and a thread that has it, each with a reference.
+ *
+ * ptrace_may_access() isn't there for modules, so the rule is our own: one's own memory is open to
+ * everybody who could open the device; another's takes CAP_SYS_PTRACE of the opener.
+ */
+static struct mm_struct *find_memory(struct vmwalk_file *vf, struct pid *target,
+				     struct task_struct **thread)
+{
+	struct task_struct *task = get_pid_task(target, PIDTYPE_TGID);
+	struct mm_struct *mm = NULL;
+
+	if (task) {
+		mm = grab_mm(task, thread);
+		put_task_struct(task);
+	}
+
+	/* Whether another process is there isn't everybody's to know, either. */
+	if (!vf->sees_others && (!mm || mm != current->mm)) {
+		if (mm) {
+			mmdrop(mm);
+			put_task_struct(*thread);
+		}
+		return ERR_PTR(-EPERM);
+	}
+
+	return mm ?: ERR_PTR(-ESRCH);
 }
 
 /**
  * vmwalk_target_mm - the memory to walk, for who may
  * @vf: the descriptor that asks
  *
- * ptrace_may_access() isn't there for modules, so the rule is our own: one's own memory is open to
- * everybody who could open the device; another's takes CAP_SYS_PTRACE of the opener.
- *
  * Return: the mm, for the caller to mmdrop(), or an ERR_PTR(): -ESRCH, -EPERM.
  */
 struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf)
 {
-	struct mm_struct *mm = NULL;
-	struct task_struct *task;
+	struct task_struct *thread;
+	struct mm_struct *mm;
 	struct pid *target;
 
 	target = vmwalk_target_get(vf->device);
@@ -190,21 +221,49 @@ struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf)
 		return mm;
 	}
 
-	task = get_pid_task(target, PIDTYPE_TGID);
+	mm = find_memory(vf, target, &thread);
 	put_pid(target);
-	if (task) {
-		mm = grab_mm(task);
-		put_task_struct(task);
-	}
+	if (!IS_ERR(mm))
+		put_task_struct(thread);
 
-	/* Whether another process is there isn't everybody's to know, either. */
-	if (!vf->sees_others && (!mm || mm != current->mm)) {
-		if (mm)
-			mmdrop(mm);
-		return ERR_PTR(-EPERM);
-	}
+	return mm;
+}
 
-	return mm ?: ERR_PTR(-ESRCH);
+/**
+ * vmwalk_target_access - copy to or from a target's memory, for who may
+ * @vf: the descriptor that asks
+ * @addr: where
+ * @buf: the kernel's side
+ * @len: bytes
+ * @write: to the target
+ *
+ * Return: how many bytes were copied, as far as the target's mappings allow; -ESRCH, -EPERM.
+ */
+int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, int len, bool write)
+{
+	const unsigned int flags = write ? FOLL_WRITE : 0;
+	struct task_struct *thread;
+	struct mm_struct *mm;
+	struct pid *target;
+
+	target = vmwalk_target_get(vf->device);
+	if (!target)
+		return access_process_vm(current, addr, buf, len, flags);
+
+	mm = find_memory(vf, target, &thread);
+	put_pid(target);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+
+	/*
+	 * Who shares our memory may go on to another's by execve() at any moment. So go by
+	 * ourselves if we may look at nobody else.
+	 */
+	len = access_process_vm(mm == current->mm ? current : thread, addr, buf, len, flags);
+	mmdrop(mm);
+	put_task_struct(thread);
+
+	return len;
 }
 
 /**

@@ -47,6 +47,9 @@
  *   5  VMWALK_IOC_TRANSLATE  struct vmwalk_translate  VMWALK_TRANSLATE_SIZE_VER0
  *   6  VMWALK_IOC_VMA        struct vmwalk_vma        VMWALK_VMA_SIZE_VER0
  *   7  VMWALK_IOC_LOG        struct vmwalk_log        VMWALK_LOG_SIZE_VER0
+ *   8  VMWALK_IOC_BUFFER     struct vmwalk_place      VMWALK_PLACE_SIZE_VER0
+ *   9  VMWALK_IOC_COPY       struct vmwalk_copy       VMWALK_COPY_SIZE_VER0
+ *  10  VMWALK_IOC_POKE       struct vmwalk_poke       VMWALK_POKE_SIZE_VER0
  */
 #define VMWALK_IOC_INFO		_IO(VMWALK_IOC_MAGIC, 0)
 #define VMWALK_IOC_GET_PFN	_IO(VMWALK_IOC_MAGIC, 1)
@@ -56,6 +59,9 @@
 #define VMWALK_IOC_TRANSLATE	_IO(VMWALK_IOC_MAGIC, 5)
 #define VMWALK_IOC_VMA		_IO(VMWALK_IOC_MAGIC, 6)
 #define VMWALK_IOC_LOG		_IO(VMWALK_IOC_MAGIC, 7)
+#define VMWALK_IOC_BUFFER	_IO(VMWALK_IOC_MAGIC, 8)
+#define VMWALK_IOC_COPY		_IO(VMWALK_IOC_MAGIC, 9)
+#define VMWALK_IOC_POKE		_IO(VMWALK_IOC_MAGIC, 10)
 
 /* The name under which page-table courses know VMWALK_IOC_GET_PFN. */
 #define IOCTL_GET_PFN		VMWALK_IOC_GET_PFN
@@ -412,5 +418,91 @@ struct vmwalk_dirty {
 };
 
 #define VMWALK_DIRTY_SIZE_VER0	40
+
+/**
+ * struct vmwalk_place - where in memory a byte of the buffer is
+ * @size: (in) size of this structure as the caller knows it
+ * @flags: (in) must be zero
+ * @offset: (in) the byte's offset in the buffer, below the buffer's size
+ * @kaddr: (out) the address by which the kernel knows it
+ * @linear: (out) what the kernel's arithmetic, __pa(), makes of @kaddr: its physical address if it
+ *          is an address of the linear map, and if it is any other a number that means nothing
+ * @phys: (out) the physical address to which the kernel's page tables lead from @kaddr
+ * @run: (out) bytes from there to the end of the buffer, or as far as they lie side by side in
+ *       physical memory
+ *
+ * Returns 0. It takes CAP_SYS_ADMIN of the opener.
+ */
+struct vmwalk_place {
+	__u32 size;
+	__u32 flags;
+	__u64 offset;
+	__u64 kaddr;
+	__u64 linear;
+	__u64 phys;
+	__u64 run;
+};
+
+#define VMWALK_PLACE_SIZE_VER0	48
+
+/* Values of vmwalk_copy.way. */
+#define VMWALK_COPY_FROM_TARGET	0	/* from the target's memory to the buffer */
+#define VMWALK_COPY_TO_TARGET	1	/* from the buffer to the target's memory */
+#define VMWALK_COPY_FROM_BUFFER	2	/* from a buffer of any instance to this one's */
+
+/**
+ * struct vmwalk_copy - bytes to or from the buffer
+ * @size: (in) size of this structure as the caller knows it
+ * @flags: (in) must be zero
+ * @way: (in) one of VMWALK_COPY_*
+ * @pad: (in) must be zero
+ * @offset: (in) where they are in this instance's buffer
+ * @addr: (in) where else they are: an address of the target, or for VMWALK_COPY_FROM_BUFFER one of
+ *        the kernel, such as VMWALK_IOC_BUFFER tells of a live instance
+ * @length: (in) how many, at least 1, none of them beyond the buffer's end
+ * @copied: (out) how many were copied
+ *
+ * Returns 0. What the target's mappings don't allow it can't be made to do: at the first page that
+ * may not be read, or written, the call ends with what was copied before it, or with EFAULT if that
+ * is nothing. If @addr is one of the kernel's, all bytes from there on must be of one live buffer,
+ * or it is EFAULT, and none may be of the very bytes to write, which is EINVAL.
+ *
+ * Writing to the buffer takes a descriptor that is open for writing, reading from it one that is
+ * open for reading, another process CAP_SYS_PTRACE of the opener, and VMWALK_COPY_FROM_BUFFER its
+ * CAP_SYS_ADMIN: EPERM. A fatal signal or the target's end ends the call in the same way as a page
+ * that may not be read. A target that goes on by execve() meanwhile is read on where it goes.
+ */
+struct vmwalk_copy {
+	__u32 size;
+	__u32 flags;
+	__u32 way;
+	__u32 pad;
+	__u64 offset;
+	__u64 addr;
+	__u64 length;
+	__u64 copied;
+};
+
+#define VMWALK_COPY_SIZE_VER0	48
+
+/**
+ * struct vmwalk_poke - a byte that the driver stores in the caller's memory
+ * @size: (in) size of this structure as the caller knows it
+ * @flags: (in) must be zero
+ * @addr: (in) an address of the caller's own, whoever the target is
+ * @value: (in) 0 to 255
+ * @faults: (out) page faults that the store has taken
+ *
+ * Returns 0. EFAULT, with nothing written, where the caller could not write itself.
+ */
+struct vmwalk_poke {
+	__u32 size;
+	__u32 flags;
+	__u64 addr;
+	__u32 value;
+	__u32 faults;
+};
+
+#define VMWALK_POKE_SIZE_VER0	24
 
 #endif /* _UAPI_LINUX_VMWALK_H */
