@@ -25,8 +25,8 @@
 #define SLOW_RUNS	3
 
 /*
- * A row a line, in the order in which they run: scans first, as long as the machine hands out frames
- * that run on. Each is a function of its subject's file.
+ * A row a line, in the order in which they run: scans first, as long as the machine hands out
+ * frames that run on. Each is a function of its subject's file.
  */
 static const struct bench_row rows[] = {
 	{ "scan_dense",		"page",		bench_scan_dense },
