@@ -322,8 +322,7 @@ long vmwalk_map_count_pages(struct vmwalk_device *device);
 struct pid *vmwalk_target_find(const char *text, struct vmwalk_reason *why);
 void vmwalk_target_set(struct vmwalk_device *device, struct pid *target);
 int vmwalk_target_number(struct vmwalk_device *device);
-int vmwalk_target_number_in_log(struct vmwalk_device *device);
-struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf);
+struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *number);
 
 /* Does whoever makes a call walk itself? */
 static inline bool vmwalk_target_is_caller(const struct vmwalk_device *device)
@@ -346,6 +345,9 @@ void vmwalk_target_yield(struct mm_struct *mm);
  * @pfn: frame that holds the address, if present
  * @level: VMWALK_PGD to VMWALK_PTE
  * @shift: log2 of the bytes that it covers
+ * @state: once it is judged, flags VMWALK_PRESENT to VMWALK_HUGE; 0 for an empty one, and for a mark
+ *         that stands for no page
+ * @node: once it is judged, the NUMA node of its page, or NUMA_NO_NODE
  */
 struct vmwalk_entry {
 	pte_t pte;
@@ -353,14 +355,14 @@ struct vmwalk_entry {
 	unsigned long pfn;
 	unsigned int level;
 	unsigned int shift;
+	u32 state;
+	int node;
 };
 
 struct vmwalk_entry vmwalk_pte_entry(pte_t pte);
 struct vmwalk_entry vmwalk_pmd_entry(pmd_t pmd, unsigned long addr);
 struct vmwalk_entry vmwalk_pud_entry(pud_t pud, unsigned long addr);
-struct page *vmwalk_entry_page(const struct vmwalk_entry *entry, struct vm_area_struct *vma);
-u32 vmwalk_entry_state(const struct vmwalk_entry *entry, struct page *page,
-		       struct vm_area_struct *vma);
+void vmwalk_entry_judge(struct vmwalk_entry *entry, struct vm_area_struct *vma);
 u32 vmwalk_entry_state_of_kernel(const struct vmwalk_entry *entry);
 
 /**
@@ -377,8 +379,7 @@ struct vmwalk_sample {
 	u32 state;
 };
 
-bool vmwalk_sample_take(struct vmwalk_sample *sample, const struct vmwalk_entry *entry,
-			struct page *page, u32 state);
+bool vmwalk_sample_take(struct vmwalk_sample *sample, const struct vmwalk_entry *entry);
 void vmwalk_sample_drop(struct vmwalk_sample *sample);
 bool vmwalk_vma_is_uniform(struct vm_area_struct *vma);
 
@@ -395,13 +396,13 @@ bool vmwalk_vma_is_uniform(struct vm_area_struct *vma);
  *          for it; NULL if it has another lock
  * @enough: set by @ptes or @leaf to end the visit
  *
- * Both are called with interrupts off, and return the address up to which they have dealt with
- * what they were shown.
+ * Both are called with interrupts off and the table's lock held, and return the address up to which
+ * they have dealt with what they were shown.
  */
 struct vmwalk_visitor {
 	unsigned long (*ptes)(struct vmwalk_visitor *visitor, pte_t *ptep,
 			      unsigned long addr, unsigned long end);
-	unsigned long (*leaf)(struct vmwalk_visitor *visitor, const struct vmwalk_entry *entry,
+	unsigned long (*leaf)(struct vmwalk_visitor *visitor, struct vmwalk_entry *entry,
 			      unsigned long addr, unsigned long end);
 	unsigned int steps;
 	struct mm_struct *yields;

@@ -115,22 +115,6 @@ int vmwalk_target_number(struct vmwalk_device *device)
 	return nr;
 }
 
-/**
- * vmwalk_target_number_in_log - the number by which the kernel's log knows whose memory is walked
- * @device: the device
- *
- * Return: the target's number, or the caller's where it is its own target; as in all of the log it
- * is that of the first pid namespace.
- */
-int vmwalk_target_number_in_log(struct vmwalk_device *device)
-{
-	struct pid *target = vmwalk_target_get(device);
-	int nr = target ? pid_nr(target) : task_tgid_nr(current);
-
-	put_pid(target);
-	return nr;
-}
-
 /* By mm_count, not mm_users: see vmwalk_target_lock(). */
 static struct mm_struct *grab_thread_mm(struct task_struct *thread)
 {
@@ -168,13 +152,15 @@ static struct mm_struct *grab_mm(struct task_struct *task)
 /**
  * vmwalk_target_mm - the memory to walk, for who may
  * @vf: the descriptor that asks
+ * @number: where to put the number of the process that has it, in the first pid namespace, as all
+ *          of the kernel's log has it; or NULL
  *
  * ptrace_may_access() isn't there for modules, so the rule is our own: one's own memory is open to
  * everybody who could open the device; another's takes CAP_SYS_PTRACE of the opener.
  *
  * Return: the mm, for the caller to mmdrop(), or an ERR_PTR(): -ESRCH, -EPERM.
  */
-struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf)
+struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *number)
 {
 	struct mm_struct *mm = NULL;
 	struct task_struct *task;
@@ -187,9 +173,13 @@ struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf)
 		if (!mm)
 			return ERR_PTR(-ESRCH);
 		mmgrab(mm);
+		if (number)
+			*number = task_tgid_nr(current);
 		return mm;
 	}
 
+	if (number)
+		*number = pid_nr(target);
 	task = get_pid_task(target, PIDTYPE_TGID);
 	put_pid(target);
 	if (task) {
