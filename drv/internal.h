@@ -420,16 +420,17 @@ struct vmwalk_entry vmwalk_descend_kernel(unsigned long addr, struct vmwalk_leve
 bool vmwalk_glance(unsigned long addr, unsigned long *pfn);
 int vmwalk_paging_levels(void);
 
-/* Entries that are looked at in one go. */
-#define VMWALK_STRIDE		16
-
-static inline bool vmwalk_stride_is_empty(const unsigned long *entry)
+/* Are so many entries, at most 16, all empty? */
+static __always_inline bool vmwalk_all_empty(const unsigned long *entry, unsigned int count)
 {
-	/* data_race: what is added meanwhile may as well be added later. */
-	return !data_race(entry[0] | entry[1] | entry[2] | entry[3] |
-			  entry[4] | entry[5] | entry[6] | entry[7] |
-			  entry[8] | entry[9] | entry[10] | entry[11] |
-			  entry[12] | entry[13] | entry[14] | entry[15]);
+	unsigned long any = 0;
+	unsigned int i;
+
+#pragma GCC unroll 16
+	for (i = 0; i < count; i++)
+		any |= data_race(entry[i]);	/* what is added meanwhile may be added later */
+
+	return !any;
 }
 
 /*
@@ -442,8 +443,12 @@ static inline unsigned long vmwalk_count_empty(const void *entryp, unsigned long
 
 	if (entry < end && READ_ONCE(*entry))
 		return 1;
-	while (entry <= end - VMWALK_STRIDE && vmwalk_stride_is_empty(entry))
-		entry += VMWALK_STRIDE;
+	while (entry <= end - 16 && vmwalk_all_empty(entry, 16))
+		entry += 16;
+	if (entry <= end - 8 && vmwalk_all_empty(entry, 8))
+		entry += 8;
+	if (entry <= end - 4 && vmwalk_all_empty(entry, 4))
+		entry += 4;
 	while (entry < end && !READ_ONCE(*entry))
 		entry++;
 
