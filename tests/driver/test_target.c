@@ -610,6 +610,7 @@ static void a_huge_page_that_is_split_is_never_missed(void **state)
 		__atomic_store_n(&zeroes->seen, round, __ATOMIC_SEQ_CST);
 		for (;; calls++) {
 			bool seen = sees(calls, zeroes->at + 300 * PAGE);
+
 			if (__atomic_load_n(&zeroes->round, __ATOMIC_SEQ_CST) != round)
 				break;
 			assert_true(seen);
