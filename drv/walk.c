@@ -16,9 +16,9 @@
  * and what is reported is that one value.
  *
  * The kernel empties an entry for a moment when it changes it (mprotect, migration, a NUMA hint, a
- * huge page that is split), with the table's lock held. So that no page is missed that was there all
- * the time, an entry that isn't a table is read with that lock, and dealt with before it is let go:
- * its page isn't freed as long. Whoever holds the lock may wait for every CPU to answer an
+ * huge page that is split), with the table's lock held. So that no page is missed that was there
+ * all the time, an entry that isn't a table is read with that lock, and dealt with before it is let
+ * go: its page isn't freed as long. Whoever holds the lock may wait for every CPU to answer an
  * interrupt, so it is only ever tried for here; if it is taken, the way down starts again with
  * interrupts on in between.
  */
@@ -253,8 +253,8 @@ static struct vmwalk_entry empty_entry(unsigned int level, unsigned int shift)
 }
 
 /*
- * The way down ends at an entry that isn't a table. As long as its lock is held it can't go, nor can
- * its page. Returns false if the lock is taken, or if the entry is a table by now.
+ * The way down ends at an entry that isn't a table. As long as its lock is held it can't go, nor
+ * can its page. Returns false if the lock is taken, or if the entry is a table by now.
  */
 static bool end_at_pmd(struct mm_struct *mm, unsigned long addr, pmd_t *pmdp,
 		       struct vm_area_struct *vma, struct vmwalk_level *levels,

@@ -534,7 +534,7 @@ struct zeroes {
 	unsigned int seen;		/* the last odd one that somebody has looked at */
 };
 
-/* The first write to a huge page of zeroes has the kernel put a table of small ones in its place. */
+/* The first write to a huge page of zeroes has the kernel put a table in its place. */
 static int split_zeroes(void *arg)
 {
 	struct zeroes *zeroes = arg;
