@@ -356,8 +356,8 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
  * @pfn: frame that holds the address, if present
  * @level: VMWALK_PGD to VMWALK_PTE
  * @shift: log2 of the bytes that it covers
- * @state: once it is judged, flags VMWALK_PRESENT to VMWALK_HUGE; 0 for an empty one, and for a mark
- *         that stands for no page
+ * @state: once it is judged, flags VMWALK_PRESENT to VMWALK_HUGE; 0 for an empty one, and for a
+ *         mark that stands for no page
  * @node: once it is judged, the NUMA node of its page, or NUMA_NO_NODE
  */
 struct vmwalk_entry {

@@ -16,13 +16,12 @@
  * and what is reported is that one value.
  *
  * The kernel empties an entry for a moment when it changes it (mprotect, migration, a NUMA hint, a
- * huge page that is split), with the table's lock held. So that no page is missed that was there all
- * the time, an entry that isn't a table is read with that lock, and dealt with before it is let go:
- * its page isn't freed as long. Whoever holds the lock may wait for every CPU to answer an
+ * huge page that is split), with the table's lock held. So that no page is missed that was there
+ * all the time, an entry that isn't a table is read with that lock, and dealt with before it is let
+ * go: its page isn't freed as long. Whoever holds the lock may wait for every CPU to answer an
  * interrupt, so it is only ever tried for here; if it is taken, the way down starts again with
  * interrupts on in between.
  */
-#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
 #include <linux/pgtable.h>
@@ -49,52 +48,6 @@ static bool pmd_ends_walk(pmd_t pmd)
 static bool pud_ends_walk(pud_t pud)
 {
 	return !pud_present(pud) || pud_leaf(pud);
-}
-
-/*
- * Read an entry. If it isn't a table it was read with its table's lock, which is *@held until the
- * caller lets it go; NULL if it is one. Returns false if the lock is taken: the way down is to start
- * again.
- */
-static bool read_pud(struct mm_struct *mm, pud_t *pudp, pud_t *pud, spinlock_t **held)
-{
-	spinlock_t *lock = pud_lockptr(mm, pudp);
-
-	*held = NULL;
-	*pud = READ_ONCE(*pudp);
-	if (!pud_ends_walk(*pud))
-		return true;
-	if (!spin_trylock(lock))
-		return false;
-
-	*pud = READ_ONCE(*pudp);
-	if (pud_ends_walk(*pud))
-		*held = lock;
-	else
-		spin_unlock(lock);
-
-	return true;
-}
-
-static bool read_pmd(struct mm_struct *mm, pmd_t *pmdp, pmd_t *pmd, spinlock_t **held)
-{
-	spinlock_t *lock;
-
-	*held = NULL;
-	*pmd = READ_ONCE(*pmdp);
-	if (!pmd_ends_walk(*pmd))
-		return true;
-	lock = pmd_lockptr(mm, pmdp);
-	if (!spin_trylock(lock))
-		return false;
-
-	*pmd = READ_ONCE(*pmdp);
-	if (pmd_ends_walk(*pmd))
-		*held = lock;
-	else
-		spin_unlock(lock);
-
-	return true;
 }
 
 /*
@@ -146,26 +99,57 @@ static unsigned long skip_empty(const void *entryp, unsigned long addr, unsigned
 }
 
 /*
- * Show the visitor the entries of one PMD table up to the first that isn't empty. Returns @addr, or
- * where there are no more empty ones, if a lock was taken.
+ * Deal with an entry that isn't a table, and with the empty ones that follow an empty one. Returns
+ * @addr if the lock is taken, or if the entry is a table by now: the way down is to start again.
  */
+static unsigned long visit_pmd(struct mm_struct *mm, pmd_t *pmdp, unsigned long addr,
+			       unsigned long end, struct vmwalk_visitor *visitor)
+{
+	spinlock_t *lock = pmd_lockptr(mm, pmdp);	/* protects the table's entries */
+	pmd_t pmd;
+
+	if (!spin_trylock(lock))
+		return addr;
+	pmd = READ_ONCE(*pmdp);
+	if (pmd_none(pmd))
+		addr = skip_empty(pmdp, addr, end, PMD_SHIFT);
+	else if (pmd_ends_walk(pmd))
+		addr = visit_pmd_leaf(visitor, pmd, addr, pmd_addr_end(addr, end));
+	spin_unlock(lock);
+
+	return addr;
+}
+
+static unsigned long visit_pud(struct mm_struct *mm, pud_t *pudp, unsigned long addr,
+			       unsigned long end, struct vmwalk_visitor *visitor)
+{
+	spinlock_t *lock = pud_lockptr(mm, pudp);	/* protects the table's entries */
+	pud_t pud;
+
+	if (!spin_trylock(lock))
+		return addr;
+	pud = READ_ONCE(*pudp);
+	if (pud_none(pud))
+		addr = skip_empty(pudp, addr, p4d_addr_end(addr, end), PUD_SHIFT);
+	else if (pud_ends_walk(pud))
+		addr = visit_pud_leaf(visitor, pud, addr, pud_addr_end(addr, end));
+	spin_unlock(lock);
+
+	return addr;
+}
+
+/* Show the visitor the entries of one PMD table up to the first that isn't empty. */
 static unsigned long visit_pmds(struct mm_struct *mm, pmd_t *pmdp, unsigned long addr,
 				unsigned long end, struct vmwalk_visitor *visitor)
 {
 	unsigned long next;
-	spinlock_t *held;
-	bool empty;
 	pmd_t pmd;
 
 	for (; addr < end; pmdp += (next >> PMD_SHIFT) - (addr >> PMD_SHIFT), addr = next) {
-		if (!read_pmd(mm, pmdp, &pmd, &held))
-			return addr;
-		if (held) {
-			empty = pmd_none(pmd);
-			next = empty ? skip_empty(pmdp, addr, end, PMD_SHIFT) :
-				       visit_pmd_leaf(visitor, pmd, addr, pmd_addr_end(addr, end));
-			spin_unlock(held);
-			if (!empty)
+		pmd = READ_ONCE(*pmdp);
+		if (pmd_ends_walk(pmd)) {
+			next = visit_pmd(mm, pmdp, addr, end, visitor);
+			if (next == addr || !pmd_none(pmd) || visitor->enough)
 				return next;
 			continue;
 		}
@@ -186,7 +170,6 @@ static unsigned long visit_step(struct mm_struct *mm, unsigned long addr, unsign
 				struct vmwalk_visitor *visitor)
 {
 	unsigned long next;
-	spinlock_t *held;
 	pgd_t *pgdp, pgd;
 	p4d_t *p4dp, p4d;
 	pud_t *pudp, pud;
@@ -202,16 +185,9 @@ static unsigned long visit_step(struct mm_struct *mm, unsigned long addr, unsign
 		return p4d_addr_end(addr, end);
 
 	pudp = pud_offset_lockless(p4dp, p4d, addr);
-	if (!read_pud(mm, pudp, &pud, &held))
-		return addr;
-	if (held) {
-		next = pud_none(pud) ?
-			skip_empty(pudp, addr, p4d_addr_end(addr, end), PUD_SHIFT) :
-			visit_pud_leaf(visitor, pud, addr, pud_addr_end(addr, end));
-		spin_unlock(held);
-		return next;
-	}
-
+	pud = READ_ONCE(*pudp);
+	if (pud_ends_walk(pud))
+		return visit_pud(mm, pudp, addr, end, visitor);
 	next = pud_addr_end(addr, end);
 	if (pud_bad(pud))
 		return next;
@@ -276,19 +252,67 @@ static struct vmwalk_entry empty_entry(unsigned int level, unsigned int shift)
 	return (struct vmwalk_entry) { .level = level, .shift = shift, .node = NUMA_NO_NODE };
 }
 
+/*
+ * The way down ends at an entry that isn't a table. As long as its lock is held it can't go, nor
+ * can its page. Returns false if the lock is taken, or if the entry is a table by now.
+ */
+static bool end_at_pmd(struct mm_struct *mm, unsigned long addr, pmd_t *pmdp,
+		       struct vm_area_struct *vma, struct vmwalk_level *levels,
+		       struct vmwalk_entry *entry)
+{
+	spinlock_t *lock = pmd_lockptr(mm, pmdp);	/* protects the entry */
+	bool ends;
+	pmd_t pmd;
+
+	if (!spin_trylock(lock))
+		return false;
+	pmd = READ_ONCE(*pmdp);
+	ends = pmd_ends_walk(pmd);
+	if (ends) {
+		note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
+		*entry = vmwalk_pmd_entry(pmd, addr);
+		vmwalk_entry_judge(entry, vma);
+	}
+	spin_unlock(lock);
+
+	return ends;
+}
+
+static bool end_at_pud(struct mm_struct *mm, unsigned long addr, pud_t *pudp,
+		       struct vm_area_struct *vma, struct vmwalk_level *levels,
+		       struct vmwalk_entry *entry)
+{
+	spinlock_t *lock = pud_lockptr(mm, pudp);	/* protects the entry */
+	bool ends;
+	pud_t pud;
+
+	if (!spin_trylock(lock))
+		return false;
+	pud = READ_ONCE(*pudp);
+	ends = pud_ends_walk(pud);
+	if (ends) {
+		note_level(levels, VMWALK_PUD, pudp, pud_val(pud));
+		*entry = vmwalk_pud_entry(pud, addr);
+		vmwalk_entry_judge(entry, vma);
+	}
+	spin_unlock(lock);
+
+	return ends;
+}
+
 /* Returns false if a lock was taken: try again with interrupts on in between. */
 static bool descend(struct mm_struct *mm, unsigned long addr, struct vmwalk_level *levels,
 		    struct vmwalk_entry *entry)
 {
 	/* Over an address that has a VMA every table spans one. */
 	struct vm_area_struct *vma = vma_lookup(mm, addr);
-	spinlock_t *held;	/* protects the entry at which the way ends */
-	bool same = true;
+	spinlock_t *lock;	/* protects the entries of the PTE table */
 	pgd_t *pgdp, pgd;
 	p4d_t *p4dp, p4d;
 	pud_t *pudp, pud;
 	pmd_t *pmdp, pmd;
 	pte_t *ptep, pte;
+	bool same;
 
 	pgdp = pgd_offset(mm, addr);
 	pgd = READ_ONCE(*pgdp);
@@ -310,37 +334,33 @@ static bool descend(struct mm_struct *mm, unsigned long addr, struct vmwalk_leve
 		return true;
 
 	pudp = pud_offset_lockless(p4dp, p4d, addr);
-	if (!read_pud(mm, pudp, &pud, &held))
-		return false;
+	pud = READ_ONCE(*pudp);
+	if (pud_ends_walk(pud))
+		return end_at_pud(mm, addr, pudp, vma, levels, entry);
 	note_level(levels, VMWALK_PUD, pudp, pud_val(pud));
-	*entry = held ? vmwalk_pud_entry(pud, addr) : empty_entry(VMWALK_PUD, PUD_SHIFT);
-	if (held)
-		goto judge;
+	*entry = empty_entry(VMWALK_PUD, PUD_SHIFT);
 	if (pud_bad(pud) || !(vma || spans_vma(mm, addr, PUD_MASK)))
 		return true;
 
 	pmdp = pmd_offset_lockless(pudp, pud, addr);
-	if (!read_pmd(mm, pmdp, &pmd, &held))
-		return false;
+	pmd = READ_ONCE(*pmdp);
+	if (pmd_ends_walk(pmd))
+		return end_at_pmd(mm, addr, pmdp, vma, levels, entry);
 	note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
-	*entry = held ? vmwalk_pmd_entry(pmd, addr) : empty_entry(VMWALK_PMD, PMD_SHIFT);
-	if (held)
-		goto judge;
+	*entry = empty_entry(VMWALK_PMD, PMD_SHIFT);
 	if (pmd_bad(pmd) || !(vma || spans_vma(mm, addr, PMD_MASK)))
 		return true;
 
-	held = pte_lockptr(mm, &pmd);
-	if (!spin_trylock(held))
+	lock = pte_lockptr(mm, &pmd);
+	if (!spin_trylock(lock))
 		return false;
 	same = pmd_same(pmd, READ_ONCE(*pmdp));
 	ptep = pte_offset_kernel(&pmd, addr);
 	pte = ptep_get(ptep);
 	note_level(levels, VMWALK_PTE, ptep, pte_val(pte));
 	*entry = vmwalk_pte_entry(pte);
-judge:
-	/* As long as the entry can't go, nor can its page. */
 	vmwalk_entry_judge(entry, vma);
-	spin_unlock(held);
+	spin_unlock(lock);
 
 	return same;
 }

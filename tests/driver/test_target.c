@@ -534,7 +534,7 @@ struct zeroes {
 	unsigned int seen;		/* the last odd one that somebody has looked at */
 };
 
-/* The first write to a huge page of zeroes has the kernel put a table of small ones in its place. */
+/* The first write to a huge page of zeroes has the kernel put a table in its place. */
 static int split_zeroes(void *arg)
 {
 	struct zeroes *zeroes = arg;
@@ -610,6 +610,7 @@ static void a_huge_page_that_is_split_is_never_missed(void **state)
 		__atomic_store_n(&zeroes->seen, round, __ATOMIC_SEQ_CST);
 		for (;; calls++) {
 			bool seen = sees(calls, zeroes->at + 300 * PAGE);
+
 			if (__atomic_load_n(&zeroes->round, __ATOMIC_SEQ_CST) != round)
 				break;
 			assert_true(seen);
