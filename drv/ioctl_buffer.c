@@ -238,8 +238,7 @@ long vmwalk_ioctl_poke(void __user *user)
 	if (poke.flags || poke.value > U8_MAX)
 		return -EINVAL;
 
-	/* Where the answer can't go nothing shall happen. */
-	poke.faults = 0;
+	/* Where the answer can't go nothing shall happen. What is there comes back as it was. */
 	err = vmwalk_put_struct(user, &poke, sizeof(poke));
 	if (err)
 		return err;
