@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * BUFFER: where each byte of a buffer is, by the kernel's address, by its arithmetic and by its page
- * tables, against the page tables of programs, /proc/kcore and sysfs.
+ * BUFFER: where each byte of a buffer is, by the kernel's address, by its arithmetic and by its
+ * page tables, against the page tables of programs, /proc/kcore and sysfs.
  *
  * Copyright (C) The vmwalk authors
  */

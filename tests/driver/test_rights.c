@@ -90,8 +90,8 @@ static void check_places(int fd, bool shown)
 	vw_check_rc(vw_place(fd, 0, &place), shown ? 0 : -EPERM);
 	vw_check(shown ? place.kaddr && place.phys : !place.kaddr && !place.linear && !place.phys);
 	/* Of its own bytes to others of them, by an address that is only known to who may ask. */
-	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_BUFFER, 5 * PAGE, shown ? place.kaddr + 26 : 0, 26),
-		    shown ? 26 : -EPERM);
+	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_BUFFER, 5 * PAGE, shown ? place.kaddr + 26 : 0,
+			    26), shown ? 26 : -EPERM);
 }
 
 /* To and from the target, as one way is open so is the other. */
