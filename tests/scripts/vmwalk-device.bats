@@ -443,7 +443,7 @@ pagemap()
 
 @test "the library has calls on the buffer, too" {
 	make_instance demo fill=letters
-	run "$BATS_TEST_DIRNAME/../library" demo
+	run --separate-stderr "$BATS_TEST_DIRNAME/../library" demo
 	prints <<-'END'
 		poke 65: 0, 1 faults
 		poke 66: 0, 0 faults
