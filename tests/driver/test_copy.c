@@ -1159,15 +1159,14 @@ static void a_target_may_exit_at_any_time(void **state)
 			rc = vw_copy(fd, i % 3 == 2 ? TO : FROM, 0, (uintptr_t)common, SIZE);
 			if (rc == -ESRCH)
 				break;
-			if (rc == SIZE) {
+			if (rc == SIZE)
 				done++;
-			} else if (rc > 0) {
+			else if (rc > 0)
 				partial++;
-			} else if (rc == -EFAULT) {
+			else if (rc == -EFAULT)
 				refused++;
-			} else {
+			else
 				vw_ok(rc);
-			}
 			if (rc > 0 && i % 3 != 2) {
 				vw_expect(vw_sys(pread(fd, got, rc, 0)), rc);
 				expect_marks(got, rc);

@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 	copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)text, sizeof(text));
 	printf("the buffer has: %s\n", buffer);
 
-	strcpy(buffer, "what the buffer had");
+	snprintf(buffer, sizeof(text), "what the buffer had");
 	copy(fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)text, sizeof(text));
 	printf("the target has: %s\n", text);
 
