@@ -429,24 +429,37 @@ static __u64 linear(const void *page)
 	return place.kaddr - place.linear + vw_pfn(page) * PAGE;
 }
 
-static __u64 symbol(const char *wanted)
+/* Some of the kernel's own: its text and data, and a module's. 0 for what it doesn't tell. */
+#define SYMBOLS	5
+
+static void find_symbols(__u64 addrs[SYMBOLS])
 {
-	char line[1024], name[512], type;
-	__u64 addr, found = 0;
+	static const char * const names[SYMBOLS] = {
+		"_text", "jiffies", "init_task", "vmwalk_ioctl", "vmwalk_memory",
+	};
+	char line[1024], *name;
 	FILE *file;
 
+	memset(addrs, 0, SYMBOLS * sizeof(*addrs));
 	file = fopen("/proc/kallsyms", "re");
-	while (file && !found && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%llx %c %511s", &addr, &type, name) == 3 && !strcmp(name, wanted))
-			found = addr;
+	while (file && fgets(line, sizeof(line), file)) {
+		/* An address of 16 digits, a letter, a name and perhaps a module. */
+		name = line + 19;
+		if (strlen(line) < 19)
+			continue;
+		name[strcspn(name, "\t\n")] = '\0';
+		for (size_t i = 0; i < SYMBOLS; i++) {
+			if (!strcmp(name, names[i]))
+				addrs[i] = strtoull(line, NULL, 16);
+		}
 	}
 	if (file)
 		fclose(file);
-	return found;
 }
 
 static void what_is_no_address_of_the_target_gets_efault(void **state)
 {
+	__u64 symbols[SYMBOLS];
 	char *own, *map;
 
 	(void)state;
@@ -454,13 +467,14 @@ static void what_is_no_address_of_the_target_gets_efault(void **state)
 	own = anon_with_marks(PAGE);
 	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
 	vw_poke(map, 'a');
+	find_symbols(symbols);
 	{
 		struct vmwalk_place place;
 		__u64 bad[] = {
 			0, 1, vw_user_end(), vw_user_end() + PAGE, 1ULL << 57, 1ULL << 62,
-			1ULL << 63, linear(own), linear(map), symbol("_text"),
-			symbol("jiffies"), symbol("vmwalk_ioctl"), 0xffffffff81000000,
-			0xffffffffff600000, -PAGE, ~0ULL - 8,
+			1ULL << 63, linear(own), linear(map), symbols[0], symbols[1], symbols[2],
+			symbols[3], symbols[4], 0xffffffff81000000, 0xffffffffff600000, -PAGE,
+			~0ULL - 8,
 		};
 
 		for (size_t i = 0; i < COUNT(bad); i++) {
@@ -496,6 +510,7 @@ static void user_space_ends_a_copy_as_any_hole_does(void **state)
 static void the_kernels_other_memory_gets_efault(void **state)
 {
 	struct vmwalk_place place;
+	__u64 symbols[SYMBOLS];
 	char *own, *map;
 
 	(void)state;
@@ -503,15 +518,14 @@ static void the_kernels_other_memory_gets_efault(void **state)
 	own = anon_with_marks(PAGE);
 	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
 	vw_poke(map, 'a');
+	find_symbols(symbols);
 	vw_ok(vw_place(fd, 0, &place));
 	{
 		__u64 bad[] = {
 			/* What isn't the kernel's, or isn't anybody's. */
 			0, 1, (uintptr_t)own, (uintptr_t)map, vw_user_end(), 1ULL << 57, 1ULL << 62,
 			1ULL << 63, ~0ULL - 8,
-			/* The linear map: of this process's page, of the first page, and of the
-			 * buffer's own first page, which has another address.
-			 */
+			/* The linear map, also of the buffer's page, which has another address. */
 			linear(own), linear(NULL), linear(map), place.kaddr - place.linear,
 			/* What is beside a buffer in vmalloc's space. */
 			place.kaddr - 8, place.kaddr - 4, place.kaddr - PAGE,
@@ -519,9 +533,8 @@ static void the_kernels_other_memory_gets_efault(void **state)
 			place.kaddr + SIZE + PAGE, place.kaddr + (1ULL << 32),
 			place.kaddr - (1ULL << 32), place.kaddr ^ 1ULL << 63,
 			/* The kernel's text and data, a module's, and what is at the top. */
-			symbol("_text"), symbol("jiffies"), symbol("init_task"),
-			symbol("vmwalk_ioctl"), symbol("vmwalk_memory"), 0xffffffff81000000,
-			0xffffffffff600000, -PAGE,
+			symbols[0], symbols[1], symbols[2], symbols[3], symbols[4],
+			0xffffffff81000000, 0xffffffffff600000, -PAGE,
 			/* The buffer's physical address. */
 			place.phys, place.linear,
 		};
