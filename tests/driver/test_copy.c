@@ -385,7 +385,7 @@ static void a_copy_ends_before_a_page_that_may_not_be_written(void **state)
 {
 	static const size_t starts[] = { 0, 1, PAGE - 1, 2 * PAGE, 3 * PAGE - 1, 3 * PAGE - 100 };
 	static const size_t offsets[] = { 0, 1, PAGE - 1, 100, 3 * PAGE + 2000 };
-	char *there, page[PAGE];
+	char *there, page[PAGE] = "";
 	bool readable;
 
 	(void)state;
