@@ -353,25 +353,25 @@ static void mappings_are_counted_by_what_they_are_for(void **state)
 	void *map;
 
 	(void)state;
-	size = vw_field(status, "VmSize:");
-	data = vw_field(status, "VmData:");
-	exec = vw_field(status, "VmLib:");
-	locked = vw_field(status, "VmLck:");
+	size = vw_field(status, "VmSize");
+	data = vw_field(status, "VmData");
+	exec = vw_field(status, "VmLib");
+	locked = vw_field(status, "VmLck");
 	assert_true(size > 0 && data > 0 && exec >= 0 && locked >= 0);
 
 	map = mmap(NULL, kib * KIB, RW, ANON | MAP_NORESERVE, -1, 0);
-	vw_expect(vw_field(status, "VmSize:") - size, kib);
-	vw_expect(vw_field(status, "VmData:") - data, kib);
+	vw_expect(vw_field(status, "VmSize") - size, kib);
+	vw_expect(vw_field(status, "VmData") - data, kib);
 	munmap(map, kib * KIB);
 	map = mmap(NULL, kib * KIB, PROT_READ | PROT_EXEC, ANON | MAP_NORESERVE, -1, 0);
-	vw_expect(vw_field(status, "VmSize:") - size, kib);
-	vw_expect(vw_field(status, "VmData:") - data, 0);
-	vw_expect(vw_field(status, "VmLib:") - exec, kib);
+	vw_expect(vw_field(status, "VmSize") - size, kib);
+	vw_expect(vw_field(status, "VmData") - data, 0);
+	vw_expect(vw_field(status, "VmLib") - exec, kib);
 	munmap(map, kib * KIB);
 	map = mmap(NULL, 64 * PAGE, RW, ANON | MAP_LOCKED, -1, 0);
-	vw_expect(vw_field(status, "VmLck:") - locked, 64 * PAGE / KIB);
+	vw_expect(vw_field(status, "VmLck") - locked, 64 * PAGE / KIB);
 	munmap(map, 64 * PAGE);
-	vw_expect(vw_field(status, "VmSize:") - size, 0);
+	vw_expect(vw_field(status, "VmSize") - size, 0);
 }
 
 /* --- Files that nobody may write ------------------------------------------------------------ */
