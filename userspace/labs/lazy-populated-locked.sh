@@ -196,7 +196,7 @@ entry()
 	for word in "${words[@]}"; do
 		[[ $word != @(write|file|zero) ]] || some+=("$word")
 	done
-	printf '  %-26s 0x%-10x %s\n' "$1" $((words[0] / page)) "${some[*]}"
+	printf '  %-28s 0x%-10x %s\n' "$1" $((words[0] / page)) "${some[*]}"
 }
 
 shared=$((at + 16 * size))
@@ -216,12 +216,12 @@ copy_on_write()
 	tell unmap
 }
 
-printf '\nCopy on write                frame        entry\n'
+printf '\nCopy on write                  frame        entry\n'
 copy_on_write file "$file"
-printf '  %-26s %s\n' 'the file begins with' "$(head --bytes=1 "$file")"
+printf '  %-28s %s\n' 'the file begins with' "$(head --bytes=1 "$file")"
 copy_on_write device "${device[fault]}"
 map "$file" populate
-printf '  %-26s %s KiB\n' 'copies by MAP_POPULATE' "$(smaps Anonymous)"
+printf '  %-28s %s KiB\n' 'copies by MAP_POPULATE' "$(smaps Anonymous)"
 tell unmap
 map anonymous
 tell read
