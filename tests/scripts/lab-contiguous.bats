@@ -39,7 +39,7 @@ buffer()
 }
 
 @test "either is contiguous in the addresses of the kernel, in memory only kmalloc's is" {
-	local type page address phys
+	local type page address phys first frame
 
 	for type in kmalloc vmalloc; do
 		while read -r page address _ phys _; do
@@ -54,12 +54,12 @@ buffer()
 }
 
 @test "another instance finds the record of either by its address, and nothing else of the kernel" {
-	local type
+	local record='roll number 2718, marks 93' type address
 
 	for type in kmalloc vmalloc; do
-		buffer $type | grep 'written: roll number 2718, marks 93'
-		buffer $type |
-			grep "read by another from $(pages $type | awk '$1 == 0 { print $2 }'): roll number 2718, marks 93"
+		buffer $type | grep -x "written: $record"
+		address=$(pages $type | awk '$1 == 0 { print $2 }')
+		buffer $type | grep -x "read by another from $address: $record"
 	done
 	grep 'the code of the kernel: nothing: Bad address' "$LAB_OUTPUT"
 }

@@ -19,7 +19,7 @@ shown()
 }
 
 @test "a process keeps its arguments on its stack" {
-	read -r start end < <(sed -n 's/.* from \(0x[0-9a-f]*\) to \(0x[0-9a-f]*\),.*/\1 \2/p' "$LAB_OUTPUT")
+	read -r start end < <(sed -nE 's/.* from (0x\w+) to (0x\w+), in$/\1 \2/p' "$LAB_OUTPUT")
 	# With the zeroes: "sleep 1h 2m 3s".
 	((end - start == 15))
 	grep '\[stack\]$' "$LAB_OUTPUT"

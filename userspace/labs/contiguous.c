@@ -2,7 +2,7 @@
 /*
  * A record in a buffer of the kernel's: where it is, and how another finds it.
  *
- *   contiguous write DEVICE ROLL MARKS   writes it through a mapping, and says where each page is
+ *   contiguous write DEVICE ROLL MARKS   writes it through a mapping, and says where the pages are
  *   contiguous read DEVICE ADDRESS       has it copied to DEVICE's buffer from an address of the
  *                                        kernel, and says what it is
  *
@@ -32,10 +32,10 @@ static int fd;
 static long page_size;
 
 /* Where /proc/self/pagemap says that a page of ours is: it asks nobody but our page tables. */
-static uint64_t frame_of(volatile char *page)
+static unsigned long long frame_of(const char *page)
 {
 	int pagemap = open("/proc/self/pagemap", O_RDONLY);
-	uint64_t entry;
+	unsigned long long entry;
 
 	if (pagemap < 0 || pread(pagemap, &entry, sizeof(entry),
 				 (uintptr_t)page / page_size * sizeof(entry)) != sizeof(entry))
@@ -44,31 +44,29 @@ static uint64_t frame_of(volatile char *page)
 	return entry & ((1ULL << 55) - 1);
 }
 
-static void write_record(struct record *record, long roll_number, int marks)
+static void write_records(char *mapping, long roll_number, int marks)
 {
-	volatile char *mapping = (char *)record;
 	struct vmwalk_place place;
+	struct record *record;
 	int i;
 
-	record->roll_number = roll_number;
-	record->marks = marks;
-	printf("written: roll number %ld, marks %d\n", record->roll_number, record->marks);
-
+	printf("written: roll number %ld, marks %d\n", roll_number, marks);
 	printf("%-5s %-18s  %-18s  %-18s  %s\n", "page", "kernel address", "by __pa()",
 	       "by a walk", "in this program");
 	for (i = 0; i < PAGES; i++) {
 		place = (struct vmwalk_place){ .size = sizeof(place), .offset = i * page_size };
 		if (ioctl(fd, VMWALK_IOC_BUFFER, &place))
 			err(1, "VMWALK_IOC_BUFFER");
-		/* What isn't touched isn't mapped. */
-		mapping[i * page_size] |= 0;
+		/* One at the start of each page: what isn't touched isn't mapped. */
+		record = (struct record *)(mapping + i * page_size);
+		*record = (struct record){ roll_number, marks };
 		printf("%-5d 0x%016llx  0x%016llx  0x%016llx  0x%016llx\n", i, place.kaddr,
 		       place.linear, place.phys,
-		       (unsigned long long)frame_of(mapping + i * page_size) * page_size);
+		       frame_of(mapping + i * page_size) * page_size);
 	}
 }
 
-static void read_record(struct record *record, uint64_t addr)
+static void read_record(const struct record *record, __u64 addr)
 {
 	struct vmwalk_copy copy = {
 		.size = sizeof(copy),
@@ -86,7 +84,7 @@ static void read_record(struct record *record, uint64_t addr)
 
 int main(int argc, char **argv)
 {
-	struct record *record;
+	void *mapping;
 
 	if (argc < 4)
 		errx(2, "arguments: write DEVICE ROLL MARKS, or read DEVICE ADDRESS");
@@ -95,13 +93,13 @@ int main(int argc, char **argv)
 	fd = open(argv[2], O_RDWR);
 	if (fd < 0)
 		err(1, "%s", argv[2]);
-	record = mmap(NULL, PAGES * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (record == MAP_FAILED)
+	mapping = mmap(NULL, PAGES * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (mapping == MAP_FAILED)
 		err(1, "mmap");
 
 	if (!strcmp(argv[1], "write") && argc == 5)
-		write_record(record, atol(argv[3]), atoi(argv[4]));
+		write_records(mapping, atol(argv[3]), atoi(argv[4]));
 	else
-		read_record(record, strtoull(argv[3], NULL, 16));
+		read_record(mapping, strtoull(argv[3], NULL, 16));
 	return 0;
 }

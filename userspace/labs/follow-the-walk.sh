@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# How does the CPU come from an address to a byte of memory? docs/labs/follow-the-walk.md is about it.
+# How does the CPU come from an address to a byte of memory? See docs/labs/follow-the-walk.md.
 #
 # Copyright (C) The vmwalk authors
 
@@ -53,7 +53,7 @@ follow()
 		printf '%-6s  %5s  %7d %5d  %15s %15s  0x%016x  %s\n' "$level" "$((shift + 8))-$shift" \
 			$((address >> shift & 511)) "$index" "$next" "$table" "$entry" \
 			"$(bits "$entry")"
-		# An entry's bits 12 to 51 are where it leads, less what lies within a page of that level.
+		# An entry leads to its bits 12 to 51, less what lies within a page of that level.
 		printf -v next '0x%x' $((entry & 0x000ffffffffff000))
 		if [[ $state == leaf ]]; then
 			next=$((entry & 0x000fffffffffffff & -(1 << shift)))
@@ -83,7 +83,7 @@ pagemap()
 "$(dirname "$0")/../examples/memory_intensive" --size 4 >"$scratch/regions" &
 pid=$!
 for ((i = 0; i < 100; i++)); do
-	! grep -q ready "$scratch/regions" || break
+	! grep -qs ready "$scratch/regions" || break
 	sleep 0.1
 done
 while read -r name start _; do

@@ -28,7 +28,11 @@ static long page_size;
 /* The kernel writes an X. Returns the faults that it took, or -1 with errno set. */
 static int poke(void *addr)
 {
-	struct vmwalk_poke request = { .size = sizeof(request), .addr = (uintptr_t)addr, .value = 'X' };
+	struct vmwalk_poke request = {
+		.size = sizeof(request),
+		.addr = (uintptr_t)addr,
+		.value = 'X',
+	};
 
 	if (ioctl(vmwalk_device_fd(device), VMWALK_IOC_POKE, &request))
 		return -1;
@@ -60,7 +64,7 @@ static void end_with(int number)
 }
 
 /* What the kernel gets, and what becomes of a program that does the same. */
-static void poke_bad(const char *where, void *addr)
+static void poke_bad(const char *where, char *addr)
 {
 	const char *kernel = poke(addr) < 0 ? strerror(errno) : "no error";
 	int status;
@@ -70,7 +74,7 @@ static void poke_bad(const char *where, void *addr)
 		/* Of a signal that is caught the log has no word. */
 		signal(SIGSEGV, end_with);
 		signal(SIGBUS, end_with);
-		*(volatile char *)addr = 'X';
+		__atomic_store_n(addr, 'X', __ATOMIC_RELAXED);
 		_exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
@@ -124,8 +128,8 @@ int main(int argc, char **argv)
 	poke_bad("a mapping that is read-only", map(PROT_READ, MAP_SHARED, fd));
 	poke_bad("a mapping with no access", map(PROT_NONE, MAP_SHARED, fd));
 	poke_bad("a page beyond the end of its file", map(PROT_WRITE, MAP_SHARED, empty));
-	poke_bad("an address between the two halves", (void *)0x8000000000000000);
-	poke_bad("an address of the kernel", (void *)0xffff888000000000);
+	poke_bad("an address between the two halves", (char *)0x8000000000000000);
+	poke_bad("an address of the kernel", (char *)0xffff888000000000);
 	printf("the buffer begins %.26s\n", mapping);
 	return 0;
 }
