@@ -24,7 +24,7 @@ cleanup()
 }
 trap cleanup EXIT
 
-# The process that maps: a program that does what its standard input says, and ends with this script.
+# The process that maps. It does what its standard input says, and ends with this script.
 coproc mapper { exec "$bin/mapper"; }
 # shellcheck disable=SC2154 # coproc sets it
 pid=$mapper_PID
@@ -52,7 +52,7 @@ smaps()
 		"/proc/$pid/smaps"
 }
 
-# make NAME ATTRIBUTE=VALUE...: an instance whose target is that process. Its path is in ${device[NAME]}.
+# make NAME ATTRIBUTE=VALUE...: an instance with that process as its target; ${device[NAME]} is its path.
 declare -A device=()
 make()
 {

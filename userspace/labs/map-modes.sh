@@ -17,7 +17,7 @@ at=0x20000000000	# where it is mapped: any address that is free, easy to find in
 
 trap 'vmwalk-destroy "$name" 2>/dev/null || true' EXIT
 
-# The process that maps: a program that does what its standard input says, and ends with this script.
+# The process that maps. It does what its standard input says, and ends with this script.
 coproc mapper { exec "$(dirname "$(readlink -f "$0")")/bin/mapper"; }
 # shellcheck disable=SC2154 # coproc sets it
 pid=$mapper_PID

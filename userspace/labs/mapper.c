@@ -5,12 +5,12 @@
  * It reads commands from standard input, a line each, and answers each with a line: what is said
  * below, or the name of an error, such as EINVAL. NS is how many nanoseconds the step took.
  *
- *   map WHAT BYTES [WORD]...   mmap(): WHAT is a file's path or "anonymous", and the words are those
- *                              of the table below            ADDRESS NS
- *   read [FIRST [COUNT]]       a byte of each of these pages of the mapping made last, or of all
- *   write [FIRST [COUNT]]                                    NS
- *   mlock                      of the mapping made last      NS
- *   unmap                      all mappings                  NS
+ *   map WHAT BYTES [WORD]...   ADDRESS NS   mmap() of a file, by its path, or of anonymous memory,
+ *                                           by this word; the words are those of the table below
+ *   read [FIRST [COUNT]]       NS           a byte of each of these pages of the mapping made last,
+ *   write [FIRST [COUNT]]      NS           or of all its pages
+ *   mlock                      NS           all of it
+ *   unmap                      NS           all mappings
  *
  * Copyright (C) The vmwalk authors
  */
@@ -102,7 +102,7 @@ static bool parse_flag(const char *word, int *flags, void **addr)
 	return false;
 }
 
-/* Prints the answer. */
+/* What carries out a command prints the answer, or returns a negative errno. */
 static int map(void)
 {
 	const char *what = strtok(NULL, " "), *bytes = strtok(NULL, " "), *word;
@@ -112,10 +112,10 @@ static int map(void)
 	long long time;
 
 	if (!bytes || made == MOST)
-		return ENOSPC;
+		return -ENOSPC;
 	while ((word = strtok(NULL, " ")))
 		if (!parse_access(word, &open_flags, &prot) && !parse_flag(word, &flags, &addr))
-			return EINVAL;
+			return -EINVAL;
 	if (!(flags & MAP_TYPE))
 		flags |= MAP_PRIVATE;
 
@@ -124,7 +124,7 @@ static int map(void)
 	else
 		fd = open(what, open_flags | O_CLOEXEC);
 	if (fd < 0 && !(flags & MAP_ANONYMOUS))
-		return errno;
+		return -errno;
 
 	time = now();
 	start = mmap(addr, size, prot, flags, fd, 0);
@@ -132,7 +132,7 @@ static int map(void)
 	if (fd >= 0)
 		close(fd);
 	if (start == MAP_FAILED)
-		return errno;
+		return -errno;
 	mappings[made].start = start;
 	mappings[made++].size = size;
 	printf("%p %lld\n", start, time);
@@ -143,11 +143,11 @@ static int touch(bool write)
 {
 	const char *first = strtok(NULL, " "), *count = strtok(NULL, " ");
 	size_t page = sysconf(_SC_PAGESIZE), i, end;
-	volatile char *start;
 	long long time;
+	char *start;
 
 	if (!made)
-		return ENOENT;
+		return -ENOENT;
 	start = mappings[made - 1].start;
 	i = first ? strtoull(first, NULL, 0) : 0;
 	end = mappings[made - 1].size / page;
@@ -157,9 +157,9 @@ static int touch(bool write)
 	time = now();
 	for (; i < end; i++) {
 		if (write)
-			start[i * page] = '!';
+			__atomic_store_n(&start[i * page], '!', __ATOMIC_RELAXED);
 		else
-			(void)start[i * page];
+			__atomic_load_n(&start[i * page], __ATOMIC_RELAXED);
 	}
 	printf("%lld\n", now() - time);
 	return 0;
@@ -170,7 +170,7 @@ static int lock(void)
 	long long time = now();
 
 	if (!made || mlock(mappings[made - 1].start, mappings[made - 1].size))
-		return made ? errno : ENOENT;
+		return made ? -errno : -ENOENT;
 	printf("%lld\n", now() - time);
 	return 0;
 }
@@ -189,10 +189,10 @@ static int unmap(void)
 
 static int run(char *line)
 {
-	const char *command = strtok(line, " \n");
+	const char *command = strtok(line, " ");
 
 	if (!command)
-		return EINVAL;
+		return -EINVAL;
 	if (!strcmp(command, "map"))
 		return map();
 	if (!strcmp(command, "read") || !strcmp(command, "write"))
@@ -201,7 +201,7 @@ static int run(char *line)
 		return lock();
 	if (!strcmp(command, "unmap"))
 		return unmap();
-	return ENOSYS;
+	return -ENOSYS;
 }
 
 int main(void)
@@ -213,7 +213,7 @@ int main(void)
 		line[strcspn(line, "\n")] = '\0';
 		error = run(line);
 		if (error)
-			puts(strerrorname_np(error));
+			puts(strerrorname_np(-error));
 		fflush(stdout);
 	}
 	return 0;

@@ -2,8 +2,8 @@
 /*
  * The two calls that a course on page tables asks for, on a device's target.
  *
- *   where-is-my-process DEVICE log         all its mappings to the kernel log; prints how many lines
- *   where-is-my-process DEVICE PAGE...     for each page number its frame number
+ *   where-is-my-process DEVICE log       all its mappings to the kernel log; prints how many lines
+ *   where-is-my-process DEVICE PAGE...   for each page number its frame number
  *
  * Copyright (C) The vmwalk authors
  */
