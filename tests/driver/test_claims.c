@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the documents listed in docs/labs/claims.md say of Linux, as far as no lab shows it: one test a
+ * What the documents of docs/labs/claims.md say of Linux, as far as no lab shows it: one test a
  * claim. The driver is the witness where there is something to see in page tables or VMAs.
  *
  * Copyright (C) The vmwalk authors
  */
 #define _GNU_SOURCE
 #include <linux/fs.h>
+#include <linux/perf_event.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
@@ -225,6 +226,29 @@ static void huge_pages_are_of_a_size_that_there_is(void **state)
 	close(file);
 }
 
+static int map_low(void *arg)
+{
+	(void)arg;
+	vw_become(VW_NOBODY, 0);
+	vw_check(mmap((void *)PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0) == MAP_FAILED);
+	return errno;
+}
+
+static void the_lowest_addresses_are_for_the_privileged(void **state)
+{
+	struct vw_child child;
+	char limit[32];
+
+	(void)state;
+	if (vw_file_read("/proc/sys/vm/mmap_min_addr", limit, sizeof(limit)) <= 0 ||
+	    strtoul(limit, NULL, 10) <= PAGE)
+		vw_skip("vm.mmap_min_addr forbids nothing here");
+	assert_ptr_equal(mmap((void *)PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0), (void *)PAGE);
+	vw_ok(vw_sys(munmap((void *)PAGE, PAGE)));
+	child = vw_fork(map_low, NULL);
+	vw_expect(vw_join(&child), EPERM);
+}
+
 /* --- What mmap() makes ---------------------------------------------------------------------- */
 
 static void reading_implies_executing_if_one_says_so(void **state)
@@ -292,6 +316,7 @@ static void noreserve_counts_unless_overcommit_is_forbidden(void **state)
 {
 	static const char mode[] = "/proc/sys/vm/overcommit_memory";
 	unsigned long flags;
+	long long large;
 	char before[16];
 	void *map;
 
@@ -305,7 +330,9 @@ static void noreserve_counts_unless_overcommit_is_forbidden(void **state)
 	vw_ok(vw_file_write(mode, "2"));
 	map = mmap(NULL, PAGE, RW, ANON | MAP_NORESERVE, -1, 0);
 	flags = map == MAP_FAILED ? 0 : vma_at(map).vm_flags;
+	large = try_map(1024 * GIB, RW, ANON | MAP_NORESERVE, -1, 0);
 	vw_ok(vw_file_write(mode, before));
+	vw_expect(large, -ENOMEM);
 	assert_int_equal(flags & (VM_NORESERVE | VM_ACCOUNT), VM_ACCOUNT);
 }
 
@@ -372,6 +399,49 @@ static void mappings_are_counted_by_what_they_are_for(void **state)
 	vw_expect(vw_field(status, "VmLck") - locked, 64 * PAGE / KIB);
 	munmap(map, 64 * PAGE);
 	vw_expect(vw_field(status, "VmSize") - size, 0);
+}
+
+/* Whether perf's ring has a record that a mapping was made at an address. */
+static bool reported(struct perf_event_mmap_page *ring, const void *addr)
+{
+	const char *data = (char *)ring + PAGE;
+	__u64 at, head = __atomic_load_n(&ring->data_head, __ATOMIC_ACQUIRE);
+	const struct perf_event_header *header;
+	const __u64 *body;
+
+	for (at = 0; at < head && at < PAGE; at += header->size) {
+		header = (const void *)(data + at);
+		/* The header is one word; pid and tid are the next. */
+		body = (const void *)(header + 1);
+		if (header->type == PERF_RECORD_MMAP && body[1] == (uintptr_t)addr)
+			return true;
+	}
+	return false;
+}
+
+static void mappings_are_reported_to_perf(void **state)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_DUMMY,
+		.mmap = 1,
+	};
+	struct perf_event_mmap_page *ring;
+	int event = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	void *map;
+
+	(void)state;
+	if (event < 0)
+		vw_skip("no perf events: %s", strerror(errno));
+	ring = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, event, 0);
+	assert_ptr_not_equal(ring, MAP_FAILED);
+	map = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, ANON, -1, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	assert_true(reported(ring, map));
+	assert_false(reported(ring, (char *)map + PAGE));
+	munmap(ring, 2 * PAGE);
+	close(event);
 }
 
 /* --- Files that nobody may write ------------------------------------------------------------ */
@@ -578,6 +648,7 @@ int main(void)
 		vw_test(what_is_mounted_without_exec_is_mapped_without),
 		vw_test(a_private_mapping_of_a_file_does_not_grow_down),
 		vw_test(huge_pages_are_of_a_size_that_there_is),
+		vw_test(the_lowest_addresses_are_for_the_privileged),
 		vw_test(reading_implies_executing_if_one_says_so),
 		vw_test(neighbours_that_are_alike_become_one),
 		vw_test(memory_is_promised_to_what_is_private_and_writable),
@@ -585,6 +656,7 @@ int main(void)
 		vw_test(anonymous_memory_is_a_file_if_shared_and_its_address_if_private),
 		vw_test(what_is_open_for_reading_never_becomes_writable),
 		vw_test(mappings_are_counted_by_what_they_are_for),
+		vw_test(mappings_are_reported_to_perf),
 		vw_test(a_program_that_runs_is_not_opened_for_writing),
 		vw_test(denywrite_denies_nothing),
 		vw_test(shared_writing_and_its_denial_exclude_each_other),

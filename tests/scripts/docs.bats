@@ -264,3 +264,44 @@ without_what_varies()
 	done
 	[[ ! $failed ]]
 }
+
+# The rows of all tables of claims.md, CLAIM|LAB|TESTS|TODAY.
+claims()
+{
+	awk -F ' *[|] *' '/^\|/ && $2 != "claim" && $2 !~ /^-+$/ { print $2 "|" $3 "|" $4 "|" $5 }' \
+		"$LABS/claims.md"
+}
+
+# has_test FILE NAME: whether there is such a test, in one of the bats files or the driver's programs.
+has_test()
+{
+	if [[ $1 == *.bats ]]; then
+		grep -qxF "@test \"$2\" {" "$BATS_TEST_DIRNAME/$1"
+	else
+		grep -qaF -e "$2" "$BATS_TEST_DIRNAME/../driver/${1%.c}"
+	fi
+}
+
+@test "labs: every claim has a lab and a test that there are, and a word on today" {
+	local claim lab tests today name failed=
+
+	while IFS='|' read -r claim lab tests today; do
+		lab=${lab#*(}
+		if [[ ! $claim || ! $today || ! -f $LABS/${lab%)} || ! -x /usr/lib/vmwalk/labs/${lab%.md)} ]]; then
+			echo "no lab or nothing to say: $claim"
+			failed=1
+		fi
+		tests=${tests//<br>/$'\n'}
+		while IFS= read -r name; do
+			# shellcheck disable=SC2016 # the backquotes are Markdown's
+			if [[ ! $name =~ ^\`([a-z_.-]+)\`:\ (.+)$ ]] ||
+				! has_test "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"; then
+				echo "no test '$name': $claim"
+				failed=1
+			fi
+		done <<<"$tests"
+	done < <(claims)
+	[[ $(claims | wc -l) -gt 90 ]]
+	[[ ! $(awk -F '|' '/^\|/ && NF != 6' "$LABS/claims.md") ]]
+	[[ ! $failed ]]
+}
