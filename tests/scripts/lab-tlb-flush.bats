@@ -18,7 +18,7 @@ step()
 {
 	awk -v name="$1" -v column="$2" '
 		/^STEP/ { table = 1 }
-		table && index($0, name) == 1 { print $(NF - 9 + column) }' "$LAB_OUTPUT"
+		table && index($0, name) == 1 { print $(NF - 8 + column) }' "$LAB_OUTPUT"
 }
 HERE=1 THERE=2 PAGES=3 KERNEL=4 ALLOC=5 FREED=6 PURGED=7 KIB=8
 cpus=$(nproc)

@@ -45,11 +45,12 @@ ranges()
 declare -A from to
 read -r vmalloc_start vmalloc_end < <(ranges | while read -r start length; do
 	if ((start <= vmalloc && vmalloc < start + length)); then
-		echo "$start $((start + length))"
+		echo "$start $((start + length + 1))"
 	fi
 done)
 while read -r start length; do
-	end=$((start + length))
+	# The length of vmalloc's range is a byte short.
+	end=$((start + length + 4095 & ~4095))
 	if ((end <= vmalloc_start)); then
 		range='linear map'
 	elif ((end <= vmalloc_end)); then
