@@ -289,7 +289,7 @@ static void memory_is_promised_to_what_is_private_and_writable(void **state)
 	static const struct {
 		int prot, flags;
 		bool file, promised;
-	} cases[] = {
+	} kinds[] = {
 		{ RW, ANON, false, true },
 		{ PROT_WRITE, ANON, false, true },
 		{ PROT_READ, ANON, false, false },
@@ -301,12 +301,12 @@ static void memory_is_promised_to_what_is_private_and_writable(void **state)
 
 	(void)state;
 	open_device();
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		void *map = mmap(NULL, PAGE, cases[i].prot, cases[i].flags,
-				 cases[i].file ? file : -1, 0);
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		void *map = mmap(NULL, PAGE, kinds[i].prot, kinds[i].flags,
+				 kinds[i].file ? file : -1, 0);
 
 		assert_ptr_not_equal(map, MAP_FAILED);
-		assert_int_equal(!!(vma_at(map).vm_flags & VM_ACCOUNT), cases[i].promised);
+		assert_int_equal(!!(vma_at(map).vm_flags & VM_ACCOUNT), kinds[i].promised);
 		munmap(map, PAGE);
 	}
 	close(file);
@@ -584,11 +584,11 @@ static void sigaction_survives_bad_pointers(void **state)
 	assert_true(action.sa_handler == SIG_DFL);
 }
 
-static volatile sig_atomic_t handled;
+static int handled;
 
 static void handle(int signal)
 {
-	handled = signal;
+	__atomic_store_n(&handled, signal, __ATOMIC_RELAXED);
 }
 
 /* Becomes a signal, with what the handler needs on a stack that is there. */
@@ -600,7 +600,7 @@ static void signal_on(char *sp, size_t size)
 	vw_check(!sigaltstack(&stack, NULL));
 	vw_check(!sigaction(SIGUSR1, &action, NULL));
 	raise(SIGUSR1);
-	vw_check(handled == SIGUSR1);
+	vw_check(__atomic_load_n(&handled, __ATOMIC_RELAXED) == SIGUSR1);
 }
 
 static int signal_on_the_device(void *arg)

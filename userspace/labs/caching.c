@@ -2,9 +2,9 @@
 /*
  * How the pages of a buffer are cached: what the page tables say, and what it costs.
  *
- *   caching show TYPES MODE DEVICE        a line for a mapping made here, one for the kernel's own
+ *   caching show TYPES MODE DEVICE            a line for a mapping made here, one for the kernel's
  *   caching kernel TYPES WHAT DEVICE ADDRESS  a line for what the kernel has at an address
- *   caching time MODE DEVICE              nanoseconds to read, and to write, a word
+ *   caching time MODE DEVICE                  nanoseconds to read, and to write, a word
  *
  * TYPES is what the values of an entry's three bits stand for, eight words from 0 to 7.
  *
@@ -22,13 +22,13 @@
 
 #include <linux/vmwalk.h>
 
-#define WORDS	(128 * 1024 / sizeof(uint64_t))
+#define WORDS	(128 * 1024 / sizeof(unsigned long))
 #define ROUNDS	8
 
 static int fd;
 static char types[8][8];
 
-/* Bits 3 and 4 are PWT and PCD; bit 7 is PAT, but in the entry of a huge page, where it is bit 12. */
+/* Bits 3 and 4 are PWT and PCD; bit 7 is PAT, or in the entry of a huge page bit 12. */
 static void show(const char *mode, const char *who, __u64 addr, __u32 flags)
 {
 	struct vmwalk_walk walk = { .size = sizeof(walk), .flags = flags, .addr = addr };
@@ -49,9 +49,9 @@ static void show(const char *mode, const char *who, __u64 addr, __u32 flags)
 	       entry, pat, pcd, pwt, types[pat << 2 | pcd << 1 | pwt]);
 }
 
-static volatile uint64_t *map_buffer(void)
+static unsigned long *map_buffer(void)
 {
-	void *map = mmap(NULL, WORDS * sizeof(uint64_t), PROT_READ | PROT_WRITE,
+	void *map = mmap(NULL, WORDS * sizeof(unsigned long), PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_POPULATE, fd, 0);
 
 	if (map == MAP_FAILED)
@@ -62,12 +62,12 @@ static volatile uint64_t *map_buffer(void)
 static void show_both(const char *mode)
 {
 	struct vmwalk_place place = { .size = sizeof(place) };
-	volatile uint64_t *words = map_buffer();
+	unsigned long *words = map_buffer();
 
 	if (ioctl(fd, VMWALK_IOC_BUFFER, &place))
 		err(1, "VMWALK_IOC_BUFFER");
 	/* What isn't touched may not be mapped. */
-	words[0] = words[0];
+	__atomic_store_n(words, 0, __ATOMIC_RELAXED);
 	show(mode, "a program", (uintptr_t)words, 0);
 	show(mode, "the kernel", place.kaddr, VMWALK_WALK_KERNEL);
 }
@@ -82,24 +82,27 @@ static double now(void)
 
 static void show_time(const char *mode)
 {
-	volatile uint64_t *words = map_buffer();
+	unsigned long *words = map_buffer();
 	double start, reading, writing;
 	size_t i, round;
 
-	/* The first round faults pages in, and fills what caches there are. */
+	/*
+	 * The first round faults pages in, and fills what caches there are. An atomic access is one
+	 * that the compiler makes as it stands.
+	 */
 	for (i = 0; i < WORDS; i++)
-		words[i] = i;
+		__atomic_store_n(&words[i], i, __ATOMIC_RELAXED);
 
 	start = now();
 	for (round = 0; round < ROUNDS; round++)
 		for (i = 0; i < WORDS; i++)
-			(void)words[i];
+			__atomic_load_n(&words[i], __ATOMIC_RELAXED);
 	reading = now() - start;
 
 	start = now();
 	for (round = 0; round < ROUNDS; round++)
 		for (i = 0; i < WORDS; i++)
-			words[i] = round;
+			__atomic_store_n(&words[i], round, __ATOMIC_RELAXED);
 	writing = now() - start;
 
 	printf("%-5s %8.2f %8.2f\n", mode, reading / (WORDS * ROUNDS), writing / (WORDS * ROUNDS));

@@ -47,7 +47,7 @@ static unsigned long lazy_kib(void)
 	return sum >> 10;
 }
 
-static void step(const char *name)
+static void announce(const char *name)
 {
 	if (marker >= 0)
 		dprintf(marker, "step %lu %s\n", lazy_kib(), name);
@@ -83,7 +83,7 @@ static void destroy(void)
 }
 
 /* Another thread, which does nothing but keep another processor in this program's page tables. */
-static volatile bool running, done;
+static bool running, done;
 
 static void *run(void *unused)
 {
@@ -93,8 +93,8 @@ static void *run(void *unused)
 	CPU_SET(1, &cpus);
 	if (sched_setaffinity(0, sizeof(cpus), &cpus))
 		warn("no second processor");
-	running = true;
-	while (!done)
+	__atomic_store_n(&running, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE))
 		;
 	return unused;
 }
@@ -102,52 +102,52 @@ static void *run(void *unused)
 static void use(void)
 {
 	struct vmwalk_device *device;
-	volatile char *map;
 	pthread_t thread;
+	char *map;
 	int i;
 
 	device = vmwalk_device_open_by_name(NAME);
 	if (!device)
 		err(1, NAME);
 
-	step("map it: mmap() of 256 pages");
+	announce("map it: mmap() of 256 pages");
 	map = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vmwalk_device_fd(device),
 		   0);
 	if (map == MAP_FAILED)
 		err(1, "mmap");
 
-	step("touch every page");
+	announce("touch every page");
 	for (i = 0; i < PAGES; i++)
-		map[i * PAGE] = 1;
+		__atomic_store_n(&map[i * PAGE], 1, __ATOMIC_RELAXED);
 
-	step("write-protect a page: mprotect()");
-	if (mprotect((void *)map, PAGE, PROT_READ))
+	announce("write-protect a page: mprotect()");
+	if (mprotect(map, PAGE, PROT_READ))
 		err(1, "mprotect");
 
-	step("unmap a page: munmap()");
-	munmap((void *)map, PAGE);
+	announce("unmap a page: munmap()");
+	munmap(map, PAGE);
 
-	step("unmap 99 pages");
-	munmap((void *)(map + PAGE), 99 * PAGE);
+	announce("unmap 99 pages");
+	munmap(map + PAGE, 99 * PAGE);
 
 	/* Not a step of its own, since the thread's stack is mapped, too. */
-	step("");
+	announce("");
 	if (pthread_create(&thread, NULL, run, NULL))
 		errx(1, "no thread");
-	while (!running)
+	while (!__atomic_load_n(&running, __ATOMIC_ACQUIRE))
 		usleep(1000);
 
-	step("unmap a page, a thread running elsewhere");
-	munmap((void *)(map + 100 * PAGE), PAGE);
+	announce("unmap a page, a thread running elsewhere");
+	munmap(map + 100 * PAGE, PAGE);
 
-	step("");
-	done = true;
+	announce("");
+	__atomic_store_n(&done, true, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
-	munmap((void *)(map + 101 * PAGE), (PAGES - 101) * PAGE);
+	munmap(map + 101 * PAGE, (PAGES - 101) * PAGE);
 	vmwalk_device_close(device);
 }
 
-/* Make and free buffers until there is less to flush than before. Returns how many MiB that took. */
+/* Make and free buffers until there is less to flush. Returns how many MiB that took. */
 static unsigned int free_until_flushed(void)
 {
 	unsigned long before = lazy_kib(), now;
@@ -178,13 +178,13 @@ int main(int argc, char **argv)
 	marker = open(argv[2], O_WRONLY | O_CLOEXEC);
 	if (marker < 0)
 		err(1, "%s", argv[2]);
-	step("make a buffer of 1 MiB");
+	announce("make a buffer of 1 MiB");
 	make("1M");
 	use();
-	step("free it");
+	announce("free it");
 	destroy();
-	step("make and free 16 MiB, over and over");
+	announce("make and free 16 MiB, over and over");
 	printf("%u\n", free_until_flushed());
-	step("end");
+	announce("end");
 	return 0;
 }
