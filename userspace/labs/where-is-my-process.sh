@@ -66,15 +66,16 @@ log_and_screen()
 	lines=$("$program" "$device" log)
 	dmesg --notime | grep "^vmwalk ${device#/dev/}: " | tail --lines="$lines" | awk '
 		match($0, / pages [0-9]+/) && /flags present/ { sum += substr($0, RSTART + 7, RLENGTH - 7) }
-		END { printf "  to the log     %6d pages in %5d lines, this is the last:\n    %s\n", sum, NR, $0 }'
+		END {
+			printf "  to the log     %6d pages in %5d lines, this is the last:\n", sum, NR
+			print "    " $0
+		}'
 	scan PAGES,MAPPING | sed 's/\\x20/ /g' | awk '
-		{ pages = $1; sub(/^[^ ]* /, ""); sum += pages }
-		!($0 in of) { name[++n] = $0 }
-		{ of[$0] += pages }
+		{ pages = $1; sub(/^[^ ]* /, ""); sum += pages; of[$0] += pages }
 		END {
 			printf "  to the screen  %6d pages in %5d rows, by mapping:\n", sum, NR
-			for (i = 1; i <= n; i++)
-				printf "                 %6d %s\n", of[name[i]], name[i]
+			for (name in of)
+				printf "                 %6d %s\n", of[name], name | "sort --key=2"
 		}'
 }
 
@@ -109,7 +110,7 @@ written()
 device=$(vmwalk-create "$name" size=4K)
 item=$(awk '$3 == "configfs" { print $2; exit }' /proc/self/mounts)/vmwalk/$name
 
-start computation_intensive
+start computation_intensive --seconds 600
 until grep -q ready "$output"; do sleep 0.05; done
 stop
 log_and_screen
@@ -120,15 +121,15 @@ printf '  written to while it stands still: %d pages\n' "$(written)"
 kill -CONT "$pid"
 sleep 0.5
 stop
-printf '  written to while it runs: %d pages,' "$(written)"
+printf '  written to while it runs: %d pages' "$(written)"
 while read -r region first last _; do
 	[[ $region != @(matrix|square) ]] ||
-		printf ' %d of %s' "$(written --start "$first" --end "$last")" "$region"
+		printf ', %d of %s' "$(written --start "$first" --end "$last")" "$region"
 done <"$output"
 printf '\n  pages before it ran and after: %d, %d\n\n' "$before" "$(pages)"
 end
 
-start memory_intensive --size 4 --step
+start memory_intensive --size 4 --step --seconds 600
 printf '  %-22s %6s %6s %6s\n' 'region made' pages rows huge
 for region in none anonymous alternate huge file reserved; do
 	stopped
