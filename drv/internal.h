@@ -28,6 +28,7 @@
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/pid.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -333,6 +334,13 @@ void vmwalk_target_set(struct vmwalk_device *device, struct pid *target);
 int vmwalk_target_number(struct vmwalk_device *device);
 int vmwalk_target_number_in_log(struct vmwalk_device *device);
 struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf);
+
+/* Does whoever makes a call walk itself? */
+static inline bool vmwalk_target_is_caller(const struct vmwalk_device *device)
+{
+	return !READ_ONCE(device->target) && current->mm;
+}
+
 int vmwalk_target_lock(struct mm_struct *mm);
 void vmwalk_target_unlock(struct mm_struct *mm);
 void vmwalk_target_yield(struct mm_struct *mm);

@@ -106,29 +106,36 @@ void vmwalk_count_walk(struct vmwalk_device *device, u64 started, u64 pages, u64
 	vmwalk_stats_add(&device->stats, VMWALK_EXTENTS, extents);
 }
 
-/* The frame at an address, or -ENOENT, -EINTR, -ESRCH. */
-static long find_frame(struct mm_struct *mm, unsigned long addr, unsigned long *pfn)
+/* The frame at an address of the target. Returns 0, -ENOENT, -EINTR, -ESRCH, -EPERM. */
+static long find_frame(struct vmwalk_file *vf, unsigned long addr, unsigned long *pfn)
 {
 	struct vmwalk_entry entry;
+	struct mm_struct *mm;
 	int err;
 
-	if (mm == current->mm && vmwalk_glance(addr, pfn))
+	if (vmwalk_target_is_caller(vf->device) && vmwalk_glance(addr, pfn))
 		return 0;
+
+	mm = vmwalk_target_mm(vf);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
 
 	err = vmwalk_target_lock(mm);
 	if (err)
-		return err;
+		goto out;
 	entry = vmwalk_descend(mm, addr, NULL);
 	vmwalk_target_unlock(mm);
 
 	*pfn = entry.pfn;
-	return entry.present ? 0 : -ENOENT;
+	err = entry.present ? 0 : -ENOENT;
+out:
+	mmdrop(mm);
+	return err;
 }
 
 static long vmwalk_ioctl_get_pfn(struct vmwalk_file *vf, unsigned long page_number)
 {
 	u64 started = ktime_get_ns();
-	struct mm_struct *mm;
 	unsigned long pfn;
 	long ret;
 
@@ -137,18 +144,13 @@ static long vmwalk_ioctl_get_pfn(struct vmwalk_file *vf, unsigned long page_numb
 	if (page_number >= TASK_SIZE_MAX >> PAGE_SHIFT)
 		return -EINVAL;
 
-	mm = vmwalk_target_mm(vf);
-	if (IS_ERR(mm))
-		return PTR_ERR(mm);
-
-	ret = find_frame(mm, page_number << PAGE_SHIFT, &pfn);
+	ret = find_frame(vf, page_number << PAGE_SHIFT, &pfn);
 	if (!ret || ret == -ENOENT)
 		vmwalk_count_walk(vf->device, started, !ret, 0);
-	if (!ret)
-		ret = pfn > INT_MAX ? -EOVERFLOW : pfn;
-	mmdrop(mm);
+	if (ret)
+		return ret;
 
-	return ret;
+	return pfn > INT_MAX ? -EOVERFLOW : pfn;
 }
 
 /* Everything that tells where things are in memory. */

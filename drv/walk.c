@@ -383,19 +383,19 @@ bool vmwalk_glance(unsigned long addr, unsigned long *pfn)
 	local_irq_save(flags);
 	pgdp = pgd_offset(current->mm, addr);
 	pgd = READ_ONCE(*pgdp);
-	if (pgd_none(pgd) || pgd_bad(pgd))
+	if (!pgd_present(pgd))
 		goto out;
 	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
 	p4d = READ_ONCE(*p4dp);
-	if (p4d_none(p4d) || p4d_bad(p4d))
+	if (!p4d_present(p4d))
 		goto out;
 	pudp = pud_offset_lockless(p4dp, p4d, addr);
 	pud = READ_ONCE(*pudp);
 	/* Huge pages are worth the careful way. */
-	if (pud_ends_walk(pud) || pud_bad(pud))
+	if (pud_ends_walk(pud))
 		goto out;
 	pmd = READ_ONCE(*pmd_offset_lockless(pudp, pud, addr));
-	if (pmd_ends_walk(pmd) || pmd_bad(pmd))
+	if (pmd_ends_walk(pmd))
 		goto out;
 
 	pte = ptep_get(pte_offset_kernel(&pmd, addr));
