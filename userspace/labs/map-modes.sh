@@ -120,19 +120,20 @@ try vmalloc fault 4K
 try vmalloc fault 64K
 try vmalloc insert
 
+# line LABEL ROW
 line()
 {
-	printf '%-34s%s\n' "$1" "${2:+${row[$2]}}"
+	printf '%-34s%s\n' "$1" "${row[$2]}"
 }
 line 'buffer_type' type
 line 'map_mode' mode
-line "right after mmap() of $((size / 4096)) pages"
+echo "right after mmap() of $((size / 4096)) pages"
 line '  pages that page tables hold' mapped
 line '  Rss, KiB' rss
-line 'when one byte was read'
+echo 'when one byte was read'
 line '  pages that page tables hold' mapped_one
 line '  faults so far' faults_one
-line 'when a byte of each page was read'
+echo 'when a byte of each page was read'
 line '  pages that page tables hold' mapped_all
 line '  faults so far' faults_all
 line '  Rss, KiB' rss_all

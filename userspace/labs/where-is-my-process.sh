@@ -15,9 +15,17 @@ name=lab-where
 output=$(mktemp)
 pid=
 
+# Ends the process that is looked at, without a word of the shell's about that.
+end()
+{
+	kill -KILL "$pid" || true
+	wait "$pid" 2>/dev/null || true
+	pid=
+}
+
 cleanup()
 {
-	[[ ! $pid ]] || kill -KILL "$pid" 2>/dev/null || true
+	[[ ! $pid ]] || end
 	vmwalk-destroy "$name" 2>/dev/null || true
 	rm -f "$output"
 }
@@ -30,14 +38,6 @@ start()
 	pid=$!
 	echo "$pid" >"$item/target_pid"
 	printf '%s, process %d\n' "$1" "$pid"
-}
-
-# Ends it, without a word of the shell's about that.
-end()
-{
-	kill -KILL "$pid"
-	wait "$pid" 2>/dev/null || true
-	pid=
 }
 
 # Waits until the process has stopped, by itself or because it was told to.
