@@ -688,6 +688,44 @@ int vw_vma(int fd, __u64 addr, struct vmwalk_vma *vma)
 	return vw_ioctl(fd, VMWALK_IOC_VMA, vma);
 }
 
+int vw_place(int fd, __u64 offset, struct vmwalk_place *place)
+{
+	*place = (struct vmwalk_place){ .size = sizeof(*place), .offset = offset };
+	return vw_ioctl(fd, VMWALK_IOC_BUFFER, place);
+}
+
+long long vw_copy(int fd, __u32 way, __u64 offset, __u64 addr, __u64 length)
+{
+	struct vmwalk_copy copy = {
+		.size = sizeof(copy),
+		.way = way,
+		.offset = offset,
+		.addr = addr,
+		.length = length,
+		.copied = ~0ULL,
+	};
+	int rc = vw_ioctl(fd, VMWALK_IOC_COPY, &copy);
+
+	if (rc < 0)
+		return copy.copied == ~0ULL ? rc : -EPROTO;
+	return rc || !copy.copied || copy.copied > length ? -EPROTO : (long long)copy.copied;
+}
+
+int vw_poke_by_driver(int fd, const void *at, __u32 value)
+{
+	struct vmwalk_poke poke = {
+		.size = sizeof(poke),
+		.addr = (uintptr_t)at,
+		.value = value,
+		.faults = ~0U,
+	};
+	int rc = vw_ioctl(fd, VMWALK_IOC_POKE, &poke);
+
+	if (rc < 0)
+		return poke.faults == ~0U ? rc : -EPROTO;
+	return rc ? -EPROTO : (int)poke.faults;
+}
+
 /*
  * Bytes of the kernel's memory through /proc/kcore, whose segments are found by where they lie in
  * memory or by the addresses that the kernel itself has for them.

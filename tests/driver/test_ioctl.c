@@ -29,6 +29,9 @@ static const struct call calls[] = {
 	{ "TRANSLATE", VMWALK_IOC_TRANSLATE, sizeof(struct vmwalk_translate), 0 },
 	{ "VMA", VMWALK_IOC_VMA, sizeof(struct vmwalk_vma), 0 },
 	{ "LOG", VMWALK_IOC_LOG, sizeof(struct vmwalk_log), 0 },
+	{ "BUFFER", VMWALK_IOC_BUFFER, sizeof(struct vmwalk_place), 0 },
+	{ "COPY", VMWALK_IOC_COPY, sizeof(struct vmwalk_copy), 0 },
+	{ "POKE", VMWALK_IOC_POKE, sizeof(struct vmwalk_poke), 0 },
 };
 
 static int fd;
@@ -82,6 +85,20 @@ static void good_argument(const struct call *call, void *arg)
 	} else if (call->nr == VMWALK_IOC_LOG) {
 		*(struct vmwalk_log *)arg = vw_log_args((uintptr_t)touched,
 							(uintptr_t)touched + PAGE);
+	} else if (call->nr == VMWALK_IOC_BUFFER) {
+		((struct vmwalk_place *)arg)->offset = PAGE + 5;
+	} else if (call->nr == VMWALK_IOC_COPY) {
+		struct vmwalk_copy *copy = arg;
+
+		memset(touched + 100, 1, 8);
+		copy->way = VMWALK_COPY_TO_TARGET;
+		copy->offset = 2;
+		copy->addr = (uintptr_t)touched + 100;
+		copy->length = 8;
+	} else if (call->nr == VMWALK_IOC_POKE) {
+		touched[200] = 1;
+		((struct vmwalk_poke *)arg)->addr = (uintptr_t)touched + 200;
+		((struct vmwalk_poke *)arg)->value = 77;
 	}
 	*(__u32 *)arg = call->size;
 }
@@ -95,6 +112,9 @@ static void expect_good_answer(const struct call *call, const void *arg, int rc)
 	const struct vmwalk_translation *translation = (void *)vec;
 	const struct vmwalk_vma *vma = arg;
 	const struct vmwalk_log *log = arg;
+	const struct vmwalk_place *place = arg;
+	const struct vmwalk_copy *copy = arg;
+	const struct vmwalk_poke *poke = arg;
 
 	if (call->nr == VMWALK_IOC_INFO) {
 		vw_expect(rc, 0);
@@ -116,6 +136,20 @@ static void expect_good_answer(const struct call *call, const void *arg, int rc)
 	} else if (call->nr == VMWALK_IOC_LOG) {
 		vw_expect(rc, 1);
 		assert_int_equal(log->walk_end, (uintptr_t)touched + PAGE);
+	} else if (call->nr == VMWALK_IOC_BUFFER) {
+		vw_expect(rc, 0);
+		assert_true(place->kaddr % PAGE == 5 && place->phys % PAGE == 5);
+		assert_int_equal(place->run % PAGE, PAGE - 5);
+	} else if (call->nr == VMWALK_IOC_COPY) {
+		vw_expect(rc, 0);
+		assert_int_equal(copy->copied, 8);
+		assert_true(vw_holds_fill(touched + 100, "digits", 2, 8));
+		assert_true(touched[99] == 1 && touched[108] == 1);
+	} else if (call->nr == VMWALK_IOC_POKE) {
+		vw_expect(rc, 0);
+		assert_int_equal(poke->faults, 0);
+		assert_int_equal(touched[200], 77);
+		assert_true(touched[199] == 1 && touched[201] == 1);
 	} else {
 		vw_expect(rc, 1);
 		assert_int_equal(scan->walk_end, (uintptr_t)touched + PAGE);
@@ -145,7 +179,7 @@ static void expect_refused_at(const char *file, int line, unsigned long nr, void
 static void unknown_calls_get_enotty(void **state)
 {
 	static const unsigned long unknown[] = {
-		_IO(VMWALK_IOC_MAGIC, 8), _IO(VMWALK_IOC_MAGIC, 200), _IO(VMWALK_IOC_MAGIC, 255),
+		_IO(VMWALK_IOC_MAGIC, 11), _IO(VMWALK_IOC_MAGIC, 200), _IO(VMWALK_IOC_MAGIC, 255),
 		_IO(0, 0), _IO(VMWALK_IOC_MAGIC + 1, 0), 0, 0x5401 /* TCGETS */, 0xffffffff,
 		_IOR(VMWALK_IOC_MAGIC, 0, int), _IOW(VMWALK_IOC_MAGIC, 1, long),
 	};
@@ -167,6 +201,9 @@ static void the_headers_sizes_are_those_of_version_0(void **state)
 	assert_int_equal(sizeof(struct vmwalk_translate), VMWALK_TRANSLATE_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_vma), VMWALK_VMA_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_log), VMWALK_LOG_SIZE_VER0);
+	assert_int_equal(sizeof(struct vmwalk_place), VMWALK_PLACE_SIZE_VER0);
+	assert_int_equal(sizeof(struct vmwalk_copy), VMWALK_COPY_SIZE_VER0);
+	assert_int_equal(sizeof(struct vmwalk_poke), VMWALK_POKE_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_extent), 32);
 	assert_int_equal(sizeof(struct vmwalk_translation), 24);
 	assert_int_equal(VMWALK_IOC_GET_PFN, IOCTL_GET_PFN);

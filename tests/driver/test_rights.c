@@ -82,6 +82,31 @@ static int scan_one(int fd, const void *addr, struct vmwalk_extent *extent)
 	return vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
 }
 
+/* What a descriptor shows of the buffer itself. */
+static void check_places(int fd, bool shown)
+{
+	struct vmwalk_place place;
+
+	vw_check_rc(vw_place(fd, 0, &place), shown ? 0 : -EPERM);
+	vw_check(shown ? place.kaddr && place.phys : !place.kaddr && !place.linear && !place.phys);
+	/* Of its own bytes to others of them, by an address that is only known to who may ask. */
+	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_BUFFER, 5 * PAGE, shown ? place.kaddr + 26 : 0,
+			    26), shown ? 26 : -EPERM);
+}
+
+/* To and from the target, as one way is open so is the other. */
+static void check_copies(int fd, const char *page)
+{
+	__u64 there = (uintptr_t)page + 100;
+	char byte;
+
+	vw_check_rc(vw_sys(pwrite(fd, "k", 1, 3 * PAGE)), 1);
+	vw_check_rc(vw_copy(fd, VMWALK_COPY_TO_TARGET, 3 * PAGE, there, 1), 1);
+	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 4 * PAGE, there, 1), 1);
+	vw_check_rc(vw_sys(pread(fd, &byte, 1, 4 * PAGE)), 1);
+	vw_check(byte == 'k');
+}
+
 /* A page that is there, and one after it that isn't, of whichever process is walked. */
 static void check_frames_are_shown(int fd, const char *page)
 {
@@ -103,6 +128,8 @@ static void check_frames_are_shown(int fd, const char *page)
 	vw_check(vma.start <= (uintptr_t)page && vma.end > (uintptr_t)page);
 	vw_check_rc(log_one(fd, page), 1);
 	check_kernel_walks(fd, 0);
+	check_places(fd, true);
+	check_copies(fd, page);
 }
 
 static void check_frames_are_hidden(int fd, const char *page)
@@ -145,6 +172,22 @@ static void check_frames_are_hidden(int fd, const char *page)
 	vw_check(vma.start <= (uintptr_t)page && vma.end > (uintptr_t)page);
 	vw_check_rc(log_one(fd, page), -EPERM);
 	check_kernel_walks(fd, EPERM);
+	check_places(fd, false);
+	check_copies(fd, page);
+}
+
+/* Nor is it told by another error whether the address is a good one. */
+static void check_nothing_is_copied(int fd, const char *page)
+{
+	char before[64], after[64];
+
+	vw_check_rc(vw_sys(pread(fd, before, sizeof(before), 6 * PAGE)), sizeof(before));
+	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 6 * PAGE, (uintptr_t)page, 64), -EPERM);
+	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 6 * PAGE, 0, 64), -EPERM);
+	vw_check_rc(vw_copy(fd, VMWALK_COPY_TO_TARGET, 6 * PAGE, (uintptr_t)page, 64), -EPERM);
+	vw_check_rc(vw_copy(fd, VMWALK_COPY_TO_TARGET, 6 * PAGE, 0, 64), -EPERM);
+	vw_check_rc(vw_sys(pread(fd, after, sizeof(after), 6 * PAGE)), sizeof(after));
+	vw_check(!memcmp(before, after, sizeof(before)));
 }
 
 /* Another process may not be looked at, in any way. */
@@ -164,9 +207,10 @@ static void check_walks_are_refused(int fd, const char *page, int get_pfn_error)
 	vw_check_rc(vw_vma(fd, (uintptr_t)page, &vma), -EPERM);
 	vw_check(!vma.start && !vma.end);
 	vw_check_rc(log_one(fd, page), -EPERM);
+	check_nothing_is_copied(fd, page);
 }
 
-/* The buffer is open to whoever could open the node. */
+/* The buffer is open to whoever could open the node, and so is one's own memory to POKE. */
 static void check_buffer_is_open(int fd)
 {
 	struct vmwalk_info info = { .size = sizeof(info) };
@@ -178,7 +222,8 @@ static void check_buffer_is_open(int fd)
 	map = mmap(NULL, 64 * KIB, RW, MAP_SHARED, fd, 0);
 	vw_check(map != MAP_FAILED);
 	vw_check(map[PAGE] == '!');
-	map[PAGE] = vw_fill_byte("letters", PAGE);
+	vw_check_rc(vw_poke_by_driver(fd, map + PAGE, vw_fill_byte("letters", PAGE)), 0);
+	vw_check(map[PAGE] == (char)vw_fill_byte("letters", PAGE));
 	munmap(map, 64 * KIB);
 	vw_check_rc(vw_ioctl(fd, VMWALK_IOC_INFO, &info), 0);
 	vw_check(info.buffer_size == 64 * KIB);
@@ -354,6 +399,7 @@ static int look_at_another(void *arg)
 		check_walks_are_refused(fd, common, EPERM);
 	/* Of the kernel it is another right, and the target has no part in it. */
 	check_kernel_walks(fd, opener->caps & CAP(CAP_SYS_ADMIN) ? 0 : EPERM);
+	check_places(fd, opener->caps & CAP(CAP_SYS_ADMIN));
 	return 0;
 }
 

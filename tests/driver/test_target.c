@@ -61,6 +61,8 @@ static void expect_target_gone(const void *addr)
 	vw_expect(vw_translate(fd, &translation, 1), -ESRCH);
 	vw_expect(vw_vma(fd, 0, &vma), -ESRCH);
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), -ESRCH);
+	vw_expect(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)addr, 8), -ESRCH);
+	vw_expect(vw_copy(fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)addr, 8), -ESRCH);
 	vw_ok(vw_ioctl(fd, VMWALK_IOC_INFO, &info));
 	/* The kernel is still there. */
 	vw_ok(vw_walk_kernel(fd, ~0ULL, &walk));

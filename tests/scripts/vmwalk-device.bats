@@ -441,6 +441,24 @@ pagemap()
 	[[ $output != *0x0000* ]]
 }
 
+@test "the library has calls on the buffer, too" {
+	make_instance demo fill=letters
+	run --separate-stderr "$BATS_TEST_DIRNAME/../library" demo
+	prints <<-'END'
+		poke 65: 0, 1 faults
+		poke 66: 0, 0 faults
+		poke 256: EINVAL, 0 faults
+		poke 67: EFAULT, 0 faults
+		ABcde
+		copy 1: 0, 5 bytes, abcde
+		copy 0: 0, 5 bytes, +bcde
+		copy 0: EFAULT, 0 bytes, +bcde
+		buffer 5000: 0, in place yes
+		copy 2: 0, 5 bytes, ijklm
+		buffer 18446744073709551615: EINVAL, in place no
+	END
+}
+
 @test "another's memory is not for everybody" {
 	vmwalk create demo --pid $$
 	chmod 666 /dev/vmwalk0

@@ -149,6 +149,21 @@ int vmwalk_device_dirty(struct vmwalk_device *device, struct vmwalk_dirty *dirty
 	return ioctl(device->fd, VMWALK_IOC_DIRTY, dirty);
 }
 
+int vmwalk_device_buffer(struct vmwalk_device *device, struct vmwalk_place *place)
+{
+	return ioctl(device->fd, VMWALK_IOC_BUFFER, place);
+}
+
+int vmwalk_device_copy(struct vmwalk_device *device, struct vmwalk_copy *copy)
+{
+	return ioctl(device->fd, VMWALK_IOC_COPY, copy);
+}
+
+int vmwalk_device_poke(struct vmwalk_device *device, struct vmwalk_poke *poke)
+{
+	return ioctl(device->fd, VMWALK_IOC_POKE, poke);
+}
+
 int vmwalk_device_scan(struct vmwalk_device *device, struct vmwalk_scan *scan,
 		       int (*fn)(const struct vmwalk_extent *extent, void *data), void *data)
 {

@@ -272,6 +272,39 @@ int vmwalk_device_log(struct vmwalk_device *device, struct vmwalk_log *log);
  */
 int vmwalk_device_dirty(struct vmwalk_device *device, struct vmwalk_dirty *dirty);
 
+/**
+ * vmwalk_device_buffer() - where a byte of the buffer is, for the kernel and in physical memory
+ * @device: the device
+ * @place: size and offset are the caller's to set, size to sizeof(*@place); what is (out) is filled
+ *         in
+ *
+ * Return: 0; or -1 with errno as <linux/vmwalk.h> has it: EPERM unless the device was opened with
+ * CAP_SYS_ADMIN.
+ */
+int vmwalk_device_buffer(struct vmwalk_device *device, struct vmwalk_place *place);
+
+/**
+ * vmwalk_device_copy() - bytes between the buffer and the target, or from another buffer
+ * @device: the device
+ * @copy: all but copied is the caller's to set, size to sizeof(*@copy)
+ *
+ * copied may be less than length: what the target may not read or write itself ends a copy.
+ *
+ * Return: 0 with copied filled in; or -1 with errno as <linux/vmwalk.h> has it: EFAULT if not even
+ * the first byte could be copied.
+ */
+int vmwalk_device_copy(struct vmwalk_device *device, struct vmwalk_copy *copy);
+
+/**
+ * vmwalk_device_poke() - a byte that the driver stores in the caller's memory
+ * @device: the device
+ * @poke: all but faults is the caller's to set, size to sizeof(*@poke)
+ *
+ * Return: 0 with faults filled in; or -1 with errno as <linux/vmwalk.h> has it: EFAULT where the
+ * caller could not write itself.
+ */
+int vmwalk_device_poke(struct vmwalk_device *device, struct vmwalk_poke *poke);
+
 /* sysfs: watch it. No descriptor is needed, so looking doesn't count as an open. */
 
 /**

@@ -1,0 +1,1355 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * COPY: bytes from and to a target and between buffers, up to what may not be read or written; and
+ * what of the kernel is no buffer.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
+#define SIZE	(16 * PAGE)
+#define FROM	VMWALK_COPY_FROM_TARGET
+#define TO	VMWALK_COPY_TO_TARGET
+#define BETWEEN	VMWALK_COPY_FROM_BUFFER
+
+static int n, fd;
+
+static void open_device(void)
+{
+	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
+	fd = vw_open_rw(n);
+}
+
+static void open_combo(const struct vw_combo *combo)
+{
+	n = vw_make_combo(combo, SIZE, "letters");
+	fd = vw_open_rw(n);
+}
+
+static void set_target(pid_t pid)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	vw_ok(vw_set("t", "target_pid", text));
+}
+
+#define expect_copy(way, offset, addr, length, wanted) \
+	vw_expect(vw_copy(fd, way, offset, (uintptr_t)(addr), length), wanted)
+
+/* What a byte of a target holds in these tests: other from byte to byte, and no letter. */
+static unsigned char mark(size_t at)
+{
+	return 128 + at % 127;
+}
+
+/* From the first one, or from another one on. */
+static void fill_marks_from(size_t first, void *to, size_t len)
+{
+	unsigned char *byte = to;
+
+	for (size_t i = 0; i < len; i++)
+		byte[i] = mark(first + i);
+}
+
+static void fill_marks(void *to, size_t len)
+{
+	fill_marks_from(0, to, len);
+}
+
+static char *anon_with_marks(size_t len)
+{
+	char *at = vw_anon(len);
+
+	madvise(at, len, MADV_NOHUGEPAGE);
+	fill_marks(at, len);
+	return at;
+}
+
+static void expect_same_at(const char *file, int line, const char *what, const void *got,
+			   const void *wanted, size_t len)
+{
+	const unsigned char *a = got, *b = wanted;
+
+	if (!memcmp(a, b, len))
+		return;
+	for (size_t i = 0; i < len; i++) {
+		if (a[i] != b[i])
+			vw_fail_at(file, line, "%s: byte %zu is 0x%02x, not 0x%02x", what, i, a[i],
+				   b[i]);
+	}
+}
+
+#define expect_same(what, got, wanted, len) \
+	expect_same_at(__FILE__, __LINE__, what, got, wanted, len)
+
+/* Nothing has come to these bytes since they were filled. */
+static void expect_marks_at(const char *file, int line, const void *got, size_t len)
+{
+	static char wanted[2 * SIZE];
+
+	fill_marks(wanted, len);
+	expect_same_at(file, line, "the target", got, wanted, len);
+}
+
+#define expect_marks(got, len)	expect_marks_at(__FILE__, __LINE__, got, len)
+
+/* The whole of a buffer is so. */
+static void expect_buffer_at(const char *file, int line, int device, const void *wanted)
+{
+	static char got[SIZE];
+
+	vw_expect_at(file, line, "pread", vw_sys(pread(device, got, SIZE, 0)), SIZE);
+	expect_same_at(file, line, "the buffer", got, wanted, SIZE);
+}
+
+#define expect_buffer(device, wanted)	expect_buffer_at(__FILE__, __LINE__, device, wanted)
+
+static void expect_fill(const char *fill)
+{
+	static char wanted[SIZE];
+
+	for (size_t i = 0; i < SIZE; i++)
+		wanted[i] = vw_fill_byte(fill, i);
+	expect_buffer(fd, wanted);
+}
+
+/* --- What is copied ------------------------------------------------------------------------- */
+
+static const struct {
+	size_t offset, there, length;
+} spans[] = {
+	{ 0, 0, SIZE }, { 0, 0, 1 }, { 0, 0, PAGE }, { SIZE - 1, 5, 1 }, { 1, 0, 1 },
+	{ PAGE - 1, 3, 2 }, { 5, PAGE - 7, 3 * PAGE + 11 }, { 100, 50, SIZE - 100 },
+	{ 3 * PAGE + 17, PAGE - 1, 5 * PAGE }, { PAGE, 2 * PAGE + 1, PAGE },
+	{ 4096 - 512, 4096 - 511, 1024 }, { 1, 2, SIZE - 2 },
+};
+
+static void what_the_target_has_comes_to_the_buffer(void **state)
+{
+	static char wanted[SIZE], before[SIZE];
+	char *there;
+
+	open_combo(vw_combo(state));
+	there = anon_with_marks(SIZE);
+	vw_expect(vw_sys(pread(fd, wanted, SIZE, 0)), SIZE);
+	for (size_t i = 0; i < COUNT(spans); i++) {
+		/* Other bytes each time, so that what was there before won't do. */
+		fill_marks_from(11 * i, there, SIZE);
+		memcpy(before, there, SIZE);
+		expect_copy(FROM, spans[i].offset, there + spans[i].there, spans[i].length,
+			    spans[i].length);
+		memcpy(wanted + spans[i].offset, there + spans[i].there, spans[i].length);
+		expect_buffer(fd, wanted);
+		expect_same("the target", there, before, SIZE);
+	}
+}
+
+static void what_the_buffer_has_goes_to_the_target(void **state)
+{
+	static char wanted[2 * SIZE];
+	char *there;
+
+	open_combo(vw_combo(state));
+	there = anon_with_marks(2 * SIZE);
+	memcpy(wanted, there, 2 * SIZE);
+	for (size_t i = 0; i < COUNT(spans); i++) {
+		expect_copy(TO, spans[i].offset, there + spans[i].there, spans[i].length,
+			    spans[i].length);
+		for (size_t j = 0; j < spans[i].length; j++)
+			wanted[spans[i].there + j] = vw_fill_byte("letters", spans[i].offset + j);
+		expect_same("the target", there, wanted, 2 * SIZE);
+		expect_fill("letters");
+		fill_marks(there, 2 * SIZE);
+		memcpy(wanted, there, 2 * SIZE);
+	}
+}
+
+static void what_another_buffer_has_comes_to_this_one(void **state)
+{
+	static const char * const types[] = { "kmalloc", "vmalloc", "pages", "huge", "dma" };
+	static char wanted[SIZE], source[SIZE];
+	struct vmwalk_place place;
+	int other;
+
+	open_combo(vw_combo(state));
+	vw_expect(vw_sys(pread(fd, wanted, SIZE, 0)), SIZE);
+	for (size_t i = 0; i < COUNT(types); i++) {
+		other = vw_open_rw(vw_make("source", "buffer_type", types[i], "map_mode", "fault",
+					   "size", "64K", NULL));
+		fill_marks_from(11 * i, source, SIZE);
+		vw_expect(vw_sys(pwrite(other, source, SIZE, 0)), SIZE);
+		for (size_t j = 0; j < COUNT(spans); j++) {
+			size_t length = spans[j].length;
+
+			vw_ok(vw_place(other, spans[j].there, &place));
+			/* Single pages have one address after the other only where they lie so. */
+			if (!strcmp(types[i], "pages") && length > place.run)
+				length = place.run;
+			if (length > SIZE - spans[j].there)
+				length = SIZE - spans[j].there;
+			expect_copy(BETWEEN, spans[j].offset, place.kaddr, length, length);
+			memcpy(wanted + spans[j].offset, source + spans[j].there, length);
+			expect_buffer(fd, wanted);
+			expect_buffer(other, source);
+		}
+		close(other);
+		vw_ok(vw_rmdir("source"));
+	}
+}
+
+static void bytes_of_one_buffer_go_where_they_do_not_overlap(void **state)
+{
+	static const struct {
+		size_t offset, from, length;
+		bool overlap;
+	} moves[] = {
+		{ 0, PAGE, PAGE, false }, { PAGE, 0, PAGE, false }, { 0, 1, 1, false },
+		{ 1, 0, 1, false }, { 8 * PAGE, 0, 8 * PAGE, false },
+		{ 0, 8 * PAGE, 8 * PAGE, false }, { 2 * PAGE - 5, PAGE, PAGE - 5, false },
+		{ 0, 0, 1, true }, { 0, 0, PAGE, true }, { 0, PAGE - 1, PAGE, true },
+		{ PAGE - 1, 0, PAGE, true }, { 1, 0, 2, true }, { 0, 1, 2, true },
+		{ 5, 5, 100, true }, { 8 * PAGE - 1, 0, 8 * PAGE, true },
+	};
+	static char wanted[SIZE];
+	struct vmwalk_place place;
+
+	(void)state;
+	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "fault", "size", "64K", "fill",
+		    "letters", NULL);
+	fd = vw_open_rw(n);
+	fill_marks(wanted, SIZE);
+	vw_expect(vw_sys(pwrite(fd, wanted, SIZE, 0)), SIZE);
+	for (size_t i = 0; i < COUNT(moves); i++) {
+		vw_ok(vw_place(fd, moves[i].from, &place));
+		if (moves[i].overlap) {
+			expect_copy(BETWEEN, moves[i].offset, place.kaddr, moves[i].length,
+				    -EINVAL);
+		} else {
+			expect_copy(BETWEEN, moves[i].offset, place.kaddr, moves[i].length,
+				    moves[i].length);
+			memcpy(wanted + moves[i].offset, wanted + moves[i].from, moves[i].length);
+		}
+		expect_buffer(fd, wanted);
+	}
+}
+
+static void memory_of_all_kinds_can_be_copied(void **state)
+{
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	char *at[4], got[100];
+
+	(void)state;
+	open_device();
+	assert_true(file >= 0 && !ftruncate(file, PMD_SIZE));
+	at[0] = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+	madvise(at[0], PMD_SIZE, MADV_HUGEPAGE);
+	at[1] = vw_map(file, PMD_SIZE, 0, RW, MAP_SHARED);
+	at[2] = vw_map(file, PMD_SIZE, 0, RW, MAP_PRIVATE);
+	at[3] = mmap(NULL, PMD_SIZE, RW, ANON | MAP_HUGETLB | 21 << 26, -1, 0);
+	for (size_t i = 0; i < COUNT(at); i++) {
+		if (at[i] == MAP_FAILED)
+			continue;
+		/* Nobody has touched it: what is read is zero, and what is written comes to it. */
+		expect_copy(FROM, 0, at[i] + PMD_SIZE / 2 - 50, 100, 100);
+		vw_expect(vw_sys(pread(fd, got, 100, 0)), 100);
+		for (size_t j = 0; j < 100; j++)
+			assert_int_equal(got[j], 0);
+		expect_copy(TO, PAGE, at[i] + PMD_SIZE / 2 - 50, 100, 100);
+		assert_true(vw_holds_fill(at[i] + PMD_SIZE / 2 - 50, "letters", PAGE, 100));
+		assert_int_equal(at[i][PMD_SIZE / 2 - 51], 0);
+		assert_int_equal(at[i][PMD_SIZE / 2 + 50], 0);
+		/* What went to the private mapping of a file is a copy of its own. */
+		if (i == 1)
+			memset(at[1] + PMD_SIZE / 2 - 50, 0, 100);
+		else
+			assert_int_equal(at[1][PMD_SIZE / 2], 0);
+	}
+	close(file);
+}
+
+static void what_is_swapped_out_comes_back_for_it(void **state)
+{
+	static char wanted[SIZE];
+	char *there;
+
+	(void)state;
+	open_device();
+	there = anon_with_marks(SIZE);
+	memcpy(wanted, there, SIZE);
+	if (!vw_swap_out(there, SIZE))
+		vw_skip("the kernel does not swap here");
+	expect_copy(FROM, 0, there, SIZE, SIZE);
+	expect_buffer(fd, wanted);
+}
+
+/* --- Where it ends -------------------------------------------------------------------------- */
+
+static void make_unmapped(char *page)
+{
+	munmap(page, PAGE);
+}
+
+static void make_forbidden(char *page)
+{
+	mprotect(page, PAGE, PROT_NONE);
+}
+
+static void make_read_only(char *page)
+{
+	mprotect(page, PAGE, PROT_READ);
+}
+
+static void make_write_only(char *page)
+{
+	mprotect(page, PAGE, PROT_WRITE);
+}
+
+static void make_shared_read_only(char *page)
+{
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+
+	assert_true(file >= 0 && !ftruncate(file, PAGE));
+	assert_true(mmap(page, PAGE, PROT_READ, MAP_SHARED | MAP_FIXED, file, 0) == page);
+	close(file);
+}
+
+static void make_beyond_a_file(char *page)
+{
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+
+	assert_true(file >= 0);
+	assert_true(mmap(page, PAGE, RW, MAP_SHARED | MAP_FIXED, file, 0) == page);
+	close(file);
+}
+
+static const struct barrier {
+	void (*make)(char *page);
+	bool from, to;			/* it ends copies of this way */
+} barriers[] = {
+	{ make_unmapped, true, true },
+	{ make_forbidden, true, true },
+	{ make_read_only, false, true },
+	{ make_write_only, true, false },
+	{ make_shared_read_only, false, true },
+	{ make_beyond_a_file, true, true },
+};
+
+#define BARRIER	3		/* the page of the target that is one */
+
+static void a_copy_ends_before_a_page_that_may_not_be_read(void **state)
+{
+	static const size_t starts[] = { 0, 1, PAGE - 1, 2 * PAGE, 3 * PAGE - 1, 3 * PAGE - 100 };
+	static const size_t offsets[] = { 0, 1, PAGE - 1, 100, 3 * PAGE + 2000 };
+	static char wanted[SIZE];
+	char *there;
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(barriers); i++) {
+		if (!barriers[i].from)
+			continue;
+		there = anon_with_marks(6 * PAGE);
+		barriers[i].make(there + BARRIER * PAGE);
+		for (size_t j = 0; j < COUNT(starts) * COUNT(offsets); j++) {
+			size_t start = starts[j % COUNT(starts)];
+			size_t offset = offsets[j / COUNT(starts)];
+			size_t fits = BARRIER * PAGE - start;
+
+			for (size_t k = 0; k < SIZE; k++)
+				wanted[k] = vw_fill_byte("digits", k);
+			vw_expect(vw_sys(pwrite(fd, wanted, SIZE, 0)), SIZE);
+			expect_copy(FROM, offset, there + start, 6 * PAGE - start, fits);
+			memcpy(wanted + offset, there + start, fits);
+			expect_buffer(fd, wanted);
+			/* It starts there, at its last byte, and right behind. */
+			expect_copy(FROM, offset, there + BARRIER * PAGE, 2 * PAGE, -EFAULT);
+			expect_copy(FROM, offset, there + BARRIER * PAGE, 1, -EFAULT);
+			expect_copy(FROM, offset, there + (BARRIER + 1) * PAGE - 1, 2, -EFAULT);
+			expect_buffer(fd, wanted);
+			expect_copy(FROM, offset, there + (BARRIER + 1) * PAGE, 1, 1);
+			expect_copy(FROM, offset, there + start, fits, fits);
+		}
+	}
+}
+
+static void a_copy_ends_before_a_page_that_may_not_be_written(void **state)
+{
+	static const size_t starts[] = { 0, 1, PAGE - 1, 2 * PAGE, 3 * PAGE - 1, 3 * PAGE - 100 };
+	static const size_t offsets[] = { 0, 1, PAGE - 1, 100, 3 * PAGE + 2000 };
+	char *there, page[PAGE] = "";
+	bool readable;
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(barriers); i++) {
+		if (!barriers[i].to)
+			continue;
+		there = anon_with_marks(6 * PAGE);
+		barriers[i].make(there + BARRIER * PAGE);
+		readable = !barriers[i].from;
+		for (size_t j = 0; j < COUNT(starts) * COUNT(offsets); j++) {
+			size_t start = starts[j % COUNT(starts)];
+			size_t offset = offsets[j / COUNT(starts)];
+			size_t fits = BARRIER * PAGE - start;
+
+			fill_marks(there, BARRIER * PAGE);
+			fill_marks(there + (BARRIER + 1) * PAGE, 2 * PAGE);
+			if (readable)
+				memcpy(page, there + BARRIER * PAGE, PAGE);
+			expect_copy(TO, offset, there + start, 6 * PAGE - start, fits);
+			assert_true(vw_holds_fill(there + start, "letters", offset, fits));
+			expect_copy(TO, offset, there + BARRIER * PAGE, 2 * PAGE, -EFAULT);
+			expect_copy(TO, offset, there + BARRIER * PAGE, 1, -EFAULT);
+			expect_copy(TO, offset, there + (BARRIER + 1) * PAGE - 1, 2, -EFAULT);
+			/* What is in front of it, in it and behind it is as it was. */
+			expect_marks(there, start);
+			if (readable)
+				expect_same("the page", there + BARRIER * PAGE, page, PAGE);
+			expect_marks(there + (BARRIER + 1) * PAGE, 2 * PAGE);
+		}
+	}
+	expect_fill("letters");
+}
+
+/* The kernel's base of the linear map, which BUFFER's arithmetic gives away. */
+static __u64 linear(const void *page)
+{
+	struct vmwalk_place place;
+
+	vw_ok(vw_place(fd, 0, &place));
+	return place.kaddr - place.linear + vw_pfn(page) * PAGE;
+}
+
+/* Some of the kernel's own: its text and data, and a module's. 0 for what it doesn't tell. */
+#define SYMBOLS	5
+
+static void find_symbols(__u64 addrs[SYMBOLS])
+{
+	static const char * const names[SYMBOLS] = {
+		"_text", "jiffies", "init_task", "vmwalk_ioctl", "vmwalk_memory",
+	};
+	char line[1024], *name;
+	FILE *file;
+
+	memset(addrs, 0, SYMBOLS * sizeof(*addrs));
+	file = fopen("/proc/kallsyms", "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		/* An address of 16 digits, a letter, a name and perhaps a module. */
+		name = line + 19;
+		if (strlen(line) < 19)
+			continue;
+		name[strcspn(name, "\t\n")] = '\0';
+		for (size_t i = 0; i < SYMBOLS; i++) {
+			if (!strcmp(name, names[i]))
+				addrs[i] = strtoull(line, NULL, 16);
+		}
+	}
+	if (file)
+		fclose(file);
+}
+
+static void what_is_no_address_of_the_target_gets_efault(void **state)
+{
+	__u64 symbols[SYMBOLS];
+	char *own, *map;
+
+	(void)state;
+	open_device();
+	own = anon_with_marks(PAGE);
+	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
+	vw_poke(map, 'a');
+	find_symbols(symbols);
+	{
+		struct vmwalk_place place;
+		__u64 bad[] = {
+			0, 1, vw_user_end(), vw_user_end() + PAGE, 1ULL << 57, 1ULL << 62,
+			1ULL << 63, linear(own), linear(map), symbols[0], symbols[1], symbols[2],
+			symbols[3], symbols[4], 0xffffffff81000000, 0xffffffffff600000, -PAGE,
+			~0ULL - 8,
+		};
+
+		for (size_t i = 0; i < COUNT(bad); i++) {
+			expect_copy(FROM, 0, bad[i], 8, -EFAULT);
+			expect_copy(TO, 0, bad[i], 8, -EFAULT);
+		}
+		/* Nor are the buffer's own bytes by the kernel's address. */
+		vw_ok(vw_place(fd, 0, &place));
+		expect_copy(FROM, PAGE, place.kaddr, 8, -EFAULT);
+		expect_copy(TO, PAGE, place.kaddr, 8, -EFAULT);
+	}
+	expect_marks(own, PAGE);
+	expect_fill("letters");
+}
+
+static void user_space_ends_a_copy_as_any_hole_does(void **state)
+{
+	char *last = vw_pointer(vw_user_end() - PAGE);
+
+	(void)state;
+	open_device();
+	if (mmap(last, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) != last)
+		vw_skip("the last page of user space cannot be had");
+	fill_marks(last, PAGE);
+	expect_copy(TO, 0, last + PAGE - 10, 20, 10);
+	assert_true(vw_holds_fill(last + PAGE - 10, "letters", 0, 10));
+	expect_copy(FROM, PAGE, last, 2 * PAGE, PAGE);
+	munmap(last, PAGE);
+}
+
+/* --- What is no buffer ---------------------------------------------------------------------- */
+
+static void the_kernels_other_memory_gets_efault(void **state)
+{
+	struct vmwalk_place place;
+	__u64 symbols[SYMBOLS];
+	char *own, *map;
+
+	(void)state;
+	open_device();
+	own = anon_with_marks(PAGE);
+	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
+	vw_poke(map, 'a');
+	find_symbols(symbols);
+	vw_ok(vw_place(fd, 0, &place));
+	{
+		__u64 bad[] = {
+			/* What isn't the kernel's, or isn't anybody's. */
+			0, 1, (uintptr_t)own, (uintptr_t)map, vw_user_end(), 1ULL << 57, 1ULL << 62,
+			1ULL << 63, ~0ULL - 8,
+			/* The linear map, also of the buffer's page, which has another address. */
+			linear(own), linear(NULL), linear(map), place.kaddr - place.linear,
+			/* What is beside a buffer in vmalloc's space. */
+			place.kaddr - 8, place.kaddr - 4, place.kaddr - PAGE,
+			place.kaddr + SIZE - 4, place.kaddr + SIZE,
+			place.kaddr + SIZE + PAGE, place.kaddr + (1ULL << 32),
+			place.kaddr - (1ULL << 32), place.kaddr ^ 1ULL << 63,
+			/* The kernel's text and data, a module's, and what is at the top. */
+			symbols[0], symbols[1], symbols[2], symbols[3], symbols[4],
+			0xffffffff81000000, 0xffffffffff600000, -PAGE,
+			/* The buffer's physical address. */
+			place.phys, place.linear,
+		};
+
+		for (size_t i = 0; i < COUNT(bad); i++)
+			expect_copy(BETWEEN, PAGE, bad[i], 8, -EFAULT);
+	}
+	expect_fill("letters");
+}
+
+static void a_byte_beyond_a_buffers_end_gets_efault(void **state)
+{
+	struct vmwalk_place place;
+	int other;
+
+	open_device();
+	other = vw_open_rw(vw_make("source", "buffer_type", vw_combo(state)->type, "map_mode",
+				   vw_combo(state)->mode, "cache_mode", vw_combo(state)->cache,
+				   "size", "16K", "fill", "digits", NULL));
+	for (__u64 offset = 0; offset < 16 * KIB; offset += 1000) {
+		__u64 most = 16 * KIB - offset;
+
+		vw_ok(vw_place(other, offset, &place));
+		/* Single pages: as far as they lie side by side. */
+		if (!strcmp(vw_combo(state)->type, "pages"))
+			most = place.run;
+		expect_copy(BETWEEN, 0, place.kaddr, most + 1, -EFAULT);
+		expect_copy(BETWEEN, 0, place.kaddr, most + PAGE, -EFAULT);
+	}
+	vw_ok(vw_place(other, 16 * KIB - 1, &place));
+	expect_copy(BETWEEN, 0, place.kaddr, 2, -EFAULT);
+	expect_fill("letters");
+	expect_copy(BETWEEN, 0, place.kaddr, 1, 1);
+}
+
+static void a_buffer_that_was_removed_gets_efault(void **state)
+{
+	struct vmwalk_place place;
+	int other;
+	char *map;
+
+	open_device();
+	other = vw_open_rw(vw_make("source", "buffer_type", vw_combo(state)->type, "map_mode",
+				   vw_combo(state)->mode, "cache_mode", vw_combo(state)->cache,
+				   "size", "16K", "fill", "digits", NULL));
+	vw_ok(vw_place(other, 0, &place));
+	expect_copy(BETWEEN, 0, place.kaddr, 8, 8);
+	/* The memory is still there, since it is still mapped; but that is another matter. */
+	map = vw_map(other, 16 * KIB, 0, PROT_READ, MAP_SHARED);
+	vw_ok(vw_set("source", "live", "0"));
+	expect_copy(BETWEEN, 8, place.kaddr, 8, -EFAULT);
+	vw_ok(vw_rmdir("source"));
+	expect_copy(BETWEEN, 8, place.kaddr, 8, -EFAULT);
+	assert_true(vw_holds_fill(map, "digits", 0, 16 * KIB));
+	munmap(map, 16 * KIB);
+	close(other);
+	expect_copy(BETWEEN, 8, place.kaddr, 8, -EFAULT);
+}
+
+static void bytes_of_two_buffers_are_not_of_one(void **state)
+{
+	struct vmwalk_place place[32];
+	char name[16];
+	int other;
+
+	(void)state;
+	open_device();
+	/* Some of them lie side by side. */
+	for (size_t i = 0; i < COUNT(place); i++) {
+		snprintf(name, sizeof(name), "s%zu", i);
+		other = vw_open_rw(vw_make(name, "buffer_type", "kmalloc", "map_mode", "fault",
+					   "size", "4K", NULL));
+		vw_ok(vw_place(other, 0, &place[i]));
+		close(other);
+	}
+	for (size_t i = 0; i < COUNT(place); i++) {
+		expect_copy(BETWEEN, 0, place[i].kaddr, PAGE, PAGE);
+		expect_copy(BETWEEN, 0, place[i].kaddr, PAGE + 1, -EFAULT);
+		expect_copy(BETWEEN, 0, place[i].kaddr + PAGE - 1, 2, -EFAULT);
+	}
+}
+
+/* --- Arguments ------------------------------------------------------------------------------ */
+
+static struct vmwalk_copy good_copy(__u32 way)
+{
+	struct vmwalk_copy copy = { .size = sizeof(copy), .way = way, .length = 8, .copied = 99 };
+	struct vmwalk_place place;
+	static char *there;
+
+	if (!there)
+		there = anon_with_marks(PAGE);
+	vw_ok(vw_place(fd, 8 * PAGE, &place));
+	copy.addr = way == BETWEEN ? place.kaddr : (uintptr_t)there;
+	return copy;
+}
+
+static void expect_refused_at(const char *file, int line, struct vmwalk_copy copy, int error)
+{
+	struct vmwalk_copy before = copy;
+
+	vw_expect_at(file, line, "COPY", vw_ioctl(fd, VMWALK_IOC_COPY, &copy), -error);
+	expect_same_at(file, line, "the structure", &copy, &before, sizeof(copy));
+}
+
+#define expect_refused(copy, error)	expect_refused_at(__FILE__, __LINE__, copy, error)
+
+static void bad_values_get_einval(void **state)
+{
+	static const __u32 ways[] = { 3, 4, 1U << 31, ~0U };
+	static const __u64 bad[][2] = {
+		/* offset, length */
+		{ 0, 0 }, { SIZE - 1, 0 }, { SIZE, 0 }, { SIZE, 1 }, { SIZE + 1, 1 },
+		{ 0, SIZE + 1 }, { 1, SIZE }, { SIZE - 1, 2 }, { PAGE, SIZE }, { 0, 1ULL << 32 },
+		{ 0, 1ULL << 63 },
+		{ 0, ~0ULL }, { 1, ~0ULL }, { SIZE - 1, ~0ULL }, { ~0ULL, 1 }, { ~0ULL, 2 },
+		{ -8ULL, 16 }, { 1ULL << 32, 8 }, { (1ULL << 32) + 8, 8 },
+	};
+	struct vmwalk_copy copy;
+
+	(void)state;
+	open_device();
+	for (__u32 way = FROM; way <= BETWEEN; way++) {
+		copy = good_copy(way);
+		vw_ok(vw_ioctl(fd, VMWALK_IOC_COPY, &copy));
+		assert_int_equal(copy.copied, 8);
+		for (size_t i = 0; i < COUNT(bad); i++) {
+			copy = good_copy(way);
+			copy.offset = bad[i][0];
+			copy.length = bad[i][1];
+			expect_refused(copy, EINVAL);
+		}
+		for (int bit = 0; bit < 32; bit++) {
+			copy = good_copy(way);
+			copy.pad = 1U << bit;
+			expect_refused(copy, EINVAL);
+			copy = good_copy(way);
+			copy.flags = 1U << bit;
+			expect_refused(copy, EINVAL);
+		}
+		/* So many bytes that there are no such addresses. */
+		for (__u64 length = 2; length <= SIZE; length *= 2) {
+			copy = good_copy(way);
+			copy.length = length;
+			copy.addr = -length + 1;
+			expect_refused(copy, EINVAL);
+			copy.addr = ~0ULL;
+			expect_refused(copy, EINVAL);
+		}
+		copy = good_copy(way);
+		copy.addr = ~0ULL;
+		copy.length = 1;
+		expect_refused(copy, EFAULT);
+	}
+	for (size_t i = 0; i < COUNT(ways); i++) {
+		copy = good_copy(FROM);
+		copy.way = ways[i];
+		expect_refused(copy, EINVAL);
+	}
+}
+
+static void a_descriptor_reads_and_writes_what_it_was_opened_for(void **state)
+{
+	static const struct {
+		int mode;
+		int error[3];		/* by the way */
+	} modes[] = {
+		{ O_RDONLY, { EPERM, 0, EPERM } },
+		{ O_WRONLY, { 0, EPERM, 0 } },
+		{ O_RDWR, { 0, 0, 0 } },
+	};
+	static char before[SIZE];
+	struct vmwalk_copy copy;
+	char *there;
+
+	(void)state;
+	open_device();
+	there = anon_with_marks(PAGE);
+	for (size_t i = 0; i < COUNT(modes); i++) {
+		int own = fd, other = vw_open(n, modes[i].mode);
+
+		assert_true(other >= 0);
+		for (__u32 way = FROM; way <= BETWEEN; way++) {
+			vw_expect(vw_sys(pread(own, before, SIZE, 0)), SIZE);
+			copy = good_copy(way);
+			if (way != BETWEEN)
+				copy.addr = (uintptr_t)there;
+			fd = other;
+			if (modes[i].error[way]) {
+				expect_refused(copy, modes[i].error[way]);
+				assert_int_equal((unsigned char)*there, mark(0));
+				expect_buffer(own, before);
+			} else {
+				vw_ok(vw_ioctl(fd, VMWALK_IOC_COPY, &copy));
+				assert_int_equal(copy.copied, 8);
+			}
+			fd = own;
+			fill_marks(there, PAGE);
+		}
+		close(other);
+	}
+}
+
+/* --- Other processes ------------------------------------------------------------------------ */
+
+static char *common;
+
+static int hold_marks(void *arg)
+{
+	__u64 shift = (uintptr_t)arg;
+
+	for (size_t i = 0; i < SIZE; i++)
+		vw_poke(common + i, mark(i + shift));
+	vw_sync(0);
+	/* The parent has put letters into the middle. */
+	for (size_t i = 0; i < SIZE; i++) {
+		if (i >= 5000 && i < 15000)
+			vw_check((unsigned char)common[i] == vw_fill_byte("letters", i - 5000));
+		else
+			vw_check((unsigned char)common[i] == mark(i + shift));
+	}
+	return 0;
+}
+
+static void each_target_has_its_own_bytes(void **state)
+{
+	static char wanted[SIZE];
+	struct vw_child child[3];
+
+	(void)state;
+	open_device();
+	common = vw_anon(SIZE);
+	memset(common, 1, SIZE);
+	for (size_t i = 0; i < COUNT(child); i++) {
+		child[i] = vw_fork(hold_marks, vw_pointer(i * 31));
+		vw_hear(&child[i]);
+	}
+	for (size_t i = 0; i < COUNT(child); i++) {
+		set_target(child[i].pid);
+		expect_copy(FROM, 0, common, SIZE, SIZE);
+		fill_marks_from(i * 31, wanted, SIZE);
+		expect_buffer(fd, wanted);
+	}
+	for (size_t i = 0; i < SIZE; i++)
+		wanted[i] = vw_fill_byte("letters", i);
+	vw_expect(vw_sys(pwrite(fd, wanted, SIZE, 0)), SIZE);
+	for (size_t i = 0; i < COUNT(child); i++) {
+		set_target(child[i].pid);
+		expect_copy(TO, 0, common + 5000, 10000, 10000);
+		vw_tell(&child[i], 0);
+		vw_join_ok(&child[i]);
+		expect_copy(FROM, 0, common, SIZE, -ESRCH);
+		expect_copy(TO, 0, common, SIZE, -ESRCH);
+	}
+	/* What was theirs alone is not ours. */
+	for (size_t i = 0; i < SIZE; i++)
+		assert_int_equal(common[i], 1);
+	expect_fill("letters");
+}
+
+static int sleep_as_bash(void *arg)
+{
+	(void)arg;
+	execl("/bin/bash", "bash", "-c", "kill -STOP $$", "vmwalk", "of a test", NULL);
+	return 1;
+}
+
+static void a_command_line_is_read_as_proc_has_it(void **state)
+{
+	char cmdline[256], got[256], stat[2048], path[64], *rest;
+	unsigned long long start = 0, end = 0;
+	struct vw_child child;
+	ssize_t len;
+	int status, file, field;
+
+	(void)state;
+	open_device();
+	child = vw_fork(sleep_as_bash, NULL);
+	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
+	assert_true(WIFSTOPPED(status));
+	set_target(child.pid);
+	/* Where it is are the fields 48 and 49; the second one, in brackets, may have blanks. */
+	snprintf(path, sizeof(path), "/proc/%d/stat", child.pid);
+	assert_true(vw_file_read(path, stat, sizeof(stat)) > 0);
+	rest = strrchr(stat, ')');
+	assert_non_null(rest);
+	for (field = 2; rest && field < 49; field++) {
+		rest = strchr(rest + 1, ' ');
+		if (rest && field == 47)
+			sscanf(rest, " %llu %llu", &start, &end);
+	}
+	assert_true(start && end > start && end - start < sizeof(cmdline));
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", child.pid);
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	len = read(file, cmdline, sizeof(cmdline));
+	close(file);
+	vw_expect(len, end - start);
+	expect_copy(FROM, 0, start, len, len);
+	vw_expect(vw_sys(pread(fd, got, len, 0)), len);
+	expect_same("the command line", got, cmdline, len);
+	assert_non_null(memmem(got, len, "of a test", 10));
+	/* And written: it is another one then, for everybody. */
+	vw_expect(vw_sys(pwrite(fd, "ON", 2, 0)), 2);
+	expect_copy(TO, 0, start, 2, 2);
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", child.pid);
+	assert_true(vw_file_read(path, got, sizeof(got)) > 2);
+	assert_true(got[0] == 'O' && got[1] == 'N' && got[2] == cmdline[2]);
+	vw_kill(&child);
+}
+
+/* --- Mappings of buffers, and their dirty pages ---------------------------------------------- */
+
+static void expect_dirty_at(const char *file, int line, __u64 wanted)
+{
+	__u64 bitmap = 0;
+	struct vmwalk_dirty dirty = {
+		.size = sizeof(dirty),
+		.flags = VMWALK_DIRTY_CLEAR,
+		.length = SIZE,
+		.bitmap = (uintptr_t)&bitmap,
+	};
+
+	vw_expect_at(file, line, "DIRTY", vw_ioctl(fd, VMWALK_IOC_DIRTY, &dirty), 0);
+	if (bitmap != wanted)
+		vw_fail_at(file, line, "the pages 0x%llx were written, 0x%llx are reported", wanted,
+			   bitmap);
+}
+
+#define expect_dirty(wanted)	expect_dirty_at(__FILE__, __LINE__, wanted)
+
+/* One of a combination, with track_dirty; the one that can't have it is skipped. */
+static void open_tracked(const struct vw_combo *combo)
+{
+	if (!strcmp(combo->type, "huge") && !strcmp(combo->mode, "insert"))
+		vw_skip("this combination does not go with track_dirty");
+	n = vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
+		    combo->cache, "size", "64K", "fill", "letters", "track_dirty", "1", NULL);
+	fd = vw_open_rw(n);
+	expect_dirty(0);
+}
+
+static void what_comes_to_the_buffer_makes_its_pages_dirty(void **state)
+{
+	struct vmwalk_place place;
+	char *there;
+
+	open_tracked(vw_combo(state));
+	there = anon_with_marks(SIZE);
+	expect_copy(FROM, 0, there, 1, 1);
+	expect_dirty(0x1);
+	expect_copy(FROM, 3 * PAGE - 1, there, 2, 2);
+	expect_dirty(0xc);
+	expect_copy(FROM, 3 * PAGE - 1, there, 1, 1);
+	expect_dirty(0x4);
+	expect_copy(FROM, 5 * PAGE, there + 100, 2 * PAGE, 2 * PAGE);
+	expect_dirty(0x60);
+	expect_copy(FROM, 0, there, SIZE, SIZE);
+	expect_dirty(0xffff);
+	vw_ok(vw_place(fd, 0, &place));
+	expect_copy(BETWEEN, 7 * PAGE + 5, place.kaddr, 4090, 4090);
+	expect_dirty(0x80);
+	expect_copy(BETWEEN, 8 * PAGE - 1, place.kaddr, PAGE, PAGE);
+	expect_dirty(0x180);
+
+	/* What was read of it, or was refused, does not. */
+	expect_copy(TO, 0, there, SIZE, SIZE);
+	expect_copy(FROM, 0, 0, SIZE, -EFAULT);
+	expect_copy(BETWEEN, 0, 0, SIZE, -EFAULT);
+	expect_dirty(0);
+
+	/* Nor does what it did not come to. */
+	munmap(there + 2 * PAGE, PAGE);
+	expect_copy(FROM, 4 * PAGE + 1, there + PAGE, 4 * PAGE, PAGE);
+	expect_dirty(0x30);
+	expect_copy(FROM, 4 * PAGE, there + PAGE, 4 * PAGE, PAGE);
+	expect_dirty(0x10);
+}
+
+static void a_mapping_shows_what_came_to_the_buffer(void **state)
+{
+	char *there, *map;
+
+	open_tracked(vw_combo(state));
+	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
+	there = anon_with_marks(SIZE);
+	assert_true(vw_holds_fill(map, "letters", 0, SIZE));
+	expect_copy(FROM, PAGE + 5, there, 5 * PAGE, 5 * PAGE);
+	expect_same("the mapping", map + PAGE + 5, there, 5 * PAGE);
+	assert_true(vw_holds_fill(map, "letters", 0, PAGE + 5));
+	expect_dirty(0x7e);
+}
+
+static void what_comes_to_a_mapping_makes_pages_dirty(void **state)
+{
+	static char wanted[SIZE];
+	const struct vw_combo *combo = vw_combo(state);
+	char *map, *there;
+	int other;
+
+	/* The target's mapping is of the tracked buffer, what is copied another instance's. */
+	open_tracked(combo);
+	other = vw_open_rw(vw_make("source", "size", "64K", "fill", "digits", NULL));
+	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
+	there = map + 3 * PAGE - 100;
+	for (size_t i = 0; i < SIZE; i++)
+		wanted[i] = vw_fill_byte("letters", i);
+	if (!vw_is_refcounted(combo)) {
+		/* Bare frames are nobody's to take hold of, as for ptrace. */
+		vw_expect(vw_copy(other, TO, 0, (uintptr_t)there, 200), -EFAULT);
+		vw_expect(vw_copy(other, FROM, 0, (uintptr_t)there, 200), -EFAULT);
+		expect_dirty(0);
+		vw_peek(there);
+		vw_expect(vw_copy(other, TO, 0, (uintptr_t)there, 200), -EFAULT);
+		vw_expect(vw_copy(other, FROM, 0, (uintptr_t)there, 200), -EFAULT);
+		expect_dirty(0);
+		expect_buffer(fd, wanted);
+		return;
+	}
+	for (int round = 0; round < 3; round++) {
+		/* Untouched, touched, written. */
+		if (round == 1)
+			assert_true(vw_peek(there) && vw_peek(there + 199));
+		if (round == 2) {
+			vw_poke(there - 1, 'x');
+			wanted[there - 1 - map] = 'x';
+		}
+		vw_expect(vw_copy(other, TO, 5 * round, (uintptr_t)there, 200), 200);
+		for (size_t i = 0; i < 200; i++)
+			wanted[there - map + i] = vw_fill_byte("digits", 5 * round + i);
+		expect_buffer(fd, wanted);
+		expect_dirty(0xc);
+	}
+	/* Reading through it writes nothing. */
+	vw_expect(vw_copy(other, FROM, 0, (uintptr_t)map, SIZE), SIZE);
+	expect_dirty(0);
+	expect_buffer(other, wanted);
+
+	/* The buffer to a mapping of its very own, of the same bytes and of others. */
+	expect_copy(TO, 0, map, SIZE, SIZE);
+	expect_dirty(0xffff);
+	expect_buffer(fd, wanted);
+	expect_copy(TO, 8 * PAGE, map, PAGE + 1, PAGE + 1);
+	memcpy(wanted, wanted + 8 * PAGE, PAGE + 1);
+	expect_dirty(0x3);
+	expect_buffer(fd, wanted);
+	expect_copy(FROM, 12 * PAGE, map, PAGE + 1, PAGE + 1);
+	memcpy(wanted + 12 * PAGE, wanted, PAGE + 1);
+	expect_dirty(0x3000);
+	expect_buffer(fd, wanted);
+}
+
+static void a_private_mapping_keeps_what_comes_to_it(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	char *map;
+	int other;
+
+	open_combo(combo);
+	other = vw_open_rw(vw_make("source", "size", "64K", "fill", "digits", NULL));
+	map = vw_map(fd, SIZE, 0, RW, MAP_PRIVATE);
+	/* As for all others: where it holds bare frames nobody else reaches it. */
+	if (!vw_is_refcounted(combo) || strcmp(combo->cache, "wb")) {
+		vw_expect(vw_copy(other, TO, 0, (uintptr_t)map + 50, 2 * PAGE), -EFAULT);
+		assert_true(vw_holds_fill(map, "letters", 0, SIZE));
+	} else {
+		vw_expect(vw_copy(other, TO, 0, (uintptr_t)map + 50, 2 * PAGE), 2 * PAGE);
+		assert_true(vw_holds_fill(map, "letters", 0, 50));
+		assert_true(vw_holds_fill(map + 50, "digits", 0, 2 * PAGE));
+		assert_true(vw_holds_fill(map + 2 * PAGE + 50, "letters", 2 * PAGE + 50,
+					  SIZE - 2 * PAGE - 50));
+	}
+	expect_fill("letters");
+}
+
+static void it_neither_walks_nor_maps(void **state)
+{
+	char *there;
+
+	(void)state;
+	open_device();
+	there = anon_with_marks(SIZE);
+	expect_copy(FROM, 0, there, SIZE, SIZE);
+	expect_copy(TO, 0, there, SIZE, SIZE);
+	vw_expect_stat(n, "walks", 0);
+	vw_expect_stat(n, "faults", 0);
+	vw_expect_stat(n, "mapped_pages", 0);
+}
+
+/* --- While all of it changes ----------------------------------------------------------------- */
+
+static bool stop;
+static __u64 source_addr;		/* of the source that is live, or was a moment ago */
+
+static bool stopped(void)
+{
+	return __atomic_load_n(&stop, __ATOMIC_RELAXED);
+}
+
+struct copier {
+	pthread_t thread;
+	__u64 done, refused;
+	int bad;
+};
+
+static void *copy_from_a_source(void *arg)
+{
+	struct copier *copier = arg;
+	static char got[SIZE];
+	long long rc;
+
+	while (!stopped() && !copier->bad) {
+		rc = vw_copy(fd, BETWEEN, 0, __atomic_load_n(&source_addr, __ATOMIC_RELAXED), SIZE);
+		if (rc == -EFAULT) {
+			copier->refused++;
+			continue;
+		}
+		if (rc != SIZE || pread(fd, got, SIZE, 0) != SIZE) {
+			copier->bad = rc < 0 ? rc : -EPROTO;
+			break;
+		}
+		copier->done++;
+		/* All of it a source's, if not of the one that was meant. */
+		for (size_t i = 0; i < SIZE; i++) {
+			if (got[i] < 'a' || got[i] > 'z')
+				copier->bad = -EPROTO;
+		}
+	}
+	return NULL;
+}
+
+static void a_source_may_go_at_any_time(void **state)
+{
+	static const char * const types[] = { "kmalloc", "vmalloc", "huge", "dma" };
+	static struct copier copier;
+	struct vmwalk_place place;
+	__u64 end, rounds = 0;
+	int other;
+
+	(void)state;
+	copier = (struct copier){ .bad = 0 };
+	n = vw_make("t", "size", "64K", NULL);
+	fd = vw_open_rw(n);
+	stop = false;
+	assert_int_equal(pthread_create(&copier.thread, NULL, copy_from_a_source, &copier), 0);
+	for (end = vw_now() + 5 * SECOND; vw_now() < end; rounds++) {
+		other = vw_open_rw(vw_make("source", "buffer_type", types[rounds % 4], "map_mode",
+					   "fault", "size", "64K", "fill", "letters", NULL));
+		vw_ok(vw_place(other, 0, &place));
+		close(other);
+		__atomic_store_n(&source_addr, place.kaddr, __ATOMIC_RELAXED);
+		usleep(rounds % 7 * 300);
+		vw_ok(vw_rmdir("source"));
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(copier.thread, NULL);
+	print_message("# %llu sources, %llu copies, %llu refused\n", rounds, copier.done,
+		      copier.refused);
+	vw_ok(copier.bad);
+	assert_true(copier.done && copier.refused);
+}
+
+static void *copy_as_long_as_it_is_there(void *arg)
+{
+	struct copier *copier = arg;
+	__u64 there = (uintptr_t)common;
+	long long rc;
+
+	for (__u32 i = 0; !copier->bad; i++) {
+		rc = vw_copy(fd, i % 2 ? TO : FROM, 0, there, SIZE);
+		if (rc == -ENODEV)
+			break;
+		copier->done++;
+		if (rc != SIZE)
+			copier->bad = rc < 0 ? rc : -EPROTO;
+	}
+	return NULL;
+}
+
+static void its_own_instance_may_go_at_any_time(void **state)
+{
+	static struct copier copier;
+	__u64 done = 0;
+
+	common = vw_anon(SIZE);
+	memset(common, 1, SIZE);
+	for (int round = 0; round < 20; round++) {
+		copier = (struct copier){ .bad = 0 };
+		open_combo(vw_combo(state));
+		assert_int_equal(pthread_create(&copier.thread, NULL, copy_as_long_as_it_is_there,
+						&copier), 0);
+		usleep(2000 + round * 700);
+		vw_ok(vw_rmdir("t"));
+		pthread_join(copier.thread, NULL);
+		vw_ok(copier.bad);
+		done += copier.done;
+		close(fd);
+	}
+	print_message("# %llu copies\n", done);
+	assert_true(done);
+}
+
+static int hold_on(void *arg)
+{
+	(void)arg;
+	fill_marks(common, SIZE);
+	vw_sync(0);
+	return 0;
+}
+
+static void a_target_may_exit_at_any_time(void **state)
+{
+	__u64 partial = 0, refused = 0, done = 0;
+	static char got[SIZE];
+	struct vw_child child;
+	long long rc;
+
+	(void)state;
+	open_device();
+	common = vw_anon(SIZE);
+	for (int round = 0; round < 40; round++) {
+		struct vw_child killer;
+
+		child = vw_fork(hold_on, NULL);
+		vw_hear(&child);
+		set_target(child.pid);
+		/* Killed from elsewhere, a bit later from round to round. */
+		killer.pid = fork();
+		assert_true(killer.pid >= 0);
+		if (!killer.pid) {
+			usleep(round * 200);
+			kill(child.pid, SIGKILL);
+			_exit(0);
+		}
+		for (__u32 i = 0;; i++) {
+			rc = vw_copy(fd, i % 3 == 2 ? TO : FROM, 0, (uintptr_t)common, SIZE);
+			if (rc == -ESRCH)
+				break;
+			if (rc == SIZE)
+				done++;
+			else if (rc > 0)
+				partial++;
+			else if (rc == -EFAULT)
+				refused++;
+			else
+				vw_ok(rc);
+			if (rc > 0 && i % 3 != 2) {
+				vw_expect(vw_sys(pread(fd, got, rc, 0)), rc);
+				expect_marks(got, rc);
+			}
+		}
+		waitpid(killer.pid, NULL, 0);
+		vw_kill(&child);
+	}
+	print_message("# %llu copies, %llu of them in part, %llu at the very end\n",
+		      done + partial, partial, refused);
+	assert_true(done);
+}
+
+static int map_and_unmap(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		vw_check(mmap(common, SIZE, RW, ANON | MAP_FIXED, -1, 0) == common);
+		memset(common, 0xee, SIZE);
+		mprotect(common + 5 * PAGE, PAGE, PROT_NONE);
+		vw_check(!munmap(common, SIZE));
+	}
+}
+
+static void a_target_may_unmap_at_any_time(void **state)
+{
+	__u64 end, whole = 0, partial = 0, refused = 0;
+	static unsigned char got[SIZE];
+	struct vw_child child;
+	long long rc;
+
+	(void)state;
+	open_device();
+	common = vw_map(-1, SIZE, 0, PROT_NONE, ANON);
+	child = vw_fork(map_and_unmap, NULL);
+	set_target(child.pid);
+	for (end = vw_now() + 4 * SECOND; vw_now() < end;) {
+		rc = vw_copy(fd, FROM, 0, (uintptr_t)common, SIZE);
+		if (rc == -EFAULT) {
+			refused++;
+			continue;
+		}
+		assert_true(rc > 0);
+		if (rc == SIZE)
+			whole++;
+		else
+			partial++;
+		/* It ends between two pages, and has what was there, written yet or not. */
+		assert_int_equal(rc % PAGE, 0);
+		vw_expect(vw_sys(pread(fd, got, rc, 0)), rc);
+		for (long long i = 0; i < rc; i++) {
+			if (got[i] && got[i] != 0xee)
+				vw_fail("byte %lld is 0x%02x", i, got[i]);
+		}
+	}
+	print_message("# whole %llu, in part %llu, not at all %llu times\n", whole, partial,
+		      refused);
+	assert_true(whole + partial && refused);
+}
+
+struct pair {
+	struct copier copier;
+	int to;
+	__u64 from;
+};
+
+static void *copy_over_and_over(void *arg)
+{
+	struct pair *pair = arg;
+	long long rc;
+
+	while (!stopped() && !pair->copier.bad) {
+		rc = vw_copy(pair->to, BETWEEN, 0, pair->from, SIZE);
+		if (rc != SIZE)
+			pair->copier.bad = rc < 0 ? rc : -EPROTO;
+		pair->copier.done++;
+	}
+	return NULL;
+}
+
+static void two_buffers_may_be_copied_to_each_other(void **state)
+{
+	struct vmwalk_place place;
+	static struct pair pair[2];
+
+	(void)state;
+	n = vw_make("a", "size", "64K", "fill", "letters", "track_dirty", "1", NULL);
+	pair[0].to = vw_open_rw(n);
+	pair[1].to = vw_open_rw(vw_make("b", "size", "64K", "fill", "letters", "track_dirty", "1",
+					NULL));
+	for (int i = 0; i < 2; i++) {
+		vw_ok(vw_place(pair[!i].to, 0, &place));
+		pair[i].from = place.kaddr;
+	}
+	stop = false;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&pair[i].copier.thread, NULL, copy_over_and_over,
+						&pair[i]), 0);
+	usleep(1000000);
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++) {
+		pthread_join(pair[i].copier.thread, NULL);
+		vw_ok(pair[i].copier.bad);
+		assert_true(pair[i].copier.done);
+		fd = pair[i].to;
+		expect_fill("letters");
+	}
+}
+
+static int copy_for_ever(void *arg)
+{
+	(void)arg;
+	vw_say(0);
+	for (;;)
+		vw_check(vw_copy(fd, FROM, 0, (uintptr_t)common, 64 * MIB) > 0);
+}
+
+static void whoever_is_killed_copies_no_more(void **state)
+{
+	struct vw_child child;
+	__u64 start;
+
+	(void)state;
+	fd = vw_open_rw(vw_make("t", "size", "64M", NULL));
+	common = vw_anon(64 * MIB);
+	for (int round = 0; round < 3; round++) {
+		child = vw_fork(copy_for_ever, NULL);
+		vw_hear(&child);
+		usleep(20000);
+		start = vw_now();
+		kill(child.pid, SIGKILL);
+		vw_expect(vw_join(&child), -SIGKILL);
+		print_message("# gone after %llu us\n", (vw_now() - start) / 1000);
+		assert_true(vw_now() - start < SECOND);
+	}
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test_all(what_the_target_has_comes_to_the_buffer),
+		vw_test_all(what_the_buffer_has_goes_to_the_target),
+		vw_test_each(what_another_buffer_has_comes_to_this_one),
+		vw_test(bytes_of_one_buffer_go_where_they_do_not_overlap),
+		vw_test(memory_of_all_kinds_can_be_copied),
+		vw_test(what_is_swapped_out_comes_back_for_it),
+		vw_test(a_copy_ends_before_a_page_that_may_not_be_read),
+		vw_test(a_copy_ends_before_a_page_that_may_not_be_written),
+		vw_test(what_is_no_address_of_the_target_gets_efault),
+		vw_test(user_space_ends_a_copy_as_any_hole_does),
+		vw_test(the_kernels_other_memory_gets_efault),
+		vw_test_each(a_byte_beyond_a_buffers_end_gets_efault),
+		vw_test_each(a_buffer_that_was_removed_gets_efault),
+		vw_test(bytes_of_two_buffers_are_not_of_one),
+		vw_test(bad_values_get_einval),
+		vw_test(a_descriptor_reads_and_writes_what_it_was_opened_for),
+		vw_test(each_target_has_its_own_bytes),
+		vw_test(a_command_line_is_read_as_proc_has_it),
+		vw_test_each(what_comes_to_the_buffer_makes_its_pages_dirty),
+		vw_test_each(a_mapping_shows_what_came_to_the_buffer),
+		vw_test_all(what_comes_to_a_mapping_makes_pages_dirty),
+		vw_test_all(a_private_mapping_keeps_what_comes_to_it),
+		vw_test(it_neither_walks_nor_maps),
+		vw_test(a_source_may_go_at_any_time),
+		vw_test_each(its_own_instance_may_go_at_any_time),
+		vw_test(a_target_may_exit_at_any_time),
+		vw_test(a_target_may_unmap_at_any_time),
+		vw_test(two_buffers_may_be_copied_to_each_other),
+		vw_test(whoever_is_killed_copies_no_more),
+	};
+
+	return vw_run_cases(cases);
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * BUFFER: where each byte of a buffer is, by the kernel's address, by its arithmetic and by its
+ * page tables, against the page tables of programs, /proc/kcore and sysfs.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include "harness.h"
+
+static int n, fd;
+static size_t size, pages;
+
+static bool is_huge(const struct vw_combo *combo)
+{
+	return !strcmp(combo->type, "huge");
+}
+
+/* In one piece for the kernel's own use, whatever it is in memory. */
+static bool has_one_address(const char *type)
+{
+	return !strcmp(type, "kmalloc") || !strcmp(type, "vmalloc") || !strcmp(type, "dma");
+}
+
+static void open_combo(const struct vw_combo *combo)
+{
+	/* Two blocks in part of a huge one, and of the others so many pages that they scatter. */
+	size = is_huge(combo) ? PMD_SIZE + 3 * PAGE : 100 * PAGE;
+	pages = size / PAGE;
+	n = vw_make_combo(combo, size, "letters");
+	fd = vw_open_rw(n);
+}
+
+static struct vmwalk_place place_at(__u64 offset)
+{
+	struct vmwalk_place place;
+
+	vw_ok(vw_place(fd, offset, &place));
+	assert_int_equal(place.size, sizeof(place));
+	assert_int_equal(place.flags, 0);
+	assert_int_equal(place.offset, offset);
+	return place;
+}
+
+/* Some byte of each page, another one from page to page. */
+static __u64 byte_of(size_t page)
+{
+	return page * PAGE + page * 101 % PAGE;
+}
+
+/* The frames of the buffer, as a mapping of all of it has them. */
+static __u64 *frames_of_buffer(const struct vw_combo *combo)
+{
+	char *map = vw_map(fd, size, 0, PROT_READ, MAP_SHARED);
+	__u64 *frames = calloc(pages, sizeof(*frames));
+
+	assert_non_null(frames);
+	for (size_t i = 0; i < pages; i++)
+		vw_peek(map + i * PAGE);
+	vw_frames(0, map, pages, frames);
+	for (size_t i = 0; i < pages; i++) {
+		assert_int_not_equal(frames[i], 0);
+		/* Where pagemap tells of it, it is the witness. */
+		if (vw_is_refcounted(combo))
+			assert_int_equal(frames[i], vw_pfn(map + i * PAGE));
+	}
+	munmap(map, size);
+	return frames;
+}
+
+/* --- Where ---------------------------------------------------------------------------------- */
+
+static void the_frame_is_the_one_that_programs_have_mapped(void **state)
+{
+	__u64 *frames;
+
+	open_combo(vw_combo(state));
+	frames = frames_of_buffer(vw_combo(state));
+	for (size_t i = 0; i < pages; i++) {
+		__u64 offset = byte_of(i), run = PAGE - offset % PAGE;
+		struct vmwalk_place place = place_at(offset);
+
+		if (place.phys != frames[i] * PAGE + offset % PAGE)
+			vw_fail("byte 0x%llx: phys is 0x%llx, the frame is 0x%llx", offset,
+				place.phys, frames[i]);
+		for (size_t j = i + 1; j < pages && frames[j] == frames[j - 1] + 1; j++)
+			run += PAGE;
+		if (place.run != run)
+			vw_fail("byte 0x%llx: run is 0x%llx, not 0x%llx", offset, place.run, run);
+	}
+	free(frames);
+}
+
+static void the_runs_are_the_segments_of_sysfs(void **state)
+{
+	char text[32], wanted[32];
+	__u64 offset, runs = 0;
+
+	open_combo(vw_combo(state));
+	for (offset = 0; offset < size; offset += place_at(offset).run)
+		runs++;
+	assert_int_equal(offset, size);
+	snprintf(wanted, sizeof(wanted), "%llu", runs);
+	assert_true(vw_sysfs(n, "segments", text, sizeof(text)) > 0);
+	assert_string_equal(text, wanted);
+	/* One address tells where all of it is only if it is in one piece. */
+	snprintf(wanted, sizeof(wanted), "0x%llx", runs == 1 ? place_at(0).phys : 0);
+	assert_true(vw_sysfs(n, "phys_addr", text, sizeof(text)) > 0);
+	assert_string_equal(text, wanted);
+	if (!strcmp(vw_combo(state)->type, "kmalloc") || !strcmp(vw_combo(state)->type, "dma"))
+		assert_int_equal(runs, 1);
+	print_message("# %zu pages in %llu runs\n", pages, runs);
+}
+
+static void the_kernels_address_leads_there(void **state)
+{
+	unsigned char there[64], here[64];
+	struct vmwalk_walk walk;
+	size_t compared = 0;
+
+	open_combo(vw_combo(state));
+	for (size_t i = 0; i < pages; i += pages > 200 ? 37 : 3) {
+		struct vmwalk_place place = place_at(i * PAGE + i % (PAGE - sizeof(there)));
+
+		vw_ok(vw_walk_kernel(fd, place.kaddr, &walk));
+		assert_int_equal(walk.phys, place.phys);
+		assert_true(walk.state & VMWALK_PRESENT && walk.state & VMWALK_WRITE);
+		assert_int_equal(place.kaddr % PAGE, place.offset % PAGE);
+		if (vw_read_kernel(place.kaddr, there, sizeof(there)) &&
+		    vw_read_physical(place.phys, here, sizeof(here))) {
+			assert_true(vw_holds_fill(there, "letters", place.offset, sizeof(there)));
+			assert_true(vw_holds_fill(here, "letters", place.offset, sizeof(here)));
+			compared++;
+		}
+		/* The address goes on with the offset: in the page, and in all of some types. */
+		assert_int_equal(place_at(place.offset + 1).kaddr, place.kaddr + 1);
+		if (has_one_address(vw_combo(state)->type))
+			assert_int_equal(place.kaddr - place.offset, place_at(0).kaddr);
+	}
+	print_message("# %zu times the contents were compared, too\n", compared);
+}
+
+static void the_first_and_the_last_byte_are_the_buffers(void **state)
+{
+	open_combo(vw_combo(state));
+	assert_int_equal(place_at(0).kaddr % PAGE, 0);
+	assert_int_equal(place_at(size - 1).run, 1);
+	assert_int_equal(place_at(size - 1).phys - place_at(size - PAGE).phys, PAGE - 1);
+}
+
+static void arithmetic_is_right_of_the_linear_map_alone(void **state)
+{
+	static const char * const types[] = { "kmalloc", "pages", "huge", "dma", "vmalloc" };
+	__u64 linear_map = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(types); i++) {
+		n = vw_make("t", "buffer_type", types[i], "map_mode", "fault", "size", "40K", NULL);
+		fd = vw_open_rw(n);
+		for (__u64 offset = 0; offset < 40 * KIB; offset += 1234) {
+			struct vmwalk_place place = place_at(offset);
+			bool right = place.linear == place.phys;
+
+			if (right != !!strcmp(types[i], "vmalloc"))
+				vw_fail("%s, byte 0x%llx: 0x%llx by arithmetic, is at 0x%llx",
+					types[i], offset, place.linear, place.phys);
+			/* It takes the same off every address. */
+			if (!linear_map)
+				linear_map = place.kaddr - place.linear;
+			assert_int_equal(place.kaddr - place.linear, linear_map);
+		}
+		close(fd);
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
+static void memory_of_a_node_is_told_as_well(void **state)
+{
+	struct vmwalk_place place;
+	char *map;
+
+	(void)state;
+	/* Which vmalloc buffers come by in another way. */
+	n = vw_make("t", "numa_node", "0", "size", "40K", "fill", "digits", NULL);
+	fd = vw_open_rw(n);
+	map = vw_map(fd, 40 * KIB, 0, PROT_READ, MAP_SHARED);
+	for (__u64 offset = 7; offset < 40 * KIB; offset += PAGE) {
+		place = place_at(offset);
+		vw_peek(map + offset);
+		assert_int_equal(place.phys, vw_pfn(map + offset) * PAGE + 7);
+		assert_int_not_equal(place.linear, place.phys);
+		assert_int_equal(place.kaddr - offset, place_at(0).kaddr);
+	}
+}
+
+static void no_two_buffers_share_an_address(void **state)
+{
+	struct vmwalk_place place[VW_COMBOS];
+	char name[16], bytes[16];
+
+	(void)state;
+	for (size_t i = 0; i < VW_COMBOS; i++) {
+		snprintf(name, sizeof(name), "t%zu", i);
+		snprintf(bytes, sizeof(bytes), "%lu", PAGE);
+		n = vw_make(name, "buffer_type", vw_combos[i].type, "map_mode", vw_combos[i].mode,
+			    "cache_mode", vw_combos[i].cache, "size", bytes, NULL);
+		fd = vw_open_rw(n);
+		place[i] = place_at(0);
+		assert_int_equal(place[i].run, PAGE);
+		for (size_t j = 0; j < i; j++) {
+			assert_int_not_equal(place[i].kaddr, place[j].kaddr);
+			assert_int_not_equal(place[i].phys, place[j].phys);
+		}
+		close(fd);
+	}
+}
+
+static void it_stays_where_it_is(void **state)
+{
+	struct vmwalk_place first, last, again;
+	char *map;
+
+	open_combo(vw_combo(state));
+	first = place_at(5);
+	last = place_at(size - 5);
+	map = vw_map(fd, size, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	memset(map, 1, size);
+	munmap(map, size);
+	again = place_at(5);
+	assert_memory_equal(&first, &again, sizeof(first));
+	again = place_at(size - 5);
+	assert_memory_equal(&last, &again, sizeof(last));
+}
+
+/* --- Arguments and rights ------------------------------------------------------------------- */
+
+static void a_byte_beyond_the_buffer_gets_einval(void **state)
+{
+	static const __u64 beyond[] = {
+		64 * KIB, 64 * KIB + 1, 65 * KIB, 1ULL << 32, (1ULL << 32) + 5, 1ULL << 63,
+		-PAGE, ~0ULL,
+	};
+	struct vmwalk_place place, before;
+
+	(void)state;
+	fd = vw_open_rw(vw_make("t", "size", "64K", NULL));
+	memset(&place, 0xa5, sizeof(place));
+	place.size = sizeof(place);
+	place.flags = 0;
+	for (size_t i = 0; i < COUNT(beyond); i++) {
+		place.offset = beyond[i];
+		before = place;
+		vw_expect(vw_ioctl(fd, VMWALK_IOC_BUFFER, &place), -EINVAL);
+		assert_memory_equal(&place, &before, sizeof(place));
+	}
+	/* What it held makes no difference to what it is told. */
+	place.offset = 64 * KIB - 1;
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_BUFFER, &place));
+	before = place_at(64 * KIB - 1);
+	assert_memory_equal(&place, &before, sizeof(place));
+}
+
+static void any_descriptor_of_who_may_will_do(void **state)
+{
+	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
+	struct vmwalk_place place, first;
+
+	(void)state;
+	n = vw_make("t", "size", "64K", NULL);
+	fd = vw_open_rw(n);
+	first = place_at(PAGE);
+	for (size_t i = 0; i < COUNT(modes); i++) {
+		int other = vw_open(n, modes[i]);
+
+		assert_true(other >= 0);
+		vw_ok(vw_place(other, PAGE, &place));
+		assert_memory_equal(&place, &first, sizeof(place));
+		close(other);
+	}
+}
+
+static void it_neither_walks_nor_faults(void **state)
+{
+	(void)state;
+	n = vw_make("t", "size", "64K", NULL);
+	fd = vw_open_rw(n);
+	for (__u64 offset = 0; offset < 64 * KIB; offset += PAGE)
+		place_at(offset);
+	vw_expect_stat(n, "walks", 0);
+	vw_expect_stat(n, "faults", 0);
+	vw_expect_stat(n, "mapped_pages", 0);
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test_all(the_frame_is_the_one_that_programs_have_mapped),
+		vw_test_each(the_runs_are_the_segments_of_sysfs),
+		vw_test_each(the_kernels_address_leads_there),
+		vw_test_each(the_first_and_the_last_byte_are_the_buffers),
+		vw_test(arithmetic_is_right_of_the_linear_map_alone),
+		vw_test(memory_of_a_node_is_told_as_well),
+		vw_test(no_two_buffers_share_an_address),
+		vw_test_each(it_stays_where_it_is),
+		vw_test(a_byte_beyond_the_buffer_gets_einval),
+		vw_test(any_descriptor_of_who_may_will_do),
+		vw_test(it_neither_walks_nor_faults),
+	};
+
+	return vw_run_cases(cases);
+}

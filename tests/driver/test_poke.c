@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * POKE: the driver's own store to a program's memory, what page faults it takes, and that a bad
+ * pointer is an error and nothing else.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/ioctl.h>
+
+#include "harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
+#define SIZE	(16 * PAGE)
+
+static int n, fd;
+
+static void open_device(void)
+{
+	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
+	fd = vw_open_rw(n);
+}
+
+#define expect_faults(at, wanted)	vw_expect(vw_poke_by_driver(fd, at, '!'), wanted)
+#define expect_refused(at)		vw_expect(vw_poke_by_driver(fd, at, '!'), -EFAULT)
+
+/* --- Faults --------------------------------------------------------------------------------- */
+
+/* The faults of one store by the driver, and of one such as a program's own, are the same. */
+static void expect_faults_on_device_at(const char *file, int line, char *at, int wanted)
+{
+	long long before = vw_stat(n, "faults");
+
+	vw_expect_at(file, line, "POKE", vw_poke_by_driver(fd, at, '!'), wanted);
+	vw_expect_at(file, line, "stats/faults", vw_stat(n, "faults") - before, wanted);
+	vw_expect_at(file, line, "what is there then", vw_peek(at), '!');
+}
+
+#define expect_faults_on_device(at, wanted) \
+	expect_faults_on_device_at(__FILE__, __LINE__, at, wanted)
+
+static void an_untouched_page_of_a_fault_mapping_takes_one_fault(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	bool lazy = !strcmp(combo->mode, "fault");
+	char *map;
+
+	n = vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
+		    combo->cache, "size", "64K", "fill", "letters", "fault_around", "4K", NULL);
+	fd = vw_open_rw(n);
+	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
+	expect_faults_on_device(map, lazy);
+	expect_faults_on_device(map, 0);
+	expect_faults_on_device(map + PAGE - 1, 0);
+	expect_faults_on_device(map + PAGE, lazy);
+	/* A page that the program has touched, and one that it has written. */
+	vw_peek(map + 4 * PAGE);
+	expect_faults_on_device(map + 4 * PAGE + 5, 0);
+	vw_poke(map + 5 * PAGE, 1);
+	expect_faults_on_device(map + 5 * PAGE + 5, 0);
+	/* And one that was taken away again, where the kernel does so. */
+	if (madvise(map, PAGE, MADV_DONTNEED))
+		return;
+	expect_faults_on_device(map, 1);
+	expect_faults_on_device(map, 0);
+}
+
+static void a_fault_brings_its_neighbours(void **state)
+{
+	char *map;
+
+	(void)state;
+	n = vw_make("t", "size", "64K", "fault_around", "16K", NULL);
+	fd = vw_open_rw(n);
+	map = vw_anon_aligned(SIZE, 64 * KIB);
+	assert_true(mmap(map, SIZE, RW, MAP_SHARED | MAP_FIXED, fd, 0) == map);
+	expect_faults_on_device(map + 5 * PAGE, 1);
+	for (size_t i = 4; i < 8; i++)
+		expect_faults_on_device(map + i * PAGE + 1, 0);
+	expect_faults_on_device(map + 8 * PAGE, 1);
+	expect_faults_on_device(map + 3 * PAGE, 1);
+}
+
+static void with_track_dirty_the_first_write_takes_one(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	bool lazy = !strcmp(combo->mode, "fault");
+	/* Refcounted pages come read-only first, and the write is a fault of its own. */
+	int first = lazy && vw_is_refcounted(combo) ? 2 : 1;
+	__u64 bitmap = 0;
+	struct vmwalk_dirty dirty = {
+		.size = sizeof(dirty),
+		.flags = VMWALK_DIRTY_CLEAR,
+		.length = SIZE,
+		.bitmap = (uintptr_t)&bitmap,
+	};
+	char *map;
+
+	if (!strcmp(combo->type, "huge") && !strcmp(combo->mode, "insert"))
+		vw_skip("this combination does not go with track_dirty");
+	n = vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
+		    combo->cache, "size", "64K", "fill", "letters", "fault_around", "4K",
+		    "track_dirty", "1", NULL);
+	fd = vw_open_rw(n);
+	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
+	expect_faults_on_device(map, first);
+	expect_faults_on_device(map + 1, 0);
+	/* Read already, it takes the fault that lets it be written. */
+	vw_peek(map + 2 * PAGE);
+	expect_faults_on_device(map + 2 * PAGE, 1);
+	expect_faults_on_device(map + 2 * PAGE, 0);
+	vw_poke(map + 3 * PAGE, 1);
+	expect_faults_on_device(map + 3 * PAGE, 0);
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_DIRTY, &dirty));
+	assert_int_equal(bitmap, 0xd);
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_DIRTY, &dirty));
+	assert_int_equal(bitmap, 0);
+	/* Taken as read, it is told again. */
+	assert_true(vw_poke_by_driver(fd, map + 3 * PAGE, '!') >= 1);
+	expect_faults_on_device(map + 3 * PAGE, 0);
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_DIRTY, &dirty));
+	assert_int_equal(bitmap, 0x8);
+}
+
+static int poke_as_a_copy(void *arg)
+{
+	char *there = arg;
+
+	/* What the parent has written is both's until one of them writes. */
+	vw_check_rc(vw_poke_by_driver(fd, there, 'c'), 1);
+	vw_check_rc(vw_poke_by_driver(fd, there, 'd'), 0);
+	vw_check(*there == 'd');
+	return 0;
+}
+
+static void memory_of_other_kinds_takes_what_it_takes(void **state)
+{
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	char *there;
+
+	(void)state;
+	open_device();
+	/* Anonymous: not there, there, there as the page of zeroes. */
+	there = vw_anon(8 * PAGE);
+	madvise(there, 8 * PAGE, MADV_NOHUGEPAGE);
+	expect_faults(there, 1);
+	expect_faults(there + PAGE - 1, 0);
+	vw_peek(there + PAGE);
+	expect_faults(there + PAGE, 1);
+	expect_faults(there + PAGE, 0);
+	assert_true(there[0] == '!' && there[PAGE - 1] == '!' && there[PAGE] == '!');
+	vw_in_child(poke_as_a_copy, there);
+	assert_int_equal(there[0], '!');
+	/* Huge. */
+	there = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+	if (!madvise(there, PMD_SIZE, MADV_HUGEPAGE)) {
+		expect_faults(there + 5 * PAGE, 1);
+		if (vw_pfn(there))
+			expect_faults(there + 100 * PAGE, 0);
+	}
+	/* Of a file. */
+	assert_true(file >= 0 && !ftruncate(file, 2 * PAGE));
+	there = vw_map(file, 2 * PAGE, 0, RW, MAP_SHARED);
+	expect_faults(there, 1);
+	expect_faults(there, 0);
+	there = vw_map(file, 2 * PAGE, 0, RW, MAP_PRIVATE);
+	expect_faults(there, 1);
+	expect_faults(there, 0);
+	close(file);
+}
+
+static void what_is_swapped_out_takes_one(void **state)
+{
+	char *there;
+
+	(void)state;
+	open_device();
+	there = vw_anon(PAGE);
+	memset(there, 7, PAGE);
+	if (!vw_swap_out(there, PAGE))
+		vw_skip("the kernel does not swap here");
+	expect_faults(there + 1, 1);
+	assert_true(there[0] == 7 && there[1] == '!' && there[2] == 7);
+}
+
+/* --- What it stores ------------------------------------------------------------------------- */
+
+static void one_byte_changes_and_no_other(void **state)
+{
+	unsigned char *there, wanted[2 * PAGE];
+	static const __u32 values[] = { 0, 1, 77, 127, 128, 255 };
+	static const size_t places[] = { 0, 1, 7, 8, PAGE - 1, PAGE, PAGE + 63, 2 * PAGE - 1 };
+
+	(void)state;
+	open_device();
+	there = vw_anon(2 * PAGE);
+	for (size_t i = 0; i < COUNT(places); i++) {
+		for (size_t j = 0; j < COUNT(values); j++) {
+			memset(there, 0x55, 2 * PAGE);
+			memset(wanted, 0x55, 2 * PAGE);
+			wanted[places[i]] = values[j];
+			vw_expect(vw_poke_by_driver(fd, there + places[i], values[j]), 0);
+			assert_memory_equal(there, wanted, 2 * PAGE);
+		}
+	}
+}
+
+static void a_value_that_is_no_byte_gets_einval(void **state)
+{
+	static const __u32 bad[] = { 256, 257, 0x180, 0xffff, 1U << 31, ~0U };
+	char *there;
+
+	(void)state;
+	open_device();
+	there = vw_anon(PAGE);
+	*there = 7;
+	for (size_t i = 0; i < COUNT(bad); i++)
+		vw_expect(vw_poke_by_driver(fd, there, bad[i]), -EINVAL);
+	for (int bit = 8; bit < 32; bit++)
+		vw_expect(vw_poke_by_driver(fd, there, 1U << bit | 5), -EINVAL);
+	/* It is looked at before the address is. */
+	vw_expect(vw_poke_by_driver(fd, NULL, 256), -EINVAL);
+	assert_int_equal(*there, 7);
+}
+
+static int be_a_target(void *arg)
+{
+	vw_poke(arg, 1);
+	vw_sync(0);
+	vw_check(vw_peek(arg) == 1);
+	return 0;
+}
+
+static void it_is_the_callers_memory_whoever_the_target_is(void **state)
+{
+	struct vw_child target;
+	char text[32], *there;
+
+	(void)state;
+	open_device();
+	there = vw_anon(PAGE);
+	target = vw_fork(be_a_target, there);
+	vw_hear(&target);
+	snprintf(text, sizeof(text), "%d", target.pid);
+	vw_ok(vw_set("t", "target_pid", text));
+	expect_faults(there, 1);
+	assert_int_equal(*there, '!');
+	vw_tell(&target, 0);
+	vw_join_ok(&target);
+	/* Nor does it matter that there is none any more. */
+	expect_faults(there + 1, 0);
+}
+
+static void any_descriptor_will_do(void **state)
+{
+	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
+	char *there;
+
+	(void)state;
+	open_device();
+	there = vw_anon(PAGE);
+	for (size_t i = 0; i < COUNT(modes); i++) {
+		int other = vw_open(n, modes[i]);
+
+		assert_true(other >= 0);
+		vw_expect(vw_poke_by_driver(other, there, i), !i);
+		assert_int_equal(*there, i);
+		close(other);
+	}
+}
+
+/* --- Bad pointers --------------------------------------------------------------------------- */
+
+static void a_bad_pointer_gets_efault_and_that_is_all(void **state)
+{
+	static const __u64 bad[] = {
+		0, 1, PAGE - 1, 1ULL << 47, 1ULL << 56, 1ULL << 57, 1ULL << 62, 1ULL << 63,
+		0x0000800000000000, 0x00ffffffffffffff, 0x7fffffffffffffff, 0xffff7fffffffffff,
+		0xffff800000000000, 0xff11000000000000, 0xffff888000000000, 0xffffffff81000000,
+		0xffffffffff600000, -PAGE, ~0ULL - 7, ~0ULL,
+	};
+	char *there;
+
+	(void)state;
+	open_device();
+	for (size_t i = 0; i < COUNT(bad); i++)
+		expect_refused(vw_pointer(bad[i]));
+	expect_refused(vw_pointer(vw_user_end()));
+	expect_refused(vw_pointer(vw_user_end() + PAGE - 1));
+	there = vw_anon(3 * PAGE);
+	memset(there, 7, 3 * PAGE);
+	munmap(there + PAGE, PAGE);
+	expect_refused(there + PAGE);
+	expect_refused(there + 2 * PAGE - 1);
+	expect_faults(there + PAGE - 1, 0);
+	expect_faults(there + 2 * PAGE, 0);
+	/* The driver works on. */
+	expect_faults(there, 0);
+}
+
+static void what_the_program_may_not_write_gets_efault(void **state)
+{
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	char *there, *shared;
+
+	(void)state;
+	open_device();
+	there = vw_anon(PAGE);
+	memset(there, 7, PAGE);
+	vw_ok(vw_sys(mprotect(there, PAGE, PROT_READ)));
+	expect_refused(there);
+	assert_int_equal(*there, 7);
+	vw_ok(vw_sys(mprotect(there, PAGE, PROT_NONE)));
+	expect_refused(there);
+	vw_ok(vw_sys(mprotect(there, PAGE, RW)));
+	assert_int_equal(*there, 7);
+	assert_true(vw_poke_by_driver(fd, there, '!') >= 0 && *there == '!');
+	/* A page that never was there. */
+	expect_refused(vw_map(-1, PAGE, 0, PROT_READ, ANON));
+	expect_refused(vw_map(-1, PAGE, 0, PROT_NONE, ANON));
+	/* The program's own code and constants. */
+	expect_refused((void *)what_the_program_may_not_write_gets_efault);
+	expect_refused("constant");
+	/* A file's page that may only be read, and one beyond the file's end. */
+	assert_true(file >= 0 && !ftruncate(file, PAGE));
+	shared = vw_map(file, 2 * PAGE, 0, RW, MAP_SHARED);
+	*shared = 7;
+	expect_refused(vw_map(file, PAGE, 0, PROT_READ, MAP_SHARED));
+	assert_int_equal(*shared, 7);
+	expect_refused(shared + PAGE);
+	expect_faults(shared, 0);
+	close(file);
+}
+
+static void a_read_only_mapping_of_the_buffer_stays_so(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	long long failed;
+	char *map;
+
+	n = vw_make_combo(combo, SIZE, "letters");
+	fd = vw_open_rw(n);
+	map = vw_map(fd, SIZE, 0, PROT_READ, MAP_SHARED);
+	failed = vw_stat(n, "failed_faults");
+	for (int round = 0; round < 2; round++) {
+		/* Untouched, and touched. */
+		expect_refused(map);
+		expect_refused(map + SIZE - 1);
+		assert_true(vw_holds_fill(map, "letters", 0, SIZE));
+	}
+	/* The kernel itself refuses it, so the device has no part in it. */
+	vw_expect_stat(n, "write_faults", 0);
+	vw_expect_stat(n, "mkwrite_faults", 0);
+	vw_expect_stat(n, "failed_faults", failed);
+}
+
+static void the_kernels_own_address_of_the_buffer_gets_efault(void **state)
+{
+	struct vmwalk_place place;
+	char byte;
+
+	n = vw_make_combo(vw_combo(state), SIZE, "letters");
+	fd = vw_open_rw(n);
+	vw_ok(vw_place(fd, 0, &place));
+	expect_refused(vw_pointer(place.kaddr));
+	vw_expect(vw_sys(pread(fd, &byte, 1, 0)), 1);
+	assert_int_equal(byte, 'a');
+}
+
+static void the_last_byte_of_user_space_is_as_any_other(void **state)
+{
+	char *last = vw_pointer(vw_user_end() - PAGE);
+
+	(void)state;
+	open_device();
+	expect_refused(last + PAGE - 1);
+	if (mmap(last, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) != last)
+		vw_skip("the last page of user space cannot be had");
+	expect_faults(last + PAGE - 1, 1);
+	assert_int_equal(last[PAGE - 1], '!');
+	expect_refused(last + PAGE);
+	munmap(last, PAGE);
+	expect_refused(last + PAGE - 1);
+}
+
+static void a_mapping_whose_instance_was_removed_is_still_memory(void **state)
+{
+	int other;
+	char *map;
+
+	(void)state;
+	open_device();
+	other = vw_open_rw(vw_make("other", "size", "64K", "fill", "letters", "fault_around", "4K",
+				   NULL));
+	map = vw_map(other, SIZE, 0, RW, MAP_SHARED);
+	expect_faults(map, 1);
+	vw_ok(vw_rmdir("other"));
+	expect_faults(map + PAGE, 1);
+	expect_faults(map + PAGE, 0);
+	assert_true(map[PAGE] == '!' && map[PAGE + 1] == (char)vw_fill_byte("letters", PAGE + 1));
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test_all(an_untouched_page_of_a_fault_mapping_takes_one_fault),
+		vw_test(a_fault_brings_its_neighbours),
+		vw_test_all(with_track_dirty_the_first_write_takes_one),
+		vw_test(memory_of_other_kinds_takes_what_it_takes),
+		vw_test(what_is_swapped_out_takes_one),
+		vw_test(one_byte_changes_and_no_other),
+		vw_test(a_value_that_is_no_byte_gets_einval),
+		vw_test(it_is_the_callers_memory_whoever_the_target_is),
+		vw_test(any_descriptor_will_do),
+		vw_test(a_bad_pointer_gets_efault_and_that_is_all),
+		vw_test(what_the_program_may_not_write_gets_efault),
+		vw_test_each(a_read_only_mapping_of_the_buffer_stays_so),
+		vw_test_each(the_kernels_own_address_of_the_buffer_gets_efault),
+		vw_test(the_last_byte_of_user_space_is_as_any_other),
+		vw_test(a_mapping_whose_instance_was_removed_is_still_memory),
+	};
+
+	return vw_run_cases(cases);
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VMWALK_IOC_COPY: bytes from and to the buffer. docs/uapi/copy.md shows this program.
+ *
+ *   copy DEVICE
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include <linux/vmwalk.h>
+
+static void copy(int fd, __u32 way, __u64 offset, __u64 addr, __u64 length)
+{
+	static const char *const name[] = { "from the target", "to the target", "from a buffer" };
+	struct vmwalk_copy copy = {
+		.size = sizeof(copy),
+		.way = way,
+		.offset = offset,
+		.addr = addr,
+		.length = length,
+	};
+
+	if (ioctl(fd, VMWALK_IOC_COPY, &copy))
+		printf("%s: %s\n", name[way], strerror(errno));
+	else
+		printf("%s: %llu of %llu bytes\n", name[way], copy.copied, length);
+}
+
+int main(int argc, char **argv)
+{
+	int fd = open(argc > 1 ? argv[1] : "/dev/vmwalk0", O_RDWR);
+	char *buffer = mmap(NULL, 0x8000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *hole = mmap(NULL, 0x3000, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct vmwalk_place place = { .size = sizeof(place) };
+	char text[24] = "what the target had";
+
+	if (buffer == MAP_FAILED || mprotect(hole + 0x2000, 0x1000, PROT_NONE) ||
+	    ioctl(fd, VMWALK_IOC_BUFFER, &place))
+		err(1, "set-up");
+
+	copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)text, sizeof(text));
+	printf("the buffer has: %s\n", buffer);
+
+	snprintf(buffer, sizeof(text), "what the buffer had");
+	copy(fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)text, sizeof(text));
+	printf("the target has: %s\n", text);
+
+	/* As far as the target's memory goes. */
+	copy(fd, VMWALK_COPY_FROM_TARGET, 0x1000, (uintptr_t)hole, 0x3000);
+	copy(fd, VMWALK_COPY_FROM_TARGET, 0x1000, (uintptr_t)hole + 0x2000, 0x1000);
+
+	/* By the kernel's address, this buffer's or another's; no other address will do. */
+	copy(fd, VMWALK_COPY_FROM_BUFFER, 0x5000, place.kaddr, sizeof(text));
+	printf("the buffer has: %s\n", buffer + 0x5000);
+	copy(fd, VMWALK_COPY_FROM_BUFFER, 0x5000, place.kaddr - 1, sizeof(text));
+	copy(fd, VMWALK_COPY_FROM_BUFFER, 0x5000, (uintptr_t)text, sizeof(text));
+	return 0;
+}
