@@ -12,6 +12,7 @@ override OUT := $(abspath $(OUT))
 vm := tests/vm
 # 6.1 walks four levels and all others five, where the processor has them.
 check-levels := $(if $(filter 6.1,$(KERNEL)),--levels 4)
+labs-there := $(patsubst userspace/labs/%.sh,%,$(wildcard userspace/labs/*.sh))
 build = $(MAKE) -C $(1) O=$(OUT)/$(1) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
 
 all: module userspace
@@ -27,6 +28,10 @@ help:
 	@echo '  make check      run all tests'
 	@echo '  make check-debug  run the driver tests on a kernel that watches them'
 	@echo '  make bench      compare what it costs with what the kernel takes for the same'
+	@echo '  make lab LAB=NAME  run a lab; on a terminal a shell follows. docs/labs is about them:'
+	@echo '                    $(wordlist 1,5,$(labs-there))'
+	@echo '                    $(wordlist 6,99,$(labs-there))'
+	@echo '  make labs       run all labs, one after the other'
 	@echo
 	@echo '  make lint       check style and correctness; silent on success'
 	@echo '  make clean      remove what was built'
@@ -64,17 +69,18 @@ install-userspace: userspace
 	install -d $(DESTDIR)$(PREFIX)/sbin
 	install $(filter-out %.md,$(wildcard configfs-scripts/*)) $(DESTDIR)$(PREFIX)/sbin
 
-# What only the VM has: the tests and the demo.
+# What only the VM has: the tests, the demo and what runs a lab.
 install-tests: tests-dir := $(DESTDIR)$(PREFIX)/lib/vmwalk
 install-tests: install-userspace
 	$(call build,tests/driver) all
 	$(call build,tests/driver) install
 	$(call build,tests/bench) all
 	$(call build,tests/bench) install
-	install -d $(tests-dir)/tests/scripts
-	install -m 644 tests/scripts/* $(tests-dir)/tests/scripts
+	install -d $(tests-dir)/tests/scripts/labs
+	install -m 644 $(filter-out %/labs,$(wildcard tests/scripts/*)) $(tests-dir)/tests/scripts
+	install -m 644 docs/labs/*.md $(tests-dir)/tests/scripts/labs
 	install tests/run $(tests-dir)/tests
-	install $(vm)/demo $(tests-dir)
+	install $(vm)/demo $(vm)/lab $(tests-dir)
 
 install-uncounted:
 	install -D -m 644 $(OUT)/uncounted/drv/vmwalk.ko \
@@ -86,6 +92,21 @@ load: module
 
 demo:
 	@$(vm)/run --kernel $(KERNEL) -- /usr/lib/vmwalk/demo </dev/null
+
+# Who looks around in a shell has four hours for it. LEVELS is 4 or 5, as tests/vm/run takes it.
+run-lab = $(vm)/run --kernel $(KERNEL) $(if $(LEVELS),--levels $(LEVELS)) --timeout 14400 -- \
+	/usr/lib/vmwalk/lab
+
+lab: $(if $(filter $(labs-there),$(LAB)),,no-lab)
+	@$(run-lab) $(LAB)
+
+labs:
+	@$(run-lab) $(labs-there) </dev/null
+
+no-lab:
+	@echo 'vmwalk: $(if $(LAB),there is no lab $(LAB),a lab is named by LAB=NAME). Labs:' >&2
+	@printf '  %s\n' $(labs-there) >&2
+	@false
 
 check:
 	@$(vm)/check --command --kernel $(KERNEL) $(check-levels) -- \
@@ -105,5 +126,5 @@ clean:
 	rm -rf build
 
 .PHONY: all help module module-uncounted no-headers userspace install install-module \
-	install-userspace install-uncounted install-tests load demo check check-debug bench lint \
-	clean
+	install-userspace install-uncounted install-tests load demo lab labs no-lab check \
+	check-debug bench lint clean

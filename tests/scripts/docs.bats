@@ -216,3 +216,93 @@ without_addresses()
 	done
 	[[ ! $failed ]]
 }
+
+LABS=$BATS_TEST_DIRNAME/labs
+
+# The names of all labs that are installed.
+labs()
+{
+	find /usr/lib/vmwalk/labs -maxdepth 1 -type f -printf '%f\n' | sort
+}
+
+@test "labs: each has a page and tests, no other, and README names them all" {
+	[[ $(labs | wc -l) -ge 4 ]]
+	diff <(labs) <(find "$LABS" -name '*.md' ! -name README.md ! -name claims.md -printf '%f\n' |
+		sed 's/\.md$//' | sort)
+	diff <(labs) <(find "$BATS_TEST_DIRNAME" -name 'lab-*.bats' -printf '%f\n' |
+		sed 's/^lab-\(.*\)\.bats$/\1/' | sort)
+	# shellcheck disable=SC2016 # the backquotes are Markdown's
+	diff <(labs) <(sed -n 's/^| \[`\([a-z-]*\)`\](\1\.md) |.*/\1/p' "$LABS/README.md" | sort)
+}
+
+@test "labs: every page names its command" {
+	for lab in $(labs); do
+		echo "$lab"
+		grep -qx "    make lab LAB=$lab" "$LABS/$lab.md"
+		grep -qx "# /usr/lib/vmwalk/labs/$lab" "$LABS/$lab.md"
+	done
+}
+
+# without_what_varies PAGE: takes away what differs between runs of the sessions on a page: hexadecimal
+# numbers, the widths of columns, and what the page itself says in comments, each a command of sed's:
+# <!-- varies: s/[0-9]+ ns/# ns/ -->
+without_what_varies()
+{
+	sed -E -e 's/0x[0-9a-f]+/#/g' -e 's/ +/ /g' -e 's/ $//' |
+		sed -E -f <(sed -n 's/^<!-- varies: \(.*\) -->$/\1/p' "$1")
+}
+
+@test "labs: the sessions of all pages go as they show them" {
+	local lab page failed=
+
+	for lab in $(labs); do
+		echo "$lab"
+		page=$LABS/$lab.md
+		sessions "$page"
+		[[ $(wc -l <script) -ge 2 ]]
+		diff <(without_what_varies "$page" <shown) <(without_what_varies "$page" <ran) || failed=1
+		no_instances || failed=1
+	done
+	[[ ! $failed ]]
+}
+
+# The rows of all tables of claims.md, CLAIM|LAB|TESTS|TODAY.
+claims()
+{
+	awk -F ' *[|] *' '/^\|/ && $2 != "claim" && $2 !~ /^-+$/ { print $2 "|" $3 "|" $4 "|" $5 }' \
+		"$LABS/claims.md"
+}
+
+# has_test FILE NAME: whether there is such a test, in one of the bats files or the driver's programs.
+has_test()
+{
+	if [[ $1 == *.bats ]]; then
+		grep -qxF "@test \"$2\" {" "$BATS_TEST_DIRNAME/$1"
+	else
+		grep -qaF -e "$2" "$BATS_TEST_DIRNAME/../driver/${1%.c}"
+	fi
+}
+
+@test "labs: every claim has a lab and a test that there are, and a word on today" {
+	local claim lab tests today name failed=
+
+	while IFS='|' read -r claim lab tests today; do
+		lab=${lab#*(}
+		if [[ ! $claim || ! $today || ! -f $LABS/${lab%)} || ! -x /usr/lib/vmwalk/labs/${lab%.md)} ]]; then
+			echo "no lab or nothing to say: $claim"
+			failed=1
+		fi
+		tests=${tests//<br>/$'\n'}
+		while IFS= read -r name; do
+			# shellcheck disable=SC2016 # the backquotes are Markdown's
+			if [[ ! $name =~ ^\`([a-z_.-]+)\`:\ (.+)$ ]] ||
+				! has_test "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"; then
+				echo "no test '$name': $claim"
+				failed=1
+			fi
+		done <<<"$tests"
+	done < <(claims)
+	[[ $(claims | wc -l) -gt 90 ]]
+	[[ ! $(awk -F '|' '/^\|/ && NF != 6' "$LABS/claims.md") ]]
+	[[ ! $failed ]]
+}

@@ -99,6 +99,13 @@ as_nobody()
 	chroot --userspec=65534:65534 --groups= / "$@"
 }
 
+# run_lab NAME: runs a lab once for all tests of a file, in its setup_file; $LAB_OUTPUT is what it said.
+run_lab()
+{
+	export LAB_OUTPUT=$BATS_FILE_TMPDIR/output
+	"/usr/lib/vmwalk/labs/$1" >"$LAB_OUTPUT"
+}
+
 # no_instances: succeeds if there is no instance at all.
 no_instances()
 {

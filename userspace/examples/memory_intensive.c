@@ -2,16 +2,19 @@
 /*
  * A target with much memory of several kinds.
  *
- *   memory_intensive [--size MIB] [--seconds N]
+ *   memory_intensive [--size MIB] [--step] [--seconds N]
  *
  * It makes one region of MIB mebibytes (16 unless told) of each kind below, touches it as said, and
  * sleeps until it is killed or N seconds have passed. Before that it prints its pid and where the
- * regions are; see example.h. The file of the file mapping is in TMPDIR or /tmp and has no name.
+ * regions are; see example.h. With --step it stops before the first region and after each, as by
+ * SIGSTOP, until SIGCONT comes. The file of the file mapping is in TMPDIR or /tmp and has no name.
  *
  * Copyright (C) The vmwalk authors
  */
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 
 #include "example.h"
@@ -88,21 +91,33 @@ static char *make_file(size_t size, size_t page)
 	return region;
 }
 
+static void stop_if(bool step)
+{
+	if (!step)
+		return;
+	fflush(stdout);
+	raise(SIGSTOP);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "size", required_argument, NULL, 'm' },
+		{ "step", no_argument, NULL, 't' },
 		{ "seconds", required_argument, NULL, 's' },
 		{ }
 	};
 	size_t page = sysconf(_SC_PAGESIZE);
 	unsigned long seconds = 0;
 	size_t size = 16 * MIB;
+	bool step = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'm')
 			size = parse_number("size", optarg, 0x100000) * MIB;
+		else if (option == 't')
+			step = true;
 		else if (option == 's')
 			seconds = parse_number("seconds", optarg, 1000000);
 		else
@@ -110,13 +125,19 @@ int main(int argc, char **argv)
 	}
 
 	print_pid();
+	stop_if(step);
 	print_region("anonymous", make_anonymous(size, page), size, "small pages, all written");
+	stop_if(step);
 	print_region("alternate", make_anonymous(size, 2 * page), size,
 		     "small pages, every second one written");
+	stop_if(step);
 	print_region("huge", make_huge(size, page), size, "advised to be huge pages, all written");
+	stop_if(step);
 	print_region("file", make_file(size, page), size, "shared mapping of a file, all written");
+	stop_if(step);
 	print_region("reserved", map_region(size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1),
 		     size, "never touched");
+	stop_if(step);
 	print_ready();
 
 	if (!seconds)

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How the pages of a buffer are cached: what the page tables say, and what it costs.
+ *
+ *   caching show TYPES MODE DEVICE            a line for a mapping made here, one for the kernel's
+ *   caching kernel TYPES WHAT DEVICE ADDRESS  a line for what the kernel has at an address
+ *   caching time MODE DEVICE                  nanoseconds to read, and to write, a word
+ *
+ * TYPES is what the values of an entry's three bits stand for, eight words from 0 to 7.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include <linux/vmwalk.h>
+
+#define WORDS	(128 * 1024 / sizeof(unsigned long))
+#define ROUNDS	8
+
+static int fd;
+static char types[8][8];
+
+/* Bits 3 and 4 are PWT and PCD; bit 7 is PAT, or in the entry of a huge page bit 12. */
+static void show(const char *mode, const char *who, __u64 addr, __u32 flags)
+{
+	struct vmwalk_walk walk = { .size = sizeof(walk), .flags = flags, .addr = addr };
+	unsigned int pat, pcd, pwt;
+	__u64 entry;
+
+	if (ioctl(fd, VMWALK_IOC_WALK, &walk))
+		err(1, "VMWALK_IOC_WALK");
+	if (walk.stop != VMWALK_STOP_PAGE)
+		errx(1, "nothing is mapped at 0x%llx", addr);
+
+	entry = walk.level[walk.stop_level].entry;
+	pat = entry >> (walk.page_shift == 12 ? 7 : 12) & 1;
+	pcd = entry >> 4 & 1;
+	pwt = entry >> 3 & 1;
+	printf("%-5s %-11s 0x%016llx  %4s  0x%016llx  %3u %3u %3u  %s\n", mode, who, addr,
+	       walk.page_shift == 12 ? "4K" : walk.page_shift == 21 ? "2M" : "1G",
+	       entry, pat, pcd, pwt, types[pat << 2 | pcd << 1 | pwt]);
+}
+
+static unsigned long *map_buffer(void)
+{
+	void *map = mmap(NULL, WORDS * sizeof(unsigned long), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_POPULATE, fd, 0);
+
+	if (map == MAP_FAILED)
+		err(1, "mmap");
+	return map;
+}
+
+static void show_both(const char *mode)
+{
+	struct vmwalk_place place = { .size = sizeof(place) };
+	unsigned long *words = map_buffer();
+
+	if (ioctl(fd, VMWALK_IOC_BUFFER, &place))
+		err(1, "VMWALK_IOC_BUFFER");
+	/* What isn't touched may not be mapped. */
+	__atomic_store_n(words, 0, __ATOMIC_RELAXED);
+	show(mode, "a program", (uintptr_t)words, 0);
+	show(mode, "the kernel", place.kaddr, VMWALK_WALK_KERNEL);
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1e9 + time.tv_nsec;
+}
+
+static void show_time(const char *mode)
+{
+	unsigned long *words = map_buffer();
+	double start, reading, writing;
+	size_t i, round;
+
+	/*
+	 * The first round faults pages in, and fills what caches there are. An atomic access is one
+	 * that the compiler makes as it stands.
+	 */
+	for (i = 0; i < WORDS; i++)
+		__atomic_store_n(&words[i], i, __ATOMIC_RELAXED);
+
+	start = now();
+	for (round = 0; round < ROUNDS; round++)
+		for (i = 0; i < WORDS; i++)
+			__atomic_load_n(&words[i], __ATOMIC_RELAXED);
+	reading = now() - start;
+
+	start = now();
+	for (round = 0; round < ROUNDS; round++)
+		for (i = 0; i < WORDS; i++)
+			__atomic_store_n(&words[i], round, __ATOMIC_RELAXED);
+	writing = now() - start;
+
+	printf("%-5s %8.2f %8.2f\n", mode, reading / (WORDS * ROUNDS), writing / (WORDS * ROUNDS));
+}
+
+int main(int argc, char **argv)
+{
+	const char *device = NULL, *eight = NULL;
+
+	if (argc == 5 && !strcmp(argv[1], "show"))
+		eight = argv[2], device = argv[4];
+	else if (argc == 6 && !strcmp(argv[1], "kernel"))
+		eight = argv[2], device = argv[4];
+	else if (argc == 4 && !strcmp(argv[1], "time"))
+		device = argv[3];
+	else
+		errx(2, "arguments: show, kernel or time; the source says which");
+
+	if (eight && sscanf(eight, "%7s %7s %7s %7s %7s %7s %7s %7s", types[0], types[1], types[2],
+			    types[3], types[4], types[5], types[6], types[7]) != 8)
+		errx(2, "TYPES are eight words");
+	fd = open(device, O_RDWR);
+	if (fd < 0)
+		err(1, "%s", device);
+
+	if (argc == 5)
+		show_both(argv[3]);
+	else if (argc == 6)
+		show(argv[3], "the kernel", strtoull(argv[5], NULL, 16), VMWALK_WALK_KERNEL);
+	else
+		show_time(argv[2]);
+	return 0;
+}

@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# usage: caching [--time]
+#
+# Three buffers, cached in three ways: what a program's page-table entries say of it, and what the
+# kernel's own for the same memory say. What it costs is measured where the machine is real, or with
+# --time anywhere.
+#
+# docs/labs/caching.md is about it.
+#
+# Copyright (C) The vmwalk authors
+
+set -euo pipefail
+
+program=$(dirname "$(readlink -f "$0")")/bin/caching
+name=lab-caching
+
+cleanup()
+{
+	local mode
+
+	for mode in wb wc uc; do
+		vmwalk-destroy "$name-$mode" 2>/dev/null || true
+	done
+}
+trap cleanup EXIT
+
+# What the kernel made the three bits stand for, from 0 to 7. Where the log has lost it, this is what
+# Linux chooses.
+types=$(dmesg | sed -n 's/.*x86\/PAT: Configuration \[0-7\]: //p')
+: "${types:=WB  WC  UC- UC  WB  WP  UC- WT}"
+echo "PAT, PCD, PWT from 000 to 111 stand for: $types"
+echo
+
+printf '%-5s %-11s %-18s  %4s  %-18s  %3s %3s %3s  %s\n' MODE 'MAPPED BY' ADDRESS PAGE ENTRY PAT PCD \
+	PWT 'STANDS FOR'
+declare -A device
+for mode in wb wc uc; do
+	device[$mode]=$(vmwalk-create "$name-$mode" buffer_type=pages cache_mode="$mode" size=128K)
+	lines=$("$program" show "$types" "$mode" "${device[$mode]}")
+	echo "$lines"
+done
+
+echo
+if [[ ${1-} != --time ]] && grep -qw hypervisor /proc/cpuinfo; then
+	echo 'Not timed: in a virtual machine entries may say what they like. An emulator caches nothing,'
+	echo 'and a hypervisor may overrule them. --time measures even so.'
+else
+	printf '%-5s %8s %8s\n' MODE READING WRITING
+	for mode in wb wc uc; do
+		"$program" time "$mode" "${device[$mode]}"
+	done
+	echo 'in nanoseconds, for each word of eight bytes'
+fi
+
+# The last line shown was the kernel's own, of the buffer that isn't cached.
+read -r _ _ _ address _ <<<"${lines##*$'\n'}"
+vmwalk-destroy "$name-uc"
+echo
+echo 'The same page in the kernel, once it is nobody'"'"'s buffer any more:'
+"$program" kernel "$types" - "${device[wb]}" "$address"

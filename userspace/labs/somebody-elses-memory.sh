@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# How does ps come to know a program's arguments? docs/labs/somebody-elses-memory.md is about it.
+#
+# Copyright (C) The vmwalk authors
+
+set -euo pipefail
+
+copy=$(dirname "$0")/bin/somebody-elses-memory
+made=
+pid=
+trap '[[ ! $made ]] || vmwalk-destroy memory; [[ ! $pid ]] || kill "$pid"' EXIT
+
+# show WHAT FILE: arguments end in a zero each.
+show()
+{
+	printf '%-18s  %s\n' "$1" "$(tr '\0' ' ' <"$2")"
+}
+
+sleep 1h 2m 3s &
+pid=$!
+device=$(vmwalk-create memory size=4K target_pid="$pid")
+made=1
+# Until it has executed sleep it is a copy of this shell.
+for ((i = 0; i < 100; i++)); do
+	[[ $(<"/proc/$pid/comm") != sleep ]] || break
+	sleep 0.1
+done
+
+# The fields of stat after the name, which may have spaces in it; the first is the third of all.
+read -ra fields < <(sed 's/^.*) //' "/proc/$pid/stat")
+start=${fields[48 - 3]} end=${fields[49 - 3]}
+printf 'process %d keeps its arguments from 0x%x to 0x%x, in\n' "$pid" "$start" "$end"
+vmwalk scan --device memory --start "$(printf 0x%x "$start")" --end "$(printf 0x%x $((start + 1)))"
+
+show '/proc/PID/cmdline' "/proc/$pid/cmdline"
+"$copy" from "$device" "$start" $((end - start))
+show 'in the buffer' <(head --bytes=$((end - start)) "$device")
+
+printf watch >"$device"
+"$copy" to "$device" "$start" 5
+show '/proc/PID/cmdline' "/proc/$pid/cmdline"
+show ps <(ps --format args= "$pid")

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A buffer's life, step by step, each announced in the kernel's trace.
+ *
+ *   tlb-flush prepare       has the kernel flush what was freed before, so that counts start anew
+ *   tlb-flush live MARKER   the steps; MARKER is the trace_marker of a trace
+ *
+ * A step is announced as "step KIB NAME", KIB being how much of vmalloc's addresses is free and may
+ * still be in a TLB. The last is called "end".
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <libvmwalk.h>
+
+#define NAME	"lab-tlb-flush"
+#define PAGES	256
+#define PAGE	4096
+#define MOST	1024		/* MiB to free at most until the kernel must have flushed */
+
+static struct vmwalk_instance *instance;
+static int marker = -1;
+
+/* /proc/vmallocinfo lists what is free and not yet flushed as "unpurged". */
+static unsigned long lazy_kib(void)
+{
+	unsigned long size, sum = 0;
+	char line[512];
+	FILE *info;
+
+	info = fopen("/proc/vmallocinfo", "re");
+	if (!info)
+		err(1, "/proc/vmallocinfo");
+	while (fgets(line, sizeof(line), info))
+		if (strstr(line, "unpurged") && sscanf(line, "%*s %lu", &size) == 1)
+			sum += size;
+	fclose(info);
+	return sum >> 10;
+}
+
+static void announce(const char *name)
+{
+	if (marker >= 0)
+		dprintf(marker, "step %lu %s\n", lazy_kib(), name);
+}
+
+static void set(const char *attr, const char *value)
+{
+	const char *why;
+
+	if (!vmwalk_instance_set(instance, attr, value))
+		return;
+	why = vmwalk_instance_refusal(instance);
+	vmwalk_instance_destroy(instance);
+	errx(1, "%s=%s: %s", attr, value, why ? why : "refused");
+}
+
+static void make(const char *size)
+{
+	instance = vmwalk_instance_create(NAME);
+	if (!instance)
+		err(1, NAME);
+	set("buffer_type", "vmalloc");
+	set("map_mode", "insert");
+	set("size", size);
+	set("live", "1");
+}
+
+static void destroy(void)
+{
+	if (vmwalk_instance_destroy(instance))
+		err(1, NAME);
+	vmwalk_instance_close(instance);
+}
+
+/* Another thread, which does nothing but keep another processor in this program's page tables. */
+static bool running, done;
+
+static void *run(void *unused)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(1, &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		warn("no second processor");
+	__atomic_store_n(&running, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE))
+		;
+	return unused;
+}
+
+static void use(void)
+{
+	struct vmwalk_device *device;
+	pthread_t thread;
+	char *map;
+	int i;
+
+	device = vmwalk_device_open_by_name(NAME);
+	if (!device)
+		err(1, NAME);
+
+	announce("map it: mmap() of 256 pages");
+	map = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vmwalk_device_fd(device),
+		   0);
+	if (map == MAP_FAILED)
+		err(1, "mmap");
+
+	announce("touch every page");
+	for (i = 0; i < PAGES; i++)
+		__atomic_store_n(&map[i * PAGE], 1, __ATOMIC_RELAXED);
+
+	announce("write-protect a page: mprotect()");
+	if (mprotect(map, PAGE, PROT_READ))
+		err(1, "mprotect");
+
+	announce("unmap a page: munmap()");
+	munmap(map, PAGE);
+
+	announce("unmap 99 pages");
+	munmap(map + PAGE, 99 * PAGE);
+
+	/* Not a step of its own, since the thread's stack is mapped, too. */
+	announce("");
+	if (pthread_create(&thread, NULL, run, NULL))
+		errx(1, "no thread");
+	while (!__atomic_load_n(&running, __ATOMIC_ACQUIRE))
+		usleep(1000);
+
+	announce("unmap a page, a thread running elsewhere");
+	munmap(map + 100 * PAGE, PAGE);
+
+	announce("");
+	__atomic_store_n(&done, true, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	munmap(map + 101 * PAGE, (PAGES - 101) * PAGE);
+	vmwalk_device_close(device);
+}
+
+/* Make and free buffers until there is less to flush. Returns how many MiB that took. */
+static unsigned int free_until_flushed(void)
+{
+	unsigned long before = lazy_kib(), now;
+	unsigned int mib;
+
+	for (mib = 16; mib <= MOST; mib += 16) {
+		make("16M");
+		destroy();
+		/* It is another thread, of the kernel's own, that flushes. */
+		usleep(50000);
+		now = lazy_kib();
+		if (now < before)
+			return mib;
+		before = now;
+	}
+	errx(1, "no flush after %u MiB", MOST);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "prepare")) {
+		free_until_flushed();
+		return 0;
+	}
+	if (argc != 3 || strcmp(argv[1], "live"))
+		errx(2, "arguments: prepare, or live MARKER");
+
+	marker = open(argv[2], O_WRONLY | O_CLOEXEC);
+	if (marker < 0)
+		err(1, "%s", argv[2]);
+	announce("make a buffer of 1 MiB");
+	make("1M");
+	use();
+	announce("free it");
+	destroy();
+	announce("make and free 16 MiB, over and over");
+	printf("%u\n", free_until_flushed());
+	announce("end");
+	return 0;
+}
