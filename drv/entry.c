@@ -117,14 +117,11 @@ static u32 present_state(pte_t pte)
 	return state;
 }
 
-/**
- * vmwalk_entry_page - the page that an entry maps
- * @entry: a present one
- * @vma: the VMA that it is in; NULL if that is on its way out
- *
- * Return: its struct page, which is another's as soon as the entry goes; NULL for a bare frame.
+/*
+ * The page that a present entry maps, which is another's as soon as the entry goes; NULL for a bare
+ * frame.
  */
-struct page *vmwalk_entry_page(const struct vmwalk_entry *entry, struct vm_area_struct *vma)
+static struct page *entry_page(const struct vmwalk_entry *entry, struct vm_area_struct *vma)
 {
 	if (entry->level == VMWALK_PTE) {
 		if (pte_special(entry->pte) || !pfn_valid(entry->pfn))
@@ -182,29 +179,32 @@ static u32 page_state(const struct vmwalk_entry *entry, struct page *page,
 }
 
 /**
- * vmwalk_entry_state - what an entry says
- * @entry: the entry
- * @page: what vmwalk_entry_page() has of it, NULL if it isn't present
+ * vmwalk_entry_judge - find out what an entry says
+ * @entry: the entry; is given @state and @node
  * @vma: the VMA that it is in; NULL if there is none, or if it is on its way out
  *
- * Return: flags VMWALK_PRESENT to VMWALK_HUGE; 0 for an empty entry, and for a mark that stands for
- * no page.
+ * The entry is still there, since the caller has its table's lock; or it may have gone, and the
+ * caller looks at it again afterwards and believes nothing if it has.
  */
-u32 vmwalk_entry_state(const struct vmwalk_entry *entry, struct page *page,
-		       struct vm_area_struct *vma)
+void vmwalk_entry_judge(struct vmwalk_entry *entry, struct vm_area_struct *vma)
 {
+	struct page *page = entry->present ? entry_page(entry, vma) : NULL;
+
+	entry->node = page ? page_to_nid(page) : NUMA_NO_NODE;
 	if (entry->present)
-		return present_state(entry->pte) | page_state(entry, page, vma);
-	if (pte_none(entry->pte))
-		return 0;
-	return absent_state(entry->pte) | (entry->level == VMWALK_PTE ? 0 : VMWALK_HUGE);
+		entry->state = present_state(entry->pte) | page_state(entry, page, vma);
+	else if (pte_none(entry->pte))
+		entry->state = 0;
+	else
+		entry->state = absent_state(entry->pte) |
+			       (entry->level == VMWALK_PTE ? 0 : VMWALK_HUGE);
 }
 
 /**
  * vmwalk_entry_state_of_kernel - what an entry says that maps a part of the kernel
  * @entry: the entry
  *
- * Return: as vmwalk_entry_state(), of the entry alone: its page belongs to nobody.
+ * Return: flags as vmwalk_entry_judge() has them, of the entry alone: its page belongs to nobody.
  */
 u32 vmwalk_entry_state_of_kernel(const struct vmwalk_entry *entry)
 {
@@ -217,23 +217,19 @@ u32 vmwalk_entry_state_of_kernel(const struct vmwalk_entry *entry)
 /**
  * vmwalk_sample_take - remember a page, if others can be compared with it
  * @sample: where
- * @entry: of a PTE table
- * @page: as vmwalk_entry_page() has it
- * @state: as vmwalk_entry_state() has it
- *
- * The VMA must be uniform.
+ * @entry: of a PTE table, judged, in a VMA that is uniform
  *
  * Return: whether they can.
  */
-bool vmwalk_sample_take(struct vmwalk_sample *sample, const struct vmwalk_entry *entry,
-			struct page *page, u32 state)
+bool vmwalk_sample_take(struct vmwalk_sample *sample, const struct vmwalk_entry *entry)
 {
-	if (!page || state & VMWALK_ZERO || !vmwalk_pte_compares(entry->pte))
+	if (!entry->present || entry->state & (VMWALK_ZERO | VMWALK_SPECIAL) ||
+	    !vmwalk_pte_compares(entry->pte))
 		return false;
 
 	sample->pte = entry->pte;
 	sample->pfn = entry->pfn;
-	sample->state = state;
+	sample->state = entry->state;
 
 	return true;
 }

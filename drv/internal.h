@@ -332,8 +332,7 @@ long vmwalk_map_count_pages(struct vmwalk_device *device);
 struct pid *vmwalk_target_find(const char *text, struct vmwalk_reason *why);
 void vmwalk_target_set(struct vmwalk_device *device, struct pid *target);
 int vmwalk_target_number(struct vmwalk_device *device);
-int vmwalk_target_number_in_log(struct vmwalk_device *device);
-struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf);
+struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *number);
 
 /* Does whoever makes a call walk itself? */
 static inline bool vmwalk_target_is_caller(const struct vmwalk_device *device)
@@ -357,6 +356,9 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
  * @pfn: frame that holds the address, if present
  * @level: VMWALK_PGD to VMWALK_PTE
  * @shift: log2 of the bytes that it covers
+ * @state: once it is judged, flags VMWALK_PRESENT to VMWALK_HUGE; 0 for an empty one, and for a
+ *         mark that stands for no page
+ * @node: once it is judged, the NUMA node of its page, or NUMA_NO_NODE
  */
 struct vmwalk_entry {
 	pte_t pte;
@@ -364,14 +366,14 @@ struct vmwalk_entry {
 	unsigned long pfn;
 	unsigned int level;
 	unsigned int shift;
+	u32 state;
+	int node;
 };
 
 struct vmwalk_entry vmwalk_pte_entry(pte_t pte);
 struct vmwalk_entry vmwalk_pmd_entry(pmd_t pmd, unsigned long addr);
 struct vmwalk_entry vmwalk_pud_entry(pud_t pud, unsigned long addr);
-struct page *vmwalk_entry_page(const struct vmwalk_entry *entry, struct vm_area_struct *vma);
-u32 vmwalk_entry_state(const struct vmwalk_entry *entry, struct page *page,
-		       struct vm_area_struct *vma);
+void vmwalk_entry_judge(struct vmwalk_entry *entry, struct vm_area_struct *vma);
 u32 vmwalk_entry_state_of_kernel(const struct vmwalk_entry *entry);
 
 /**
@@ -388,8 +390,7 @@ struct vmwalk_sample {
 	u32 state;
 };
 
-bool vmwalk_sample_take(struct vmwalk_sample *sample, const struct vmwalk_entry *entry,
-			struct page *page, u32 state);
+bool vmwalk_sample_take(struct vmwalk_sample *sample, const struct vmwalk_entry *entry);
 void vmwalk_sample_drop(struct vmwalk_sample *sample);
 bool vmwalk_vma_is_uniform(struct vm_area_struct *vma);
 
@@ -406,13 +407,13 @@ bool vmwalk_vma_is_uniform(struct vm_area_struct *vma);
  *          for it; NULL if it has another lock
  * @enough: set by @ptes or @leaf to end the visit
  *
- * Both are called with interrupts off, and return the address up to which they have dealt with
- * what they were shown.
+ * Both are called with interrupts off and the table's lock held, and return the address up to which
+ * they have dealt with what they were shown.
  */
 struct vmwalk_visitor {
 	unsigned long (*ptes)(struct vmwalk_visitor *visitor, pte_t *ptep,
 			      unsigned long addr, unsigned long end);
-	unsigned long (*leaf)(struct vmwalk_visitor *visitor, const struct vmwalk_entry *entry,
+	unsigned long (*leaf)(struct vmwalk_visitor *visitor, struct vmwalk_entry *entry,
 			      unsigned long addr, unsigned long end);
 	unsigned int steps;
 	struct mm_struct *yields;
@@ -430,16 +431,17 @@ struct vmwalk_entry vmwalk_descend_kernel(unsigned long addr, struct vmwalk_leve
 bool vmwalk_glance(unsigned long addr, unsigned long *pfn);
 int vmwalk_paging_levels(void);
 
-/* Entries that are looked at in one go. */
-#define VMWALK_STRIDE		16
-
-static inline bool vmwalk_stride_is_empty(const unsigned long *entry)
+/* Are so many entries, at most 16, all empty? */
+static __always_inline bool vmwalk_all_empty(const unsigned long *entry, unsigned int count)
 {
-	/* data_race: what is added meanwhile may as well be added later. */
-	return !data_race(entry[0] | entry[1] | entry[2] | entry[3] |
-			  entry[4] | entry[5] | entry[6] | entry[7] |
-			  entry[8] | entry[9] | entry[10] | entry[11] |
-			  entry[12] | entry[13] | entry[14] | entry[15]);
+	unsigned long any = 0;
+	unsigned int i;
+
+#pragma GCC unroll 16
+	for (i = 0; i < count; i++)
+		any |= data_race(entry[i]);	/* what is added meanwhile may be added later */
+
+	return !any;
 }
 
 /*
@@ -452,8 +454,12 @@ static inline unsigned long vmwalk_count_empty(const void *entryp, unsigned long
 
 	if (entry < end && READ_ONCE(*entry))
 		return 1;
-	while (entry <= end - VMWALK_STRIDE && vmwalk_stride_is_empty(entry))
-		entry += VMWALK_STRIDE;
+	while (entry <= end - 16 && vmwalk_all_empty(entry, 16))
+		entry += 16;
+	if (entry <= end - 8 && vmwalk_all_empty(entry, 8))
+		entry += 8;
+	if (entry <= end - 4 && vmwalk_all_empty(entry, 4))
+		entry += 4;
 	while (entry < end && !READ_ONCE(*entry))
 		entry++;
 

@@ -116,7 +116,7 @@ static long find_frame(struct vmwalk_file *vf, unsigned long addr, unsigned long
 	if (vmwalk_target_is_caller(vf->device) && vmwalk_glance(addr, pfn))
 		return 0;
 
-	mm = vmwalk_target_mm(vf);
+	mm = vmwalk_target_mm(vf, NULL);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 
@@ -170,12 +170,10 @@ static void hide_frames(struct vmwalk_walk *walk)
 /* The way down from walk->addr in the target. Returns 0, -EINTR, -ESRCH, -EPERM. */
 static int walk_target(struct vmwalk_file *vf, struct vmwalk_walk *walk, struct vmwalk_entry *entry)
 {
-	struct vm_area_struct *vma;
-	struct page *page = NULL;
 	struct mm_struct *mm;
 	int err;
 
-	mm = vmwalk_target_mm(vf);
+	mm = vmwalk_target_mm(vf, NULL);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 
@@ -183,11 +181,8 @@ static int walk_target(struct vmwalk_file *vf, struct vmwalk_walk *walk, struct 
 	if (err)
 		goto out;
 	*entry = vmwalk_descend(mm, walk->addr, walk->level);
-	vma = vma_lookup(mm, walk->addr);
-	if (entry->present)
-		page = vmwalk_entry_page(entry, vma);
-	walk->state = vmwalk_entry_state(entry, page, vma);
 	vmwalk_target_unlock(mm);
+	walk->state = entry->state;
 out:
 	mmdrop(mm);
 	return err;
@@ -293,7 +288,7 @@ static long vmwalk_ioctl_vma(struct vmwalk_file *vf, void __user *user)
 	if (out.flags)
 		return -EINVAL;
 
-	mm = vmwalk_target_mm(vf);
+	mm = vmwalk_target_mm(vf, NULL);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 

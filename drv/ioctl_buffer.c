@@ -238,6 +238,12 @@ long vmwalk_ioctl_poke(void __user *user)
 	if (poke.flags || poke.value > U8_MAX)
 		return -EINVAL;
 
+	/* Where the answer can't go nothing shall happen. */
+	poke.faults = 0;
+	err = vmwalk_put_struct(user, &poke, sizeof(poke));
+	if (err)
+		return err;
+
 	/* A fault that the kernel takes on a program's memory is put down to the program. */
 	faults = current->min_flt + current->maj_flt;
 	if (put_user((u8)poke.value, (u8 __user *)u64_to_user_ptr(poke.addr)))

@@ -39,6 +39,7 @@ static_assert(sizeof(struct vmwalk_translation) == 24);
  * @at: address or offset of the next one
  * @buffer: where @at is an offset, or NULL
  * @device: whose scan it is
+ * @target: number of the process that is scanned, as the kernel's log has it
  */
 struct sink {
 	int (*put)(struct sink *sink, unsigned long count);
@@ -46,6 +47,7 @@ struct sink {
 	u64 at;
 	struct vmwalk_buffer *buffer;
 	struct vmwalk_device *device;
+	int target;
 };
 
 static int put_user_extents(struct sink *sink, unsigned long count)
@@ -122,7 +124,7 @@ static long scan_to_sink(struct vmwalk_file *vf, struct vmwalk_scan *scan, struc
 	struct mm_struct *mm;
 	long ret;
 
-	mm = vmwalk_target_mm(vf);
+	mm = vmwalk_target_mm(vf, &sink->target);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 
@@ -231,8 +233,7 @@ static const char *const state_names[] = {
 
 static_assert(BIT(ARRAY_SIZE(state_names)) - 1 == VMWALK_STATE_ALL);
 
-static void log_extent(const struct vmwalk_device *device, int pid,
-		       const struct vmwalk_extent *extent)
+static void log_extent(const struct sink *sink, const struct vmwalk_extent *extent)
 {
 	char pfn[32] = "", flags[160];
 	unsigned long state = extent->flags;
@@ -246,18 +247,17 @@ static void log_extent(const struct vmwalk_device *device, int pid,
 				 state_names[i]);
 
 	pr_info("%s %s%u: %d: 0x%llx-0x%llx%s pages %llu shift %u node %d flags %s\n",
-		VMWALK_NAME, VMWALK_NAME, device->number, pid, extent->start,
+		VMWALK_NAME, VMWALK_NAME, sink->device->number, sink->target, extent->start,
 		extent->start + (extent->pages << PAGE_SHIFT), pfn, extent->pages,
 		extent->page_shift, extent->node, flags);
 }
 
 static int put_log_extents(struct sink *sink, unsigned long count)
 {
-	const int pid = vmwalk_target_number_in_log(sink->device);
 	unsigned long i;
 
 	for (i = 0; i < count; i++)
-		log_extent(sink->device, pid, &sink->chunk[i]);
+		log_extent(sink, &sink->chunk[i]);
 
 	return 0;
 }
@@ -398,7 +398,7 @@ long vmwalk_ioctl_translate(struct vmwalk_file *vf, void __user *user)
 	if (!access_ok(u64_to_user_ptr(translate.vec), translate.vec_len * sizeof(*items)))
 		return -EFAULT;
 
-	mm = vmwalk_target_mm(vf);
+	mm = vmwalk_target_mm(vf, NULL);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 

@@ -515,7 +515,7 @@ static unsigned long count_ptes(struct vmwalk_visitor *visitor, pte_t *ptep,
 	return end;
 }
 
-static unsigned long count_leaf(struct vmwalk_visitor *visitor, const struct vmwalk_entry *entry,
+static unsigned long count_leaf(struct vmwalk_visitor *visitor, struct vmwalk_entry *entry,
 				unsigned long addr, unsigned long end)
 {
 	struct mapped_visitor *mapped = container_of(visitor, struct mapped_visitor, visitor);

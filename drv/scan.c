@@ -86,19 +86,20 @@ static void drop_sample(struct vmwalk_scanner *scanner)
 }
 
 /* One entry, whatever it may be. Returns the pages that are dealt with. */
-static unsigned long scan_entry(struct vmwalk_scanner *scanner, const struct vmwalk_entry *entry,
+static unsigned long scan_entry(struct vmwalk_scanner *scanner, struct vmwalk_entry *entry,
 				unsigned long addr, unsigned long pages)
 {
-	struct page *page = entry->present ? vmwalk_entry_page(entry, scanner->vma) : NULL;
-	u32 state = vmwalk_entry_state(entry, page, scanner->vma);
-	u32 flags = state & scanner->arg->return_mask;
-	bool selected = state && scan_selects(scanner->arg, state);
+	bool selected;
+	u32 flags;
 
+	vmwalk_entry_judge(entry, scanner->vma);
+	flags = entry->state & scanner->arg->return_mask;
+	selected = entry->state && scan_selects(scanner->arg, entry->state);
 	if (scanner->hide)
 		flags |= VMWALK_HIDDEN;
 
 	if (entry->level == VMWALK_PTE && vmwalk_vma_is_uniform(scanner->vma) &&
-	    vmwalk_sample_take(&scanner->sample, entry, page, state)) {
+	    vmwalk_sample_take(&scanner->sample, entry)) {
 		scanner->block.pte = VMWALK_PTE_UNLIKE;
 		scanner->sample_flags = flags;
 		scanner->sample_selected = selected;
@@ -106,8 +107,7 @@ static unsigned long scan_entry(struct vmwalk_scanner *scanner, const struct vmw
 	if (!selected)
 		return pages;
 
-	return scan_add(scanner, addr, pages, entry->pfn, flags, entry->shift,
-			page ? page_to_nid(page) : NUMA_NO_NODE);
+	return scan_add(scanner, addr, pages, entry->pfn, flags, entry->shift, entry->node);
 }
 
 /*
@@ -352,7 +352,7 @@ static unsigned long scan_ptes(struct vmwalk_visitor *visitor, pte_t *ptep,
 	return end - (left << PAGE_SHIFT);
 }
 
-static unsigned long scan_leaf(struct vmwalk_visitor *visitor, const struct vmwalk_entry *entry,
+static unsigned long scan_leaf(struct vmwalk_visitor *visitor, struct vmwalk_entry *entry,
 			       unsigned long addr, unsigned long end)
 {
 	return addr + (scan_entry(to_scanner(visitor), entry, addr,
@@ -426,6 +426,12 @@ unsigned long vmwalk_scan_chunk(struct vmwalk_scanner *scanner, unsigned long ad
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
 	unsigned long end;
+
+	/* An end of 0 would be the end of all addresses to the loop below. */
+	if (addr >= scanner->end) {
+		scanner->stop = true;
+		return addr;
+	}
 
 	vma_iter_init(&vmi, scanner->mm, addr);
 	visitor->steps = VMWALK_VISIT_STEPS;

@@ -116,22 +116,6 @@ int vmwalk_target_number(struct vmwalk_device *device)
 	return nr;
 }
 
-/**
- * vmwalk_target_number_in_log - the number by which the kernel's log knows whose memory is walked
- * @device: the device
- *
- * Return: the target's number, or the caller's where it is its own target; as in all of the log it
- * is that of the first pid namespace.
- */
-int vmwalk_target_number_in_log(struct vmwalk_device *device)
-{
-	struct pid *target = vmwalk_target_get(device);
-	int nr = target ? pid_nr(target) : task_tgid_nr(current);
-
-	put_pid(target);
-	return nr;
-}
-
 /* By mm_count, not mm_users: see vmwalk_target_lock(). */
 static struct mm_struct *grab_thread_mm(struct task_struct *thread)
 {
@@ -202,10 +186,12 @@ static struct mm_struct *find_memory(struct vmwalk_file *vf, struct pid *target,
 /**
  * vmwalk_target_mm - the memory to walk, for who may
  * @vf: the descriptor that asks
+ * @number: where to put the number of the process that has it, in the first pid namespace, as all
+ *          of the kernel's log has it; or NULL
  *
  * Return: the mm, for the caller to mmdrop(), or an ERR_PTR(): -ESRCH, -EPERM.
  */
-struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf)
+struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *number)
 {
 	struct task_struct *thread;
 	struct mm_struct *mm;
@@ -218,9 +204,13 @@ struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf)
 		if (!mm)
 			return ERR_PTR(-ESRCH);
 		mmgrab(mm);
+		if (number)
+			*number = task_tgid_nr(current);
 		return mm;
 	}
 
+	if (number)
+		*number = pid_nr(target);
 	mm = find_memory(vf, target, &thread);
 	put_pid(target);
 	if (!IS_ERR(mm))
@@ -245,25 +235,34 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
 	struct task_struct *thread;
 	struct mm_struct *mm;
 	struct pid *target;
+	int copied;
+	bool gone;
 
 	target = vmwalk_target_get(vf->device);
 	if (!target)
 		return access_process_vm(current, addr, buf, len, flags);
 
-	mm = find_memory(vf, target, &thread);
+	do {
+		mm = find_memory(vf, target, &thread);
+		if (IS_ERR(mm)) {
+			copied = PTR_ERR(mm);
+			break;
+		}
+
+		/*
+		 * Who shares our memory may go on to another's by execve() at any moment. So go by
+		 * ourselves if we may look at nobody else.
+		 */
+		copied = access_process_vm(mm == current->mm ? current : thread, addr, buf, len,
+					   flags);
+		/* A thread that ends just now has no memory to copy; another one may have it. */
+		gone = !copied && READ_ONCE(thread->mm) != mm;
+		mmdrop(mm);
+		put_task_struct(thread);
+	} while (gone);
 	put_pid(target);
-	if (IS_ERR(mm))
-		return PTR_ERR(mm);
 
-	/*
-	 * Who shares our memory may go on to another's by execve() at any moment. So go by
-	 * ourselves if we may look at nobody else.
-	 */
-	len = access_process_vm(mm == current->mm ? current : thread, addr, buf, len, flags);
-	mmdrop(mm);
-	put_task_struct(thread);
-
-	return len;
+	return copied;
 }
 
 /**

@@ -45,24 +45,25 @@ struct translator {
 	pte_t *table;
 };
 
+/* @entry is judged. */
 static void answer_entry(struct translator *translator, struct vmwalk_translation *item,
 			 const struct vmwalk_entry *entry)
 {
 	struct vm_area_struct *vma = translator->vma;
-	struct page *page = entry->present ? vmwalk_entry_page(entry, vma) : NULL;
-	u32 state = vmwalk_entry_state(entry, page, vma);
 
 	item->phys = 0;
 	if (entry->present && !translator->hide)
 		item->phys = PFN_PHYS(entry->pfn) + offset_in_page(item->addr);
-	item->state = state && translator->hide ? state | VMWALK_HIDDEN : state;
+	item->state = entry->state;
+	if (item->state && translator->hide)
+		item->state |= VMWALK_HIDDEN;
 	item->page_shift = entry->shift;
-	item->node = page ? page_to_nid(page) : NUMA_NO_NODE;
+	item->node = entry->node;
 
 	/* A mapping of frames and pages may have the page of zeroes, which is like others there. */
 	if (vma && !(vma->vm_flags & VM_MIXEDMAP) && entry->level == VMWALK_PTE &&
 	    vmwalk_vma_is_uniform(vma))
-		vmwalk_sample_take(&translator->sample, entry, page, state);
+		vmwalk_sample_take(&translator->sample, entry);
 }
 
 static void translate_with_care(struct translator *translator, struct vmwalk_translation *item)
@@ -142,6 +143,7 @@ static bool translate_one(struct translator *translator, struct vmwalk_translati
 		return false;
 	if (pmd_leaf(pmd)) {
 		entry = vmwalk_pmd_entry(pmd, item->addr);
+		vmwalk_entry_judge(&entry, translator->vma);
 		answer_entry(translator, item, &entry);
 		return pmd_same(READ_ONCE(*pmdp), pmd);
 	}
@@ -155,6 +157,7 @@ static bool translate_one(struct translator *translator, struct vmwalk_translati
 	/* Pairs with the page table's lock: whoever mapped a first copy had set anon_vma. */
 	smp_rmb();
 	entry = vmwalk_pte_entry(pte);
+	vmwalk_entry_judge(&entry, translator->vma);
 	answer_entry(translator, item, &entry);
 	if (vmwalk_pmd_compares(pmd)) {
 		translator->pmd = pmd;
@@ -169,7 +172,7 @@ static bool translate_one(struct translator *translator, struct vmwalk_translati
  * Answer items as long as they are like what is known, with interrupts off. Returns how many. All
  * that decides is in locals: each instruction here counts.
  */
-static unsigned int translate_alike(const struct translator *translator,
+static unsigned int translate_alike(struct translator *translator,
 				    struct vmwalk_translation *items, unsigned int count)
 {
 	const u32 state = translator->sample.state | (translator->hide ? VMWALK_HIDDEN : 0);
@@ -206,7 +209,12 @@ static unsigned int translate_alike(const struct translator *translator,
 
 	/* As in translate_one(), for all of them at once. */
 	smp_rmb();
-	return item > items && vmwalk_vma_is_uniform(translator->vma) ? item - items : 0;
+	if (item > items && !vmwalk_vma_is_uniform(translator->vma)) {
+		vmwalk_sample_drop(&translator->sample);
+		return 0;
+	}
+
+	return item - items;
 }
 
 /* Answer items up to the first that takes the careful way. Returns how many. */

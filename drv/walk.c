@@ -15,13 +15,13 @@
  * from the top each time that they were on. Each entry is read once, into a local; what is decided
  * and what is reported is that one value.
  *
- * The kernel empties an entry for a moment when it changes it (mprotect, migration, a NUMA hint),
- * with the table's lock held. So that no page is missed that was there all the time, entries that
- * may be pages are read with that lock, too. Whoever holds it may wait for every CPU to answer an
+ * The kernel empties an entry for a moment when it changes it (mprotect, migration, a NUMA hint, a
+ * huge page that is split), with the table's lock held. So that no page is missed that was there
+ * all the time, an entry that isn't a table is read with that lock, and dealt with before it is let
+ * go: its page isn't freed as long. Whoever holds the lock may wait for every CPU to answer an
  * interrupt, so it is only ever tried for here; if it is taken, the way down starts again with
- * interrupts on in between. Huge entries are emptied in that way in hugetlb only.
+ * interrupts on in between.
  */
-#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
 #include <linux/pgtable.h>
@@ -48,46 +48,6 @@ static bool pmd_ends_walk(pmd_t pmd)
 static bool pud_ends_walk(pud_t pud)
 {
 	return !pud_present(pud) || pud_leaf(pud);
-}
-
-/*
- * Read an entry that hugetlb may have emptied for a moment. @vma is NULL where it can't be
- * hugetlb's. Returns false if the table's lock is taken: the way down is to start again.
- */
-static bool read_pud(struct vm_area_struct *vma, pud_t *pudp, pud_t *pud)
-{
-	spinlock_t *lock;	/* protects the entry */
-
-	if (!vma || !is_vm_hugetlb_page(vma)) {
-		*pud = READ_ONCE(*pudp);
-		return true;
-	}
-
-	lock = pud_lockptr(vma->vm_mm, pudp);
-	if (!spin_trylock(lock))
-		return false;
-	*pud = READ_ONCE(*pudp);
-	spin_unlock(lock);
-
-	return true;
-}
-
-static bool read_pmd(struct vm_area_struct *vma, pmd_t *pmdp, pmd_t *pmd)
-{
-	spinlock_t *lock;	/* protects the entry */
-
-	if (!vma || !is_vm_hugetlb_page(vma)) {
-		*pmd = READ_ONCE(*pmdp);
-		return true;
-	}
-
-	lock = pmd_lockptr(vma->vm_mm, pmdp);
-	if (!spin_trylock(lock))
-		return false;
-	*pmd = READ_ONCE(*pmdp);
-	spin_unlock(lock);
-
-	return true;
 }
 
 /*
@@ -138,28 +98,65 @@ static unsigned long skip_empty(const void *entryp, unsigned long addr, unsigned
 	return next > (end - 1) >> shift ? end : next << shift;
 }
 
+/*
+ * Deal with an entry that isn't a table, and with the empty ones that follow an empty one. Returns
+ * @addr if the lock is taken, or if the entry is a table by now: the way down is to start again.
+ */
+static unsigned long visit_pmd(struct mm_struct *mm, pmd_t *pmdp, unsigned long addr,
+			       unsigned long end, struct vmwalk_visitor *visitor)
+{
+	spinlock_t *lock = pmd_lockptr(mm, pmdp);	/* protects the table's entries */
+	pmd_t pmd;
+
+	if (!spin_trylock(lock))
+		return addr;
+	pmd = READ_ONCE(*pmdp);
+	if (pmd_none(pmd))
+		addr = skip_empty(pmdp, addr, end, PMD_SHIFT);
+	else if (pmd_ends_walk(pmd))
+		addr = visit_pmd_leaf(visitor, pmd, addr, pmd_addr_end(addr, end));
+	spin_unlock(lock);
+
+	return addr;
+}
+
+static unsigned long visit_pud(struct mm_struct *mm, pud_t *pudp, unsigned long addr,
+			       unsigned long end, struct vmwalk_visitor *visitor)
+{
+	spinlock_t *lock = pud_lockptr(mm, pudp);	/* protects the table's entries */
+	pud_t pud;
+
+	if (!spin_trylock(lock))
+		return addr;
+	pud = READ_ONCE(*pudp);
+	if (pud_none(pud))
+		addr = skip_empty(pudp, addr, p4d_addr_end(addr, end), PUD_SHIFT);
+	else if (pud_ends_walk(pud))
+		addr = visit_pud_leaf(visitor, pud, addr, pud_addr_end(addr, end));
+	spin_unlock(lock);
+
+	return addr;
+}
+
 /* Show the visitor the entries of one PMD table up to the first that isn't empty. */
-static unsigned long visit_pmds(struct vm_area_struct *vma, pmd_t *pmdp, unsigned long addr,
+static unsigned long visit_pmds(struct mm_struct *mm, pmd_t *pmdp, unsigned long addr,
 				unsigned long end, struct vmwalk_visitor *visitor)
 {
-	bool hugetlb = is_vm_hugetlb_page(vma);
 	unsigned long next;
 	pmd_t pmd;
 
 	for (; addr < end; pmdp += (next >> PMD_SHIFT) - (addr >> PMD_SHIFT), addr = next) {
-		next = pmd_addr_end(addr, end);
-		if (!read_pmd(vma, pmdp, &pmd))
-			return addr;
-		if (pmd_none(pmd)) {
-			if (!hugetlb)
-				next = skip_empty(pmdp, addr, end, PMD_SHIFT);
+		pmd = READ_ONCE(*pmdp);
+		if (pmd_ends_walk(pmd)) {
+			next = visit_pmd(mm, pmdp, addr, end, visitor);
+			if (next == addr || !pmd_none(pmd) || visitor->enough)
+				return next;
 			continue;
 		}
 
-		if (pmd_ends_walk(pmd))
-			return visit_pmd_leaf(visitor, pmd, addr, next);
+		next = pmd_addr_end(addr, end);
 		if (!pmd_bad(pmd))
-			return visit_ptes(vma->vm_mm, pmdp, pmd, addr, next, visitor);
+			return visit_ptes(mm, pmdp, pmd, addr, next, visitor);
 	}
 
 	return end;
@@ -169,10 +166,9 @@ static unsigned long visit_pmds(struct vm_area_struct *vma, pmd_t *pmdp, unsigne
  * One step of a visit: down from the top, as far as one PTE table or one huge entry. Returns @addr
  * if a lock was taken.
  */
-static unsigned long visit_step(struct vm_area_struct *vma, unsigned long addr, unsigned long end,
+static unsigned long visit_step(struct mm_struct *mm, unsigned long addr, unsigned long end,
 				struct vmwalk_visitor *visitor)
 {
-	struct mm_struct *mm = vma->vm_mm;
 	unsigned long next;
 	pgd_t *pgdp, pgd;
 	p4d_t *p4dp, p4d;
@@ -189,20 +185,14 @@ static unsigned long visit_step(struct vm_area_struct *vma, unsigned long addr, 
 		return p4d_addr_end(addr, end);
 
 	pudp = pud_offset_lockless(p4dp, p4d, addr);
-	next = pud_addr_end(addr, end);
-	if (!read_pud(vma, pudp, &pud))
-		return addr;
-	if (pud_none(pud)) {
-		if (is_vm_hugetlb_page(vma))
-			return next;
-		return skip_empty(pudp, addr, p4d_addr_end(addr, end), PUD_SHIFT);
-	}
+	pud = READ_ONCE(*pudp);
 	if (pud_ends_walk(pud))
-		return visit_pud_leaf(visitor, pud, addr, next);
+		return visit_pud(mm, pudp, addr, end, visitor);
+	next = pud_addr_end(addr, end);
 	if (pud_bad(pud))
 		return next;
 
-	return visit_pmds(vma, pmd_offset_lockless(pudp, pud, addr), addr, next, visitor);
+	return visit_pmds(mm, pmd_offset_lockless(pudp, pud, addr), addr, next, visitor);
 }
 
 /**
@@ -222,7 +212,7 @@ unsigned long vmwalk_visit(struct vm_area_struct *vma, unsigned long addr, unsig
 
 	for (; addr < end && !visitor->enough && visitor->steps; addr = next) {
 		local_irq_save(flags);
-		next = visit_step(vma, addr, end, visitor);
+		next = visit_step(vma->vm_mm, addr, end, visitor);
 		local_irq_restore(flags);
 		if (next == addr)
 			cpu_relax();
@@ -259,7 +249,55 @@ static bool spans_vma(struct mm_struct *mm, unsigned long addr, unsigned long ma
 
 static struct vmwalk_entry empty_entry(unsigned int level, unsigned int shift)
 {
-	return (struct vmwalk_entry) { .level = level, .shift = shift };
+	return (struct vmwalk_entry) { .level = level, .shift = shift, .node = NUMA_NO_NODE };
+}
+
+/*
+ * The way down ends at an entry that isn't a table. As long as its lock is held it can't go, nor
+ * can its page. Returns false if the lock is taken, or if the entry is a table by now.
+ */
+static bool end_at_pmd(struct mm_struct *mm, unsigned long addr, pmd_t *pmdp,
+		       struct vm_area_struct *vma, struct vmwalk_level *levels,
+		       struct vmwalk_entry *entry)
+{
+	spinlock_t *lock = pmd_lockptr(mm, pmdp);	/* protects the entry */
+	bool ends;
+	pmd_t pmd;
+
+	if (!spin_trylock(lock))
+		return false;
+	pmd = READ_ONCE(*pmdp);
+	ends = pmd_ends_walk(pmd);
+	if (ends) {
+		note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
+		*entry = vmwalk_pmd_entry(pmd, addr);
+		vmwalk_entry_judge(entry, vma);
+	}
+	spin_unlock(lock);
+
+	return ends;
+}
+
+static bool end_at_pud(struct mm_struct *mm, unsigned long addr, pud_t *pudp,
+		       struct vm_area_struct *vma, struct vmwalk_level *levels,
+		       struct vmwalk_entry *entry)
+{
+	spinlock_t *lock = pud_lockptr(mm, pudp);	/* protects the entry */
+	bool ends;
+	pud_t pud;
+
+	if (!spin_trylock(lock))
+		return false;
+	pud = READ_ONCE(*pudp);
+	ends = pud_ends_walk(pud);
+	if (ends) {
+		note_level(levels, VMWALK_PUD, pudp, pud_val(pud));
+		*entry = vmwalk_pud_entry(pud, addr);
+		vmwalk_entry_judge(entry, vma);
+	}
+	spin_unlock(lock);
+
+	return ends;
 }
 
 /* Returns false if a lock was taken: try again with interrupts on in between. */
@@ -296,21 +334,21 @@ static bool descend(struct mm_struct *mm, unsigned long addr, struct vmwalk_leve
 		return true;
 
 	pudp = pud_offset_lockless(p4dp, p4d, addr);
-	if (!read_pud(vma, pudp, &pud))
-		return false;
+	pud = READ_ONCE(*pudp);
+	if (pud_ends_walk(pud))
+		return end_at_pud(mm, addr, pudp, vma, levels, entry);
 	note_level(levels, VMWALK_PUD, pudp, pud_val(pud));
-	*entry = pud_ends_walk(pud) ? vmwalk_pud_entry(pud, addr) :
-				      empty_entry(VMWALK_PUD, PUD_SHIFT);
-	if (pud_ends_walk(pud) || pud_bad(pud) || !(vma || spans_vma(mm, addr, PUD_MASK)))
+	*entry = empty_entry(VMWALK_PUD, PUD_SHIFT);
+	if (pud_bad(pud) || !(vma || spans_vma(mm, addr, PUD_MASK)))
 		return true;
 
 	pmdp = pmd_offset_lockless(pudp, pud, addr);
-	if (!read_pmd(vma, pmdp, &pmd))
-		return false;
+	pmd = READ_ONCE(*pmdp);
+	if (pmd_ends_walk(pmd))
+		return end_at_pmd(mm, addr, pmdp, vma, levels, entry);
 	note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
-	*entry = pmd_ends_walk(pmd) ? vmwalk_pmd_entry(pmd, addr) :
-				      empty_entry(VMWALK_PMD, PMD_SHIFT);
-	if (pmd_ends_walk(pmd) || pmd_bad(pmd) || !(vma || spans_vma(mm, addr, PMD_MASK)))
+	*entry = empty_entry(VMWALK_PMD, PMD_SHIFT);
+	if (pmd_bad(pmd) || !(vma || spans_vma(mm, addr, PMD_MASK)))
 		return true;
 
 	lock = pte_lockptr(mm, &pmd);
@@ -319,9 +357,10 @@ static bool descend(struct mm_struct *mm, unsigned long addr, struct vmwalk_leve
 	same = pmd_same(pmd, READ_ONCE(*pmdp));
 	ptep = pte_offset_kernel(&pmd, addr);
 	pte = ptep_get(ptep);
-	spin_unlock(lock);
 	note_level(levels, VMWALK_PTE, ptep, pte_val(pte));
 	*entry = vmwalk_pte_entry(pte);
+	vmwalk_entry_judge(entry, vma);
+	spin_unlock(lock);
 
 	return same;
 }
@@ -332,7 +371,7 @@ static bool descend(struct mm_struct *mm, unsigned long addr, struct vmwalk_leve
  * @addr: the address
  * @levels: VMWALK_LEVELS of them, where each step is noted; or NULL
  *
- * Return: the entry at which the way ends; an empty one has neither @present nor a value.
+ * Return: the entry at which the way ends, judged; an empty one has neither @present nor a value.
  */
 struct vmwalk_entry vmwalk_descend(struct mm_struct *mm, unsigned long addr,
 				   struct vmwalk_level *levels)
@@ -421,7 +460,7 @@ out:
 /**
  * vmwalk_descend_kernel - the way down from an address of the kernel
  * @addr: the address
- * @levels: VMWALK_LEVELS of them, where each step is noted
+ * @levels: VMWALK_LEVELS of them, where each step is noted; or NULL
  *
  * The upper part of every process's top-level table leads to the kernel's tables, so that of the
  * caller's does. The kernel frees one of those tables, when it puts a huge page in its place, only
@@ -440,7 +479,8 @@ struct vmwalk_entry vmwalk_descend_kernel(unsigned long addr, struct vmwalk_leve
 	pmd_t *pmdp, pmd;
 	pte_t *ptep, pte;
 
-	memset(levels, 0, VMWALK_LEVELS * sizeof(*levels));
+	if (levels)
+		memset(levels, 0, VMWALK_LEVELS * sizeof(*levels));
 	local_irq_save(flags);
 
 	pgdp = pgd_offset(mm, addr);
@@ -453,7 +493,8 @@ struct vmwalk_entry vmwalk_descend_kernel(unsigned long addr, struct vmwalk_leve
 	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
 	if (mm_p4d_folded(mm)) {
 		p4d = *p4dp;
-		levels[VMWALK_P4D].flags = VMWALK_LEVEL_FOLDED;
+		if (levels)
+			levels[VMWALK_P4D].flags = VMWALK_LEVEL_FOLDED;
 	} else {
 		p4d = READ_KERNEL(p4dp);
 		note_level(levels, VMWALK_P4D, p4dp, p4d_val(p4d));
@@ -484,7 +525,7 @@ struct vmwalk_entry vmwalk_descend_kernel(unsigned long addr, struct vmwalk_leve
 	entry = vmwalk_pte_entry(pte);
 out:
 	local_irq_restore(flags);
-	if (entry.present)
+	if (levels && entry.present)
 		levels[entry.level].flags |= VMWALK_LEVEL_LEAF;
 
 	return entry;

@@ -471,6 +471,7 @@ struct vmwalk_place {
  * open for reading, another process CAP_SYS_PTRACE of the opener, and VMWALK_COPY_FROM_BUFFER its
  * CAP_SYS_ADMIN: EPERM. A fatal signal or the target's end ends the call in the same way as a page
  * that may not be read. A target that goes on by execve() meanwhile is read on where it goes.
+ * Where its memory maps this very buffer, a byte that is read and written may come out as either.
  */
 struct vmwalk_copy {
 	__u32 size;

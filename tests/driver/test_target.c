@@ -528,6 +528,98 @@ static void what_stays_is_never_missed_and_nothing_comes_twice(void **state)
 	print_message("# %u scans of the whole address space\n", scans);
 }
 
+struct zeroes {
+	char *at;
+	unsigned int round;		/* odd: all of the block's pages are there */
+	unsigned int seen;		/* the last odd one that somebody has looked at */
+};
+
+/* The first write to a huge page of zeroes has the kernel put a table in its place. */
+static int split_zeroes(void *arg)
+{
+	struct zeroes *zeroes = arg;
+
+	vw_sync(0);
+	for (unsigned int round = 1;; round += 2) {
+		vw_check(mmap(zeroes->at, PMD_SIZE, RW, ANON | MAP_FIXED, -1, 0) == zeroes->at);
+		madvise(zeroes->at, PMD_SIZE, MADV_HUGEPAGE);
+		for (size_t i = 0; i < PMD_SIZE / PAGE; i++)
+			vw_peek(zeroes->at + i * PAGE);
+		__atomic_store_n(&zeroes->round, round, __ATOMIC_SEQ_CST);
+		while (__atomic_load_n(&zeroes->seen, __ATOMIC_SEQ_CST) != round)
+			;
+		vw_poke(zeroes->at, 1);
+		__atomic_store_n(&zeroes->round, round + 1, __ATOMIC_SEQ_CST);
+		vw_check(!munmap(zeroes->at, PMD_SIZE));
+	}
+	return 0;
+}
+
+static __u64 pages_by_scan(const char *at)
+{
+	struct vmwalk_scan scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + PMD_SIZE);
+	struct vw_extents extents;
+	__u64 pages = 0;
+
+	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	for (size_t i = 0; i < extents.count; i++)
+		pages += extents.extent[i].pages;
+	vw_extents_free(&extents);
+	return pages;
+}
+
+/* Whether a call sees what is at @at, a page of the block that nobody writes to. */
+static bool sees(unsigned int call, const char *at)
+{
+	struct vmwalk_translation translation = { .addr = (uintptr_t)at };
+	struct vmwalk_walk walk;
+
+	switch (call % 4) {
+	case 0:
+		return pages_by_scan(at - (uintptr_t)at % PMD_SIZE) == PMD_SIZE / PAGE;
+	case 1:
+		vw_ok(vw_translate(fd, &translation, 1));
+		return translation.state & VMWALK_PRESENT;
+	case 2:
+		vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
+		return walk.state & VMWALK_PRESENT;
+	default:
+		return get_pfn(at) >= 0;
+	}
+}
+
+static void a_huge_page_that_is_split_is_never_missed(void **state)
+{
+	struct zeroes *zeroes = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	__u64 end = vw_now() + 8 * SECOND;
+	unsigned int round, calls = 0;
+	struct vw_child child;
+
+	(void)state;
+	assert_ptr_not_equal(zeroes, MAP_FAILED);
+	zeroes->at = vw_pointer(0x600000000000UL);
+	open_device();
+	child = vw_fork(split_zeroes, zeroes);
+	vw_hear(&child);
+	set_target(child.pid);
+	vw_tell(&child, 0);
+	while (vw_now() < end) {
+		round = __atomic_load_n(&zeroes->round, __ATOMIC_SEQ_CST);
+		if (round % 2 == 0)
+			continue;
+		__atomic_store_n(&zeroes->seen, round, __ATOMIC_SEQ_CST);
+		for (;; calls++) {
+			bool seen = sees(calls, zeroes->at + 300 * PAGE);
+
+			if (__atomic_load_n(&zeroes->round, __ATOMIC_SEQ_CST) != round)
+				break;
+			assert_true(seen);
+		}
+	}
+	print_message("# %u calls, %u blocks\n", calls, zeroes->round / 2);
+	assert_int_equal(munmap(zeroes, PAGE), 0);
+}
+
 #define TABLES		16
 #define FORGED_PFN	0xabcdeUL
 
@@ -780,6 +872,7 @@ int main(void)
 		vw_test(an_exited_targets_memory_is_free),
 		vw_test(walks_of_targets_that_come_and_go_succeed_or_give_esrch),
 		vw_test(what_stays_is_never_missed_and_nothing_comes_twice),
+		vw_test(a_huge_page_that_is_split_is_never_missed),
 		vw_test(a_table_that_munmap_freed_is_not_read),
 		vw_test(a_table_that_munmap_freed_gives_no_frame),
 		vw_test(a_table_that_another_thread_unmapped_gives_no_frame),
