@@ -140,7 +140,7 @@ line '  Rss, KiB' rss_all
 line 'kind of mapping (VmFlags)' flags
 line 'page-table entries hold' entries
 line '/proc/PID/mem reads there' mem
-line 'time, kmalloc being 1 in all'
+echo 'time, kmalloc being 1 in all'
 line '  mmap()' cost_map
 line '  reading a byte of each page' cost_touch
 line '  both' cost
