@@ -170,7 +170,7 @@ static void know_huge_pages(void)
 	}
 	at = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_2M, -1, 0);
 	if (at != MAP_FAILED)
-		know("a hugetlb page that nobody touched", at + 4 * PAGE, 0, ~0U, 21);
+		know("a hugetlb page that nobody touched", at + 4 * PAGE, 0, ~0U, 0);
 }
 
 static void know_small_pages(void)
