@@ -28,11 +28,19 @@ static bool scan_selects(const struct vmwalk_scan *arg, u32 state)
 	return !arg->category_anyof_mask || categories & arg->category_anyof_mask;
 }
 
+/* The frame that would make a page at @addr a part of @last; ULONG_MAX if none would. */
+static unsigned long frame_that_follows(const struct vmwalk_extent *last, unsigned long addr)
+{
+	if (last->start + (last->pages << PAGE_SHIFT) != addr)
+		return ULONG_MAX;
+
+	return last->pfn ? last->pfn + last->pages : 0;
+}
+
 static bool scan_grows(const struct vmwalk_extent *last, unsigned long addr, unsigned long pfn,
 		       u32 flags, int node)
 {
-	return last->start + (last->pages << PAGE_SHIFT) == addr && last->flags == flags &&
-	       last->node == node && (last->pfn ? last->pfn + last->pages : 0) == pfn;
+	return frame_that_follows(last, addr) == pfn && last->flags == flags && last->node == node;
 }
 
 /*
@@ -256,17 +264,6 @@ static unsigned long scan_lone_pages(struct vmwalk_scanner *scanner, pte_t *ptep
 	return 2 * count;
 }
 
-/* The frame that would make a page at @addr a part of the last extent; ULONG_MAX if none would. */
-static unsigned long frame_that_follows(const struct vmwalk_scanner *scanner, unsigned long addr)
-{
-	const struct vmwalk_extent *last = scanner->last;
-
-	if (last < scanner->out || last->start + (last->pages << PAGE_SHIFT) != addr)
-		return ULONG_MAX;
-
-	return last->pfn ? last->pfn + last->pages : 0;
-}
-
 /*
  * After a page: pages like the sample, side by side, each with a frame somewhere else. Returns the
  * entries that are dealt with.
@@ -276,8 +273,8 @@ static unsigned long scan_scattered_pages(struct vmwalk_scanner *scanner, pte_t 
 {
 	const unsigned long room = scanner->room - vmwalk_scan_filled(scanner);
 	const unsigned long most = min3(left, room, (unsigned long)scanner->pages_left - 1);
-	unsigned long follows = frame_that_follows(scanner, addr);
 	struct vmwalk_extent *last = scanner->last;
+	unsigned long follows = last < scanner->out ? ULONG_MAX : frame_that_follows(last, addr);
 	unsigned long count, index, pfn;
 	pte_t pte;
 	int node;

@@ -378,6 +378,14 @@ int vw_set(const char *item, const char *attr, const char *value)
 	return vw_file_write(path, value);
 }
 
+void vw_set_target(pid_t pid)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	vw_ok(vw_set("t", "target_pid", text));
+}
+
 int vw_get(const char *item, const char *attr, char *buf, size_t len)
 {
 	char path[512];

@@ -131,6 +131,8 @@ long long vw_field(const char *path, const char *name);
 int vw_mkdir(const char *item);
 int vw_rmdir(const char *item);
 int vw_set(const char *item, const char *attr, const char *value);
+/* Makes a process, or for 0 whoever calls, the target of the instance "t". */
+void vw_set_target(pid_t pid);
 int vw_get(const char *item, const char *attr, char *buf, size_t len);
 /* Fails the test unless the attribute reads so. */
 void vw_expect_attr_at(const char *file, int line, const char *item, const char *attr,

@@ -21,14 +21,6 @@
 
 static int n, fd, kmsg;
 
-static void set_target(pid_t pid)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%d", pid);
-	vw_ok(vw_set("t", "target_pid", text));
-}
-
 /* --- The log -------------------------------------------------------------------------------- */
 
 struct line {
@@ -305,7 +297,7 @@ static void a_whole_process_is_logged(void **state)
 	child = vw_fork(be_stopped, NULL);
 	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
 	assert_true(WIFSTOPPED(status));
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	expect_logged(0, vw_user_end(), VMWALK_LOG_LINES, child.pid);
 	/* What lies beyond user space means its end. */
 	expect_logged(0, ~0ULL, VMWALK_LOG_LINES, child.pid);
@@ -477,13 +469,13 @@ static void the_number_is_that_of_the_first_namespace(void **state)
 	child = vw_fork(log_in_a_namespace, NULL);
 	vw_hear(&child);
 	inner = child_of(child.pid);
-	set_target(inner);
+	vw_set_target(inner);
 	start_reading();
 	vw_tell(&child, 1);
 	vw_hear(&child);
 	vw_expect(read_lines(&line, 1), 1);
 	vw_expect(line.pid, inner);
-	set_target(getpid());
+	vw_set_target(getpid());
 	vw_tell(&child, 2);
 	vw_join_ok(&child);
 	vw_expect(read_lines(&line, 1), 1);

@@ -33,14 +33,6 @@ static void make_device(void)
 	assert_int_equal(chmod(path, 0666), 0);
 }
 
-static void set_target(pid_t pid)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%d", pid);
-	vw_ok(vw_set("t", "target_pid", text));
-}
-
 /* --- What a descriptor shows; all of this runs in children ----------------------------------- */
 
 static int get_pfn(int fd, const void *addr)
@@ -422,7 +414,7 @@ static void another_process_takes_cap_sys_ptrace_of_the_opener(void **state)
 	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
 	target = vw_fork(be_a_target, NULL);
 	vw_hear(&target);
-	set_target(target.pid);
+	vw_set_target(target.pid);
 	for (size_t i = 0; i < COUNT(openers); i++) {
 		print_message("# uid %u with capabilities 0x%llx\n", openers[i].uid,
 			      openers[i].caps);
@@ -460,7 +452,7 @@ static void another_process_of_the_same_user_is_refused_too(void **state)
 	common = vw_anon(2 * PAGE);
 	target = vw_fork(be_nobodys_target, NULL);
 	vw_hear(&target);
-	set_target(target.pid);
+	vw_set_target(target.pid);
 	vw_in_child(nobody_looks_at_nobody, NULL);
 }
 
@@ -500,7 +492,7 @@ static void a_target_may_look_at_itself(void **state)
 	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
 	child = vw_fork(nobody_is_its_own_target, NULL);
 	vw_hear(&child);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	vw_tell(&child, 0);
 	vw_join_ok(&child);
 }
@@ -535,10 +527,10 @@ static void rights_follow_the_target_as_it_changes(void **state)
 	vw_hear(&target);
 	child = vw_fork(open_and_retarget, NULL);
 	vw_hear(&child);
-	set_target(target.pid);
+	vw_set_target(target.pid);
 	vw_tell(&child, 0);
 	vw_hear(&child);
-	set_target(0);
+	vw_set_target(0);
 	vw_tell(&child, 0);
 	vw_join_ok(&child);
 }
@@ -591,7 +583,7 @@ static void a_root_descriptor_passed_to_nobody_keeps_roots_rights(void **state)
 	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
 	target = vw_fork(be_a_target, NULL);
 	vw_hear(&target);
-	set_target(target.pid);
+	vw_set_target(target.pid);
 	fd = vw_open_rw(n);
 	child = vw_fork(receive_and_look_at_another, NULL);
 	vw_ok(vw_send_fd(child.fd, fd));
@@ -644,9 +636,9 @@ static void nobodys_descriptor_passed_to_root_keeps_nobodys_rights(void **state)
 	/* Of another process it shows nothing at all, whoever holds it; of its opener neither. */
 	target = vw_fork(be_a_target, NULL);
 	vw_hear(&target);
-	set_target(target.pid);
+	vw_set_target(target.pid);
 	vw_in_child(refuse_as_root, &fd);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	vw_in_child(refuse_as_root, &fd);
 	vw_tell(&child, 0);
 	vw_join_ok(&child);

@@ -717,14 +717,6 @@ static void get_pfns_around(void)
 		judge_get_pfn(&window, indices[i], pfns[i]);
 }
 
-static void set_target(pid_t pid)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%d", pid);
-	vw_ok(vw_set("t", "target_pid", text));
-}
-
 /* Starts a busy target, calls the functions in turn for some seconds, and says what was met. */
 static void beside_everything(void (*const *calls)(void), size_t count)
 {
@@ -748,7 +740,7 @@ static void beside_everything(void (*const *calls)(void), size_t count)
 	seed = 3;
 	child = vw_fork(be_busy, &n);
 	vw_hear(&child);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	start = vw_now();
 	/* A slow machine gets more time to meet a little, but not for ever. */
 	while (vw_now() - start < 6 * SECOND || (judged < 12 && vw_now() - start < 20 * SECOND)) {
@@ -945,7 +937,7 @@ static void a_call_that_meets_exec_never_mixes_two_memories(void **state)
 	pool = make_pool();
 	fd = vw_open_rw(vw_make("t", "size", "4K", NULL));
 	child = vw_fork(begin_to_live, &pool.file);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	for (unsigned int i = 0; vw_now() < limit; i++) {
 		rc = i % 2 ? scan_pool(&pool, told) : translate_pool(&pool, told);
 		if (rc)
@@ -1018,7 +1010,7 @@ static unsigned int watch_to_the_end(struct short_life *life)
 	int rc;
 
 	vw_hear(&child);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	vw_ok(scan_pool(life->pool, told));
 	vw_expect(told[0] + told[1], POOL_PAGES);
 	vw_ok(translate_pool(life->pool, told));

@@ -21,14 +21,6 @@
 
 static int fd;
 
-static void set_target(pid_t pid)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%d", pid);
-	vw_ok(vw_set("t", "target_pid", text));
-}
-
 static void open_device(void)
 {
 	fd = vw_open_rw(vw_make("t", "size", "64K", NULL));
@@ -94,10 +86,10 @@ static void each_target_is_seen_with_its_own_frames(void **state)
 	vw_expect(get_pfn(common), -ENOENT);
 	for (int round = 0; round < 5; round++) {
 		for (size_t i = 0; i < COUNT(child); i++) {
-			set_target(child[i].pid);
+			vw_set_target(child[i].pid);
 			vw_expect(get_pfn(common), pfn[i]);
 		}
-		set_target(0);
+		vw_set_target(0);
 		vw_expect(get_pfn(common), -ENOENT);
 	}
 	for (size_t i = 0; i < COUNT(child); i++) {
@@ -147,7 +139,7 @@ static void a_target_that_exited_gives_esrch(void **state)
 	open_device();
 	child = vw_fork(touch_and_wait, NULL);
 	vw_hear(&child);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	assert_true(get_pfn(common) > 0);
 	vw_tell(&child, 0);
 	/* First it is a zombie, then it is nothing. */
@@ -156,7 +148,7 @@ static void a_target_that_exited_gives_esrch(void **state)
 	vw_join_ok(&child);
 	expect_target_gone(common);
 	/* The instance itself is as good as before. */
-	set_target(0);
+	vw_set_target(0);
 	vw_expect(get_pfn(common), -ENOENT);
 }
 
@@ -193,7 +185,7 @@ static void a_number_that_is_used_again_is_not_followed(void **state)
 	common = vw_anon(PAGE);
 	open_device();
 	child = vw_fork(raw_exit, NULL);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	vw_join_ok(&child);
 	again = fork_with_number(child.pid);
 	if (again < 0 && again != -EEXIST)
@@ -201,7 +193,7 @@ static void a_number_that_is_used_again_is_not_followed(void **state)
 	vw_expect(again, child.pid);
 	expect_target_gone(common);
 	/* Told anew, the number means the new process. */
-	set_target(again);
+	vw_set_target(again);
 	if (!vw_eventually(get_pfn(common) > 0)) {
 		kill(again, SIGKILL);
 		waitpid(again, NULL, 0);
@@ -233,7 +225,7 @@ static void exec_gives_the_target_new_memory(void **state)
 	open_device();
 	child = vw_fork(exec_bash, NULL);
 	vw_hear(&child);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	assert_true(get_pfn(common) > 0);
 	vw_tell(&child, 0);
 	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
@@ -276,7 +268,7 @@ static void a_target_whose_first_thread_ended_is_still_walked(void **state)
 	common = vw_anon(PAGE);
 	open_device();
 	child = vw_fork(leave_a_thread_behind, NULL);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	pfn = vw_hear(&child);
 	/* pagemap is of the first thread, which may have no memory any more: then 0. */
 	assert_true(vw_eventually(get_pfn(common) > 0));
@@ -339,7 +331,7 @@ static void an_exited_targets_memory_is_free(void **state)
 	before = vw_field("/proc/meminfo", "AnonPages");
 	child = vw_fork(hold_64_mib, NULL);
 	vw_hear(&child);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	assert_int_equal(pthread_create(&thread, NULL, scan_on_and_on, &bad), 0);
 	held = vw_field("/proc/meminfo", "AnonPages");
 	usleep(100000);
@@ -500,7 +492,7 @@ static void what_stays_is_never_missed_and_nothing_comes_twice(void **state)
 	open_device();
 	child = vw_fork(be_restless, &restless);
 	vw_hear(&child);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	vw_expect(vw_pagemap(child.pid, (uintptr_t)restless.at, STATIC_PAGES, entries),
 		  STATIC_PAGES);
 	for (; vw_now() < end; scans++) {
@@ -603,7 +595,7 @@ static void a_huge_page_that_is_split_is_never_missed(void **state)
 	open_device();
 	child = vw_fork(split_zeroes, zeroes);
 	vw_hear(&child);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	vw_tell(&child, 0);
 	while (vw_now() < end) {
 		round = __atomic_load_n(&zeroes->round, __ATOMIC_SEQ_CST);
@@ -707,7 +699,7 @@ static void a_table_that_munmap_freed_is_not_read(void **state)
 	open_device();
 	child = vw_fork(forge_tables_in_a_child, at);
 	vw_hear(&child);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + TABLES * PMD_SIZE);
 	vw_tell(&child, 0);
 	for (; vw_now() < end; scans++) {
@@ -742,7 +734,7 @@ static void a_table_that_munmap_freed_gives_no_frame(void **state)
 	open_device();
 	child = vw_fork(forge_tables_in_a_child, at);
 	vw_hear(&child);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	vw_tell(&child, 0);
 	get_frames(at);
 }
@@ -776,7 +768,7 @@ static void what_is_never_mapped_is_never_seen(void **state)
 	open_device();
 	child = vw_fork(be_restless, &restless);
 	vw_hear(&child);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	scan = vw_scan_args((uintptr_t)restless.at, (uintptr_t)restless.at + STATIC_PAGES * PAGE);
 	while (vw_now() < end) {
 		vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
@@ -806,7 +798,7 @@ static void a_target_is_not_held_up_by_a_scan_into_unmapped_memory(void **state)
 		munmap(vec, MIB);
 	}
 	child = vw_fork(map_and_unmap, NULL);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	vw_join_ok(&child);
 }
 
@@ -856,7 +848,7 @@ static void retargeting_under_a_scan_is_safe(void **state)
 	__atomic_store_n(&stop_scanning, false, __ATOMIC_RELAXED);
 	assert_int_equal(pthread_create(&thread, NULL, scan_on_and_on, &bad), 0);
 	for (int i = 0; vw_now() < end; i++)
-		set_target(i % 3 == 2 ? 0 : child[i % 3].pid);
+		vw_set_target(i % 3 == 2 ? 0 : child[i % 3].pid);
 	__atomic_store_n(&stop_scanning, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	vw_ok(bad);

@@ -32,14 +32,6 @@ static void open_device(void)
 	fd = vw_open_rw(n);
 }
 
-static void set_target(pid_t pid)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%d", pid);
-	vw_ok(vw_set("t", "target_pid", text));
-}
-
 static __u32 random_bits(void)
 {
 	static __u64 seed = 4;
@@ -170,7 +162,7 @@ static void know_huge_pages(void)
 	}
 	at = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_2M, -1, 0);
 	if (at != MAP_FAILED)
-		know("a hugetlb page that nobody touched", at + 4 * PAGE, 0, ~0U, 21);
+		know("a hugetlb page that nobody touched", at + 4 * PAGE, 0, ~0U, 0);
 }
 
 static void know_small_pages(void)
@@ -813,7 +805,7 @@ static void another_process_is_seen_with_its_own_frames(void **state)
 	}
 	for (int round = 0; round < 3; round++) {
 		for (size_t i = 0; i < COUNT(child); i++) {
-			set_target(child[i].pid);
+			vw_set_target(child[i].pid);
 			for (size_t j = 0; j < COMMON; j++)
 				vec[j].addr = (uintptr_t)common + j * PAGE + 1;
 			vw_ok(vw_translate(fd, vec, COMMON));
@@ -928,7 +920,7 @@ static void a_target_that_exits_in_the_middle_gives_esrch(void **state)
 	vec = gated_vec(&gate);
 	child = vw_fork(touch_some, vw_pointer(1));
 	vw_hear(&child);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	gate.act = let_exit;
 	gate.arg = &child;
 	if (!open_gate(&gate))
@@ -939,7 +931,7 @@ static void a_target_that_exits_in_the_middle_gives_esrch(void **state)
 	vw_kill(&child);
 	vw_expect(vw_translate(fd, vec, 1), -ESRCH);
 	/* The instance itself is as good as before. */
-	set_target(0);
+	vw_set_target(0);
 	vw_ok(vw_translate(fd, vec, GATED));
 }
 
@@ -971,7 +963,7 @@ static void a_target_that_execs_in_the_middle_gives_esrch(void **state)
 	vec = gated_vec(&gate);
 	child = vw_fork(touch_and_exec, vw_pointer(1));
 	vw_hear(&child);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	gate.act = let_exec;
 	gate.arg = &child;
 	if (!open_gate(&gate))
@@ -1110,7 +1102,7 @@ static void what_stays_is_always_found(void **state)
 	vw_poke(common, 1);
 	vec = new_vec(1024);
 	child = vw_fork(come_and_go, busy);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	entry = vw_pagemap_one(child.pid, common);
 	assert_true(entry & PM_PRESENT);
 	for (end = vw_now() + 4 * SECOND; vw_now() < end; calls++) {

@@ -38,14 +38,6 @@ static void open_device(void)
 	fd = vw_open_rw(n);
 }
 
-static void set_target(pid_t pid)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%d", pid);
-	vw_ok(vw_set("t", "target_pid", text));
-}
-
 /* The mapping that covers an address of this process. */
 static struct vmwalk_vma vma_at(const void *addr)
 {
@@ -151,7 +143,7 @@ static void compare_stopped(int (*body)(void *), size_t least)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == VW_CHILD_SKIPPED)
 		vw_skip("the process cannot get this kind of memory here");
 	assert_true(WIFSTOPPED(status));
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	assert_true(compare(child.pid) >= least);
 	vw_kill(&child);
 }
@@ -479,17 +471,17 @@ static void each_target_has_its_own_mappings(void **state)
 	}
 	for (int round = 0; round < 3; round++) {
 		for (size_t i = 0; i < 2; i++) {
-			set_target(child[i].pid);
+			vw_set_target(child[i].pid);
 			vma = vma_at(common);
 			assert_int_equal(vma.start, (uintptr_t)common);
 			assert_int_equal(vma.end, (uintptr_t)common + PAGE);
 			assert_int_equal(vma.traits, VMWALK_VMA_READ | (i ? 0 : VMWALK_VMA_WRITE));
 		}
-		set_target(0);
+		vw_set_target(0);
 		assert_int_equal(vma_at(common).traits, 0);
 		assert_int_equal(vma_at(common).end - vma_at(common).start, 4 * PAGE);
 	}
-	set_target(child[0].pid);
+	vw_set_target(child[0].pid);
 	vw_tell(&child[0], 1);
 	vw_hear(&child[0]);
 	vw_ok(vw_vma(fd, (uintptr_t)common, &vma));
@@ -521,7 +513,7 @@ static void a_mapping_is_told_whole_while_it_changes(void **state)
 	(void)state;
 	open_device();
 	child = vw_fork(map_and_unmap, at);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	for (end = vw_now() + 3 * SECOND; vw_now() < end;) {
 		__u64 start = (uintptr_t)at + PAGE;
 

@@ -138,6 +138,9 @@ struct target_options {
 /* The options of each verb that looks at memory: -d goes to @device, -p to @pid. */
 extern const struct verb_option target_verb_options[];
 
+/* Takes one of those two. Returns false, with nothing done, for any other. */
+bool target_option(struct target_options *options, int option, const char *arg);
+
 /* Both hold and release the signals below. Returns an exit status, after saying what failed. */
 int target_open(struct target *target, const struct target_options *options);
 void target_close(struct target *target);

@@ -174,11 +174,9 @@ static int scan(int argc, char **argv)
 	const char *arg;
 
 	while (!status && (option = next_option(argc, argv, &arg)) >= 0) {
-		if (option == 'd')
-			target_options.device = arg;
-		else if (option == 'p')
-			target_options.pid = arg;
-		else if (strchr("semf", option))
+		if (target_option(&target_options, option, arg))
+			continue;
+		if (strchr("semf", option))
 			status = limit_scan(&range, option, arg);
 		else
 			table_option(&table_options, option, arg);

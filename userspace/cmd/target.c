@@ -18,6 +18,18 @@ const struct verb_option target_verb_options[] = {
 	{ }
 };
 
+bool target_option(struct target_options *options, int option, const char *arg)
+{
+	if (option == 'd')
+		options->device = arg;
+	else if (option == 'p')
+		options->pid = arg;
+	else
+		return false;
+
+	return true;
+}
+
 /* A path has a slash; a name is an instance's before it is a device's. */
 static struct vmwalk_device *open_named(const char *name)
 {

@@ -176,11 +176,7 @@ static int translate(int argc, char **argv)
 	__u64 addr;
 
 	while ((option = next_option(argc, argv, &arg)) >= 0) {
-		if (option == 'd')
-			target_options.device = arg;
-		else if (option == 'p')
-			target_options.pid = arg;
-		else
+		if (!target_option(&target_options, option, arg))
 			table_option(&table_options, option, arg);
 	}
 	for (i = optind; i < argc; i++)

@@ -142,11 +142,7 @@ static int vmas(int argc, char **argv)
 	const char *arg;
 
 	while ((option = next_option(argc, argv, &arg)) >= 0) {
-		if (option == 'd')
-			target_options.device = arg;
-		else if (option == 'p')
-			target_options.pid = arg;
-		else
+		if (!target_option(&target_options, option, arg))
 			table_option(&table_options, option, arg);
 	}
 

@@ -317,11 +317,9 @@ static int walk(int argc, char **argv)
 	__u64 addr;
 
 	while ((option = next_option(argc, argv, &arg)) >= 0) {
-		if (option == 'd')
-			options.device = arg;
-		else if (option == 'p')
-			options.pid = arg;
-		else if (option == 'k')
+		if (target_option(&options, option, arg))
+			continue;
+		if (option == 'k')
 			options.kernel = true;
 		else
 			json = true;
