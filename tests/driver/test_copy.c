@@ -34,14 +34,6 @@ static void open_combo(const struct vw_combo *combo)
 	fd = vw_open_rw(n);
 }
 
-static void set_target(pid_t pid)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%d", pid);
-	vw_ok(vw_set("t", "target_pid", text));
-}
-
 #define expect_copy(way, offset, addr, length, wanted) \
 	vw_expect(vw_copy(fd, way, offset, (uintptr_t)(addr), length), wanted)
 
@@ -773,7 +765,7 @@ static void each_target_has_its_own_bytes(void **state)
 		vw_hear(&child[i]);
 	}
 	for (size_t i = 0; i < COUNT(child); i++) {
-		set_target(child[i].pid);
+		vw_set_target(child[i].pid);
 		expect_copy(FROM, 0, common, SIZE, SIZE);
 		fill_marks_from(i * 31, wanted, SIZE);
 		expect_buffer(fd, wanted);
@@ -782,7 +774,7 @@ static void each_target_has_its_own_bytes(void **state)
 		wanted[i] = vw_fill_byte("letters", i);
 	vw_expect(vw_sys(pwrite(fd, wanted, SIZE, 0)), SIZE);
 	for (size_t i = 0; i < COUNT(child); i++) {
-		set_target(child[i].pid);
+		vw_set_target(child[i].pid);
 		expect_copy(TO, 0, common + 5000, 10000, 10000);
 		vw_tell(&child[i], 0);
 		vw_join_ok(&child[i]);
@@ -815,7 +807,7 @@ static void a_command_line_is_read_as_proc_has_it(void **state)
 	child = vw_fork(sleep_as_bash, NULL);
 	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
 	assert_true(WIFSTOPPED(status));
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	/* Where it is are the fields 48 and 49; the second one, in brackets, may have blanks. */
 	snprintf(path, sizeof(path), "/proc/%d/stat", child.pid);
 	assert_true(vw_file_read(path, stat, sizeof(stat)) > 0);
@@ -1159,7 +1151,7 @@ static void a_target_may_exit_at_any_time(void **state)
 
 		child = vw_fork(hold_on, NULL);
 		vw_hear(&child);
-		set_target(child.pid);
+		vw_set_target(child.pid);
 		/* Killed from elsewhere, a bit later from round to round. */
 		killer.pid = fork();
 		assert_true(killer.pid >= 0);
@@ -1215,7 +1207,7 @@ static void a_target_may_unmap_at_any_time(void **state)
 	open_device();
 	common = vw_map(-1, SIZE, 0, PROT_NONE, ANON);
 	child = vw_fork(map_and_unmap, NULL);
-	set_target(child.pid);
+	vw_set_target(child.pid);
 	for (end = vw_now() + 4 * SECOND; vw_now() < end;) {
 		rc = vw_copy(fd, FROM, 0, (uintptr_t)common, SIZE);
 		if (rc == -EFAULT) {
