@@ -222,6 +222,15 @@ long vmwalk_ioctl_copy(struct vmwalk_file *vf, struct file *file, void __user *u
 	return err ?: vmwalk_put_struct(user, &copy, sizeof(copy));
 }
 
+/*
+ * The faults that this thread has taken so far; one that the kernel takes on a program's memory is put
+ * down to the program. They grow behind the compiler's back.
+ */
+static unsigned long faults_so_far(void)
+{
+	return READ_ONCE(current->min_flt) + READ_ONCE(current->maj_flt);
+}
+
 /**
  * vmwalk_ioctl_poke - VMWALK_IOC_POKE
  * @user: the caller's struct vmwalk_poke
@@ -243,11 +252,10 @@ long vmwalk_ioctl_poke(void __user *user)
 	if (err)
 		return err;
 
-	/* A fault that the kernel takes on a program's memory is put down to the program. */
-	faults = current->min_flt + current->maj_flt;
+	faults = faults_so_far();
 	if (put_user((u8)poke.value, (u8 __user *)u64_to_user_ptr(poke.addr)))
 		return -EFAULT;
-	poke.faults = current->min_flt + current->maj_flt - faults;
+	poke.faults = faults_so_far() - faults;
 
 	return vmwalk_put_struct(user, &poke, sizeof(poke));
 }
