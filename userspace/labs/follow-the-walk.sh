@@ -33,13 +33,14 @@ bits()
 # computed here, from the address and the entries.
 follow()
 {
-	local address=$2 walk levels shift level state table index entry next=- physical=none
+	local address walk levels shift level state table index entry next=- physical=none
 
+	printf -v address '0x%x' "$2"
 	walk=$(vmwalk walk --device walk --json "$address")
 	levels=$(jq '[.levels[] | select(.state != "folded")] | length' <<<"$walk")
 	shift=$((12 + 9 * levels))
 
-	printf '%s: address 0x%x, %s levels\n' "$1" "$address" "$levels"
+	printf '%s: address %s, %s levels\n' "$1" "$address" "$levels"
 	printf '%-6s  %5s  %7s %5s  %15s %15s  %18s  %s\n' level bits 'by hand' index 'by hand' \
 		'table at' entry says
 	while read -r level state table index entry; do
