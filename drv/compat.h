@@ -99,7 +99,7 @@ static inline unsigned long vmwalk_unmapped_block(struct file *file, unsigned lo
 #define VMWALK_IRQS_OFF_KEEP_TABLES \
 	(IS_ENABLED(CONFIG_HAVE_GUP_FAST) || IS_ENABLED(CONFIG_HAVE_FAST_GUP))
 
-/* What __pa() computes. Of addresses beyond the linear map a kernel for debugging forbids __pa(). */
+/* What __pa() computes. A kernel for debugging forbids __pa() beyond the linear map. */
 static inline phys_addr_t vmwalk_linear_phys(unsigned long addr)
 {
 	return __pa_nodebug(addr);

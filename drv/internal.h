@@ -343,7 +343,8 @@ static inline bool vmwalk_target_is_caller(const struct vmwalk_device *device)
 int vmwalk_target_lock(struct mm_struct *mm);
 void vmwalk_target_unlock(struct mm_struct *mm);
 void vmwalk_target_yield(struct mm_struct *mm);
-int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, int len, bool write);
+int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, int len,
+			 bool write);
 
 /* ---- entry.c: what an entry says ---- */
 

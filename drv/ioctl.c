@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The calls: arguments, rights, and results on their way back. See uapi/vmwalk.h for what they
- * promise, ioctl_scan.c for those that have many results, and ioctl_buffer.c for those on the buffer.
+ * promise, ioctl_scan.c for those that have many results, ioctl_buffer.c for those on the buffer.
  *
  * Copyright (C) The vmwalk authors
  */

@@ -223,8 +223,8 @@ long vmwalk_ioctl_copy(struct vmwalk_file *vf, struct file *file, void __user *u
 }
 
 /*
- * The faults that this thread has taken so far; one that the kernel takes on a program's memory is put
- * down to the program. They grow behind the compiler's back.
+ * The faults that this thread has taken so far; one that the kernel takes on a program's memory is
+ * put down to the program. They grow behind the compiler's back.
  */
 static unsigned long faults_so_far(void)
 {

@@ -403,9 +403,9 @@ struct vmwalk_log {
  * @pages: (out) number of bits that are set
  *
  * A page is reported if it was written through a shared mapping, by write(2), VMWALK_IOC_COPY or a
- * scan's VMWALK_SCAN_TO_BUFFER since the instance became live or VMWALK_DIRTY_CLEAR last covered it. A
- * write that races with VMWALK_DIRTY_CLEAR is reported by this call or by the next. Clearing takes
- * a descriptor that is open for writing. Returns 0; ENODATA if the instance was made without
+ * scan's VMWALK_SCAN_TO_BUFFER since the instance became live or VMWALK_DIRTY_CLEAR last covered
+ * it. A write that races with VMWALK_DIRTY_CLEAR is reported by this call or by the next. Clearing
+ * takes a descriptor that is open for writing. Returns 0; ENODATA if the instance was made without
  * track_dirty; ENOMEM.
  */
 struct vmwalk_dirty {
