@@ -71,8 +71,8 @@ static char *huge_page(bool write)
 
 /*
  * Walks to an address and scans its page: both must say the same, have all flags of "must", none of
- * "mustn't", and the frame that pagemap gives. A page_shift of 0 is any: where nobody touched a page,
- * what lies near decides how many tables there are.
+ * "mustn't", and the frame that pagemap gives. A page_shift of 0 is any: where nobody touched a
+ * page, what lies near decides how many tables there are.
  */
 static struct vmwalk_walk expect_page_at(const char *file, int line, const void *addr, __u32 must,
 					 __u32 mustnt, __u32 page_shift)
