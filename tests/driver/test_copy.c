@@ -1018,7 +1018,7 @@ static void it_neither_walks_nor_maps(void **state)
 /* --- While all of it changes ----------------------------------------------------------------- */
 
 static bool stop;
-static __u64 source_addr;		/* of the source that is live, or was a moment ago */
+static __u64 source_addr;		/* of the source that is live, or was a moment ago; or 0 */
 
 static bool stopped(void)
 {
@@ -1036,9 +1036,13 @@ static void *copy_from_a_source(void *arg)
 	struct copier *copier = arg;
 	static char got[SIZE];
 	long long rc;
+	__u64 addr;
 
 	while (!stopped() && !copier->bad) {
-		rc = vw_copy(fd, BETWEEN, 0, __atomic_load_n(&source_addr, __ATOMIC_RELAXED), SIZE);
+		addr = __atomic_load_n(&source_addr, __ATOMIC_RELAXED);
+		if (!addr)
+			continue;
+		rc = vw_copy(fd, BETWEEN, 0, addr, SIZE);
 		if (rc == -EFAULT) {
 			copier->refused++;
 			continue;
@@ -1067,6 +1071,7 @@ static void a_source_may_go_at_any_time(void **state)
 
 	(void)state;
 	copier = (struct copier){ .bad = 0 };
+	source_addr = 0;
 	n = vw_make("t", "size", "64K", NULL);
 	fd = vw_open_rw(n);
 	stop = false;
@@ -1139,6 +1144,7 @@ static int hold_on(void *arg)
 static void a_target_may_exit_at_any_time(void **state)
 {
 	__u64 partial = 0, refused = 0, done = 0;
+	static const char nothing[SIZE];
 	static char got[SIZE];
 	struct vw_child child;
 	long long rc;
@@ -1161,6 +1167,9 @@ static void a_target_may_exit_at_any_time(void **state)
 			_exit(0);
 		}
 		for (__u32 i = 0;; i++) {
+			/* What comes now comes from there. */
+			if (i % 3 != 2)
+				vw_expect(vw_sys(pwrite(fd, nothing, SIZE, 0)), SIZE);
 			rc = vw_copy(fd, i % 3 == 2 ? TO : FROM, 0, (uintptr_t)common, SIZE);
 			if (rc == -ESRCH)
 				break;
@@ -1173,8 +1182,9 @@ static void a_target_may_exit_at_any_time(void **state)
 			else
 				vw_ok(rc);
 			if (rc > 0 && i % 3 != 2) {
-				vw_expect(vw_sys(pread(fd, got, rc, 0)), rc);
+				vw_expect(vw_sys(pread(fd, got, SIZE, 0)), SIZE);
 				expect_marks(got, rc);
+				expect_same("what is behind it", got + rc, nothing, SIZE - rc);
 			}
 		}
 		waitpid(killer.pid, NULL, 0);
@@ -1199,12 +1209,13 @@ static int map_and_unmap(void *arg)
 static void a_target_may_unmap_at_any_time(void **state)
 {
 	__u64 end, whole = 0, partial = 0, refused = 0;
-	static unsigned char got[SIZE];
+	static unsigned char got[SIZE], letters[SIZE];
 	struct vw_child child;
 	long long rc;
 
 	(void)state;
 	open_device();
+	vw_expect(vw_sys(pread(fd, letters, SIZE, 0)), SIZE);
 	common = vw_map(-1, SIZE, 0, PROT_NONE, ANON);
 	child = vw_fork(map_and_unmap, NULL);
 	vw_set_target(child.pid);
@@ -1221,11 +1232,14 @@ static void a_target_may_unmap_at_any_time(void **state)
 			partial++;
 		/* It ends between two pages, and has what was there, written yet or not. */
 		assert_int_equal(rc % PAGE, 0);
-		vw_expect(vw_sys(pread(fd, got, rc, 0)), rc);
+		vw_expect(vw_sys(pread(fd, got, SIZE, 0)), SIZE);
 		for (long long i = 0; i < rc; i++) {
 			if (got[i] && got[i] != 0xee)
 				vw_fail("byte %lld is 0x%02x", i, got[i]);
 		}
+		/* And nothing has come behind that, now or when it was refused. */
+		expect_same("what is behind it", got + rc, letters + rc, SIZE - rc);
+		vw_expect(vw_sys(pwrite(fd, letters, rc, 0)), rc);
 	}
 	print_message("# whole %llu, in part %llu, not at all %llu times\n", whole, partial,
 		      refused);
@@ -1281,32 +1295,67 @@ static void two_buffers_may_be_copied_to_each_other(void **state)
 	}
 }
 
+#define MUCH	(64 * MIB)
+
 static int copy_for_ever(void *arg)
 {
-	(void)arg;
+	const struct vmwalk_copy *copy = arg;
+
 	vw_say(0);
 	for (;;)
-		vw_check(vw_copy(fd, FROM, 0, (uintptr_t)common, 64 * MIB) > 0);
+		vw_check(vw_copy(fd, copy->way, 0, copy->addr, MUCH) > 0);
+}
+
+/* Whoever copies so much is killed when the first byte has come: whether the last one has not. */
+static bool is_cut_short(struct vmwalk_copy *copy)
+{
+	struct vw_child child;
+	char first, last;
+	__u64 start;
+
+	vw_expect(vw_sys(pwrite(fd, "", 1, 0)), 1);
+	vw_expect(vw_sys(pwrite(fd, "", 1, MUCH - 1)), 1);
+	child = vw_fork(copy_for_ever, copy);
+	vw_hear(&child);
+	start = vw_now();
+	do
+		vw_expect(vw_sys(pread(fd, &first, 1, 0)), 1);
+	while (!first && vw_now() - start < 10 * SECOND);
+	assert_int_equal(first, 1);
+	start = vw_now();
+	kill(child.pid, SIGKILL);
+	vw_expect(vw_join(&child), -SIGKILL);
+	vw_expect(vw_sys(pread(fd, &last, 1, MUCH - 1)), 1);
+	print_message("# gone after %llu us%s\n", (vw_now() - start) / 1000,
+		      last ? ", when all was copied" : "");
+	assert_true(vw_now() - start < SECOND);
+	return !last;
 }
 
 static void whoever_is_killed_copies_no_more(void **state)
 {
-	struct vw_child child;
-	__u64 start;
+	struct vmwalk_copy from = { .way = FROM }, between = { .way = BETWEEN };
+	unsigned int short_from = 0, short_between = 0;
+	struct vmwalk_place place;
+	int other;
 
 	(void)state;
 	fd = vw_open_rw(vw_make("t", "size", "64M", NULL));
-	common = vw_anon(64 * MIB);
-	for (int round = 0; round < 3; round++) {
-		child = vw_fork(copy_for_ever, NULL);
-		vw_hear(&child);
-		usleep(20000);
-		start = vw_now();
-		kill(child.pid, SIGKILL);
-		vw_expect(vw_join(&child), -SIGKILL);
-		print_message("# gone after %llu us\n", (vw_now() - start) / 1000);
-		assert_true(vw_now() - start < SECOND);
+	other = vw_open_rw(vw_make("source", "size", "64M", NULL));
+	vw_ok(vw_place(other, 0, &place));
+	between.addr = place.kaddr;
+	vw_expect(vw_sys(pwrite(other, "\1", 1, 0)), 1);
+	vw_expect(vw_sys(pwrite(other, "\1", 1, MUCH - 1)), 1);
+	common = vw_anon(MUCH);
+	common[0] = 1;
+	common[MUCH - 1] = 1;
+	from.addr = (uintptr_t)common;
+	for (int round = 0; round < 5; round++) {
+		short_from += is_cut_short(&from);
+		short_between += is_cut_short(&between);
 	}
+	/* Not always: who kills may come too late himself. */
+	assert_true(short_from && short_between);
 }
 
 int main(void)

@@ -6,8 +6,12 @@
  * Copyright (C) The vmwalk authors
  */
 #define _GNU_SOURCE
+#include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "harness.h"
 
@@ -183,6 +187,62 @@ static void what_is_swapped_out_takes_one(void **state)
 		vw_skip("the kernel does not swap here");
 	expect_faults(there + 1, 1);
 	assert_true(there[0] == 7 && there[1] == '!' && there[2] == 7);
+}
+
+struct server {
+	int uffd;
+	char *page;
+};
+
+static void *serve(void *arg)
+{
+	struct server *server = arg;
+	struct uffdio_copy copy;
+	struct uffd_msg msg;
+
+	if (read(server->uffd, &msg, sizeof(msg)) != sizeof(msg))
+		return NULL;
+	copy = (struct uffdio_copy){
+		.dst = msg.arg.pagefault.address & ~(PAGE - 1),
+		.src = (uintptr_t)server->page,
+		.len = PAGE,
+	};
+	ioctl(server->uffd, UFFDIO_COPY, &copy);
+	return NULL;
+}
+
+static void a_fault_that_had_to_wait_is_one_too(void **state)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct rusage before, after;
+	struct uffdio_register reg;
+	struct server server = { };
+	pthread_t thread;
+	char *there;
+
+	(void)state;
+	open_device();
+	server.uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (server.uffd < 0 || ioctl(server.uffd, UFFDIO_API, &api))
+		vw_skip("no userfaultfd");
+	there = vw_anon(PAGE);
+	server.page = vw_anon(PAGE);
+	memset(server.page, 7, PAGE);
+	reg = (struct uffdio_register){
+		.range = { (uintptr_t)there, PAGE },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	vw_ok(vw_ioctl(server.uffd, UFFDIO_REGISTER, &reg));
+	assert_int_equal(pthread_create(&thread, NULL, serve, &server), 0);
+	getrusage(RUSAGE_THREAD, &before);
+	expect_faults(there + 1, 1);
+	getrusage(RUSAGE_THREAD, &after);
+	pthread_join(thread, NULL);
+	/* The kernel keeps such faults apart from those that went through at once. */
+	assert_int_equal(after.ru_majflt - before.ru_majflt, 1);
+	expect_faults(there + 1, 0);
+	assert_true(there[0] == 7 && there[1] == '!' && there[2] == 7);
+	close(server.uffd);
 }
 
 /* --- What it stores ------------------------------------------------------------------------- */
@@ -410,6 +470,7 @@ int main(void)
 		vw_test_all(with_track_dirty_the_first_write_takes_one),
 		vw_test(memory_of_other_kinds_takes_what_it_takes),
 		vw_test(what_is_swapped_out_takes_one),
+		vw_test(a_fault_that_had_to_wait_is_one_too),
 		vw_test(one_byte_changes_and_no_other),
 		vw_test(a_value_that_is_no_byte_gets_einval),
 		vw_test(it_is_the_callers_memory_whoever_the_target_is),
