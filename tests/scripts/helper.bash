@@ -99,13 +99,6 @@ as_nobody()
 	chroot --userspec=65534:65534 --groups= / "$@"
 }
 
-# run_lab NAME: runs a lab once for all tests of a file, in its setup_file; $LAB_OUTPUT is what it said.
-run_lab()
-{
-	export LAB_OUTPUT=$BATS_FILE_TMPDIR/output
-	"/usr/lib/vmwalk/labs/$1" >"$LAB_OUTPUT"
-}
-
 # no_instances: succeeds if there is no instance at all.
 no_instances()
 {
@@ -139,12 +132,22 @@ vmwalk_teardown()
 	return "$status"
 }
 
+# run_lab NAME: runs a lab once for all tests of a file, in its setup_file; $LAB_OUTPUT is what it said.
+# That is all that the tests look at, so what others begin and end with is done here.
+run_lab()
+{
+	export LAB_OUTPUT=$BATS_FILE_TMPDIR/output
+	vmwalk_setup
+	"/usr/lib/vmwalk/labs/$1" >"$LAB_OUTPUT"
+	vmwalk_teardown
+}
+
 setup()
 {
-	vmwalk_setup
+	[[ ${LAB_OUTPUT-} ]] || vmwalk_setup
 }
 
 teardown()
 {
-	vmwalk_teardown
+	[[ ${LAB_OUTPUT-} ]] || vmwalk_teardown
 }

@@ -61,9 +61,11 @@ column()
 @test "a virtual machine is not timed unless that is asked for" {
 	grep -qw hypervisor /proc/cpuinfo || skip "this machine is real"
 	grep -q '^Not timed' "$LAB_OUTPUT"
+	vmwalk_setup
 	/usr/lib/vmwalk/labs/caching --time >"$BATS_TEST_TMPDIR/output"
 	for mode in wb wc uc; do
 		awk -v mode=$mode '$1 == mode && NF == 3 && $2 > 0 && $3 > 0 { found = 1 }
 			END { exit !found }' "$BATS_TEST_TMPDIR/output"
 	done
+	vmwalk_teardown
 }
