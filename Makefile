@@ -109,7 +109,7 @@ no-lab:
 	@false
 
 check:
-	@$(vm)/check --command --kernel $(KERNEL) $(check-levels) -- \
+	@$(vm)/check --command --kernel $(KERNEL) $(check-levels) --timeout 3600 -- \
 		/usr/lib/vmwalk/tests/run --driver --scripts
 
 check-debug:
