@@ -113,7 +113,7 @@ check:
 		/usr/lib/vmwalk/tests/run --driver --scripts
 
 check-debug:
-	@$(vm)/check --kernel debug --timeout 4200 -- \
+	@$(vm)/check --kernel debug --timeout 5400 -- \
 		env VMWALK_TEST_LIMIT=1800 /usr/lib/vmwalk/tests/run --driver
 
 bench:
