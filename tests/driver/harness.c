@@ -9,6 +9,7 @@
 #include <elf.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -992,6 +993,50 @@ bool vw_swap_out(void *addr, size_t len)
 	}
 	free(entries);
 	return out;
+}
+
+static void *serve(void *arg)
+{
+	struct vw_served *served = arg;
+	struct uffdio_copy copy;
+	struct uffd_msg msg;
+
+	if (read(served->uffd, &msg, sizeof(msg)) != sizeof(msg) ||
+	    msg.event != UFFD_EVENT_PAGEFAULT)
+		return NULL;
+	served->asked = msg.arg.pagefault.address;
+	copy = (struct uffdio_copy){
+		.dst = served->asked & ~(PAGE - 1),
+		.src = (uintptr_t)served->page,
+		.len = PAGE,
+	};
+	ioctl(served->uffd, UFFDIO_COPY, &copy);
+	return NULL;
+}
+
+void vw_serve(struct vw_served *served, int byte)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg;
+
+	*served = (struct vw_served){ .uffd = syscall(SYS_userfaultfd, O_CLOEXEC) };
+	if (served->uffd < 0 || ioctl(served->uffd, UFFDIO_API, &api))
+		vw_skip("no userfaultfd");
+	served->at = vw_anon(PAGE);
+	served->page = vw_anon(PAGE);
+	memset(served->page, byte, PAGE);
+	reg = (struct uffdio_register){
+		.range = { (uintptr_t)served->at, PAGE },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	vw_ok(vw_ioctl(served->uffd, UFFDIO_REGISTER, &reg));
+	assert_int_equal(pthread_create(&served->thread, NULL, serve, served), 0);
+}
+
+void vw_served(struct vw_served *served)
+{
+	pthread_join(served->thread, NULL);
+	close(served->uffd);
 }
 
 /* --- Children ------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -257,6 +258,20 @@ const struct vmwalk_extent *vw_extent_at(const struct vw_extents *extents, const
 __u64 vw_user_end(void);
 /* Makes a range swapped out: true if the kernel did so. */
 bool vw_swap_out(void *addr, size_t len);
+
+/* A page that a thread of ours brings when it is touched: see userfaultfd(2). */
+struct vw_served {
+	char *at;
+	__u64 asked;			/* the address that was touched, once it was served */
+	char *page;			/* what is brought */
+	int uffd;
+	pthread_t thread;
+};
+
+/* Full of one byte; skips the test if there is no userfaultfd. */
+void vw_serve(struct vw_served *served, int byte);
+/* After it was touched: waits for the thread. Further faults are the kernel's own. */
+void vw_served(struct vw_served *served);
 
 /* --- Children ------------------------------------------------------------------------------- */
 

@@ -8,8 +8,6 @@
 #define _GNU_SOURCE
 #include <linux/fs.h>
 #include <linux/perf_event.h>
-#include <linux/userfaultfd.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -513,56 +511,15 @@ static void a_change_of_rights_keeps_how_a_mapping_is_cached(void **state)
 	assert_int_equal(caching_of(device, map + 3 * PAGE), 0x08);
 }
 
-struct server {
-	int uffd;
-	char *page;
-	__u64 asked;
-};
-
-static void *serve(void *arg)
-{
-	struct server *server = arg;
-	struct uffdio_copy copy;
-	struct uffd_msg msg;
-
-	if (read(server->uffd, &msg, sizeof(msg)) != sizeof(msg) ||
-	    msg.event != UFFD_EVENT_PAGEFAULT)
-		return NULL;
-	server->asked = msg.arg.pagefault.address;
-	copy = (struct uffdio_copy){
-		.dst = server->asked & ~(PAGE - 1),
-		.src = (uintptr_t)server->page,
-		.len = PAGE,
-	};
-	ioctl(server->uffd, UFFDIO_COPY, &copy);
-	return NULL;
-}
-
 static void a_program_may_serve_its_own_faults(void **state)
 {
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg;
-	struct server server = { };
-	pthread_t thread;
-	char *at;
+	struct vw_served served;
 
 	(void)state;
-	server.uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (server.uffd < 0 || ioctl(server.uffd, UFFDIO_API, &api))
-		vw_skip("no userfaultfd");
-	at = vw_anon(PAGE);
-	server.page = vw_anon(PAGE);
-	memset(server.page, 'u', PAGE);
-	reg = (struct uffdio_register){
-		.range = { (uintptr_t)at, PAGE },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	vw_ok(vw_ioctl(server.uffd, UFFDIO_REGISTER, &reg));
-	assert_int_equal(pthread_create(&thread, NULL, serve, &server), 0);
-	assert_int_equal(vw_peek(at + 7), 'u');
-	pthread_join(thread, NULL);
-	assert_int_equal(server.asked & ~(PAGE - 1), (uintptr_t)at);
-	close(server.uffd);
+	vw_serve(&served, 'u');
+	assert_int_equal(vw_peek(served.at + 7), 'u');
+	vw_served(&served);
+	assert_int_equal(served.asked & ~(PAGE - 1), (uintptr_t)served.at);
 }
 
 /* --- The kernel and a program's memory ------------------------------------------------------ */

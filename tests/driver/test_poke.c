@@ -6,12 +6,9 @@
  * Copyright (C) The vmwalk authors
  */
 #define _GNU_SOURCE
-#include <linux/userfaultfd.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
 #include "harness.h"
 
@@ -189,60 +186,24 @@ static void what_is_swapped_out_takes_one(void **state)
 	assert_true(there[0] == 7 && there[1] == '!' && there[2] == 7);
 }
 
-struct server {
-	int uffd;
-	char *page;
-};
-
-static void *serve(void *arg)
-{
-	struct server *server = arg;
-	struct uffdio_copy copy;
-	struct uffd_msg msg;
-
-	if (read(server->uffd, &msg, sizeof(msg)) != sizeof(msg))
-		return NULL;
-	copy = (struct uffdio_copy){
-		.dst = msg.arg.pagefault.address & ~(PAGE - 1),
-		.src = (uintptr_t)server->page,
-		.len = PAGE,
-	};
-	ioctl(server->uffd, UFFDIO_COPY, &copy);
-	return NULL;
-}
-
 static void a_fault_that_had_to_wait_is_one_too(void **state)
 {
-	struct uffdio_api api = { .api = UFFD_API };
 	struct rusage before, after;
-	struct uffdio_register reg;
-	struct server server = { };
-	pthread_t thread;
+	struct vw_served served;
 	char *there;
 
 	(void)state;
 	open_device();
-	server.uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (server.uffd < 0 || ioctl(server.uffd, UFFDIO_API, &api))
-		vw_skip("no userfaultfd");
-	there = vw_anon(PAGE);
-	server.page = vw_anon(PAGE);
-	memset(server.page, 7, PAGE);
-	reg = (struct uffdio_register){
-		.range = { (uintptr_t)there, PAGE },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	vw_ok(vw_ioctl(server.uffd, UFFDIO_REGISTER, &reg));
-	assert_int_equal(pthread_create(&thread, NULL, serve, &server), 0);
+	vw_serve(&served, 7);
+	there = served.at;
 	getrusage(RUSAGE_THREAD, &before);
 	expect_faults(there + 1, 1);
 	getrusage(RUSAGE_THREAD, &after);
-	pthread_join(thread, NULL);
+	vw_served(&served);
 	/* The kernel keeps such faults apart from those that went through at once. */
 	assert_int_equal(after.ru_majflt - before.ru_majflt, 1);
 	expect_faults(there + 1, 0);
 	assert_true(there[0] == 7 && there[1] == '!' && there[2] == 7);
-	close(server.uffd);
 }
 
 /* --- What it stores ------------------------------------------------------------------------- */
