@@ -32,18 +32,20 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_f
 #define file_user_inode(file) file_inode(file)
 #endif
 
-/* Set entries side by side in a table to frames side by side in memory, the first being @pte's. */
+/*
+ * Set entries side by side in a table to frames side by side in memory, the first being @pte's. x86
+ * keeps a frame inverted in an entry that isn't there for the CPU, which those of PROT_NONE are not:
+ * such an entry counts down.
+ */
 static inline void vmwalk_set_ptes(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
 				   pte_t pte, unsigned int count)
 {
-#ifdef set_ptes
-	set_ptes(mm, addr, ptep, pte, count);
-#else
+	const pteval_t step = pte_flags(pte) & _PAGE_PRESENT ? PAGE_SIZE : -PAGE_SIZE;
+
 	for (; count; count--, addr += PAGE_SIZE, ptep++) {
 		set_pte_at(mm, addr, ptep, pte);
-		pte = __pte(pte_val(pte) + PAGE_SIZE);
+		pte = __pte(pte_val(pte) + step);
 	}
-#endif
 }
 
 /* Does the kernel tell by a PMD entry that it maps frames, and so takes no reference through it? */

@@ -217,6 +217,11 @@ long vmwalk_ioctl_copy(struct vmwalk_file *vf, struct file *file, void __user *u
 	if (err)
 		return err;
 
+	/* Where the answer can't go nothing shall happen. What is there comes back as it was. */
+	err = vmwalk_put_struct(user, &copy, sizeof(copy));
+	if (err)
+		return err;
+
 	err = copy.way == VMWALK_COPY_FROM_BUFFER ? copy_from_buffer(&copier, &copy) :
 						    copy_all(&copier, &copy);
 	return err ?: vmwalk_put_struct(user, &copy, sizeof(copy));
@@ -247,7 +252,7 @@ long vmwalk_ioctl_poke(void __user *user)
 	if (poke.flags || poke.value > U8_MAX)
 		return -EINVAL;
 
-	/* Where the answer can't go nothing shall happen. What is there comes back as it was. */
+	/* As in vmwalk_ioctl_copy(). */
 	err = vmwalk_put_struct(user, &poke, sizeof(poke));
 	if (err)
 		return err;

@@ -133,7 +133,8 @@ static vm_fault_t map_pages(struct vm_area_struct *vma, unsigned long addr, unsi
 		if (err == -EBUSY)
 			done++;
 		else if (err)
-			return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+			/* Inside a VMA, -EFAULT says that an upper table could not be had. */
+			return err == -ENOMEM || err == -EFAULT ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
 
 		count -= done;
 		pages += done;
@@ -544,8 +545,10 @@ unsigned long vmwalk_map_count(struct vmwalk_device *device)
 	struct rb_node *node;
 
 	i_mmap_lock_read(mapping);
-	for (node = rb_first_cached(&mapping->i_mmap); node; node = rb_next(node))
+	for (node = rb_first_cached(&mapping->i_mmap); node; node = rb_next(node)) {
 		count++;
+		cond_resched();
+	}
 	i_mmap_unlock_read(mapping);
 
 	return count;

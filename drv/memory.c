@@ -4,6 +4,7 @@
  *
  * Copyright (C) The vmwalk authors
  */
+#include <linux/cc_platform.h>
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -30,9 +31,16 @@ static gfp_t gfp_on(int node)
 	return VMWALK_GFP | (node == NUMA_NO_NODE ? 0 : __GFP_THISNODE);
 }
 
-/* One block; of a slab or not, it is never refcounted page by page. */
+/* What is no larger than this kmalloc takes from a slab. */
+#define SLAB_PAGES	(KMALLOC_MAX_CACHE_SIZE / PAGE_SIZE)
+
+/*
+ * One block, never refcounted page by page. A page of a slab is not for user space, and kernels that
+ * check what page tables hold stop at one: so a small buffer takes what the page allocator gives.
+ */
 static int kmalloc_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_reason *why)
 {
+	size_t size = max_t(size_t, buffer->size, KMALLOC_MAX_CACHE_SIZE + 1);
 	unsigned long i;
 
 	if (buffer->size > KMALLOC_MAX_SIZE)
@@ -40,11 +48,7 @@ static int kmalloc_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_
 			"size %zu exceeds the largest block that kmalloc gives, %lu bytes",
 			buffer->size, KMALLOC_MAX_SIZE);
 
-	/*
-	 * Whole pages start at a page: kmalloc aligns what is a power of two to itself, and takes
-	 * what is larger than two pages from the page allocator.
-	 */
-	buffer->kaddr = kmalloc_node(buffer->size, gfp_on(node), node);
+	buffer->kaddr = kmalloc_node(size, gfp_on(node), node);
 	if (!buffer->kaddr)
 		return -ENOMEM;
 
@@ -59,10 +63,15 @@ static void kmalloc_destroy(struct vmwalk_buffer *buffer)
 	kfree(buffer->kaddr);
 }
 
-/* A block of kmalloc is a power of two of pages, whatever was asked for. */
-static unsigned long kmalloc_cost(unsigned long nr_pages)
+/* A block is a power of two of pages, whatever was asked for. */
+static unsigned long block_cost(unsigned long nr_pages)
 {
 	return roundup_pow_of_two(nr_pages);
+}
+
+static unsigned long kmalloc_cost(unsigned long nr_pages)
+{
+	return block_cost(max(nr_pages, SLAB_PAGES + 1));
 }
 
 /*
@@ -226,6 +235,10 @@ static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_reas
 	struct sg_table sgt;
 	int err;
 
+	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
+		return vmwalk_refuse(why, -EOPNOTSUPP,
+			"buffer_type dma: this guest's memory is encrypted, and the DMA API's is not");
+
 	vmwalk_refuse(why, -ENOMEM,
 		      "size %zu: machine, node or memory cgroup has no such block for the DMA API",
 		      buffer->size);
@@ -298,7 +311,8 @@ const struct vmwalk_memory vmwalk_memory[] = {
 	[VMWALK_BUFFER_DMA] = {
 		.create = dma_create,
 		.destroy = dma_destroy,
-		.cost = same_cost,
+		/* At most: where the API has an area of its own it rounds nothing up. */
+		.cost = block_cost,
 		.map_modes = BIT(VMWALK_MAP_REMAP) | BIT(VMWALK_MAP_FAULT),
 		.cache_modes = BIT(VMWALK_CACHE_WB),
 	},

@@ -43,18 +43,25 @@ static ssize_t target_pid_show(struct device *dev, struct device_attribute *attr
 }
 static DEVICE_ATTR_RO(target_pid);
 
-static ssize_t phys_addr_show(struct device *dev, struct device_attribute *attr, char *buf)
+/*
+ * A physical address is shown to those who could read it in /proc/PID/pagemap: to who opened the
+ * file, which only a binary attribute is told.
+ */
+static ssize_t phys_addr_read(struct file *file, struct kobject *kobj, struct bin_attribute *attr,
+			      char *buf, loff_t offset, size_t count)
 {
-	struct vmwalk_device *device = dev_get_drvdata(dev);
+	struct vmwalk_device *device = dev_get_drvdata(kobj_to_dev(kobj));
+	char text[32];
 	u64 phys = 0;
+	int len;
 
-	/* A physical address is shown to those who could read it in /proc/PID/pagemap. */
-	if (device->buffer.segments == 1 && capable(CAP_SYS_ADMIN))
+	if (device->buffer.segments == 1 && file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN))
 		phys = PFN_PHYS(vmwalk_buffer_pfn(&device->buffer, 0));
+	len = scnprintf(text, sizeof(text), "0x%llx\n", phys);
 
-	return sysfs_emit(buf, "0x%llx\n", phys);
+	return memory_read_from_buffer(buf, count, &offset, text, len);
 }
-static DEVICE_ATTR_RO(phys_addr);
+static BIN_ATTR_RO(phys_addr, 0);
 
 static ssize_t segments_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -72,13 +79,18 @@ static struct attribute *vmwalk_attrs[] = {
 	&dev_attr_map_mode.attr,
 	&dev_attr_cache_mode.attr,
 	&dev_attr_numa_node.attr,
-	&dev_attr_phys_addr.attr,
 	&dev_attr_segments.attr,
+	NULL
+};
+
+static struct bin_attribute *vmwalk_bin_attrs[] = {
+	&bin_attr_phys_addr,
 	NULL
 };
 
 static const struct attribute_group vmwalk_group = {
 	.attrs = vmwalk_attrs,
+	.bin_attrs = vmwalk_bin_attrs,
 };
 
 static ssize_t faults_show(struct device *dev, struct device_attribute *attr, char *buf)

@@ -219,19 +219,35 @@ struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *number)
 	return mm;
 }
 
+/* A part that lies in one page: how many bytes were copied; -EINTR or -ESRCH. */
+static int access_page(struct task_struct *task, struct mm_struct *mm, unsigned long addr,
+		       void *buf, int len, bool write)
+{
+	bool mapped;
+	int err;
+
+	/* access_process_vm() would let a stack below which it is grow to there. */
+	err = vmwalk_target_lock(mm);
+	if (err)
+		return err;
+	mapped = vma_lookup(mm, addr);
+	vmwalk_target_unlock(mm);
+
+	return mapped ? access_process_vm(task, addr, buf, len, write ? FOLL_WRITE : 0) : 0;
+}
+
 /**
  * vmwalk_target_access - copy to or from a target's memory, for who may
  * @vf: the descriptor that asks
  * @addr: where
  * @buf: the kernel's side
- * @len: bytes
+ * @len: bytes; all are in one page
  * @write: to the target
  *
  * Return: how many bytes were copied, as far as the target's mappings allow; -ESRCH, -EPERM.
  */
 int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, int len, bool write)
 {
-	const unsigned int flags = write ? FOLL_WRITE : 0;
 	struct task_struct *thread;
 	struct mm_struct *mm;
 	struct pid *target;
@@ -240,7 +256,8 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
 
 	target = vmwalk_target_get(vf->device);
 	if (!target)
-		return access_process_vm(current, addr, buf, len, flags);
+		return current->mm ? access_page(current, current->mm, addr, buf, len, write) :
+				     -ESRCH;
 
 	do {
 		mm = find_memory(vf, target, &thread);
@@ -253,8 +270,8 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
 		 * Who shares our memory may go on to another's by execve() at any moment. So go by
 		 * ourselves if we may look at nobody else.
 		 */
-		copied = access_process_vm(mm == current->mm ? current : thread, addr, buf, len,
-					   flags);
+		copied = access_page(mm == current->mm ? current : thread, mm, addr, buf, len,
+				     write);
 		/* A thread that ends just now has no memory to copy; another one may have it. */
 		gone = !copied && READ_ONCE(thread->mm) != mm;
 		mmdrop(mm);

@@ -259,7 +259,8 @@ struct vmwalk_extent {
  * @return_mask: (in) flags to return; pages whose returned flags differ don't share an extent.
  *               VMWALK_HIDDEN is returned in any case
  *
- * Returns the number of extents. The masks mean what they mean to PAGEMAP_SCAN. A page whose entry
+ * Returns the number of extents. If the call fails, some elements of @vec may have been filled in.
+ * The masks mean what they mean to PAGEMAP_SCAN. A page whose entry
  * is empty is never returned, whatever the masks say. Frames, and with them the borders between
  * extents that they would give away, are withheld without CAP_SYS_ADMIN of the opener.
  */

@@ -818,6 +818,37 @@ static void max_buffer_mb_limits_all_buffers_together(void **state)
 	vw_ok(vw_set("c", "live", "1"));
 }
 
+/* What a block takes beyond what was asked for is nobody else's either. */
+static void a_buffer_counts_with_all_that_its_block_takes(void **state)
+{
+	static const char * const block_types[] = { "kmalloc", "huge", "dma" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(block_types); i++) {
+		vw_ok(vw_file_write(MAX_BUFFER_MB, "3"));
+		vw_make_pending("a", "buffer_type", block_types[i], "map_mode", "remap", "size",
+				"2052K", NULL);
+		expect_refused("a", "live", "1", ENOMEM, "3");
+		expect_sentence("a", "max_buffer_mb");
+		vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
+		vw_ok(vw_set("a", "live", "1"));
+		vw_make_pending("b", "size", "4K", NULL);
+		expect_refused("b", "live", "1", ENOMEM, "4");
+		vw_ok(vw_rmdir("a"));
+		vw_ok(vw_set("b", "live", "1"));
+		vw_ok(vw_rmdir("b"));
+	}
+
+	/* A small one of kmalloc takes four pages. */
+	vw_make("a", "size", "4084K", NULL);
+	vw_make_pending("b", "buffer_type", "kmalloc", "map_mode", "remap", "size", "4K", NULL);
+	expect_refused("b", "live", "1", ENOMEM, "4");
+	vw_ok(vw_set("a", "live", "0"));
+	vw_ok(vw_set("a", "size", "4080K"));
+	vw_ok(vw_set("a", "live", "1"));
+	vw_ok(vw_set("b", "live", "1"));
+}
+
 static void a_refused_live_does_not_use_up_the_limit(void **state)
 {
 	(void)state;
@@ -1553,6 +1584,7 @@ int main(void)
 		vw_test(kmalloc_larger_than_its_largest_block_is_refused),
 		vw_test(a_buffer_beyond_max_buffer_mb_is_refused_and_leaves_nothing),
 		vw_test(max_buffer_mb_limits_all_buffers_together),
+		vw_test(a_buffer_counts_with_all_that_its_block_takes),
 		vw_test(a_refused_live_does_not_use_up_the_limit),
 		vw_test(a_removed_buffer_counts_until_its_last_mapping_goes),
 		vw_test(max_buffer_mb_has_a_default_of_a_quarter_of_ram),

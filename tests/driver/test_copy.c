@@ -482,6 +482,42 @@ static void what_is_no_address_of_the_target_gets_efault(void **state)
 	expect_fill("letters");
 }
 
+static int wait_as_target(void *arg)
+{
+	(void)arg;
+	vw_sync(0);
+	return 0;
+}
+
+/* What is below a stack becomes its when the program touches it, but not because somebody looks. */
+static void a_stack_does_not_grow_for_a_copy(void **state)
+{
+	char *room = vw_anon(4 * MIB), *stack = room + 4 * MIB - PAGE;
+	struct vmwalk_vma vma;
+	struct vw_child child;
+
+	(void)state;
+	open_device();
+	munmap(room, 4 * MIB);
+	assert_true(mmap(stack, PAGE, RW, ANON | MAP_GROWSDOWN | MAP_FIXED, -1, 0) == stack);
+	child = vw_fork(wait_as_target, NULL);
+	vw_hear(&child);
+	for (int i = 0; i < 3; i++) {
+		/* The caller, by no number and by its own, and another process. */
+		vw_set_target(i == 0 ? 0 : i == 1 ? getpid() : child.pid);
+		for (size_t below = 1; below <= 256; below *= 4) {
+			expect_copy(FROM, 0, stack - below * PAGE, 8, -EFAULT);
+			expect_copy(TO, 0, stack - below * PAGE, 8, -EFAULT);
+		}
+		expect_copy(FROM, 0, stack - 8, 16, -EFAULT);
+		expect_copy(FROM, 0, stack, 8, 8);
+		vw_ok(vw_vma(fd, (uintptr_t)stack - PAGE, &vma));
+		vw_expect(vma.start, (uintptr_t)stack);
+	}
+	vw_tell(&child, 0);
+	vw_join_ok(&child);
+}
+
 static void user_space_ends_a_copy_as_any_hole_does(void **state)
 {
 	char *last = vw_pointer(vw_user_end() - PAGE);
@@ -685,6 +721,27 @@ static void bad_values_get_einval(void **state)
 		copy = good_copy(FROM);
 		copy.way = ways[i];
 		expect_refused(copy, EINVAL);
+	}
+}
+
+static void where_the_answer_cannot_go_nothing_is_copied(void **state)
+{
+	struct vmwalk_copy *copy = vw_map(-1, PAGE, 0, RW, ANON);
+	char *own, back[PAGE];
+
+	(void)state;
+	open_device();
+	own = anon_with_marks(PAGE);
+	for (__u32 way = FROM; way <= TO; way++) {
+		vw_ok(vw_sys(mprotect(copy, PAGE, RW)));
+		*copy = (struct vmwalk_copy){
+			.size = sizeof(*copy), .way = way, .addr = (uintptr_t)own, .length = PAGE,
+		};
+		vw_ok(vw_sys(mprotect(copy, PAGE, PROT_READ)));
+		vw_expect(vw_ioctl(fd, VMWALK_IOC_COPY, copy), -EFAULT);
+		expect_marks(own, PAGE);
+		vw_expect(vw_sys(pread(fd, back, PAGE, 0)), PAGE);
+		assert_true(vw_holds_fill(back, "letters", 0, PAGE));
 	}
 }
 
@@ -1370,12 +1427,14 @@ int main(void)
 		vw_test(a_copy_ends_before_a_page_that_may_not_be_read),
 		vw_test(a_copy_ends_before_a_page_that_may_not_be_written),
 		vw_test(what_is_no_address_of_the_target_gets_efault),
+		vw_test(a_stack_does_not_grow_for_a_copy),
 		vw_test(user_space_ends_a_copy_as_any_hole_does),
 		vw_test(the_kernels_other_memory_gets_efault),
 		vw_test_each(a_byte_beyond_a_buffers_end_gets_efault),
 		vw_test_each(a_buffer_that_was_removed_gets_efault),
 		vw_test(bytes_of_two_buffers_are_not_of_one),
 		vw_test(bad_values_get_einval),
+		vw_test(where_the_answer_cannot_go_nothing_is_copied),
 		vw_test(a_descriptor_reads_and_writes_what_it_was_opened_for),
 		vw_test(each_target_has_its_own_bytes),
 		vw_test(a_command_line_is_read_as_proc_has_it),

@@ -179,7 +179,7 @@ static void rmdir_and_live_0_succeed_without_memory(void **state)
 static void open_and_mmap_fail_whole_or_succeed_whole(void **state)
 {
 	const struct vw_combo *combo = vw_combo(state);
-	int fd, nth, failures = 0;
+	int fd, nth, error, failures = 0;
 	bool failed;
 	char *map;
 
@@ -203,10 +203,13 @@ static void open_and_mmap_fail_whole_or_succeed_whole(void **state)
 	failures = 0;
 	for (nth = 1; nth < MOST; nth++) {
 		fail_nth(nth);
-		map = mmap(NULL, 64 * KIB, RW, MAP_SHARED, fd, 0);
+		/* Where nothing is near, so that tables of every level are wanted. */
+		map = mmap(vw_pointer(1UL << 45), 64 * KIB, RW, MAP_SHARED | MAP_FIXED, fd, 0);
+		error = map == MAP_FAILED ? errno : 0;
 		failed = has_failed();
-		if (map == MAP_FAILED) {
+		if (error) {
 			failures++;
+			assert_int_equal(error, ENOMEM);
 			vw_expect_stat(0, "mappings", 0);
 			vw_expect_stat(0, "mapped_pages", 0);
 		} else {

@@ -228,6 +228,46 @@ static void mprotect_takes_writing_away_and_gives_it_back(void **state)
 	vw_expect_stat(dev.n, "mapped_pages", vw_count_frames(0, map, PAGES, dev.frames, PAGES));
 }
 
+/* An entry that nobody may use keeps its frame in another form, and must still keep the right one. */
+static void a_mapping_without_rights_holds_its_own_pages(void **state)
+{
+	struct device dev = make_device(state, "letters");
+	__u64 frames[PAGES];
+	char *map;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		map = vw_map(dev.fd, SIZE, 0, PROT_NONE, shares[s]);
+		vw_frames(0, map, PAGES, frames);
+		for (size_t i = 0; i < PAGES; i++)
+			vw_expect(frames[i], dev.faults ? 0 : dev.frames[i]);
+		vw_ok(vw_sys(mprotect(map, SIZE, PROT_READ)));
+		assert_true(vw_holds_fill(map, "letters", 0, SIZE));
+		vw_frames(0, map, PAGES, frames);
+		assert_memory_equal(frames, dev.frames, sizeof(frames));
+		munmap(map, SIZE);
+	}
+}
+
+/* Of a slab or not: what is mapped are pages of the buffer and nothing else. */
+static void the_smallest_buffers_can_be_mapped(void **state)
+{
+	size_t size;
+	char *map;
+	int fd;
+
+	for (size = PAGE; size <= 4 * PAGE; size += PAGE) {
+		fd = vw_open_rw(vw_make_combo(vw_combo(state), size, "letters"));
+		for (size_t s = 0; s < COUNT(shares); s++) {
+			map = vw_map(fd, size, 0, RW, shares[s]);
+			assert_true(vw_holds_fill(map, "letters", 0, size));
+			vw_poke(map, 'a');
+			munmap(map, size);
+		}
+		close(fd);
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
 /* --- Counting ------------------------------------------------------------------------------- */
 
 /* mapped_pages against the witness, over this process and perhaps a child. */
@@ -932,6 +972,8 @@ int main(void)
 		vw_test_each(a_private_copy_is_no_page_of_the_buffer),
 		vw_test_each(execution_is_refused_now_and_later),
 		vw_test_each(mprotect_takes_writing_away_and_gives_it_back),
+		vw_test_all(a_mapping_without_rights_holds_its_own_pages),
+		vw_test_each(the_smallest_buffers_can_be_mapped),
 		vw_test_each(mapped_pages_follows_each_touch),
 		vw_test_each(mapped_pages_follows_partial_munmap),
 		vw_test_each(mapped_pages_follows_mremap),

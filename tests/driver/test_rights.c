@@ -757,6 +757,53 @@ static void sysfs_shows_the_physical_address_to_cap_sys_admin_alone(void **state
 	vw_in_child(read_phys_addr_as_admin, NULL);
 }
 
+static __u64 phys_addr_through(int file)
+{
+	char text[64] = "";
+
+	vw_check(pread(file, text, sizeof(text) - 1, 0) > 0);
+	return strtoull(text, NULL, 0);
+}
+
+static int open_phys_addr_and_send_it(void *arg)
+{
+	vw_become(VW_NOBODY, 0);
+	vw_check_rc(vw_send_fd(vw_child_socket(), open(arg, O_RDONLY | O_CLOEXEC)), 0);
+	vw_sync(0);
+	return 0;
+}
+
+static int read_phys_addr_of_the_parents(void *arg)
+{
+	vw_become(VW_NOBODY, 0);
+	vw_check(phys_addr_through(*(int *)arg));
+	return 0;
+}
+
+static void sysfs_asks_who_opened_the_file_and_not_who_reads(void **state)
+{
+	struct vw_child child;
+	char path[128];
+	int file;
+
+	(void)state;
+	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "64K", NULL);
+	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/phys_addr", n);
+	child = vw_fork(open_phys_addr_and_send_it, path);
+	file = vw_receive_fd(child.fd);
+	assert_true(file >= 0);
+	vw_expect(phys_addr_through(file), 0);
+	close(file);
+	vw_hear(&child);
+	vw_tell(&child, 0);
+	vw_join_ok(&child);
+
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(file >= 0);
+	vw_in_child(read_phys_addr_of_the_parents, &file);
+	close(file);
+}
+
 static int reset_as_nobody(void *arg)
 {
 	char path[128];
@@ -823,6 +870,7 @@ int main(void)
 		vw_test(rights_are_those_at_open),
 		vw_test(extents_do_not_give_away_which_frames_are_neighbours),
 		vw_test(sysfs_shows_the_physical_address_to_cap_sys_admin_alone),
+		vw_test(sysfs_asks_who_opened_the_file_and_not_who_reads),
 		vw_test(nobody_may_not_reset_the_counters),
 		vw_test(a_read_only_descriptor_does_not_write_the_buffer_through_a_scan),
 	};
