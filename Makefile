@@ -114,7 +114,7 @@ check:
 
 check-debug:
 	@$(vm)/check --kernel debug --timeout 5400 -- \
-		env VMWALK_TEST_LIMIT=1800 /usr/lib/vmwalk/tests/run --driver
+		/usr/lib/vmwalk/tests/run --driver
 
 bench:
 	@$(vm)/bench --kernel $(KERNEL)

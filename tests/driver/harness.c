@@ -24,7 +24,7 @@
 #include "harness.h"
 
 #define MAX_BUFFER_MB	VW_MODULE "/parameters/max_buffer_mb"
-#define NUMA_BALANCING	"/proc/sys/kernel/numa_balancing"
+#define THP		"/sys/kernel/mm/transparent_hugepage/"
 
 const struct vw_combo vw_combos[VW_COMBOS] = {
 	{ "kmalloc", "remap", "wb", true },
@@ -123,7 +123,12 @@ static size_t nr_children;
 
 static void log_mark(const char *name)
 {
-	dprintf(kmsg, "vmwalk test: %s\n", name);
+	char text[256];
+
+	/* In one write; dprintf() would ask where the file is, which this one doesn't answer. */
+	snprintf(text, sizeof(text), "vmwalk test: %s\n", name);
+	if (write(kmsg, text, strlen(text)) < 0)
+		print_message("# kernel log: %s\n", strerror(errno));
 	lseek(kmsg, 0, SEEK_END);
 }
 
@@ -242,6 +247,48 @@ static int teardown(void **state)
 	return rc;
 }
 
+/* What changes pages at times of its own choosing; what is swapped out is asked to be. */
+static struct {
+	const char *path;
+	const char *value;
+	char before[32];
+} settings[] = {
+	{ "/proc/sys/kernel/numa_balancing", "0", "" },
+	{ "/proc/sys/vm/swappiness", "0", "" },
+	{ "/proc/sys/vm/watermark_boost_factor", "0", "" },
+	{ "/proc/sys/vm/compact_unevictable_allowed", "0", "" },
+	{ "/proc/sys/vm/compaction_proactiveness", "0", "" },
+	/* The last writes make it look around once more, and then sleep. */
+	{ THP "khugepaged/alloc_sleep_millisecs", "100000000", "" },
+	{ THP "khugepaged/scan_sleep_millisecs", "100000000", "" },
+};
+
+static void keep_still(void)
+{
+	/* As long as it has something to do the kernel's own collapser sleeps by the clock. */
+	char *at = mmap(NULL, 2 * PMD_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
+
+	if (at == MAP_FAILED)
+		abort();
+	madvise(at, 2 * PMD_SIZE, MADV_HUGEPAGE);
+	vw_poke((char *)ALIGN_UP((uintptr_t)at, PMD_SIZE), 1);
+	for (size_t i = 0; i < COUNT(settings); i++) {
+		if (vw_file_read(settings[i].path, settings[i].before,
+				 sizeof(settings[i].before)) > 0)
+			vw_file_write(settings[i].path, settings[i].value);
+	}
+	usleep(200000);
+}
+
+static void move_again(void)
+{
+	for (size_t i = 0; i < COUNT(settings); i++) {
+		if (settings[i].before[0])
+			vw_file_write(settings[i].path, settings[i].before);
+	}
+}
+
 static void add_test(struct CMUnitTest *test, const struct vw_case *from,
 		     const struct vw_combo *combo)
 {
@@ -259,7 +306,6 @@ static void add_test(struct CMUnitTest *test, const struct vw_case *from,
 
 int vw_run(const struct vw_case *cases, size_t count)
 {
-	char balancing[16] = "";
 	struct CMUnitTest *tests;
 	size_t nr_tests = 0;
 	int failed;
@@ -285,13 +331,11 @@ int vw_run(const struct vw_case *cases, size_t count)
 				add_test(&tests[nr_tests++], &cases[i], &vw_combos[j]);
 	}
 	vw_file_read(MAX_BUFFER_MB, max_buffer_mb, sizeof(max_buffer_mb));
-	/* It takes pages away at times of its own choosing, to see who comes for them. */
-	vw_file_read(NUMA_BALANCING, balancing, sizeof(balancing));
-	vw_file_write(NUMA_BALANCING, "0");
+	keep_still();
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	failed = _cmocka_run_group_tests(program_invocation_short_name, tests, nr_tests, NULL,
 					 NULL);
-	vw_file_write(NUMA_BALANCING, balancing);
+	move_again();
 	return failed ? 1 : 0;
 }
 
@@ -1140,8 +1184,8 @@ __u64 vw_hear(struct vw_child *child)
 	__u64 value;
 	int rc;
 
-	if (poll(&wait, 1, 60000) != 1)
-		vw_fail("a child said nothing for a minute");
+	if (poll(&wait, 1, 600000) != 1)
+		vw_fail("a child said nothing for ten minutes");
 	if (recv(child->fd, &value, sizeof(value), 0) == sizeof(value))
 		return value;
 	rc = vw_join(child);

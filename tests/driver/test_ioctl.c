@@ -44,6 +44,8 @@ static void open_device(void)
 	fd = vw_open_rw(vw_make("t", "size", "64K", "fill", "digits", "track_dirty", "1", NULL));
 	written = 0;
 	touched = vw_anon(4 * PAGE);
+	/* Whatever it lies beside, one page is what is touched. */
+	madvise(touched, 4 * PAGE, MADV_NOHUGEPAGE);
 	memset(touched, 1, PAGE);
 	vec = vw_anon(PAGE);
 }

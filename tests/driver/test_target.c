@@ -236,7 +236,7 @@ static void exec_gives_the_target_new_memory(void **state)
 	for (size_t i = 0; i < extents.count; i++) {
 		const struct vmwalk_extent *extent = &extents.extent[i];
 
-		if (!(extent->flags & VMWALK_SPECIAL))
+		if (extent->flags & VMWALK_PRESENT && !(extent->flags & VMWALK_SPECIAL))
 			vw_expect(extent->pfn, PM_PFN(vw_pagemap_one(child.pid,
 								     vw_pointer(extent->start))));
 	}

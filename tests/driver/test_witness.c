@@ -263,6 +263,8 @@ static void bash_is_seen_as_pagemap_sees_it(void **state)
 	assert_true(present > 300);
 }
 
+static pthread_barrier_t touched;
+
 static void *use_memory(void *arg)
 {
 	char *at = malloc(300 * KIB);
@@ -271,6 +273,7 @@ static void *use_memory(void *arg)
 	vw_check(at);
 	for (size_t i = 0; i < 300 * KIB; i += 1000)
 		vw_poke(at + i, 1);
+	pthread_barrier_wait(&touched);
 	pause();
 	return at;
 }
@@ -280,9 +283,10 @@ static int be_threads(void *arg)
 	pthread_t thread;
 
 	(void)arg;
+	vw_check(!pthread_barrier_init(&touched, NULL, 9));
 	for (int i = 0; i < 8; i++)
 		vw_check(!pthread_create(&thread, NULL, use_memory, NULL));
-	usleep(200000);
+	pthread_barrier_wait(&touched);
 	raise(SIGSTOP);
 	return 0;
 }

@@ -257,7 +257,7 @@ create_with_signal()
 }
 
 @test "create: a signal right after mkdir leaves nothing" {
-	for row in HUP:129 INT:130 TERM:143; do
+	for row in HUP:129 INT:130 QUIT:131 TERM:143; do
 		create_with_signal "${row%:*}"
 		refused "${row#*:}" ''
 		no_instances
@@ -438,6 +438,14 @@ create_with_signal()
 	grep -qx '  opens  *1' <<<"$output"
 	[[ $output != *reset* && $output != *uevent* ]]
 	exec {device}>&-
+}
+
+@test "show: a name of two lines" {
+	vmwalk-create $'two\nlines' live=0
+	run vmwalk-show $'two\nlines'
+	[[ $status == 0 && $output == *$'\n''  live             0'$'\n'* ]]
+	run vmwalk-create $'two\nmore' depth=1
+	[[ $status == 1 && $output == *"no attribute 'depth'; there are: buffer_type "* ]]
 }
 
 @test "show: one that isn't there, none, two" {

@@ -345,6 +345,10 @@ refuses()
 		[.levels[].state] == ["read", "folded", "read", "read", "leaf"] and
 		.levels[4] == { level: "pte", state: "leaf", table: "0x10b1c2000", index: 1,
 				entry: "0x8000000012ab3025" }'
+	# Rights to look at its maps may be missing.
+	rm "$VMWALK_SYSROOT/proc/4242/maps"
+	run --separate-stderr replay vmwalk walk -d demo 0x401123
+	[[ $status == 0 && ${lines[1]} == 'in an unknown mapping' ]]
 }
 
 @test "walk: a huge page, five levels" {
@@ -447,7 +451,7 @@ refuses()
 	run --separate-stderr replay vmwalk walk -d demo -k 401123
 	fails 1 'vmwalk: walk: kernel: address 0x401123: Invalid argument'
 	run --separate-stderr replay vmwalk walk -d demo ffffc97fc0123456
-	fails 1 'vmwalk: walk: process 4242: address 0xffffc97fc0123456: Invalid argument'
+	fails 1 'vmwalk: walk: process 4242: address 0xffffc97fc0123456 is beyond user space'
 }
 
 capture_translations()
@@ -702,8 +706,13 @@ capture_extents()
 	done
 	for name in vmwalk4 vmwalk3x nobody; do
 		run --separate-stderr replay vmwalk scan -d "$name"
-		fails 1 "vmwalk: scan: $name: No such file or directory"
+		fails 1 "vmwalk: scan: $name: there is no such instance"
 	done
+	capture_item pending vmwalk5
+	run --separate-stderr replay vmwalk scan -d pending
+	fails 1 "vmwalk: scan: pending: it isn't live, and so has no device"
+	run --separate-stderr replay vmwalk scan -d "$VMWALK_SYSROOT/dev/vmwalk5"
+	fails 1 "vmwalk: scan: $VMWALK_SYSROOT/dev/vmwalk5: No such file or directory"
 	run --separate-stderr vmwalk scan -d /dev/null
 	fails 1 'vmwalk: scan: /dev/null: Inappropriate ioctl for device'
 }
@@ -830,6 +839,13 @@ first_rows()
 	run --separate-stderr replay vmwalk scan -d demo --json
 	[[ $status == 1 && $stderr == 'vmwalk: scan: process 4242: No such process' ]]
 	jq -e '.extents | length == 512' <<<"$output"
+}
+
+@test "list: a name may begin with a dot" {
+	capture_item .hidden vmwalk0
+	capture_item ..both vmwalk1
+	run --separate-stderr vmwalk list --json
+	jq -e '[.instances[].name] == ["..both", ".hidden"]' <<<"$output"
 }
 
 @test "output that can't be written is a failure" {

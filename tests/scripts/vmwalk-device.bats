@@ -126,6 +126,14 @@ pagemap()
 	[[ ! -e /dev/vmwalk0 ]]
 }
 
+@test "create: if the path can't be written out, nothing is left" {
+	run --separate-stderr bash -c 'vmwalk create demo >/dev/full'
+	fails 'vmwalk: create: standard output: No space left on device'
+	no_instances
+	run bash -c 'trap "" PIPE; vmwalk create demo | true; exit "${PIPESTATUS[0]}"'
+	[[ $status == 0 ]] || no_instances
+}
+
 @test "create leaves an instance of that name alone" {
 	vmwalk create demo --size 8K
 	run --separate-stderr vmwalk create demo --size 4K

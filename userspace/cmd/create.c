@@ -47,6 +47,7 @@ static int create(int argc, char **argv)
 	struct vmwalk_instance *instance;
 	const char *arg;
 	int option, status;
+	bool told;
 	size_t i;
 
 	while ((option = next_option(argc, argv, &arg)) >= 0)
@@ -62,9 +63,10 @@ static int create(int argc, char **argv)
 	}
 
 	status = make_live(instance, values);
-	if (!status && !signals_caught())
-		printf("/dev/%s\n", vmwalk_instance_dev_name(instance));
-	else if (vmwalk_instance_destroy(instance))
+	/* Who has the path has the device. If nobody can have it, none is made. */
+	told = !status && !signals_caught() &&
+	       printf("/dev/%s\n", vmwalk_instance_dev_name(instance)) > 0 && !fflush(stdout);
+	if (!told && vmwalk_instance_destroy(instance))
 		failure("%s stays: %m", vmwalk_instance_name(instance));
 	vmwalk_instance_close(instance);
 out:

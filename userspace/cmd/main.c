@@ -201,7 +201,7 @@ int main(int argc, char **argv)
 	setlocale(LC_ALL, "");
 	if (argc < 2)
 		return usage_failure("VERB is missing");
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		print_help();
 		return finish(EXIT_SUCCESS);
 	}

@@ -47,6 +47,19 @@ static struct vmwalk_device *open_named(const char *name)
 	return device;
 }
 
+static int open_failure(const char *name)
+{
+	struct vmwalk_instance *instance;
+
+	if (strchr(name, '/') || errno != ENOENT)
+		return failure("%s: %m", name);
+	instance = vmwalk_instance_open(name);
+	if (!instance)
+		return instance_failure(name);
+	vmwalk_instance_close(instance);
+	return failure("%s: it isn't live, and so has no device", name);
+}
+
 /*
  * A pid alone doesn't make a name nobody has: it may be one in another namespace too, and a command
  * that was killed with SIGKILL has left its instance behind.
@@ -109,7 +122,7 @@ int target_open(struct target *target, const struct target_options *options)
 	} else {
 		target->device = open_named(options->device);
 		if (!target->device)
-			status = failure("%s: %m", options->device);
+			status = open_failure(options->device);
 	}
 	if (!status && vmwalk_device_info(target->device, &target->info))
 		status = failure("%m");

@@ -137,7 +137,7 @@ static int translate_input(struct translate *translate)
 			status = translate_portion(translate);
 		if (!status && table_flush(translate->table))
 			status = failure("%m");
-	} while (!status && got && !ferror(stdout));
+	} while (!status && got && !ferror(stdout) && !signals_caught());
 	return status;
 }
 

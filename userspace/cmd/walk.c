@@ -4,6 +4,7 @@
  *
  * Copyright (C) The vmwalk authors
  */
+#include <errno.h>
 #include <getopt.h>
 #include <langinfo.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct walk_view {
 	const struct target *target;
 	const struct vmwalk_walk *walk;
 	const struct mapping *mapping;		/* that holds the address, or NULL */
+	bool maps_known;			/* and so whether there is one */
 	bool kernel;
 	bool hidden;
 };
@@ -184,7 +186,7 @@ static void draw(const struct walk_view *view)
 		printf("\nin %llx-%llx %s %s\n\n", view->mapping->start,
 		       view->mapping->end, view->mapping->perms, view->mapping->name);
 	else
-		printf("\nin no mapping\n\n");
+		printf("\nin %s mapping\n\n", view->maps_known ? "no" : "an unknown");
 	draw_address(view);
 	putchar('\n');
 	draw_levels(view);
@@ -285,11 +287,15 @@ static int walk_one(struct target *target, __u64 addr, bool kernel, bool json)
 	if (vmwalk_device_walk(target->device, &walk)) {
 		if (kernel)
 			return failure("kernel: address 0x%llx: %m", addr);
+		if (errno == EINVAL)
+			return failure("process %d: address 0x%llx is beyond user space",
+				       target->pid, addr);
 		return failure("process %d: address 0x%llx: %m", target->pid, addr);
 	}
 
 	maps = kernel ? NULL : maps_open(target->pid);
 	view.hidden = walk.state & VMWALK_HIDDEN;
+	view.maps_known = maps;
 	view.mapping = maps_find(maps, addr);
 	if (view.mapping && view.mapping->start > addr)
 		view.mapping = NULL;

@@ -193,7 +193,8 @@ int vmwalk_device_scan(struct vmwalk_device *device, struct vmwalk_scan *scan,
 		}
 		for (i = 0; !ret && i < count; i++)
 			ret = fn(&extents[i], data);
-		scan->walk_end = portion.walk_end;
+		/* Extents that fn isn't to get any more are still to come. */
+		scan->walk_end = i < count ? extents[i].start : portion.walk_end;
 		if (portion.vec_len < LAST_PORTION)
 			portion.vec_len *= 2;
 	} while (!ret && scan->walk_end < scan->end);

@@ -207,8 +207,10 @@ const char *vmwalk_instance_refusal(const struct vmwalk_instance *instance)
 
 static int is_item(const struct dirent *entry)
 {
+	if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+		return 0;
 	/* Below configfs's top a folder is an item; a captured tree may not tell types. */
-	return entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN);
+	return entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
 }
 
 int vmwalk_instance_for_each(int (*fn)(struct vmwalk_instance *instance, void *data), void *data)

@@ -225,7 +225,7 @@ int vmwalk_device_translate(struct vmwalk_device *device, struct vmwalk_translat
  * @device: the device
  * @scan: size (sizeof(*@scan)), start, end and the masks are the caller's to set, and so are
  *        max_pages and flags, which must be 0; vec and vec_len are the library's. walk_end tells
- *        where the scan came to, also when it failed half way.
+ *        where the scan came to and can go on, also when it failed half way or @fn ended it.
  * @fn: called for each extent, in the order of addresses; anything but 0 ends the scan, and so the
  *      extent that it was called with is the last
  * @data: handed to @fn
