@@ -34,7 +34,7 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_f
 
 /*
  * Set entries side by side in a table to frames side by side in memory, the first being @pte's. x86
- * keeps a frame inverted in an entry that isn't there for the CPU, which those of PROT_NONE are not:
+ * keeps a frame inverted in an entry that isn't there for the CPU, as those of PROT_NONE aren't:
  * such an entry counts down.
  */
 static inline void vmwalk_set_ptes(struct mm_struct *mm, unsigned long addr, pte_t *ptep,

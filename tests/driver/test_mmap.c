@@ -228,7 +228,7 @@ static void mprotect_takes_writing_away_and_gives_it_back(void **state)
 	vw_expect_stat(dev.n, "mapped_pages", vw_count_frames(0, map, PAGES, dev.frames, PAGES));
 }
 
-/* An entry that nobody may use keeps its frame in another form, and must still keep the right one. */
+/* An entry that nobody may use keeps its frame in another form, but the same frame. */
 static void a_mapping_without_rights_holds_its_own_pages(void **state)
 {
 	struct device dev = make_device(state, "letters");

@@ -174,7 +174,7 @@ static void read_numbers(struct numbers *numbers)
 	note(numbers, "kernel stacks", vw_field("/proc/meminfo", "KernelStack"));
 }
 
-/* After rounds of so many instances each: in some round every number grew by less than half of that. */
+/* Rounds of so many instances each: in one at least, a number grows by less than half of that. */
 static void expect_no_growth(void (*round)(void), int count)
 {
 	static struct numbers before, after;
