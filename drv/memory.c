@@ -35,9 +35,8 @@ static gfp_t gfp_on(int node)
 #define SLAB_PAGES	(KMALLOC_MAX_CACHE_SIZE / PAGE_SIZE)
 
 /*
- * One block, never refcounted page by page. A page of a slab is not for user space, and kernels
- * that check what page tables hold stop at one: so a small buffer takes what the page allocator
- * gives.
+ * One block, never refcounted page by page. A page of a slab is not for user space, as the refusal
+ * of vm_insert_page() says: so a small buffer takes what the page allocator gives.
  */
 static int kmalloc_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_reason *why)
 {

@@ -260,9 +260,9 @@ struct vmwalk_extent {
  *               VMWALK_HIDDEN is returned in any case
  *
  * Returns the number of extents. If the call fails, some elements of @vec may have been filled in.
- * The masks mean what they mean to PAGEMAP_SCAN. A page whose entry
- * is empty is never returned, whatever the masks say. Frames, and with them the borders between
- * extents that they would give away, are withheld without CAP_SYS_ADMIN of the opener.
+ * The masks mean what they mean to PAGEMAP_SCAN. A page whose entry is empty is never returned,
+ * whatever the masks say. Frames, and with them the borders between extents that they would give
+ * away, are withheld without CAP_SYS_ADMIN of the opener.
  */
 struct vmwalk_scan {
 	__u32 size;
