@@ -48,9 +48,6 @@ static inline void vmwalk_set_ptes(struct mm_struct *mm, unsigned long addr, pte
 	}
 }
 
-/* Does the kernel tell by a PMD entry that it maps frames, and so takes no reference through it? */
-#define VMWALK_BLOCKS_ARE_SPECIAL	IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP)
-
 /*
  * Insert a PMD entry at vmf->pmd, unless something is there already. Returns VM_FAULT_FALLBACK
  * where the kernel has no such entries.

@@ -145,23 +145,15 @@ static vm_fault_t map_pages(struct vm_area_struct *vma, unsigned long addr, unsi
 }
 
 /*
- * Do PMD entries map what can be mapped so? What is in one piece, but not of compound pages,
- * needs a kernel that marks such entries as special: see docs/architecture.md. A fault on it
- * installs no more than fault_around.
+ * Do PMD entries map what they can? Only a fault installs them, never mmap(): while ->mmap() can
+ * still fail, the core takes a PMD entry for a THP once it has cleared vma->vm_file, and drops
+ * references that nothing has taken.
  */
 static bool maps_blocks(const struct vmwalk_device *device)
 {
 	const struct vmwalk_config *config = &device->config;
 
-	switch (config->buffer_type) {
-	case VMWALK_BUFFER_HUGE:
-		return true;
-	case VMWALK_BUFFER_KMALLOC:
-	case VMWALK_BUFFER_DMA:
-		return VMWALK_BLOCKS_ARE_SPECIAL && config->map_mode == VMWALK_MAP_REMAP;
-	default:
-		return false;
-	}
+	return config->buffer_type == VMWALK_BUFFER_HUGE && config->map_mode == VMWALK_MAP_FAULT;
 }
 
 /*
@@ -331,66 +323,6 @@ static const struct vm_operations_struct vmwalk_vm_tracked_ops = {
 	.pfn_mkwrite = vmwalk_vm_pfn_mkwrite,
 };
 
-static vm_fault_t vmwalk_vm_no_fault(struct vm_fault *vmf)
-{
-	return VM_FAULT_NOPAGE;
-}
-
-/* For make_pmd() alone. */
-static const struct vm_operations_struct vmwalk_vm_empty_ops = {
-	.fault = vmwalk_vm_no_fault,
-};
-
-/* Where the PMD entry for an address of this process is; NULL if there is no table for it. */
-static pmd_t *find_pmd(unsigned long addr)
-{
-	pgd_t *pgd = pgd_offset(current->mm, addr);
-	p4d_t *p4d;
-	pud_t *pud;
-
-	if (pgd_none(*pgd))
-		return NULL;
-	p4d = p4d_offset(pgd, addr);
-	if (p4d_none(*p4d))
-		return NULL;
-	pud = pud_offset(p4d, addr);
-	if (pud_none(*pud))
-		return NULL;
-
-	return pmd_offset(pud, addr);
-}
-
-/*
- * The same for a VMA that is being made, with a table in any case. Modules may not allocate one,
- * but a page fault does, whatever comes of it.
- */
-static pmd_t *make_pmd(struct vm_area_struct *vma, unsigned long addr)
-{
-	const struct vm_operations_struct *ops = vma->vm_ops;
-	pmd_t *pmd = find_pmd(addr);
-
-	if (!pmd) {
-		vma->vm_ops = &vmwalk_vm_empty_ops;
-		handle_mm_fault(vma, addr, 0, NULL);
-		vma->vm_ops = ops;
-		pmd = find_pmd(addr);
-	}
-
-	return pmd;
-}
-
-/* One whole block at mmap time. Returns false with nothing done where that can't be. */
-static bool install_block(struct vm_area_struct *vma, unsigned long addr)
-{
-	struct vm_fault vmf = { .vma = vma, .address = addr };
-
-	if (!IS_ALIGNED(addr, PMD_SIZE) || !block_fits(vma, addr))
-		return false;
-	vmf.pmd = make_pmd(vma, addr);
-
-	return vmf.pmd && pmd_none(*vmf.pmd) && map_block(&vmf) == VM_FAULT_NOPAGE;
-}
-
 /* All of a mapping at mmap time, a page table's worth at a time. */
 static int install(struct vm_area_struct *vma)
 {
@@ -400,12 +332,10 @@ static int install(struct vm_area_struct *vma)
 
 	for (addr = vma->vm_start; addr < vma->vm_end; addr = next) {
 		next = pmd_addr_end(addr, vma->vm_end);
-		if (!install_block(vma, addr)) {
-			err = vm_fault_to_errno(map(vma, addr, linear_page_index(vma, addr),
-						    (next - addr) >> PAGE_SHIFT), 0);
-			if (err)
-				return err;
-		}
+		err = vm_fault_to_errno(map(vma, addr, linear_page_index(vma, addr),
+					    (next - addr) >> PAGE_SHIFT), 0);
+		if (err)
+			return err;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();

@@ -175,6 +175,13 @@ static inline unsigned char vw_peek(const void *at)
 	return __atomic_load_n((const unsigned char *)at, __ATOMIC_RELAXED);
 }
 
+/* One byte of each page read. */
+static inline void vw_touch(const void *at, size_t len)
+{
+	for (size_t i = 0; i < len; i += PAGE)
+		vw_peek((const char *)at + i);
+}
+
 static inline void vw_poke(void *at, unsigned char value)
 {
 	__atomic_store_n((unsigned char *)at, value, __ATOMIC_RELAXED);

@@ -1217,7 +1217,7 @@ static void expect_placed(int n, int fd, char *map, const struct placement *plac
 
 	vw_expect_stat(n, "mapped_pages", lazy ? 0 : place->pages);
 	for (size_t i = 0; i < place->pages; i++) {
-		bool block = share == MAP_SHARED && in_block(place, i);
+		bool block = lazy && share == MAP_SHARED && in_block(place, i);
 		ssize_t window = (place->shift + i) / (block ? BLOCK : WINDOW) * 2 + block;
 
 		if (lazy && window != last)
@@ -1235,7 +1235,7 @@ static void expect_placed(int n, int fd, char *map, const struct placement *plac
 	vw_expect_stat(n, "failed_faults", 0);
 }
 
-static void blocks_are_mapped_whole_where_address_and_offset_allow(void **state)
+static void faults_map_whole_blocks_where_address_and_offset_allow(void **state)
 {
 	static const struct placement places[] = {
 		{ 0, 0, HUGE_PAGES },			/* a size that is no multiple of 2 MiB */
@@ -1281,23 +1281,18 @@ static void mmap_without_an_address_suits_blocks(void **state)
 	int n, fd;
 
 	(void)state;
-	for (size_t m = 0; m < COUNT(block_modes); m++) {
-		n = make_blocks(block_modes[m], &fd);
-		for (size_t i = 0; i < COUNT(windows); i++) {
-			char *map = vw_map(fd, windows[i][1] * PAGE, windows[i][0] * PAGE, RW,
-					   MAP_SHARED);
-			struct placement place = {
-				.shift = (uintptr_t)map / PAGE % BLOCK,
-				.offset = windows[i][0],
-				.pages = windows[i][1],
-			};
+	n = make_blocks("fault", &fd);
+	for (size_t i = 0; i < COUNT(windows); i++) {
+		char *map = vw_map(fd, windows[i][1] * PAGE, windows[i][0] * PAGE, RW, MAP_SHARED);
+		struct placement place = {
+			.shift = (uintptr_t)map / PAGE % BLOCK,
+			.offset = windows[i][0],
+			.pages = windows[i][1],
+		};
 
-			vw_expect(place.shift, place.offset % BLOCK);
-			expect_placed(n, fd, map, &place, m == 1, MAP_SHARED);
-			munmap(map, windows[i][1] * PAGE);
-		}
-		close(fd);
-		vw_ok(vw_rmdir("t"));
+		vw_expect(place.shift, place.offset % BLOCK);
+		expect_placed(n, fd, map, &place, true, MAP_SHARED);
+		munmap(map, windows[i][1] * PAGE);
 	}
 }
 
@@ -1308,35 +1303,29 @@ static void a_block_that_is_broken_comes_back_window_by_window(void **state)
 	int n, fd;
 
 	(void)state;
-	for (size_t m = 0; m < COUNT(block_modes); m++) {
-		n = make_blocks(block_modes[m], &fd);
-		map = map_aligned(fd, 3 * PMD_SIZE, 0, RW, MAP_SHARED);
-		assert_true(shows(map, 0, 3 * BLOCK));
-		vw_expect_stat(n, "mapped_pages", 3 * BLOCK);
-		vw_expect_stat(n, "huge_faults", m ? 3 : 0);
+	n = make_blocks("fault", &fd);
+	map = map_aligned(fd, 3 * PMD_SIZE, 0, RW, MAP_SHARED);
+	assert_true(shows(map, 0, 3 * BLOCK));
+	vw_expect_stat(n, "mapped_pages", 3 * BLOCK);
+	vw_expect_stat(n, "huge_faults", 3);
 
-		vw_ok(vw_sys(munmap(map + (BLOCK + 100) * PAGE, PAGE)));
-		vw_expect_stat(n, "mapped_pages", 2 * BLOCK);
-		vw_peek(map + (BLOCK + 99) * PAGE);
-		/* Pages 96 to 99 of the block: the window ends where the mapping does. */
-		vw_expect_stat(n, "mapped_pages", 2 * BLOCK + 4);
-		vw_expect_stat(n, "read_faults", 1);
-		vw_expect(shift_at(fd, map + (BLOCK + 99) * PAGE), 12);
-		vw_peek(map + (BLOCK + 101) * PAGE);
-		vw_expect_stat(n, "mapped_pages", 2 * BLOCK + 4 + 11);
+	vw_ok(vw_sys(munmap(map + (BLOCK + 100) * PAGE, PAGE)));
+	vw_expect_stat(n, "mapped_pages", 2 * BLOCK);
+	vw_peek(map + (BLOCK + 99) * PAGE);
+	/* Pages 96 to 99 of the block: the window ends where the mapping does. */
+	vw_expect_stat(n, "mapped_pages", 2 * BLOCK + 4);
+	vw_expect_stat(n, "read_faults", 1);
+	vw_expect(shift_at(fd, map + (BLOCK + 99) * PAGE), 12);
+	vw_peek(map + (BLOCK + 101) * PAGE);
+	vw_expect_stat(n, "mapped_pages", 2 * BLOCK + 4 + 11);
 
-		/* Its neighbours are whole, and stay so. */
-		assert_true(shows(map, 0, BLOCK + 100));
-		assert_true(shows(map + (BLOCK + 101) * PAGE, BLOCK + 101, 2 * BLOCK - 101));
-		vw_expect_stat(n, "mapped_pages", 3 * BLOCK - 1);
-		vw_expect(shift_at(fd, map), 21);
-		vw_expect(shift_at(fd, map + 2 * PMD_SIZE), 21);
-		vw_expect_stat(n, "huge_faults", m ? 3 : 0);
-		munmap(map, 3 * PMD_SIZE);
-		vw_expect_stat(n, "mapped_pages", 0);
-		close(fd);
-		vw_ok(vw_rmdir("t"));
-	}
+	/* Its neighbours are whole, and stay so. */
+	assert_true(shows(map, 0, BLOCK + 100));
+	assert_true(shows(map + (BLOCK + 101) * PAGE, BLOCK + 101, 2 * BLOCK - 101));
+	vw_expect_stat(n, "mapped_pages", 3 * BLOCK - 1);
+	vw_expect(shift_at(fd, map), 21);
+	vw_expect(shift_at(fd, map + 2 * PMD_SIZE), 21);
+	vw_expect_stat(n, "huge_faults", 3);
 }
 
 /* Takes a page of a mapping, as quickly as the kernel can, into a pipe: 1, or a negative errno. */
@@ -1353,7 +1342,7 @@ static long long take_page(char *at)
 	return taken;
 }
 
-static void expect_contiguous_blocks(int n, int fd, bool blocks, int share)
+static void expect_small_pages(int n, int fd, int share)
 {
 	char *map = vw_map(fd, 2 * PMD_SIZE, 0, RW, share);
 	struct vmwalk_walk walk;
@@ -1361,8 +1350,7 @@ static void expect_contiguous_blocks(int n, int fd, bool blocks, int share)
 	vw_expect_stat(n, "mapped_pages", 2 * BLOCK);
 	for (char *at = map; at < map + 2 * PMD_SIZE; at += PMD_SIZE) {
 		vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
-		/* The DMA API promises no alignment. */
-		vw_expect(walk.page_shift, blocks && walk.pfn % BLOCK == 0 ? 21 : 12);
+		vw_expect(walk.page_shift, 12);
 		vw_expect(take_page(at), -EFAULT);
 	}
 	assert_true(shows(map, 0, 2 * BLOCK));
@@ -1374,9 +1362,9 @@ static void expect_contiguous_blocks(int n, int fd, bool blocks, int share)
 	vw_expect_stat(n, "mapped_pages", 0);
 }
 
-static void contiguous_buffers_have_blocks_where_the_kernel_marks_them(void **state)
+static void remap_maps_contiguous_buffers_by_small_pages(void **state)
 {
-	static const char * const contiguous[] = { "kmalloc", "dma" };
+	static const char * const contiguous[] = { "kmalloc", "huge", "dma" };
 	int n, fd;
 
 	(void)state;
@@ -1385,8 +1373,8 @@ static void contiguous_buffers_have_blocks_where_the_kernel_marks_them(void **st
 			    NULL);
 		fd = vw_open_rw(n);
 		put_stamps(fd, 2 * BLOCK);
-		expect_contiguous_blocks(n, fd, vw_marks_blocks(), MAP_SHARED);
-		expect_contiguous_blocks(n, fd, false, MAP_PRIVATE);
+		expect_small_pages(n, fd, MAP_SHARED);
+		expect_small_pages(n, fd, MAP_PRIVATE);
 		close(fd);
 		vw_ok(vw_rmdir("t"));
 	}
@@ -1402,10 +1390,10 @@ int main(void)
 		vw_test_all(all_ways_to_the_buffer_agree),
 		vw_test_all(entries_and_the_kernels_alias_are_cached_as_asked),
 		vw_test(a_fault_installs_its_aligned_window_and_no_more),
-		vw_test(blocks_are_mapped_whole_where_address_and_offset_allow),
+		vw_test(faults_map_whole_blocks_where_address_and_offset_allow),
 		vw_test(mmap_without_an_address_suits_blocks),
 		vw_test(a_block_that_is_broken_comes_back_window_by_window),
-		vw_test(contiguous_buffers_have_blocks_where_the_kernel_marks_them),
+		vw_test(remap_maps_contiguous_buffers_by_small_pages),
 	};
 
 	return vw_run_cases(cases);

@@ -64,7 +64,7 @@ static enum kind kind_of(const struct vw_combo *combo)
 {
 	if (vw_is_refcounted(combo))
 		return PAGES;
-	if (strcmp(combo->type, "huge"))
+	if (strcmp(combo->type, "huge") || strcmp(combo->mode, "fault"))
 		return FRAMES;
 	return vw_marks_blocks() ? FRAMES : HUGE_FRAMES;
 }

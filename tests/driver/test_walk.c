@@ -1135,6 +1135,7 @@ static size_t find_neighbours(size_t size)
 	size_t at = size;
 
 	assert_non_null(frames);
+	vw_touch(map, size);
 	vw_frames(0, map, size / PAGE, frames);
 	for (size_t i = 0; at == size && i + 1023 < size / PAGE; i += 512) {
 		if (frames[i] && frames[i] + 512 == frames[i + 512])
@@ -1147,13 +1148,14 @@ static size_t find_neighbours(size_t size)
 	return at;
 }
 
-/* Maps a window of the buffer where a block of it can be one entry. */
+/* Maps a window of the buffer where a block of it can be one entry, and touches all of it. */
 static char *map_like_blocks(size_t offset, size_t len)
 {
 	char *at = vw_anon_aligned(ALIGN_UP(len, PMD_SIZE) + PMD_SIZE, PMD_SIZE);
 
 	at += offset % PMD_SIZE;
 	assert_ptr_equal(mmap(at, len, RW, MAP_SHARED | MAP_FIXED, fd, offset), at);
+	vw_touch(at, len);
 	return at;
 }
 
@@ -1226,7 +1228,7 @@ static void huge_and_small_pages_merge_where_frames_run_on(void **state)
 	char *at;
 
 	(void)state;
-	n = vw_make("t", "buffer_type", "huge", "map_mode", "remap", "size", "64M", NULL);
+	n = vw_make("t", "buffer_type", "huge", "map_mode", "fault", "size", "64M", NULL);
 	fd = vw_open_rw(n);
 	first = find_neighbours(size);
 
