@@ -8,6 +8,7 @@
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "internal.h"
@@ -212,6 +213,8 @@ bool vmwalk_buffer_find(const struct vmwalk_buffer *buffer, unsigned long addr, 
 	for (at = 0; at < buffer->size; at += PAGE_SIZE) {
 		if (vmwalk_buffer_address(buffer, at) == (addr & PAGE_MASK))
 			break;
+		if (fatal_signal_pending(current))
+			return false;
 		cond_resched();
 	}
 	*offset = at + offset_in_page(addr);
@@ -240,6 +243,8 @@ size_t vmwalk_buffer_run(const struct vmwalk_buffer *buffer, size_t offset)
 	for (; first + count < buffer->nr_pages; count++) {
 		if (vmwalk_buffer_pfn(buffer, first + count) !=
 		    vmwalk_buffer_pfn(buffer, first) + count)
+			break;
+		if (fatal_signal_pending(current))
 			break;
 		cond_resched();
 	}

@@ -4,28 +4,37 @@
  *
  * Copyright (C) The vmwalk authors
  *
- * Page tables of shared mappings let nobody write to a page until a fault has set the page's bit.
- * Clearing takes the bit first and then the page out of all page tables, so that the next write
- * faults again. In between, no fault may let a write through on the strength of the bit that was
- * taken. A lock sees to that, which the fault holds until the page table says that the page may be
- * written:
+ * Page tables of shared mappings let no program write to a page until a fault has set the page's
+ * bit. Clearing takes the bits of a batch of pages first and then takes the pages out of all page
+ * tables, so that the next write to each faults again.
  *
- *   - the tracker's, for bare frames, where the fault changes the page table itself;
- *   - the page's own, for refcounted pages, where the kernel does so after the fault.
+ * A fault sets the bit and makes the entry writable under a lock, under which clearing takes the
+ * bit. So an entry that was made writable on the strength of a bit that is taken is there by the
+ * time that the pages are taken out. The lock is
+ *
+ *   - the tracker's, for PFN mappings, where the fault changes the page table itself;
+ *   - the page's own, for refcounted pages, where the core does so after the fault.
+ *
+ * Clearing does not hold that lock while it takes pages out of page tables, which lasts the longer
+ * the more mappings there are: no fault waits for that. A write that goes through in between is
+ * reported by the call that has taken the bit.
  *
  * Refcounted pages may also be written by those who have taken them from a page table earlier, as
- * O_DIRECT does. They set the page's dirty flag when they are done, and so does the kernel when it
- * takes an entry that was written through out of a page table; the flag counts like a bit.
+ * O_DIRECT does. They set the page's dirty flag when they are done, and so does the core when it
+ * takes an entry that was written through out of a page table; the flag counts like a bit. It is
+ * cleared after the page has left the page tables. clear_lock keeps other calls that clear from
+ * reporting the page meanwhile.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include "internal.h"
 
-/* Pages that are dealt with under the tracker's lock in one go. */
-#define DIRTY_BATCH	1024
+/* Pages that are dealt with in one go. */
+#define DIRTY_BATCH	1024UL
 
 int vmwalk_dirty_init(struct vmwalk_tracker *tracker, const struct vmwalk_config *config,
 		      struct vmwalk_reason *why)
@@ -33,6 +42,7 @@ int vmwalk_dirty_init(struct vmwalk_tracker *tracker, const struct vmwalk_config
 	unsigned long words = BITS_TO_LONGS(config->size >> PAGE_SHIFT);
 
 	mutex_init(&tracker->lock);
+	mutex_init(&tracker->clear_lock);
 	if (!config->track_dirty)
 		return 0;
 
@@ -49,6 +59,7 @@ int vmwalk_dirty_init(struct vmwalk_tracker *tracker, const struct vmwalk_config
 void vmwalk_dirty_free(struct vmwalk_tracker *tracker)
 {
 	kvfree(tracker->bits);
+	mutex_destroy(&tracker->clear_lock);
 	mutex_destroy(&tracker->lock);
 }
 
@@ -58,7 +69,8 @@ void vmwalk_dirty_free(struct vmwalk_tracker *tracker)
  * @offset: of the first byte
  * @len: their number
  *
- * To be called after the bytes are there: whoever clears meanwhile then hears of them later.
+ * To be called after the bytes are there: a call that clears meanwhile reports them, or the next
+ * one does.
  */
 void vmwalk_dirty_mark(struct vmwalk_device *device, size_t offset, size_t len)
 {
@@ -67,8 +79,11 @@ void vmwalk_dirty_mark(struct vmwalk_device *device, size_t offset, size_t len)
 	if (!device->dirty.bits || !len)
 		return;
 
-	for (i = offset >> PAGE_SHIFT; i <= (offset + len - 1) >> PAGE_SHIFT; i++)
+	for (i = offset >> PAGE_SHIFT; i <= (offset + len - 1) >> PAGE_SHIFT; i++) {
 		set_bit(i, device->dirty.bits);
+		if (!(i % DIRTY_BATCH))
+			cond_resched();
+	}
 }
 
 static bool keeps_flags(const struct vmwalk_device *device)
@@ -82,106 +97,140 @@ static bool is_dirty(struct vmwalk_device *device, unsigned long index)
 	       (keeps_flags(device) && PageDirty(device->buffer.pages[index]));
 }
 
+/* Why a loop over many pages is to end: 0, -EINTR on a fatal signal, -ENODEV once withdrawn. */
+static int interrupted(const struct vmwalk_device *device)
+{
+	cond_resched();
+	if (vmwalk_instance_is_dead(device))
+		return -ENODEV;
+
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
 /**
- * vmwalk_dirty_count - how many pages were written
+ * vmwalk_dirty_count - count the pages that were written
  * @device: the device
+ *
+ * Return: the number; -EINTR on a fatal signal; -ENODEV if the device is withdrawn meanwhile.
  */
-unsigned long vmwalk_dirty_count(struct vmwalk_device *device)
+long vmwalk_dirty_count(struct vmwalk_device *device)
 {
 	unsigned long i, count = 0;
+	int err;
 
 	if (!device->dirty.bits)
 		return 0;
 
 	for (i = 0; i < device->buffer.nr_pages; i++) {
 		count += is_dirty(device, i);
-		if (!(i % DIRTY_BATCH))
-			cond_resched();
+		if (i % DIRTY_BATCH)
+			continue;
+		err = interrupted(device);
+		if (err)
+			return err;
 	}
 
 	return count;
 }
 
-/* Both take pages as read: what was written of [first, first + count) gets a bit in @bitmap. */
-
-static void take_frames(struct vmwalk_device *device, unsigned long first, unsigned long count,
-			unsigned long *bitmap)
-{
-	unsigned long *bits = device->dirty.bits;
-	unsigned long end = first + count;
-	unsigned long start, i;
-
-	mutex_lock(&device->dirty.lock);
-	for (i = find_next_bit(bits, end, first); i < end; i = find_next_bit(bits, end, i)) {
-		for (start = i; i < end && test_and_clear_bit(i, bits); i++)
-			__set_bit(i - first, bitmap);
-		unmap_mapping_pages(device->inode->i_mapping, start, i - start, false);
-	}
-	mutex_unlock(&device->dirty.lock);
-}
-
-static void take_pages(struct vmwalk_device *device, unsigned long first, unsigned long count,
-		       unsigned long *bitmap)
+/* Take the bits of the pages in @bitmap, which starts with page @first. */
+static void take_bits(struct vmwalk_device *device, unsigned long first, unsigned long count,
+		      const unsigned long *bitmap)
 {
 	unsigned long i;
 
-	for (i = first; i < first + count; i++) {
-		struct page *page = device->buffer.pages[i];
+	if (!keeps_flags(device)) {
+		mutex_lock(&device->dirty.lock);
+		for_each_set_bit(i, bitmap, count)
+			clear_bit(first + i, device->dirty.bits);
+		mutex_unlock(&device->dirty.lock);
+		return;
+	}
 
-		if (!is_dirty(device, i))
-			continue;
+	for_each_set_bit(i, bitmap, count) {
+		struct page *page = device->buffer.pages[first + i];
 
-		__set_bit(i - first, bitmap);
 		lock_page(page);
-		clear_bit(i, device->dirty.bits);
-		unmap_mapping_pages(device->inode->i_mapping, i, 1, false);
-		/* Not before: taking out an entry that was written through sets it. */
-		ClearPageDirty(page);
+		clear_bit(first + i, device->dirty.bits);
 		unlock_page(page);
 	}
 }
 
+/* Report a batch of pages in @bitmap and take them as read. Returns 0 or -EINTR. */
+static int clear_batch(struct vmwalk_device *device, unsigned long first, unsigned long count,
+		       unsigned long *bitmap)
+{
+	unsigned long i, from, to;
+
+	if (mutex_lock_killable(&device->dirty.clear_lock))
+		return -EINTR;
+
+	for (i = 0; i < count; i++)
+		if (is_dirty(device, first + i))
+			__set_bit(i, bitmap);
+	from = find_first_bit(bitmap, count);
+	if (from < count) {
+		take_bits(device, first, count, bitmap);
+		to = find_last_bit(bitmap, count) + 1;
+		/* In one go: each call looks at every mapping of the device. */
+		unmap_mapping_pages(device->inode->i_mapping, first + from, to - from, false);
+		if (keeps_flags(device))
+			for_each_set_bit(i, bitmap, count)
+				ClearPageDirty(device->buffer.pages[first + i]);
+	}
+	mutex_unlock(&device->dirty.clear_lock);
+
+	return 0;
+}
+
 /**
- * vmwalk_dirty_collect - which pages of a window were written
+ * vmwalk_dirty_collect - collect which pages of a window were written
  * @device: the device; has track_dirty
  * @first: the window's first page
  * @count: pages in it
  * @clear: take them as read
  * @bitmap: a bit for each page of the window, all 0; those of the pages that were written are set
+ *
+ * Return: 0; -EINTR on a fatal signal, -ENODEV if the device is withdrawn meanwhile. Then @bitmap
+ * has what was collected so far.
  */
-void vmwalk_dirty_collect(struct vmwalk_device *device, unsigned long first, unsigned long count,
-			  bool clear, unsigned long *bitmap)
+int vmwalk_dirty_collect(struct vmwalk_device *device, unsigned long first, unsigned long count,
+			 bool clear, unsigned long *bitmap)
 {
 	unsigned long i, done, batch;
+	int err;
 
 	for (done = 0; done < count; done += batch) {
-		batch = min_t(unsigned long, count - done, DIRTY_BATCH);
+		batch = min(count - done, DIRTY_BATCH);
 
-		if (!clear) {
-			for (i = done; i < done + batch; i++)
-				if (is_dirty(device, first + i))
-					__set_bit(i, bitmap);
-		} else if (keeps_flags(device)) {
-			take_pages(device, first + done, batch, bitmap + BIT_WORD(done));
-		} else {
-			take_frames(device, first + done, batch, bitmap + BIT_WORD(done));
-		}
-		cond_resched();
+		err = interrupted(device);
+		if (!err && clear)
+			err = clear_batch(device, first + done, batch, bitmap + BIT_WORD(done));
+		if (err)
+			return err;
+		for (i = done; !clear && i < done + batch; i++)
+			if (is_dirty(device, first + i))
+				__set_bit(i, bitmap);
 	}
+
+	return 0;
 }
 
 /**
- * vmwalk_dirty_return - pages that were taken as read have not been reported after all
+ * vmwalk_dirty_return - set pages back to written that were taken as read and not reported
  * @device: the device
  * @first: the window's first page
  * @count: pages in it
- * @bitmap: what vmwalk_dirty_collect() gave
+ * @bitmap: from vmwalk_dirty_collect()
  */
 void vmwalk_dirty_return(struct vmwalk_device *device, unsigned long first, unsigned long count,
 			 const unsigned long *bitmap)
 {
 	unsigned long i;
 
-	for_each_set_bit(i, bitmap, count)
+	for_each_set_bit(i, bitmap, count) {
 		set_bit(first + i, device->dirty.bits);
+		if (!(i % DIRTY_BATCH))
+			cond_resched();
+	}
 }

@@ -9,15 +9,16 @@
  *   vmwalk_item.lock
  *     dma_node_lock of memory.c
  *     mmap_lock of a target, for reading
- *       vmwalk_device.dirty.lock, or the lock of a page of the buffer
- *         i_mmap_rwsem of vmwalk_device.inode, for reading
- *           a page table's lock, tried for with interrupts off
+ *       vmwalk_device.dirty.clear_lock, which no fault takes
+ *         vmwalk_device.dirty.lock, or the lock of a page of the buffer
+ *         i_mmap_rwsem of vmwalk_device.inode or of a hugetlb file, for reading
+ *           a page table's lock
  *     xa_lock of the table of devices
  *     vmwalk_device.target_lock
  *     vmwalk_stats.reset_lock
  *
- * dma_node_lock and the last four are leaves: nothing of ours is taken inside them. The kernel
- * takes i_mmap_rwsem inside the mmap_lock of a process that maps a device.
+ * dma_node_lock and the last four are leaves: no other lock of the driver is taken inside them. The
+ * core takes i_mmap_rwsem inside the mmap_lock of a process that maps a device.
  */
 #ifndef VMWALK_INTERNAL_H
 #define VMWALK_INTERNAL_H
@@ -28,6 +29,7 @@
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/pid.h>
+#include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -216,8 +218,9 @@ void vmwalk_memory_exit(void);
 
 /* Of an instance with track_dirty; without it there are no bits and nothing is locked. */
 struct vmwalk_tracker {
-	unsigned long *bits;	/* one for each page of the buffer */
-	struct mutex lock;	/* see dirty.c */
+	unsigned long *bits;		/* one for each page of the buffer */
+	struct mutex lock;		/* see dirty.c */
+	struct mutex clear_lock;	/* one batch is cleared at a time */
 };
 
 struct vmwalk_device;
@@ -226,9 +229,9 @@ int vmwalk_dirty_init(struct vmwalk_tracker *tracker, const struct vmwalk_config
 		      struct vmwalk_reason *why);
 void vmwalk_dirty_free(struct vmwalk_tracker *tracker);
 void vmwalk_dirty_mark(struct vmwalk_device *device, size_t offset, size_t len);
-unsigned long vmwalk_dirty_count(struct vmwalk_device *device);
-void vmwalk_dirty_collect(struct vmwalk_device *device, unsigned long first, unsigned long count,
-			  bool clear, unsigned long *bitmap);
+long vmwalk_dirty_count(struct vmwalk_device *device);
+int vmwalk_dirty_collect(struct vmwalk_device *device, unsigned long first, unsigned long count,
+			 bool clear, unsigned long *bitmap);
 void vmwalk_dirty_return(struct vmwalk_device *device, unsigned long first, unsigned long count,
 			 const unsigned long *bitmap);
 
@@ -324,7 +327,7 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma);
 unsigned long vmwalk_map_place(const struct vmwalk_device *device, struct file *file,
 			       unsigned long addr, unsigned long len, unsigned long pgoff,
 			       unsigned long flags);
-unsigned long vmwalk_map_count(struct vmwalk_device *device);
+long vmwalk_map_count(struct vmwalk_device *device);
 long vmwalk_map_count_pages(struct vmwalk_device *device);
 
 /* ---- target.c: the process that is walked ---- */
@@ -342,7 +345,7 @@ static inline bool vmwalk_target_is_caller(const struct vmwalk_device *device)
 
 int vmwalk_target_lock(struct mm_struct *mm);
 void vmwalk_target_unlock(struct mm_struct *mm);
-void vmwalk_target_yield(struct mm_struct *mm);
+void vmwalk_yield(struct rw_semaphore *sem);
 int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, int len,
 			 bool write);
 
@@ -406,10 +409,12 @@ bool vmwalk_vma_is_uniform(struct vm_area_struct *vma);
  *         one PTE table or less
  * @yields: the mm whose mmap_lock the caller has, so that the visit ends as soon as somebody waits
  *          for it; NULL if it has another lock
+ * @waits: page-table locks are waited for, with interrupts on; otherwise tried for. Set by
+ *         vmwalk_visit()
  * @enough: set by @ptes or @leaf to end the visit
  *
- * Both are called with interrupts off and the table's lock held, and return the address up to which
- * they have dealt with what they were shown.
+ * Both are called with the table's lock held, and return the address up to which they have dealt
+ * with what they were shown.
  */
 struct vmwalk_visitor {
 	unsigned long (*ptes)(struct vmwalk_visitor *visitor, pte_t *ptep,
@@ -418,6 +423,7 @@ struct vmwalk_visitor {
 			      unsigned long addr, unsigned long end);
 	unsigned int steps;
 	struct mm_struct *yields;
+	bool waits;
 	bool enough;
 };
 

@@ -60,12 +60,13 @@ long vmwalk_ioctl_dirty(struct vmwalk_file *vf, struct file *file, void __user *
 	if (!bitmap)
 		return -ENOMEM;
 
-	vmwalk_dirty_collect(device, first, count, clear, bitmap);
+	err = vmwalk_dirty_collect(device, first, count, clear, bitmap);
 	dirty.pages = bitmap_weight(bitmap, count);
-
-	err = copy_to_user(u64_to_user_ptr(dirty.bitmap), bitmap, bytes) ? -EFAULT :
-	      vmwalk_put_struct(user, &dirty, sizeof(dirty));
-	/* What the caller did not get is still to be told. */
+	if (!err && copy_to_user(u64_to_user_ptr(dirty.bitmap), bitmap, bytes))
+		err = -EFAULT;
+	if (!err)
+		err = vmwalk_put_struct(user, &dirty, sizeof(dirty));
+	/* Pages that the caller is not told of stay written. */
 	if (err && clear)
 		vmwalk_dirty_return(device, first, count, bitmap);
 

@@ -98,7 +98,7 @@ static int run_scan(struct vmwalk_scanner *scanner, struct sink *sink, u64 *walk
 		}
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		vmwalk_target_yield(scanner->mm);
+		vmwalk_yield(&scanner->mm->mmap_lock);
 	}
 
 	/* A caller that goes on until walk_end is its own end shall get there. */
@@ -370,7 +370,7 @@ static int run_translate(struct mm_struct *mm, const struct vmwalk_translate *tr
 			return err;
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		vmwalk_target_yield(mm);
+		vmwalk_yield(&mm->mmap_lock);
 	}
 
 	return 0;

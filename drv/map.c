@@ -211,7 +211,8 @@ static vm_fault_t map_written_frame(struct vm_fault *vmf)
 	unsigned long addr = vmf->address & PAGE_MASK;
 	vm_fault_t ret;
 
-	mutex_lock(&device->dirty.lock);
+	if (mutex_lock_killable(&device->dirty.lock))
+		return VM_FAULT_SIGBUS;
 	set_bit(vmf->pgoff, device->dirty.bits);
 	/* The entry that is there allows reading only, and a new one is not put over an old one. */
 	zap_vma_ptes(vma, addr, PAGE_SIZE);
@@ -282,12 +283,13 @@ static vm_fault_t vmwalk_vm_pfn_mkwrite(struct vm_fault *vmf)
 	return count_fault(vmf, VMWALK_MKWRITE_FAULTS, map_written_frame(vmf));
 }
 
-/* The kernel lets writes through while the page is locked, and then unlocks it. */
+/* The core lets writes through while the page is locked, and then unlocks it. */
 static vm_fault_t vmwalk_vm_page_mkwrite(struct vm_fault *vmf)
 {
 	struct vmwalk_device *device = vmf->vma->vm_private_data;
 
-	lock_page(vmf->page);
+	if (folio_lock_killable(page_folio(vmf->page)))
+		return count_fault(vmf, VMWALK_MKWRITE_FAULTS, VM_FAULT_SIGBUS);
 	set_bit(vmf->pgoff, device->dirty.bits);
 
 	return count_fault(vmf, VMWALK_MKWRITE_FAULTS, VM_FAULT_LOCKED);
@@ -415,6 +417,9 @@ unsigned long vmwalk_map_place(const struct vmwalk_device *device, struct file *
 	return vmwalk_unmapped_area(file, addr, len, pgoff, flags);
 }
 
+/* Mappings that are counted before counting looks whether it is to end. */
+#define COUNT_BATCH	1024
+
 struct mapped_visitor {
 	struct vmwalk_visitor visitor;
 	const struct vmwalk_buffer *buffer;
@@ -462,76 +467,146 @@ static struct vm_area_struct *to_vma(struct rb_node *node)
 	return rb_entry(node, struct vm_area_struct, shared.rb);
 }
 
-/**
- * vmwalk_map_count - how many mappings of a buffer there are now
- * @device: the device
- *
- * Return: the number of VMAs.
- */
-unsigned long vmwalk_map_count(struct vmwalk_device *device)
+/* Why counting is to end: 0, -EINTR on a fatal signal, -ENODEV once the device is withdrawn. */
+static int counting_ends(const struct vmwalk_device *device)
 {
-	struct address_space *mapping = device->inode->i_mapping;
-	unsigned long count = 0;
-	struct rb_node *node;
+	cond_resched();
+	/* rmdir waits for reads of sysfs files. */
+	if (vmwalk_instance_is_dead(device))
+		return -ENODEV;
 
-	i_mmap_lock_read(mapping);
-	for (node = rb_first_cached(&mapping->i_mmap); node; node = rb_next(node)) {
-		count++;
-		cond_resched();
-	}
-	i_mmap_unlock_read(mapping);
-
-	return count;
-}
-
-static int count_vma_pages(struct vmwalk_device *device, struct vm_area_struct *vma,
-			   unsigned long *pages)
-{
-	struct mapped_visitor mapped = {
-		.visitor = { .ptes = count_ptes, .leaf = count_leaf },
-		.buffer = &device->buffer,
-		.vma = vma,
-	};
-	unsigned long addr = vma->vm_start;
-
-	while (addr < vma->vm_end) {
-		/* This may take long. Whoever withdraws the device waits for it. */
-		if (vmwalk_instance_is_dead(device))
-			return -ENODEV;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-
-		mapped.visitor.steps = VMWALK_VISIT_STEPS;
-		addr = vmwalk_visit(vma, addr, vma->vm_end, &mapped.visitor);
-		cond_resched();
-	}
-
-	*pages += mapped.pages;
-	return 0;
+	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
 /**
- * vmwalk_map_count_pages - how many pages of a buffer page tables hold now
+ * vmwalk_map_count - count the mappings of a buffer
  * @device: the device
  *
- * Looks at the page tables of every mapping there is. While i_mmap_rwsem is held for reading no VMA
- * comes, goes or changes, and the page tables under each stay: the kernel takes a VMA off this
- * list before it frees them. Processes that map or unmap the device meanwhile wait.
- *
- * Return: the count, exact unless page tables change meanwhile; -EINTR on a fatal signal;
- * -ENODEV if the device is withdrawn meanwhile.
+ * Return: the number of VMAs; -EINTR on a fatal signal; -ENODEV if the device is withdrawn
+ * meanwhile.
  */
-long vmwalk_map_count_pages(struct vmwalk_device *device)
+long vmwalk_map_count(struct vmwalk_device *device)
 {
 	struct address_space *mapping = device->inode->i_mapping;
-	unsigned long pages = 0;
 	struct rb_node *node;
+	long count = 0;
 	int err = 0;
 
 	i_mmap_lock_read(mapping);
 	for (node = rb_first_cached(&mapping->i_mmap); node && !err; node = rb_next(node))
-		err = count_vma_pages(device, to_vma(node), &pages);
+		if (!(++count % COUNT_BATCH))
+			err = counting_ends(device);
 	i_mmap_unlock_read(mapping);
 
-	return err ?: pages;
+	return err ?: count;
+}
+
+/**
+ * struct cursor - where counting goes on after i_mmap_rwsem was released
+ * @pgoff: the mapping's first page in the buffer, by which the device's list is sorted
+ * @nth: its place among those that start there
+ * @vma: the mapping; only compared, since it may be gone
+ * @addr: the first address in it that isn't counted
+ */
+struct cursor {
+	unsigned long pgoff;
+	unsigned long nth;
+	struct vm_area_struct *vma;
+	unsigned long addr;
+};
+
+static struct rb_node *find_cursor(struct address_space *mapping, const struct cursor *cursor)
+{
+	struct rb_node *node = mapping->i_mmap.rb_root.rb_node, *found = NULL;
+	unsigned long i;
+
+	while (node) {
+		if (to_vma(node)->vm_pgoff >= cursor->pgoff) {
+			found = node;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	for (i = 0; found && i < cursor->nth && to_vma(found)->vm_pgoff == cursor->pgoff; i++)
+		found = rb_next(found);
+
+	return found;
+}
+
+/* Set the cursor to a mapping that counting comes to. */
+static void set_cursor(struct cursor *cursor, struct vm_area_struct *vma)
+{
+	if (vma->vm_pgoff != cursor->pgoff)
+		*cursor = (struct cursor) { .pgoff = vma->vm_pgoff };
+	if (vma != cursor->vma || cursor->addr < vma->vm_start || cursor->addr > vma->vm_end)
+		cursor->addr = vma->vm_start;
+	cursor->vma = vma;
+}
+
+/*
+ * Count the pages from the cursor on, at least a batch of them, until another task waits for
+ * i_mmap_rwsem. Returns whether there are more, or what counting_ends() returns.
+ */
+static int count_batch(struct vmwalk_device *device, struct cursor *cursor, unsigned long *pages)
+{
+	struct address_space *mapping = device->inode->i_mapping;
+	struct mapped_visitor mapped = {
+		.visitor = { .ptes = count_ptes, .leaf = count_leaf },
+		.buffer = &device->buffer,
+	};
+	struct vmwalk_visitor *visitor = &mapped.visitor;
+	struct rb_node *node = find_cursor(mapping, cursor);
+	struct vm_area_struct *vma;
+	int err = 0;
+
+	visitor->steps = VMWALK_VISIT_STEPS;
+	while (node && !err) {
+		vma = to_vma(node);
+		mapped.vma = vma;
+		set_cursor(cursor, vma);
+		cursor->addr = vmwalk_visit(vma, cursor->addr, vma->vm_end, visitor);
+		if (cursor->addr == vma->vm_end) {
+			cursor->nth++;
+			node = rb_next(node);
+		}
+		if (visitor->steps)
+			continue;
+
+		err = counting_ends(device);
+		if (rwsem_is_contended(&mapping->i_mmap_rwsem))
+			break;
+		visitor->steps = VMWALK_VISIT_STEPS;
+	}
+	*pages += mapped.pages;
+
+	return err ?: !!node;
+}
+
+/**
+ * vmwalk_map_count_pages - count the pages of a buffer that page tables hold
+ * @device: the device
+ *
+ * Walks the page tables of every mapping. While i_mmap_rwsem is held for reading no VMA comes, goes
+ * or changes, and the page tables under each stay: the core takes a VMA off this list before it
+ * frees them. Processes that map or unmap the device wait for one batch at the most.
+ *
+ * Return: the count, exact unless mappings change meanwhile; -EINTR on a fatal signal; -ENODEV if
+ * the device is withdrawn meanwhile.
+ */
+long vmwalk_map_count_pages(struct vmwalk_device *device)
+{
+	struct address_space *mapping = device->inode->i_mapping;
+	struct cursor cursor = { };
+	unsigned long pages = 0;
+	int more;
+
+	do {
+		i_mmap_lock_read(mapping);
+		more = count_batch(device, &cursor, &pages);
+		i_mmap_unlock_read(mapping);
+		vmwalk_yield(&mapping->i_mmap_rwsem);
+	} while (more > 0);
+
+	return more ?: pages;
 }

@@ -125,7 +125,7 @@ VMWALK_SYSFS_COUNTER(walked_pages, VMWALK_WALKED_PAGES);
 VMWALK_SYSFS_COUNTER(walk_ns, VMWALK_WALK_NS);
 VMWALK_SYSFS_COUNTER(extents, VMWALK_EXTENTS);
 
-/* For root alone: reading it holds up whoever maps or unmaps the device. */
+/* For root alone: reading it walks all page tables that map the device. */
 static ssize_t mapped_pages_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	long pages = vmwalk_map_count_pages(dev_get_drvdata(dev));
@@ -136,7 +136,9 @@ static DEVICE_ATTR_ADMIN_RO(mapped_pages);
 
 static ssize_t mappings_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%lu\n", vmwalk_map_count(dev_get_drvdata(dev)));
+	long mappings = vmwalk_map_count(dev_get_drvdata(dev));
+
+	return mappings < 0 ? mappings : sysfs_emit(buf, "%ld\n", mappings);
 }
 static DEVICE_ATTR_RO(mappings);
 
@@ -150,7 +152,9 @@ static DEVICE_ATTR_RO(opens);
 
 static ssize_t dirty_pages_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%lu\n", vmwalk_dirty_count(dev_get_drvdata(dev)));
+	long pages = vmwalk_dirty_count(dev_get_drvdata(dev));
+
+	return pages < 0 ? pages : sysfs_emit(buf, "%ld\n", pages);
 }
 static DEVICE_ATTR_RO(dirty_pages);
 

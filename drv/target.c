@@ -276,7 +276,7 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
 		gone = !copied && READ_ONCE(thread->mm) != mm;
 		mmdrop(mm);
 		put_task_struct(thread);
-	} while (gone);
+	} while (gone && !fatal_signal_pending(current));
 	put_pid(target);
 
 	return copied;
@@ -313,18 +313,18 @@ void vmwalk_target_unlock(struct mm_struct *mm)
 }
 
 /**
- * vmwalk_target_yield - let those go first who wait for a target, between two chunks of a walk
- * @mm: from vmwalk_target_mm(), not locked
+ * vmwalk_yield - let those go first who wait for a lock, between two batches of work
+ * @sem: the lock, which the caller has released
  *
- * Unlocking only wakes a writer that waits. Until that runs, any reader takes the lock before it,
- * and one that comes back at once always does: the writer would wait for milliseconds. So stay
- * away until nobody waits, but not for ever.
+ * Releasing it only wakes a writer that waits. Until the writer runs, any reader takes the lock
+ * before it, and a reader that comes back at once always does. So back off until no task waits,
+ * for a bounded time.
  */
-void vmwalk_target_yield(struct mm_struct *mm)
+void vmwalk_yield(struct rw_semaphore *sem)
 {
 	unsigned int i;
 
-	for (i = 0; i < MOST_NAPS && mmap_lock_is_contended(mm); i++)
+	for (i = 0; i < MOST_NAPS && rwsem_is_contended(sem); i++)
 		usleep_range(NAP_US, 2 * NAP_US);
 	cond_resched();
 }

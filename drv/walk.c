@@ -17,18 +17,52 @@
  *
  * The kernel empties an entry for a moment when it changes it (mprotect, migration, a NUMA hint, a
  * huge page that is split), with the table's lock held. So that no page is missed that was there
- * all the time, an entry that isn't a table is read with that lock, and dealt with before it is let
- * go: its page isn't freed as long. Whoever holds the lock may wait for every CPU to answer an
- * interrupt, so it is only ever tried for here; if it is taken, the way down starts again with
- * interrupts on in between.
+ * all the time, an entry that isn't a table is read with that lock, and dealt with before it is
+ * unlocked: its page cannot be freed until then. The holder of the lock may be waiting for every
+ * CPU to answer an interrupt, so the lock is only tried for while interrupts are off. If it is
+ * taken, the way down starts again with interrupts on in between.
+ *
+ * Against a queue of waiters a lock that is tried for is never won. After TRIES failures in a row
+ * the walker therefore waits for the lock, with interrupts on. RCU keeps PTE tables meanwhile, and
+ * i_mmap_rwsem of the file keeps PMD tables that hugetlb shares: see lock_shared_tables().
  */
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
 #include <linux/pgtable.h>
+#include <linux/rcupdate.h>
 #include <linux/uaccess.h>
 
 #include "compat.h"
 #include "internal.h"
+
+/* Failures in a row to get a page table's lock, after which it is waited for. */
+#define TRIES	16
+
+/* Take a page table's lock; false if it is only tried for and is taken. */
+#define lock_table(lock, wait)	((wait) ? (spin_lock(lock), true) : spin_trylock(lock))
+
+/*
+ * Keep the PMD tables of a VMA that hugetlb shares with other processes: mmap_lock of one of them
+ * does not. Returns what to hand to unlock_shared_tables().
+ */
+static struct address_space *lock_shared_tables(struct vm_area_struct *vma)
+{
+	struct address_space *mapping;
+
+	if (!vma || !is_vm_hugetlb_page(vma) || !(vma->vm_flags & VM_MAYSHARE))
+		return NULL;
+
+	mapping = vma->vm_file->f_mapping;
+	i_mmap_lock_read(mapping);
+	return mapping;
+}
+
+static void unlock_shared_tables(struct address_space *mapping)
+{
+	if (mapping)
+		i_mmap_unlock_read(mapping);
+}
 
 /**
  * vmwalk_paging_levels - levels of the page tables that the CPU reads now
@@ -59,7 +93,7 @@ static unsigned long visit_ptes(struct mm_struct *mm, pmd_t *pmdp, pmd_t pmd, un
 {
 	spinlock_t *lock = pte_lockptr(mm, &pmd);	/* protects the table's entries */
 
-	if (!spin_trylock(lock))
+	if (!lock_table(lock, visitor->waits))
 		return addr;
 	if (pmd_same(pmd, READ_ONCE(*pmdp)))
 		addr = visitor->ptes(visitor, pte_offset_kernel(&pmd, addr), addr, end);
@@ -108,7 +142,7 @@ static unsigned long visit_pmd(struct mm_struct *mm, pmd_t *pmdp, unsigned long 
 	spinlock_t *lock = pmd_lockptr(mm, pmdp);	/* protects the table's entries */
 	pmd_t pmd;
 
-	if (!spin_trylock(lock))
+	if (!lock_table(lock, visitor->waits))
 		return addr;
 	pmd = READ_ONCE(*pmdp);
 	if (pmd_none(pmd))
@@ -126,7 +160,7 @@ static unsigned long visit_pud(struct mm_struct *mm, pud_t *pudp, unsigned long 
 	spinlock_t *lock = pud_lockptr(mm, pudp);	/* protects the table's entries */
 	pud_t pud;
 
-	if (!spin_trylock(lock))
+	if (!lock_table(lock, visitor->waits))
 		return addr;
 	pud = READ_ONCE(*pudp);
 	if (pud_none(pud))
@@ -195,6 +229,28 @@ static unsigned long visit_step(struct mm_struct *mm, unsigned long addr, unsign
 	return visit_pmds(mm, pmd_offset_lockless(pudp, pud, addr), addr, next, visitor);
 }
 
+static unsigned long visit_step_trying(struct mm_struct *mm, unsigned long addr, unsigned long end,
+				       struct vmwalk_visitor *visitor)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	addr = visit_step(mm, addr, end, visitor);
+	local_irq_restore(flags);
+
+	return addr;
+}
+
+static unsigned long visit_step_waiting(struct mm_struct *mm, unsigned long addr,
+					unsigned long end, struct vmwalk_visitor *visitor)
+{
+	rcu_read_lock();
+	addr = visit_step(mm, addr, end, visitor);
+	rcu_read_unlock();
+
+	return addr;
+}
+
 /**
  * vmwalk_visit - show a visitor the entries of a part of a VMA
  * @vma: the VMA; the caller has a lock that keeps it
@@ -208,18 +264,23 @@ static unsigned long visit_step(struct mm_struct *mm, unsigned long addr, unsign
 unsigned long vmwalk_visit(struct vm_area_struct *vma, unsigned long addr, unsigned long end,
 			   struct vmwalk_visitor *visitor)
 {
-	unsigned long flags, next;
+	struct address_space *shared = lock_shared_tables(vma);
+	unsigned int failures = 0;
+	unsigned long next;
 
 	for (; addr < end && !visitor->enough && visitor->steps; addr = next) {
-		local_irq_save(flags);
-		next = visit_step(vma->vm_mm, addr, end, visitor);
-		local_irq_restore(flags);
-		if (next == addr)
-			cpu_relax();
+		visitor->waits = failures == TRIES;
+		next = visitor->waits ? visit_step_waiting(vma->vm_mm, addr, end, visitor) :
+					visit_step_trying(vma->vm_mm, addr, end, visitor);
+		if (next != addr)
+			failures = 0;
+		else if (failures < TRIES)
+			failures++;
 		visitor->steps--;
 		if (visitor->yields && mmap_lock_is_contended(visitor->yields))
 			visitor->steps = 0;
 	}
+	unlock_shared_tables(shared);
 
 	return addr;
 }
@@ -252,72 +313,108 @@ static struct vmwalk_entry empty_entry(unsigned int level, unsigned int shift)
 	return (struct vmwalk_entry) { .level = level, .shift = shift, .node = NUMA_NO_NODE };
 }
 
+/**
+ * struct descent - the way down from one address
+ * @mm: whose page tables
+ * @addr: the address
+ * @vma: the VMA that covers it, or NULL
+ * @levels: VMWALK_LEVELS of them, where each step is noted; or NULL
+ * @entry: the entry at which the way ends
+ * @waits: page-table locks are waited for, with interrupts on; otherwise tried for
+ */
+struct descent {
+	struct mm_struct *mm;
+	unsigned long addr;
+	struct vm_area_struct *vma;
+	struct vmwalk_level *levels;
+	struct vmwalk_entry *entry;
+	bool waits;
+};
+
 /*
  * The way down ends at an entry that isn't a table. As long as its lock is held it can't go, nor
  * can its page. Returns false if the lock is taken, or if the entry is a table by now.
  */
-static bool end_at_pmd(struct mm_struct *mm, unsigned long addr, pmd_t *pmdp,
-		       struct vm_area_struct *vma, struct vmwalk_level *levels,
-		       struct vmwalk_entry *entry)
+static bool end_at_pmd(const struct descent *descent, pmd_t *pmdp)
 {
-	spinlock_t *lock = pmd_lockptr(mm, pmdp);	/* protects the entry */
+	spinlock_t *lock = pmd_lockptr(descent->mm, pmdp);	/* protects the entry */
 	bool ends;
 	pmd_t pmd;
 
-	if (!spin_trylock(lock))
+	if (!lock_table(lock, descent->waits))
 		return false;
 	pmd = READ_ONCE(*pmdp);
 	ends = pmd_ends_walk(pmd);
 	if (ends) {
-		note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
-		*entry = vmwalk_pmd_entry(pmd, addr);
-		vmwalk_entry_judge(entry, vma);
+		note_level(descent->levels, VMWALK_PMD, pmdp, pmd_val(pmd));
+		*descent->entry = vmwalk_pmd_entry(pmd, descent->addr);
+		vmwalk_entry_judge(descent->entry, descent->vma);
 	}
 	spin_unlock(lock);
 
 	return ends;
 }
 
-static bool end_at_pud(struct mm_struct *mm, unsigned long addr, pud_t *pudp,
-		       struct vm_area_struct *vma, struct vmwalk_level *levels,
-		       struct vmwalk_entry *entry)
+static bool end_at_pud(const struct descent *descent, pud_t *pudp)
 {
-	spinlock_t *lock = pud_lockptr(mm, pudp);	/* protects the entry */
+	spinlock_t *lock = pud_lockptr(descent->mm, pudp);	/* protects the entry */
 	bool ends;
 	pud_t pud;
 
-	if (!spin_trylock(lock))
+	if (!lock_table(lock, descent->waits))
 		return false;
 	pud = READ_ONCE(*pudp);
 	ends = pud_ends_walk(pud);
 	if (ends) {
-		note_level(levels, VMWALK_PUD, pudp, pud_val(pud));
-		*entry = vmwalk_pud_entry(pud, addr);
-		vmwalk_entry_judge(entry, vma);
+		note_level(descent->levels, VMWALK_PUD, pudp, pud_val(pud));
+		*descent->entry = vmwalk_pud_entry(pud, descent->addr);
+		vmwalk_entry_judge(descent->entry, descent->vma);
 	}
 	spin_unlock(lock);
 
 	return ends;
 }
 
-/* Returns false if a lock was taken: try again with interrupts on in between. */
-static bool descend(struct mm_struct *mm, unsigned long addr, struct vmwalk_level *levels,
-		    struct vmwalk_entry *entry)
+/* Returns false if a lock is taken, or if the entry that it protects has changed. */
+static bool end_at_pte(const struct descent *descent, pmd_t *pmdp, pmd_t pmd)
 {
-	/* Over an address that has a VMA every table spans one. */
-	struct vm_area_struct *vma = vma_lookup(mm, addr);
-	spinlock_t *lock;	/* protects the entries of the PTE table */
+	spinlock_t *lock = pte_lockptr(descent->mm, &pmd);	/* protects the entry */
+	pte_t *ptep, pte;
+	bool same;
+
+	if (!lock_table(lock, descent->waits))
+		return false;
+	same = pmd_same(pmd, READ_ONCE(*pmdp));
+	if (same) {
+		ptep = pte_offset_kernel(&pmd, descent->addr);
+		pte = ptep_get(ptep);
+		note_level(descent->levels, VMWALK_PTE, ptep, pte_val(pte));
+		*descent->entry = vmwalk_pte_entry(pte);
+		vmwalk_entry_judge(descent->entry, descent->vma);
+	}
+	spin_unlock(lock);
+
+	return same;
+}
+
+/* Returns false if the way down is to start again. */
+static bool descend(const struct descent *descent)
+{
+	struct vm_area_struct *vma = descent->vma;
+	struct vmwalk_level *levels = descent->levels;
+	struct vmwalk_entry *entry = descent->entry;
+	struct mm_struct *mm = descent->mm;
+	unsigned long addr = descent->addr;
 	pgd_t *pgdp, pgd;
 	p4d_t *p4dp, p4d;
 	pud_t *pudp, pud;
 	pmd_t *pmdp, pmd;
-	pte_t *ptep, pte;
-	bool same;
 
 	pgdp = pgd_offset(mm, addr);
 	pgd = READ_ONCE(*pgdp);
 	note_level(levels, VMWALK_PGD, pgdp, pgd_val(pgd));
 	*entry = empty_entry(VMWALK_PGD, PGDIR_SHIFT);
+	/* Over an address that has a VMA every table spans one. */
 	if (pgd_none(pgd) || pgd_bad(pgd) || !(vma || spans_vma(mm, addr, PGDIR_MASK)))
 		return true;
 
@@ -336,7 +433,7 @@ static bool descend(struct mm_struct *mm, unsigned long addr, struct vmwalk_leve
 	pudp = pud_offset_lockless(p4dp, p4d, addr);
 	pud = READ_ONCE(*pudp);
 	if (pud_ends_walk(pud))
-		return end_at_pud(mm, addr, pudp, vma, levels, entry);
+		return end_at_pud(descent, pudp);
 	note_level(levels, VMWALK_PUD, pudp, pud_val(pud));
 	*entry = empty_entry(VMWALK_PUD, PUD_SHIFT);
 	if (pud_bad(pud) || !(vma || spans_vma(mm, addr, PUD_MASK)))
@@ -345,24 +442,36 @@ static bool descend(struct mm_struct *mm, unsigned long addr, struct vmwalk_leve
 	pmdp = pmd_offset_lockless(pudp, pud, addr);
 	pmd = READ_ONCE(*pmdp);
 	if (pmd_ends_walk(pmd))
-		return end_at_pmd(mm, addr, pmdp, vma, levels, entry);
+		return end_at_pmd(descent, pmdp);
 	note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
 	*entry = empty_entry(VMWALK_PMD, PMD_SHIFT);
 	if (pmd_bad(pmd) || !(vma || spans_vma(mm, addr, PMD_MASK)))
 		return true;
 
-	lock = pte_lockptr(mm, &pmd);
-	if (!spin_trylock(lock))
-		return false;
-	same = pmd_same(pmd, READ_ONCE(*pmdp));
-	ptep = pte_offset_kernel(&pmd, addr);
-	pte = ptep_get(ptep);
-	note_level(levels, VMWALK_PTE, ptep, pte_val(pte));
-	*entry = vmwalk_pte_entry(pte);
-	vmwalk_entry_judge(entry, vma);
-	spin_unlock(lock);
+	return end_at_pte(descent, pmdp, pmd);
+}
 
-	return same;
+static bool descend_trying(const struct descent *descent)
+{
+	unsigned long flags;
+	bool done;
+
+	local_irq_save(flags);
+	done = descend(descent);
+	local_irq_restore(flags);
+
+	return done;
+}
+
+static bool descend_waiting(const struct descent *descent)
+{
+	bool done;
+
+	rcu_read_lock();
+	done = descend(descent);
+	rcu_read_unlock();
+
+	return done;
 }
 
 /**
@@ -377,16 +486,26 @@ struct vmwalk_entry vmwalk_descend(struct mm_struct *mm, unsigned long addr,
 				   struct vmwalk_level *levels)
 {
 	struct vmwalk_entry entry;
-	unsigned long flags;
+	struct descent descent = {
+		.mm = mm,
+		.addr = addr,
+		.vma = vma_lookup(mm, addr),
+		.levels = levels,
+		.entry = &entry,
+	};
+	struct address_space *shared = lock_shared_tables(descent.vma);
+	unsigned int failures = 0;
 	bool done;
 
 	do {
 		if (levels)
 			memset(levels, 0, VMWALK_LEVELS * sizeof(*levels));
-		local_irq_save(flags);
-		done = descend(mm, addr, levels, &entry);
-		local_irq_restore(flags);
+		descent.waits = failures == TRIES;
+		done = descent.waits ? descend_waiting(&descent) : descend_trying(&descent);
+		if (failures < TRIES)
+			failures++;
 	} while (!done);
+	unlock_shared_tables(shared);
 
 	if (levels && entry.present)
 		levels[entry.level].flags |= VMWALK_LEVEL_LEAF;
