@@ -141,41 +141,39 @@ VMWALK_WORD_FIELD(map_mode);
 VMWALK_WORD_FIELD(cache_mode);
 VMWALK_WORD_FIELD(fill);
 
-/* A number of bytes, decimal, with an optional K, M or G behind it. */
+/*
+ * A number of bytes, decimal or with 0x in front hexadecimal, and K, M, G or T behind it or not.
+ * Returns 0, -EINVAL for any other text, or -ERANGE for a number beyond 64 bits.
+ */
 static int parse_bytes(const char *text, u64 *bytes)
 {
-	size_t digits = strspn(text, "0123456789");
+	static const char suffixes[] = "KMGT";
+	const char *digits, *suffix;
 	unsigned int shift = 0;
-	char number[24];
-	int err;
+	bool overflow = false;
+	u64 base = 10, digit;
 
-	switch (toupper(text[digits])) {
-	case 'K':
-		shift = 10;
-		break;
-	case 'M':
-		shift = 20;
-		break;
-	case 'G':
-		shift = 30;
-		break;
-	case '\0':
-		break;
-	default:
-		return -EINVAL;
+	if (text[0] == '0' && tolower(text[1]) == 'x') {
+		base = 16;
+		text += 2;
 	}
-	if (!digits || (shift && text[digits + 1]))
+
+	*bytes = 0;
+	for (digits = text; (digit = hex_to_bin(*text)) < base; text++) {
+		overflow |= check_mul_overflow(*bytes, base, bytes);
+		overflow |= check_add_overflow(*bytes, digit, bytes);
+	}
+	if (text == digits)
 		return -EINVAL;
-	if (digits >= sizeof(number))
-		return -ERANGE;
+	if (*text) {
+		suffix = strchr(suffixes, toupper(*text));
+		if (!suffix || text[1])
+			return -EINVAL;
+		shift = 10 * (suffix - suffixes + 1);
+	}
+	overflow |= check_shl_overflow(*bytes, shift, bytes);
 
-	memcpy(number, text, digits);
-	number[digits] = '\0';
-	err = kstrtou64(number, 10, bytes);
-	if (err)
-		return err;
-
-	return check_shl_overflow(*bytes, shift, bytes) ? -ERANGE : 0;
+	return overflow ? -ERANGE : 0;
 }
 
 static ssize_t show_size(const struct vmwalk_config *config, char *page)
@@ -196,7 +194,7 @@ static int store_size(struct vmwalk_config *config, const char *text, struct vmw
 				     text, VMWALK_MAX_SIZE);
 	if (err)
 		return vmwalk_refuse(why, err,
-			"size takes a number of bytes, with K, M or G if you like, not '%.32s'",
+			"size: '%.32s' is not a size in bytes (suffixes K, M, G, T; 0x for hexadecimal)",
 			text);
 
 	config->size = PAGE_ALIGN(bytes);
@@ -228,7 +226,7 @@ static int store_fault_around(struct vmwalk_config *config, const char *text,
 			text, PAGE_SIZE, PMD_SIZE);
 	if (err || !is_power_of_2(bytes))
 		return vmwalk_refuse(why, -EINVAL,
-			"fault_around takes a power of two in bytes, with K or M if you like, not '%.32s'",
+			"fault_around: '%.32s' is not a power of two in bytes (suffixes K, M; 0x for hexadecimal)",
 			text);
 
 	config->fault_around = bytes;

@@ -407,6 +407,15 @@ static void size_takes_bytes_and_suffixes_and_rounds_up(void **state)
 	expect_accepted("t", "size", "2g", "2147483648");
 	expect_accepted("t", "size", "2G", "2147483648");
 	expect_accepted("t", "size", "65536G", "70368744177664");
+	expect_accepted("t", "size", "1t", "1099511627776");
+	expect_accepted("t", "size", "64T\n", "70368744177664");
+	expect_accepted("t", "size", "0x1000", "4096");
+	expect_accepted("t", "size", "0X2aBc000", "44810240");
+	expect_accepted("t", "size", "0x10K", "16384");
+	expect_accepted("t", "size", "0x2T", "2199023255552");
+	expect_accepted("t", "size", "0x1001\n", "8192");
+	expect_accepted("t", "size", "012K", "12288");
+	expect_accepted("t", "size", " 5", "4096");
 	expect_accepted("t", "size", "70368744177663", "70368744177664");
 	vw_expect_attr("t", "last_error", "");
 }
@@ -416,7 +425,10 @@ static void size_out_of_range_is_refused_with_erange_and_changes_nothing(void **
 	static const char * const bad[] = {
 		"0", "0K", "70368744177665", "65537G", "68719476737K", "18446744073709551615",
 		"18446744073709551616", "99999999999999999999999999", "18014398509481984K",
-		"17179869184G", "17179869185G", "9223372036854775808",
+		"17179869184G", "17179869185G", "9223372036854775808", "65T", "16777216T",
+		"18446744073709551615T", "0x0", "0x400000000001", "0xffffffffffffffff",
+		"0x10000000000000000", "0x100000000000000001", "0x4000000000001M",
+		"7777777777777777777777777777777777777777777777777777777777777777777777",
 	};
 
 	(void)state;
@@ -429,14 +441,16 @@ static void size_out_of_range_is_refused_with_erange_and_changes_nothing(void **
 static void size_that_is_no_number_is_refused_with_einval(void **state)
 {
 	static const char * const bad[] = {
-		"\n", " ", "K", "M", "many", "1T", "1P", "1E", "1KK", "1MB", "1 M", "1.5M",
+		"\n", " ", "K", "M", "T", "many", "1TT", "1P", "0x", "0x\n", "0xK", "x10", "0x10g0",
+		"0x1x1", "1f", "0b1", "-1", "+5", "-0x1", "1TK", "0x1000G0", "5 T", "#5",
+		"99999999999999999999999999x", "1E", "1KK", "1MB", "1 M", "1.5M",
 		"4096x", "4096 4096", "--1", "1-", "M1", "1K\n2K",
 	};
 
 	(void)state;
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(bad); i++)
-		expect_refused("t", "size", bad[i], EINVAL, NULL);
+		expect_refused("t", "size", bad[i], EINVAL, "suffixes K, M, G, T; 0x");
 	vw_expect_attr("t", "size", "1048576");
 }
 
@@ -532,16 +546,20 @@ static void fault_around_takes_powers_of_two(void **state)
 	}
 	expect_accepted("t", "fault_around", "1M", "1048576");
 	expect_accepted("t", "fault_around", "2m", "2097152");
+	expect_accepted("t", "fault_around", "0x10000", "65536");
+	expect_accepted("t", "fault_around", "0x10k", "16384");
 	vw_expect_attr("t", "last_error", "");
 }
 
 static void fault_around_refuses_what_is_out_of_range_or_uneven(void **state)
 {
 	static const char * const range[] = {
-		"0", "1", "2048", "4M", "1G", "18446744073709551616", "18014398509481984K",
+		"0", "1", "2048", "4M", "1G", "1T", "18446744073709551616", "18014398509481984K",
+		"0x200001", "0xffffffffffffffffffff",
 	};
 	static const char * const uneven[] = {
 		"4097", "12K", "65535", "65537", "2097151", "\n", "a", "4Q", "K", "4 K", "4K4K",
+		"0x1001", "0x", "-1", "+4096",
 	};
 
 	(void)state;
