@@ -41,7 +41,7 @@ static bool vmwalk_item_is_live(const struct vmwalk_item *item)
 	return item->device;
 }
 
-/* Returns what the store returned; a refusal becomes the item's last error. */
+/* Returns what the store returned; its error message, or none, becomes the item's last error. */
 static ssize_t vmwalk_item_store(struct config_item *config_item, const char *page, size_t count,
 				 int (*store)(struct vmwalk_item *item, const char *text,
 					      const void *arg, struct vmwalk_reason *why),
@@ -60,6 +60,8 @@ static ssize_t vmwalk_item_store(struct config_item *config_item, const char *pa
 	err = store(item, strim(text), arg, &why);
 	if (err)
 		item->last_error = why;
+	else
+		item->last_error.text[0] = '\0';
 	mutex_unlock(&item->lock);
 
 	kfree(text);
