@@ -9,7 +9,6 @@
 #define VMWALK_COMPAT_H
 
 #include <linux/fs.h>
-#include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/sched.h>
@@ -30,6 +29,13 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_f
 /* The inode that user space knows a mapped file by: an overlay's, not that of the layer below. */
 #ifndef VMWALK_HAVE_FILE_USER_INODE
 #define file_user_inode(file) file_inode(file)
+#endif
+
+/* How a file that has no page cache is spliced from: by copying. */
+#ifdef VMWALK_HAVE_COPY_SPLICE_READ
+#define vmwalk_splice_read copy_splice_read
+#else
+#define vmwalk_splice_read generic_file_splice_read
 #endif
 
 /*

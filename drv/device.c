@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 
+#include "compat.h"
 #include "internal.h"
 
 static int vmwalk_open(struct inode *inode, struct file *file)
@@ -37,6 +38,8 @@ static int vmwalk_open(struct inode *inode, struct file *file)
 	vf->sees_others = file_ns_capable(file, &init_user_ns, CAP_SYS_PTRACE);
 
 	file->private_data = vf;
+	/* There is no cache that O_DIRECT would have to pass by. */
+	file->f_mode |= FMODE_CAN_ODIRECT;
 	file->f_mapping = device->inode->i_mapping;
 	atomic_long_inc(&device->opens);
 
@@ -68,7 +71,9 @@ static loff_t vmwalk_llseek(struct file *file, loff_t offset, int whence)
 	if (vmwalk_instance_is_dead(device))
 		return -ENODEV;
 
-	return fixed_size_llseek(file, offset, whence, device->buffer.size);
+	/* Unlike fixed_size_llseek(), this knows SEEK_DATA and SEEK_HOLE. */
+	return generic_file_llseek_size(file, offset, whence, device->buffer.size,
+					device->buffer.size);
 }
 
 /* Copies between the buffer and user space, page by page. Returns the number of bytes. */
@@ -161,6 +166,10 @@ const struct file_operations vmwalk_file_operations = {
 	.llseek = vmwalk_llseek,
 	.read_iter = vmwalk_read_iter,
 	.write_iter = vmwalk_write_iter,
+	.splice_read = vmwalk_splice_read,
+	.splice_write = iter_file_splice_write,
+	/* Withdrawn or not: a mapping outlives the instance, and so does msync(). */
+	.fsync = noop_fsync,
 	.mmap = vmwalk_mmap,
 	.get_unmapped_area = vmwalk_get_unmapped_area,
 	.unlocked_ioctl = vmwalk_ioctl,

@@ -7,6 +7,9 @@
  */
 #define _GNU_SOURCE
 #include <limits.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/sendfile.h>
 #include <sys/uio.h>
 
 #include "harness.h"
@@ -219,6 +222,154 @@ static void lseek_stays_in_the_buffer(void **state)
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), 7);
 }
 
+static void lseek_finds_data_up_to_the_end_and_the_hole_there(void **state)
+{
+	int fd;
+
+	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
+	vw_expect(vw_sys(lseek(fd, 0, SEEK_DATA)), 0);
+	vw_expect(vw_sys(lseek(fd, PAGE + 1, SEEK_DATA)), PAGE + 1);
+	vw_expect(vw_sys(lseek(fd, SIZE - 1, SEEK_DATA)), SIZE - 1);
+	vw_expect(vw_sys(lseek(fd, 0, SEEK_HOLE)), SIZE);
+	vw_expect(vw_sys(lseek(fd, SIZE - 1, SEEK_HOLE)), SIZE);
+	vw_expect(vw_sys(lseek(fd, SIZE, SEEK_DATA)), -ENXIO);
+	vw_expect(vw_sys(lseek(fd, SIZE, SEEK_HOLE)), -ENXIO);
+	vw_expect(vw_sys(lseek(fd, -1, SEEK_DATA)), -ENXIO);
+}
+
+/* Also once the instance is gone: the mapping still works, and a program may sync it at exit. */
+static void syncing_the_buffer_and_its_mappings_succeeds(void **state)
+{
+	char *shared, *private, *map;
+	int fd;
+
+	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "zero"));
+	shared = vw_map(fd, SIZE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	private = vw_map(fd, SIZE, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	for (int gone = 0; gone < 2; gone++) {
+		vw_poke(shared + PAGE, 1 + gone);
+		vw_poke(private + PAGE, 3 + gone);
+		vw_ok(vw_sys(fsync(fd)));
+		vw_ok(vw_sys(fdatasync(fd)));
+		for (int i = 0; i < 2; i++) {
+			map = i ? private : shared;
+			vw_ok(vw_sys(msync(map, SIZE, MS_SYNC)));
+			vw_ok(vw_sys(msync(map, SIZE, MS_ASYNC)));
+			vw_ok(vw_sys(msync(map + PAGE, PAGE, MS_SYNC | MS_INVALIDATE)));
+		}
+		assert_int_equal(vw_peek(shared + PAGE), 1 + gone);
+		assert_int_equal(vw_peek(private + PAGE), 3 + gone);
+		if (!gone)
+			vw_ok(vw_rmdir("t"));
+	}
+}
+
+static void splice_and_sendfile_move_bytes_out_and_in(void **state)
+{
+	char data[SIZE], back[SIZE];
+	int fd, copy, ends[2];
+	off_t at = PAGE - 1;
+	loff_t pos = 3;
+
+	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "letters"));
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	copy = memfd_create("copy", MFD_CLOEXEC);
+	assert_true(copy >= 0);
+
+	vw_expect(vw_sys(splice(fd, &pos, ends[1], NULL, 2 * PAGE, 0)), 2 * PAGE);
+	vw_expect(pos, 3 + 2 * PAGE);
+	vw_expect(vw_sys(read(ends[0], data, SIZE)), 2 * PAGE);
+	assert_true(vw_holds_fill(data, "letters", 3, 2 * PAGE));
+	pos = SIZE;
+	vw_expect(vw_sys(splice(fd, &pos, ends[1], NULL, 1, 0)), 0);
+
+	/* All that there is, and no more. */
+	vw_expect(vw_sys(sendfile(copy, fd, NULL, 2 * SIZE)), SIZE);
+	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), SIZE);
+	vw_expect(vw_sys(pread(copy, data, SIZE, 0)), SIZE);
+	assert_true(vw_holds_fill(data, "letters", 0, SIZE));
+
+	/* In a pipe are copies: what is written later doesn't reach them. */
+	vw_expect(vw_sys(write(ends[1], "vmwalk", 6)), 6);
+	pos = PAGE - 3;
+	vw_expect(vw_sys(splice(ends[0], NULL, fd, &pos, 6, 0)), 6);
+	vw_expect(pos, PAGE + 3);
+	vw_expect(vw_sys(pread(fd, back, 6, PAGE - 3)), 6);
+	assert_memory_equal(back, "vmwalk", 6);
+	vw_expect(vw_sys(lseek(fd, 0, SEEK_SET)), 0);
+	vw_expect(vw_sys(sendfile(fd, copy, &at, 2 * PAGE)), 2 * PAGE);
+	vw_expect(vw_sys(pread(fd, back, 2 * PAGE, 0)), 2 * PAGE);
+	assert_true(vw_holds_fill(back, "letters", PAGE - 1, 2 * PAGE));
+
+	vw_expect(vw_sys(write(ends[1], "vmwalk", 6)), 6);
+	pos = SIZE;
+	vw_expect(vw_sys(splice(ends[0], NULL, fd, &pos, 6, 0)), -ENOSPC);
+	pos = SIZE - 2;
+	vw_expect(vw_sys(splice(ends[0], NULL, fd, &pos, 6, 0)), 2);
+	vw_ok(vw_rmdir("t"));
+	pos = 0;
+	vw_expect(vw_sys(splice(fd, &pos, ends[1], NULL, 1, 0)), -ENODEV);
+	vw_expect(vw_sys(splice(ends[0], NULL, fd, &pos, 4, 0)), -ENODEV);
+}
+
+static void o_direct_reads_and_writes_the_same_bytes(void **state)
+{
+	char data[100], back[100];
+	int n, fd, direct;
+
+	n = vw_make_combo(vw_combo(state), SIZE, "digits");
+	fd = vw_open_rw(n);
+	direct = vw_open(n, O_RDWR | O_DIRECT);
+	assert_true(direct >= 0);
+	/* There is no device below that would want an alignment. */
+	vw_expect(vw_sys(pread(direct, data, 100, 7)), 100);
+	assert_true(vw_holds_fill(data, "digits", 7, 100));
+	memset(data, '#', 100);
+	vw_expect(vw_sys(pwrite(direct, data, 100, PAGE - 50)), 100);
+	vw_expect(vw_sys(pread(fd, back, 100, PAGE - 50)), 100);
+	assert_memory_equal(data, back, 100);
+	vw_ok(vw_sys(fcntl(fd, F_SETFL, O_DIRECT)));
+	vw_expect(vw_sys(pread(fd, back, 100, PAGE - 50)), 100);
+	vw_ok(vw_sys(fsync(direct)));
+}
+
+/* The table of docs/guide.md. */
+static void calls_made_for_disks_get_what_the_guide_says(void **state)
+{
+	struct iovec iov = { .iov_base = (char [8]){ }, .iov_len = 8 };
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct pollfd asked = { .events = POLLIN | POLLOUT };
+	int n, fd, append, copy;
+
+	(void)state;
+	n = vw_make("t", "size", "20K", "fill", "letters", NULL);
+	fd = vw_open_rw(n);
+	append = vw_open(n, O_WRONLY | O_APPEND);
+	copy = memfd_create("copy", MFD_CLOEXEC);
+	assert_true(append >= 0 && copy >= 0);
+
+	vw_expect(vw_sys(ftruncate(fd, PAGE)), -EINVAL);
+	vw_expect(vw_sys(fallocate(fd, 0, 0, PAGE)), -ENODEV);
+	vw_expect(vw_sys(copy_file_range(fd, NULL, copy, NULL, PAGE, 0)), -EINVAL);
+	vw_expect(vw_sys(copy_file_range(copy, NULL, fd, NULL, PAGE, 0)), -EINVAL);
+	vw_expect(vw_sys(readahead(fd, 0, PAGE)), -EINVAL);
+	vw_expect(vw_sys(sync_file_range(fd, 0, PAGE, SYNC_FILE_RANGE_WRITE)), -ESPIPE);
+	for (int advice = POSIX_FADV_NORMAL; advice <= POSIX_FADV_NOREUSE; advice++)
+		vw_expect(-posix_fadvise(fd, 0, 0, advice), 0);
+	vw_expect(vw_sys(write(append, "x", 1)), -ENOSPC);
+	vw_expect(vw_sys(pwritev2(fd, &iov, 1, 0, RWF_APPEND)), -ENOSPC);
+	vw_expect(vw_sys(preadv2(fd, &iov, 1, 0, RWF_NOWAIT)), -EOPNOTSUPP);
+	vw_expect(vw_sys(pwritev2(fd, &iov, 1, 0, RWF_NOWAIT)), -EOPNOTSUPP);
+	vw_expect(vw_sys(preadv2(fd, &iov, 1, 0, RWF_HIPRI)), 8);
+	vw_expect(vw_sys(pwritev2(fd, &iov, 1, 0, RWF_SYNC)), 8);
+	vw_ok(vw_sys(flock(fd, LOCK_EX | LOCK_NB)));
+	vw_ok(vw_sys(fcntl(fd, F_SETLK, &lock)));
+	asked.fd = fd;
+	vw_expect(vw_sys(poll(&asked, 1, 0)), 1);
+	assert_int_equal(asked.revents, POLLIN | POLLOUT);
+	vw_expect(vw_sys(lseek(fd, 0, SEEK_END)), 5 * PAGE);
+}
+
 static void bad_pointers_give_efault_and_change_nothing(void **state)
 {
 	char before[SIZE], after[SIZE], *pages;
@@ -340,6 +491,11 @@ int main(void)
 		vw_test_each(nothing_is_read_or_written_with_a_length_of_0),
 		vw_test_each(readv_and_writev_fill_each_piece),
 		vw_test_each(lseek_stays_in_the_buffer),
+		vw_test_each(lseek_finds_data_up_to_the_end_and_the_hole_there),
+		vw_test_each(syncing_the_buffer_and_its_mappings_succeeds),
+		vw_test_each(splice_and_sendfile_move_bytes_out_and_in),
+		vw_test_each(o_direct_reads_and_writes_the_same_bytes),
+		vw_test(calls_made_for_disks_get_what_the_guide_says),
 		vw_test_each(bad_pointers_give_efault_and_change_nothing),
 		vw_test_each(the_buffer_copies_into_its_own_mapping_and_out_of_it),
 		vw_test_each(descriptors_keep_to_the_way_they_were_opened),

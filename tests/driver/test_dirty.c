@@ -755,6 +755,34 @@ static void no_write_that_races_with_clearing_is_lost(void **state)
 			shared->stores[0], shared->stores[1], calls, reported);
 }
 
+/* --- Splice --------------------------------------------------------------------------------- */
+
+static void splice_marks_the_pages_that_it_writes(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	struct vmwalk_dirty dirty = { .size = sizeof(dirty), .flags = VMWALK_DIRTY_CLEAR };
+	__u64 bits[WORDS(PAGES)];
+	loff_t at = 7 * PAGE - 3;
+	struct tracked t;
+	int ends[2];
+
+	if (cannot_track(combo))
+		vw_skip("huge with insert can't track");
+	t = make_of(combo, PAGES);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	vw_expect(vw_sys(write(ends[1], "vmwalk", 6)), 6);
+	vw_expect(vw_sys(splice(ends[0], NULL, t.fd, &at, 6, 0)), 6);
+	/* Reading by splice is reading. */
+	at = 20 * PAGE;
+	vw_expect(vw_sys(splice(t.fd, &at, ends[1], NULL, PAGE, 0)), PAGE);
+
+	dirty.length = PAGES * PAGE;
+	dirty.bitmap = (uintptr_t)bits;
+	vw_ok(vw_ioctl(t.fd, VMWALK_IOC_DIRTY, &dirty));
+	vw_expect(dirty.pages, 2);
+	vw_expect(bits[0], 1 << 6 | 1 << 7);
+}
+
 /* --- O_DIRECT ------------------------------------------------------------------------------- */
 
 #define NULLB	"/sys/kernel/config/nullb"
@@ -868,6 +896,7 @@ int main(void)
 		vw_test_each(after_removal_mappings_are_written_and_calls_refused),
 		vw_test_each(the_bitmap_may_lie_in_the_buffer),
 		vw_test_all(no_write_that_races_with_clearing_is_lost),
+		vw_test_all(splice_marks_the_pages_that_it_writes),
 		vw_test(a_direct_read_is_reported_again_once_it_is_complete),
 	};
 

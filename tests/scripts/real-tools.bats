@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Tools that know nothing of vmwalk, with its memory as theirs: fio does direct I/O from and to a
-# mapping and verifies every byte, with each way that it has to ask the kernel for it; dd moves the
-# buffer as a file.
+# mapping and verifies every byte, with each way that it has to ask the kernel for it, and writes,
+# syncs and verifies the buffer itself; dd moves the buffer as a file.
 #
 # Copyright (C) The vmwalk authors
 
@@ -147,4 +147,35 @@ registers_files()
 	# One byte more than the buffer holds.
 	run dd if="$DISK" of="$device" bs=1048577 count=1 status=none
 	[[ $status == 1 && $output == *'No space left on device' ]]
+}
+
+@test "fio writes, syncs and verifies the buffer itself, with every engine" {
+	local device engine
+
+	device=$(make_instance demo size=256K)
+	for engine in "mmap" "psync --direct=1" "libaio --direct=1" io_uring splice; do
+		echo "$engine"
+		# shellcheck disable=SC2086 # words
+		fio --name=job --filename="$device" --rw=write --size=256K --bs=4k --fsync=16 \
+			--verify=crc32c --verify_fatal=1 --verify_state_save=0 --output=fio.log \
+			--ioengine=$engine || { cat fio.log; false; }
+		grep -q 'err= 0' fio.log
+		[[ $(od -An -v -tx2 -w4096 "$device" | cut -c1-5 | sort | uniq -c) == *'64  acca' ]]
+		head -c 256K /dev/zero >"$device"
+	done
+}
+
+@test "dd syncs what it has written to the buffer, and copies it past a cache that isn't there" {
+	local device
+
+	device=$(make_instance demo size=64K)
+	head -c 64K /dev/urandom >random
+	for options in conv=fsync conv=fdatasync oflag=sync oflag=dsync oflag=direct; do
+		echo "$options"
+		head -c 64K /dev/zero >"$device"
+		dd if=random of="$device" bs=4K "$options" status=none
+		cmp random "$device"
+	done
+	dd if="$device" of=copy bs=4K iflag=direct status=none
+	cmp random copy
 }
