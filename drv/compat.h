@@ -116,6 +116,12 @@ static inline bool vmwalk_pte_user(pte_t pte)
 	return pte_flags(pte) & _PAGE_USER;
 }
 
+/* Present, but any access faults. pte_protnone() knows only on kernels that balance NUMA nodes. */
+static inline bool vmwalk_pte_protnone(pte_t pte)
+{
+	return (pte_flags(pte) & (_PAGE_PRESENT | _PAGE_PROTNONE)) == _PAGE_PROTNONE;
+}
+
 /*
  * Entries that differ in their frame only. x86 keeps the frame in the middle of an entry, and the
  * entry counts up with it as long as the page is there for the CPU. As a guest of Xen that has page

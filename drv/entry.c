@@ -99,8 +99,6 @@ static u32 present_state(pte_t pte)
 
 	if (pte_write(pte))
 		state |= VMWALK_WRITE;
-	if (pte_exec(pte))
-		state |= VMWALK_EXEC;
 	if (vmwalk_pte_user(pte))
 		state |= VMWALK_USER;
 	if (pte_young(pte))
@@ -109,8 +107,11 @@ static u32 present_state(pte_t pte)
 		state |= VMWALK_DIRTY;
 	if (pte_soft_dirty(pte))
 		state |= VMWALK_SOFT_DIRTY;
-	if (pte_protnone(pte))
+	/* x86 marks no entry as non-executable that already forbids all access. */
+	if (vmwalk_pte_protnone(pte))
 		state |= VMWALK_PROTNONE;
+	else if (pte_exec(pte))
+		state |= VMWALK_EXEC;
 	if (pte_uffd_wp(pte))
 		state |= VMWALK_UFFD_WP;
 

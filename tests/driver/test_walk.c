@@ -262,6 +262,55 @@ static void prot_none_after_touch_is_present(void **state)
 	expect_page(at, VMWALK_PRESENT, VMWALK_PROTNONE, 12);
 }
 
+/* What PROT_NONE protects is told so and isn't executable, by each call; and then it is again. */
+static void expect_protected(char *at, size_t size, int prot, __u32 page_shift)
+{
+	struct vmwalk_translation translation = { .addr = (uintptr_t)at };
+	__u32 before, exec = prot & PROT_EXEC ? VMWALK_EXEC : 0;
+
+	before = expect_page(at, VMWALK_PRESENT | exec, VMWALK_PROTNONE | (exec ^ VMWALK_EXEC),
+			     page_shift).state;
+	vw_ok(vw_sys(mprotect(at, size, PROT_NONE)));
+	expect_page(at, VMWALK_PRESENT | VMWALK_PROTNONE | (before & (VMWALK_FILE | VMWALK_HUGETLB)),
+		    VMWALK_EXEC | VMWALK_WRITE | VMWALK_USER | ABSENT, page_shift);
+	vw_ok(vw_translate(fd, &translation, 1));
+	assert_int_equal(translation.state & (VMWALK_PROTNONE | VMWALK_EXEC), VMWALK_PROTNONE);
+	vw_ok(vw_sys(mprotect(at, size, prot)));
+	vw_peek(at);
+	expect_page(at, VMWALK_PRESENT | exec, VMWALK_PROTNONE | (exec ^ VMWALK_EXEC), page_shift);
+	munmap(at, size);
+}
+
+static void a_page_that_prot_none_protects_is_not_executable(void **state)
+{
+	char *at;
+	int self;
+
+	(void)state;
+	open_device();
+	at = vw_anon(PAGE);
+	vw_poke(at, 1);
+	expect_protected(at, PAGE, RW, 12);
+
+	self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	at = vw_map(self, PAGE, 0, PROT_READ | PROT_EXEC, MAP_PRIVATE);
+	vw_peek(at);
+	expect_protected(at, PAGE, PROT_READ | PROT_EXEC, 12);
+
+	at = mmap(NULL, PMD_SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS | HUGE_2M, -1, 0);
+	if (at != MAP_FAILED) {
+		vw_poke(at, 1);
+		expect_protected(at, PMD_SIZE, RW, 21);
+	}
+	at = mmap(NULL, GIB, RW, MAP_PRIVATE | MAP_ANONYMOUS | HUGE_1G, -1, 0);
+	if (at != MAP_FAILED) {
+		vw_poke(at, 1);
+		expect_protected(at, GIB, RW, 30);
+	}
+	at = huge_page(true);
+	expect_protected(at, PMD_SIZE, RW, 21);
+}
+
 static void a_swapped_page_is_absent_and_stays_so(void **state)
 {
 	char *at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
@@ -1502,6 +1551,7 @@ int main(void)
 		vw_test(a_hugetlb_page_of_2_mib_is_one_entry),
 		vw_test(a_hugetlb_page_of_1_gib_is_one_entry),
 		vw_test(prot_none_after_touch_is_present),
+		vw_test(a_page_that_prot_none_protects_is_not_executable),
 		vw_test(a_swapped_page_is_absent_and_stays_so),
 		vw_test(uffd_write_protection_is_shown),
 		vw_test(soft_dirty_is_set_by_writes_after_clear_refs),
