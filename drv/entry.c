@@ -179,6 +179,14 @@ static u32 page_state(const struct vmwalk_entry *entry, struct page *page,
 	return anonymous ? state : state | VMWALK_FILE;
 }
 
+/* The node of a frame in a PFN mapping; NUMA_NO_NODE for device memory, which is not RAM. */
+static int pfn_node(unsigned long pfn)
+{
+	struct page *page = pfn_to_online_page(pfn);
+
+	return page ? page_to_nid(page) : NUMA_NO_NODE;
+}
+
 /**
  * vmwalk_entry_judge - find out what an entry says
  * @entry: the entry; is given @state and @node
@@ -192,13 +200,16 @@ void vmwalk_entry_judge(struct vmwalk_entry *entry, struct vm_area_struct *vma)
 	struct page *page = entry->present ? entry_page(entry, vma) : NULL;
 
 	entry->node = page ? page_to_nid(page) : NUMA_NO_NODE;
-	if (entry->present)
+	if (entry->present) {
 		entry->state = present_state(entry->pte) | page_state(entry, page, vma);
-	else if (pte_none(entry->pte))
+		if (entry->state & VMWALK_SPECIAL)
+			entry->node = pfn_node(entry->pfn);
+	} else if (pte_none(entry->pte)) {
 		entry->state = 0;
-	else
+	} else {
 		entry->state = absent_state(entry->pte) |
 			       (entry->level == VMWALK_PTE ? 0 : VMWALK_HUGE);
+	}
 }
 
 /**
