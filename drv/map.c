@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/personality.h>
 #include <linux/pgtable.h>
 #include <linux/rbtree.h>
 #include <linux/sched/signal.h>
@@ -364,8 +365,13 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 
 	if (vma->vm_pgoff >= buffer->nr_pages || count > buffer->nr_pages - vma->vm_pgoff)
 		return -EINVAL;
-	if (vma->vm_flags & VM_EXEC)
-		return -EPERM;
+	if (vma->vm_flags & VM_EXEC) {
+		/* The caller may not have asked for it: the kernel adds it for this personality. */
+		if (!(current->personality & READ_IMPLIES_EXEC))
+			return -EPERM;
+		vm_flags_mod(vma, 0, VM_EXEC);
+		vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
+	}
 
 	/* Never executable, and never larger than what was checked above. */
 	vm_flags_mod(vma, VM_DONTEXPAND, VM_MAYEXEC);

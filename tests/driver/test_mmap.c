@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
+#include <sys/personality.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -199,6 +200,46 @@ static void execution_is_refused_now_and_later(void **state)
 		munmap(map, SIZE);
 	}
 	vw_expect_stat(dev.n, "mappings", 0);
+}
+
+static int map_where_reading_implies_execution(void *arg)
+{
+	const struct device *dev = arg;
+	struct vmwalk_walk walk;
+	struct vmwalk_vma vma;
+	void *map;
+
+	vw_check(personality(READ_IMPLIES_EXEC) != -1);
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		map = mmap(NULL, SIZE, RW, shares[s], dev->fd, 0);
+		vw_check(map != MAP_FAILED);
+		for (int wrote = 0; wrote < 2; wrote++) {
+			if (wrote)
+				vw_poke(map, 1);
+			else
+				vw_peek(map);
+			vw_check_rc(vw_walk(dev->fd, (uintptr_t)map, &walk), 0);
+			vw_check(walk.state & VMWALK_PRESENT);
+			/* A copy is the process's own, in a mapping that forbids it nevertheless. */
+			vw_check(!(walk.state & VMWALK_EXEC));
+		}
+		vw_check_rc(vw_vma(dev->fd, (uintptr_t)map, &vma), 0);
+		vw_check(!(vma.traits & VMWALK_VMA_EXEC));
+		vw_check_rc(vw_sys(mprotect(map, SIZE, PROT_READ)), 0);
+		vw_check_rc(vw_walk(dev->fd, (uintptr_t)map, &walk), 0);
+		vw_check(!(walk.state & VMWALK_EXEC));
+		vw_check_rc(vw_sys(mprotect(map, SIZE, PROT_EXEC)), -EACCES);
+		munmap(map, SIZE);
+	}
+	return 0;
+}
+
+/* Programs of old, whose every readable mapping the kernel makes executable. */
+static void a_mapping_is_readable_alone_where_reading_implies_execution(void **state)
+{
+	struct device dev = make_device(state, "letters");
+
+	vw_in_child(map_where_reading_implies_execution, &dev);
 }
 
 static void mprotect_takes_writing_away_and_gives_it_back(void **state)
@@ -972,6 +1013,7 @@ int main(void)
 		vw_test_each(a_private_copy_is_no_page_of_the_buffer),
 		vw_test_each(execution_is_refused_now_and_later),
 		vw_test_each(mprotect_takes_writing_away_and_gives_it_back),
+		vw_test_all(a_mapping_is_readable_alone_where_reading_implies_execution),
 		vw_test_all(a_mapping_without_rights_holds_its_own_pages),
 		vw_test_each(the_smallest_buffers_can_be_mapped),
 		vw_test_each(mapped_pages_follows_each_touch),
