@@ -69,18 +69,23 @@ static unsigned long count_segments(const struct vmwalk_buffer *buffer)
 	return segments;
 }
 
-static void fill_buffer(struct vmwalk_buffer *buffer, const char *pattern)
+/* Returns 0; -EINTR on a fatal signal. */
+static int fill_buffer(struct vmwalk_buffer *buffer, const char *pattern)
 {
 	size_t offset, i, len = strlen(pattern);
 	char *byte;
 
 	for (offset = 0; offset < buffer->size; offset += PAGE_SIZE) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		byte = vmwalk_buffer_reach(buffer, offset);
 		for (i = 0; i < PAGE_SIZE; i++)
 			byte[i] = pattern[(offset + i) % len];
 		vmwalk_buffer_leave(buffer, byte);
 		cond_resched();
 	}
+
+	return 0;
 }
 
 /**
@@ -89,7 +94,7 @@ static void fill_buffer(struct vmwalk_buffer *buffer, const char *pattern)
  * @config: type, size, node, cache mode and fill; judged to go together
  * @why: says which limit was met
  *
- * Return: 0, or -ENOMEM with nothing allocated.
+ * Return: 0, or with nothing allocated -ENOMEM, -EOPNOTSUPP, or -EINTR on a fatal signal.
  */
 int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_config *config,
 			 struct vmwalk_reason *why)
@@ -110,28 +115,38 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 	if (err)
 		return err;
 
-	vmwalk_refuse(why, -ENOMEM, "size %zu: machine, node or memory cgroup has less left",
-		      buffer->size);
-	err = -ENOMEM;
+	err = vmwalk_memory_check(buffer, 0, config->numa_node, why);
+	if (err)
+		goto err_give;
+
 	buffer->pages = kvmalloc_array(buffer->nr_pages, sizeof(*buffer->pages),
 				       GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
-	if (!buffer->pages)
+	if (!buffer->pages) {
+		err = vmwalk_refuse(why, -ENOMEM,
+			"size %zu: the kernel or the memory cgroup has no memory left for a list of its pages",
+			buffer->size);
 		goto err_give;
+	}
 
 	err = memory->create(buffer, config->numa_node, why);
 	if (err)
 		goto err_free;
 
-	if (pattern)
-		fill_buffer(buffer, pattern);
+	err = pattern ? fill_buffer(buffer, pattern) : 0;
+	if (err)
+		goto err_destroy;
 	buffer->segments = count_segments(buffer);
 
 	return 0;
 
+err_destroy:
+	memory->destroy(buffer);
 err_free:
 	kvfree(buffer->pages);
 err_give:
 	give_pages(buffer->cost);
+	if (err == -EINTR)
+		vmwalk_refuse(why, err, "the process that wrote live was killed");
 	return err;
 }
 
@@ -220,6 +235,7 @@ bool vmwalk_buffer_find(const struct vmwalk_buffer *buffer, unsigned long addr, 
 	*offset = at + offset_in_page(addr);
 
 	for (len += offset_in_page(addr); at < buffer->size; at += PAGE_SIZE, len -= PAGE_SIZE) {
+		cond_resched();
 		if (vmwalk_buffer_address(buffer, at) != ((addr - *offset + at) & PAGE_MASK))
 			return false;
 		if (len <= PAGE_SIZE)

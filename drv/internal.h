@@ -45,7 +45,7 @@
 
 /* Why something was refused, in one sentence for last_error. */
 struct vmwalk_reason {
-	char text[200];
+	char text[256];
 };
 
 __printf(3, 4)
@@ -192,13 +192,14 @@ static inline unsigned long vmwalk_buffer_pfn(const struct vmwalk_buffer *buffer
 /**
  * struct vmwalk_memory - what tells the types of buffers apart
  * @create: allocates zeroed memory on a node or, for NUMA_NO_NODE, anywhere, and fills in the
- *          buffer's pages; returns 0, or -ENOMEM with nothing allocated, having said why if it
- *          knows better than that memory is short
+ *          buffer's pages; returns 0, or with nothing allocated -EINTR on a fatal signal, or
+ *          another errno with @why set
  * @destroy: gives it back
  * @cost: how many pages it allocates for a buffer of so many
  * @map_modes: bit of each VMWALK_MAP_* that works
  * @cache_modes: bit of each VMWALK_CACHE_* that works
  * @refcounted: its pages may have users of their own
+ * @from_cma: it may come from a CMA area
  */
 struct vmwalk_memory {
 	int (*create)(struct vmwalk_buffer *buffer, int node, struct vmwalk_reason *why);
@@ -207,9 +208,13 @@ struct vmwalk_memory {
 	unsigned int map_modes;
 	unsigned int cache_modes;
 	bool refcounted;
+	bool from_cma;
 };
 
 extern const struct vmwalk_memory vmwalk_memory[];
+
+int vmwalk_memory_check(const struct vmwalk_buffer *buffer, unsigned long done, int node,
+			struct vmwalk_reason *why);
 
 int vmwalk_memory_init(void);
 void vmwalk_memory_exit(void);

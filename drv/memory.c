@@ -7,12 +7,17 @@
 #include <linux/cc_platform.h>
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/platform_device.h>
 #include <linux/sched/signal.h>
 #include <linux/set_memory.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/vmalloc.h>
+#include <linux/vmstat.h>
 
 #include "internal.h"
 
@@ -26,6 +31,115 @@
 #define BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
 #define BLOCK_PAGES	(PMD_SIZE / PAGE_SIZE)
 
+/* Pages that are allocated between two looks at what is available. */
+#define CHUNK_PAGES	(SZ_64M / PAGE_SIZE)
+
+/* Pages whose caching is changed in one go: some milliseconds. */
+#define CACHE_CHUNK	1024UL
+
+/**
+ * struct supply - what the page allocator can give now
+ * @where: " on node N", or empty for the whole machine
+ * @available: bytes that can be had without swapping, outside of CMA areas
+ * @largest: bytes in the largest free block
+ * @pmds: free blocks of PMD_SIZE
+ * @cma: bytes in CMA areas
+ * @cma_free: how many of them are free
+ *
+ * All of it is read without locks, and may have changed by the time it is read.
+ */
+struct supply {
+	char where[24];
+	u64 available;
+	u64 largest;
+	u64 pmds;
+	u64 cma;
+	u64 cma_free;
+};
+
+/* Returns how many pages of a zone can be had without swapping. */
+static long count_zone(struct supply *supply, struct zone *zone)
+{
+	unsigned int order;
+
+	for (order = 0; order < ARRAY_SIZE(zone->free_area); order++) {
+		unsigned long blocks = data_race(zone->free_area[order].nr_free);
+
+		if (blocks)
+			supply->largest = max_t(u64, supply->largest, PAGE_SIZE << order);
+		if (order >= BLOCK_ORDER)
+			supply->pmds += blocks << (order - BLOCK_ORDER);
+	}
+	supply->cma += (u64)zone_cma_pages(zone) << PAGE_SHIFT;
+	supply->cma_free += (u64)zone_page_state(zone, NR_FREE_CMA_PAGES) << PAGE_SHIFT;
+
+	return max_t(long, 0, zone_page_state(zone, NR_FREE_PAGES) +
+			      zone_page_state(zone, NR_ZONE_INACTIVE_FILE) +
+			      zone_page_state(zone, NR_ZONE_ACTIVE_FILE) -
+			      high_wmark_pages(zone));
+}
+
+static long count_node(struct supply *supply, int node)
+{
+	struct zone *zones = NODE_DATA(node)->node_zones;
+	long pages = 0;
+	unsigned int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++)
+		if (populated_zone(&zones[i]))
+			pages += count_zone(supply, &zones[i]);
+
+	return pages;
+}
+
+static void count_supply(struct supply *supply, int node)
+{
+	long pages = si_mem_available();
+
+	memset(supply, 0, sizeof(*supply));
+	if (node == NUMA_NO_NODE) {
+		for_each_online_node(node)
+			count_node(supply, node);
+	} else {
+		snprintf(supply->where, sizeof(supply->where), " on node %d", node);
+		pages = min(pages, count_node(supply, node));
+	}
+	supply->available = (u64)pages << PAGE_SHIFT;
+	supply->available -= min(supply->available, supply->cma_free);
+}
+
+/**
+ * vmwalk_memory_check - check that a buffer fits into the memory that is available
+ * @buffer: the buffer; @cost is set
+ * @done: pages of it that are allocated already
+ * @node: where it is allocated; NUMA_NO_NODE: anywhere
+ * @why: set on error
+ *
+ * Asking before anything is allocated keeps the machine from swapping out what others use, only to
+ * find out that it is not enough.
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int vmwalk_memory_check(const struct vmwalk_buffer *buffer, unsigned long done, int node,
+			struct vmwalk_reason *why)
+{
+	/* The arrays of pages and the page tables of the kernel take three words a page. */
+	u64 needed = (u64)(buffer->cost + buffer->cost / 128) << PAGE_SHIFT;
+	struct supply supply;
+	u64 available;
+
+	count_supply(&supply, node);
+	available = supply.available + ((u64)done << PAGE_SHIFT);
+	if (buffer->memory->from_cma)
+		available += supply.cma_free;
+	if (needed <= available)
+		return 0;
+
+	return vmwalk_refuse(why, -ENOMEM,
+			     "size %zu exceeds the memory that is available%s, %llu bytes",
+			     buffer->size, supply.where, available);
+}
+
 static gfp_t gfp_on(int node)
 {
 	return VMWALK_GFP | (node == NUMA_NO_NODE ? 0 : __GFP_THISNODE);
@@ -33,6 +147,26 @@ static gfp_t gfp_on(int node)
 
 /* What is no larger than this kmalloc takes from a slab. */
 #define SLAB_PAGES	(KMALLOC_MAX_CACHE_SIZE / PAGE_SIZE)
+
+/* A buffer that has to be one block can't be had from @source. */
+static int refuse_block(const struct vmwalk_buffer *buffer, int node, const char *source,
+			struct vmwalk_reason *why)
+{
+	struct supply supply;
+	char cma[80] = "";
+
+	count_supply(&supply, node);
+	if (buffer->memory->from_cma && supply.cma)
+		snprintf(cma, sizeof(cma), "; free in CMA areas: %llu of %llu bytes",
+			 supply.cma_free, supply.cma);
+	else if (buffer->memory->from_cma)
+		strscpy(cma, "; there is no CMA area", sizeof(cma));
+
+	return vmwalk_refuse(why, -ENOMEM,
+			     "size %zu: no such block from %s, or the memory cgroup's limit (largest free%s: %llu bytes; available: %llu bytes%s)",
+			     buffer->size, source, supply.where, supply.largest, supply.available,
+			     cma);
+}
 
 /*
  * One block, never refcounted page by page. A page of a slab is not for user space, as the refusal
@@ -50,7 +184,7 @@ static int kmalloc_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_
 
 	buffer->kaddr = kmalloc_node(size, gfp_on(node), node);
 	if (!buffer->kaddr)
-		return -ENOMEM;
+		return refuse_block(buffer, node, "kmalloc", why);
 
 	for (i = 0; i < buffer->nr_pages; i++)
 		buffer->pages[i] = virt_to_page(buffer->kaddr + i * PAGE_SIZE);
@@ -78,57 +212,100 @@ static unsigned long kmalloc_cost(unsigned long nr_pages)
  * Blocks of 2^@order pages; the last one may be used in part. Each is one compound page: whoever
  * takes a reference to any page of it holds the block.
  */
-static void free_blocks(struct vmwalk_buffer *buffer, unsigned long nr_pages, unsigned int order)
+static void free_blocks(struct page **pages, unsigned long nr_pages, unsigned int order)
 {
 	unsigned long i;
 
 	for (i = 0; i < nr_pages; i += 1UL << order) {
-		__free_pages(buffer->pages[i], order);
+		__free_pages(pages[i], order);
 		cond_resched();
 	}
 }
 
-static int alloc_blocks(struct vmwalk_buffer *buffer, int node, unsigned int order)
+/* No more than @done pages could be had. */
+static int refuse_blocks(const struct vmwalk_buffer *buffer, unsigned long done, int node,
+			 unsigned int order, struct vmwalk_reason *why)
 {
-	gfp_t gfp = gfp_on(node) | (order ? __GFP_COMP : 0);
+	u64 bytes = (u64)done << PAGE_SHIFT;
+	struct supply supply;
+
+	count_supply(&supply, node);
+	if (order)
+		return vmwalk_refuse(why, -ENOMEM,
+				     "size %zu: no more blocks of %lu bytes after %llu bytes, or the memory cgroup's limit (free blocks%s: %llu; available: %llu bytes)",
+				     buffer->size, PAGE_SIZE << order, bytes, supply.where,
+				     supply.pmds, supply.available);
+
+	return vmwalk_refuse(why, -ENOMEM,
+			     "size %zu: no more pages after %llu bytes, or the memory cgroup's limit (available%s: %llu bytes)",
+			     buffer->size, bytes, supply.where, supply.available);
+}
+
+/*
+ * Blocks that aren't free are made by one round of compaction each, or not at all: to insist on
+ * them would have the kernel swap for minutes.
+ */
+static int alloc_blocks(struct vmwalk_buffer *buffer, int node, unsigned int order,
+			struct vmwalk_reason *why)
+{
+	gfp_t gfp = gfp_on(node);
 	struct page *block = NULL;
 	unsigned long i;
+	int err = 0;
+
+	if (order)
+		gfp = (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY | __GFP_COMP;
 
 	for (i = 0; i < buffer->nr_pages; i++) {
 		unsigned long within = i & ((1UL << order) - 1);
 
 		if (!within) {
-			block = fatal_signal_pending(current) ? NULL :
-				alloc_pages_node(node, gfp, order);
+			/* Others allocate, too. */
+			if (i && !(i % CHUNK_PAGES))
+				err = vmwalk_memory_check(buffer, i, node, why);
+			if (!err && fatal_signal_pending(current))
+				err = -EINTR;
+			if (err)
+				break;
+			block = alloc_pages_node(node, gfp, order);
 			if (!block) {
-				free_blocks(buffer, i, order);
-				return -ENOMEM;
+				err = refuse_blocks(buffer, i, node, order, why);
+				break;
 			}
 			cond_resched();
 		}
 		buffer->pages[i] = block + within;
 	}
+	if (err)
+		free_blocks(buffer->pages, i, order);
 
-	return 0;
+	return err;
 }
 
 /*
- * No vmalloc call that modules may use takes both a node and a memory cgroup's charge. For a given
- * node this does by hand what vmalloc does: single pages, side by side in its part of the address
- * space.
+ * What vmalloc() does, by hand: single pages, side by side in its part of the address space. No
+ * vmalloc call that modules may use takes both a node and a memory cgroup's charge, and none ends
+ * on a fatal signal before all pages are there.
  */
-static int vmalloc_on_node(struct vmwalk_buffer *buffer, int node)
+static int vmalloc_by_hand(struct vmwalk_buffer *buffer, int node, struct vmwalk_reason *why)
 {
 	int err;
 
-	err = alloc_blocks(buffer, node, 0);
+	/* What vmap() takes. */
+	if (buffer->nr_pages > UINT_MAX)
+		return vmwalk_refuse(why, -ENOMEM, "size %zu exceeds what vmap() maps, %lu bytes",
+				     buffer->size, (unsigned long)UINT_MAX << PAGE_SHIFT);
+
+	err = alloc_blocks(buffer, node, 0, why);
 	if (err)
 		return err;
 
 	buffer->kaddr = vmap(buffer->pages, buffer->nr_pages, VM_MAP, PAGE_KERNEL);
 	if (!buffer->kaddr) {
-		free_blocks(buffer, buffer->nr_pages, 0);
-		return -ENOMEM;
+		free_blocks(buffer->pages, buffer->nr_pages, 0);
+		return vmwalk_refuse(why, -ENOMEM,
+				     "size %zu: the kernel has no page tables or no address space left for it",
+				     buffer->size);
 	}
 
 	buffer->vmapped = true;
@@ -139,12 +316,12 @@ static int vmalloc_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_
 {
 	unsigned long i;
 
-	if (node != NUMA_NO_NODE)
-		return vmalloc_on_node(buffer, node);
+	if (node != NUMA_NO_NODE || buffer->nr_pages > CHUNK_PAGES)
+		return vmalloc_by_hand(buffer, node, why);
 
 	buffer->kaddr = __vmalloc(buffer->size, VMWALK_GFP);
 	if (!buffer->kaddr)
-		return -ENOMEM;
+		return refuse_blocks(buffer, 0, node, 0, why);
 
 	for (i = 0; i < buffer->nr_pages; i++) {
 		buffer->pages[i] = vmalloc_to_page(buffer->kaddr + i * PAGE_SIZE);
@@ -158,7 +335,7 @@ static void vmalloc_destroy(struct vmwalk_buffer *buffer)
 {
 	if (buffer->vmapped) {
 		vunmap(buffer->kaddr);
-		free_blocks(buffer, buffer->nr_pages, 0);
+		free_blocks(buffer->pages, buffer->nr_pages, 0);
 	} else {
 		vfree(buffer->kaddr);
 	}
@@ -166,56 +343,68 @@ static void vmalloc_destroy(struct vmwalk_buffer *buffer)
 
 static void pages_destroy(struct vmwalk_buffer *buffer)
 {
-	/* Pages that nobody can make normal again must not be handed to anybody. */
-	if (buffer->cache_mode != VMWALK_CACHE_WB &&
-	    set_pages_array_wb(buffer->pages, buffer->nr_pages)) {
-		pr_warn("vmwalk: lost %lu pages whose caching can't be restored\n",
-			buffer->nr_pages);
-		return;
+	unsigned long i, count, lost = 0;
+
+	for (i = 0; i < buffer->nr_pages; i += count) {
+		count = min(buffer->nr_pages - i, CACHE_CHUNK);
+		/* Pages that nobody can make normal again must not be handed to anybody. */
+		if (buffer->cache_mode != VMWALK_CACHE_WB &&
+		    set_pages_array_wb(buffer->pages + i, count))
+			lost += count;
+		else
+			free_blocks(buffer->pages + i, count, 0);
+		cond_resched();
+	}
+	if (lost)
+		pr_warn("vmwalk: lost %lu pages whose caching can't be restored\n", lost);
+}
+
+/* The kernel's own mapping has to agree with those of user space. */
+static int set_caching(struct vmwalk_buffer *buffer, struct vmwalk_reason *why)
+{
+	unsigned long i, count;
+	struct page **pages;
+
+	for (i = 0; i < buffer->nr_pages; i += count) {
+		pages = buffer->pages + i;
+		count = min(buffer->nr_pages - i, CACHE_CHUNK);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (buffer->cache_mode == VMWALK_CACHE_WC ? set_pages_array_wc(pages, count) :
+							    set_pages_array_uc(pages, count))
+			return vmwalk_refuse(why, -ENOMEM,
+				"size %zu: the kernel could not change the caching of its own mapping",
+				buffer->size);
+		cond_resched();
 	}
 
-	free_blocks(buffer, buffer->nr_pages, 0);
+	return 0;
 }
 
 static int pages_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_reason *why)
 {
 	int err;
 
-	if (buffer->cache_mode != VMWALK_CACHE_WB && buffer->nr_pages > INT_MAX)
-		return vmwalk_refuse(why, -ENOMEM,
-			"size %zu exceeds what can be had with this cache_mode, %lu bytes",
-			buffer->size, (unsigned long)INT_MAX << PAGE_SHIFT);
-
-	err = alloc_blocks(buffer, node, 0);
+	err = alloc_blocks(buffer, node, 0, why);
 	if (err || buffer->cache_mode == VMWALK_CACHE_WB)
 		return err;
 
-	/* The kernel's own mapping has to agree with those of user space. */
-	err = buffer->cache_mode == VMWALK_CACHE_WC ?
-	      set_pages_array_wc(buffer->pages, buffer->nr_pages) :
-	      set_pages_array_uc(buffer->pages, buffer->nr_pages);
-	if (err) {
+	err = set_caching(buffer, why);
+	if (err)
 		/* Some of them may have been changed. */
 		pages_destroy(buffer);
-		return vmwalk_refuse(why, -ENOMEM,
-			"size %zu: the kernel could not change the caching of its own mapping",
-			buffer->size);
-	}
 
-	return 0;
+	return err;
 }
 
 static int huge_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_reason *why)
 {
-	vmwalk_refuse(why, -ENOMEM,
-		      "size %zu: machine, node or memory cgroup has too few free blocks of %lu bytes",
-		      buffer->size, PMD_SIZE);
-	return alloc_blocks(buffer, node, BLOCK_ORDER);
+	return alloc_blocks(buffer, node, BLOCK_ORDER, why);
 }
 
 static void huge_destroy(struct vmwalk_buffer *buffer)
 {
-	free_blocks(buffer, buffer->nr_pages, BLOCK_ORDER);
+	free_blocks(buffer->pages, buffer->nr_pages, BLOCK_ORDER);
 }
 
 static unsigned long huge_cost(unsigned long nr_pages)
@@ -239,22 +428,20 @@ static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_reas
 		return vmwalk_refuse(why, -EOPNOTSUPP,
 			"buffer_type dma: this guest's memory is encrypted, and the DMA API's is not");
 
-	vmwalk_refuse(why, -ENOMEM,
-		      "size %zu: machine, node or memory cgroup has no such block for the DMA API",
-		      buffer->size);
-
 	mutex_lock(&dma_node_lock);
 	set_dev_node(dev, node);
 	buffer->kaddr = dma_alloc_attrs(dev, buffer->size, &buffer->dma, gfp_on(node), 0);
 	mutex_unlock(&dma_node_lock);
 	if (!buffer->kaddr)
-		return -ENOMEM;
+		return refuse_block(buffer, node, "the DMA API", why);
 
 	/* Only the API knows what is behind the address that it gave. */
 	err = dma_get_sgtable_attrs(dev, &sgt, buffer->kaddr, buffer->dma, buffer->size, 0);
 	if (err) {
 		dma_free_attrs(dev, buffer->size, buffer->kaddr, buffer->dma, 0);
-		return -ENOMEM;
+		return vmwalk_refuse(why, -ENOMEM,
+				     "size %zu: the kernel is out of memory for a list of its pages",
+				     buffer->size);
 	}
 	for_each_sgtable_page(&sgt, &iter, 0)
 		if (i < buffer->nr_pages)
@@ -315,6 +502,7 @@ const struct vmwalk_memory vmwalk_memory[] = {
 		.cost = block_cost,
 		.map_modes = BIT(VMWALK_MAP_REMAP) | BIT(VMWALK_MAP_FAULT),
 		.cache_modes = BIT(VMWALK_CACHE_WB),
+		.from_cma = true,
 	},
 };
 

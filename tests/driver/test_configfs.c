@@ -966,9 +966,124 @@ static void every_type_names_the_limit_that_its_size_exceeds(void **state)
 	}
 }
 
+static long long vmstat(const char *name)
+{
+	return vw_field("/proc/vmstat", name);
+}
+
+/*
+ * A buffer that the machine would have to swap for, or could not hold at all: it is refused at once,
+ * with what is available, and nobody loses a page or is killed for it.
+ */
+static void more_than_is_available_is_refused_before_anything_is_reclaimed(void **state)
+{
+	static const char * const made_of_pages[] = { "vmalloc", "pages", "huge" };
+	long long available, total = vw_field("/proc/meminfo", "MemTotal") * 1024;
+	long long swapped, kills, scanned;
+	char size[32];
+
+	(void)state;
+	vw_ok(vw_file_write(MAX_BUFFER_MB, "67108864"));
+	for (size_t i = 0; i < COUNT(made_of_pages); i++) {
+		available = vw_field("/proc/meminfo", "MemAvailable") * 1024;
+		vw_expect(available + 64 * (long long)MIB < total, true);
+		snprintf(size, sizeof(size), "%lld", available + 64 * (long long)MIB);
+		vw_make_pending("t", "buffer_type", made_of_pages[i], "size", size, NULL);
+		swapped = vmstat("pswpout");
+		kills = vmstat("oom_kill");
+		scanned = vmstat("pgscan_direct");
+		expect_refused("t", "live", "1", ENOMEM, "exceeds the memory that is available, ");
+		vw_expect(vmstat("pswpout"), swapped);
+		vw_expect(vmstat("oom_kill"), kills);
+		vw_expect(vmstat("pgscan_direct"), scanned);
+		expect_pending("t");
+		expect_nothing_in_use();
+
+		/* The same of one node, which has less than the machine. */
+		if (vw_exists("/sys/devices/system/node/node1")) {
+			long long on_node = 1024 * vw_field("/sys/devices/system/node/node0/meminfo",
+							    "Node 0 MemTotal:");
+
+			snprintf(size, sizeof(size), "%lld", on_node);
+			vw_ok(vw_set("t", "size", size));
+			vw_ok(vw_set("t", "numa_node", "0"));
+			expect_refused("t", "live", "1", ENOMEM, "is available on node 0, ");
+			vw_expect(vmstat("pgscan_direct"), scanned);
+			expect_pending("t");
+		}
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
+/* A size that no block has; how much there is of what would do is in the sentence. */
+static void a_block_that_is_refused_comes_with_the_largest_that_is_free(void **state)
+{
+	(void)state;
+	vw_ok(vw_file_write(MAX_BUFFER_MB, "67108864"));
+	vw_make_pending("t", "buffer_type", "dma", "map_mode", "remap", "size", "256M", NULL);
+	expect_refused("t", "live", "1", ENOMEM, "largest free: 4194304 bytes; available: ");
+	if (vw_field("/proc/meminfo", "CmaTotal") > 0)
+		expect_sentence("t", "free in CMA areas: ");
+	else
+		expect_sentence("t", "there is no CMA area");
+	if (vw_exists("/sys/devices/system/node/node1")) {
+		vw_ok(vw_set("t", "numa_node", "1"));
+		expect_refused("t", "live", "1", ENOMEM, "largest free on node 1: 4194304 bytes");
+	}
+	expect_pending("t");
+	expect_nothing_in_use();
+}
+
+static int go_live(void *arg)
+{
+	(void)arg;
+	vw_say(0);
+	return -vw_set("t", "live", "1");
+}
+
+/* Whether a child has ended; it can still be joined. */
+static bool has_ended(const struct vw_child *child)
+{
+	siginfo_t info = { };
+
+	return !waitid(P_PID, child->pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
+}
+
+/* SIGKILL while it allocates, changes the caching, or fills: the buffer is given up. */
+static void a_large_buffer_that_is_being_made_ends_on_sigkill(void **state)
+{
+	static const char * const how[][2] = {
+		{ "vmalloc", "wb" }, { "pages", "wb" }, { "pages", "wc" }, { "huge", "wb" },
+	};
+	const long long parts[] = { 16, 120 };	/* MiB after which the signal comes */
+	struct vw_child child;
+	long long before;
+
+	(void)state;
+	vw_ok(vw_file_write(MAX_BUFFER_MB, "1024"));
+	for (size_t i = 0; i < COUNT(how) * COUNT(parts); i++) {
+		const char * const *kind = how[i / COUNT(parts)];
+		long long part = parts[i % COUNT(parts)] * (long long)KIB;
+
+		vw_make_pending("t", "buffer_type", kind[0], "cache_mode", kind[1], "size", "128M",
+				"fill", "letters", NULL);
+		before = vw_field("/proc/meminfo", "MemFree");
+		child = vw_fork(go_live, NULL);
+		vw_hear(&child);
+		while (vw_field("/proc/meminfo", "MemFree") > before - part && !has_ended(&child))
+			sched_yield();
+		kill(child.pid, SIGKILL);
+		vw_expect(vw_join(&child), -SIGKILL);
+		expect_pending("t");
+		expect_sentence("t", "killed");
+		expect_nothing_in_use();
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
 static int live_in_a_small_cgroup(void *arg)
 {
-	char path[128], why[512] = "";
+	char path[128], why[512] = "", type[32];
 	long long before, with;
 
 	(void)arg;
@@ -979,7 +1094,12 @@ static int live_in_a_small_cgroup(void *arg)
 	vw_check_rc(vw_set("t", "size", "4M"), 0);
 	vw_check_rc(vw_set("t", "live", "1"), -ENOMEM);
 	vw_get("t", "last_error", why, sizeof(why));
-	vw_check(strstr(why, "4194304") && strstr(why, "cgroup"));
+	vw_check(strstr(why, "4194304") && strstr(why, "cgroup") && strstr(why, "available: "));
+	vw_get("t", "buffer_type", type, sizeof(type));
+	if (!strcmp(type, "huge"))
+		vw_check(strstr(why, "free blocks: "));
+	if (!strcmp(type, "kmalloc") || !strcmp(type, "dma"))
+		vw_check(strstr(why, "largest free: "));
 	vw_check(vw_field("/sys/fs/cgroup/vmwalk_test/memory.events", "oom_kill") == 0);
 	vw_check_rc(vw_file_write("/sys/fs/cgroup/vmwalk_test/memory.max", "16M"), 0);
 	snprintf(path, sizeof(path), "/sys/fs/cgroup/vmwalk_test/memory.current");
@@ -1617,6 +1737,9 @@ int main(void)
 		vw_test(a_removed_buffer_counts_until_its_last_mapping_goes),
 		vw_test(max_buffer_mb_has_a_default_of_a_quarter_of_ram),
 		vw_test(every_type_names_the_limit_that_its_size_exceeds),
+		vw_test(more_than_is_available_is_refused_before_anything_is_reclaimed),
+		vw_test(a_block_that_is_refused_comes_with_the_largest_that_is_free),
+		vw_test(a_large_buffer_that_is_being_made_ends_on_sigkill),
 		vw_test(buffers_are_charged_to_the_memory_cgroup),
 		vw_test(the_buffer_is_on_the_node_that_was_asked_for),
 		vw_test(rmdir_withdraws_an_open_device),
