@@ -9,6 +9,7 @@
 #include <elf.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/membarrier.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
@@ -102,6 +103,19 @@ __u64 vw_now(void)
 	return now.tv_sec * SECOND + now.tv_nsec;
 }
 
+__u64 vw_random(__u64 *seed)
+{
+	*seed = *seed * 6364136223846793005 + 1442695040888963407;
+	return *seed >> 33;
+}
+
+__u64 vw_env(const char *name, __u64 otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 0) : otherwise;
+}
+
 /* --- What a test leaves behind -------------------------------------------------------------- */
 
 /* Lines that no test may cause, whether it passed or not. */
@@ -136,7 +150,7 @@ static void log_mark(const char *name)
 static bool log_is_clean(void)
 {
 	char record[8192], *text;
-	bool clean = true;
+	bool clean = true, oom = false;
 	ssize_t len;
 
 	for (;;) {
@@ -149,6 +163,12 @@ static bool log_is_clean(void)
 		text = strchr(record, ';');
 		text = text ? text + 1 : record;
 		text[strcspn(text, "\n")] = '\0';
+		/* A memory cgroup that is full gets a report, which is no fault. */
+		if (oom && strstr(text, "Call Trace")) {
+			oom = false;
+			continue;
+		}
+		oom |= !!strstr(text, "invoked oom-killer");
 		for (size_t i = 0; i < COUNT(splats); i++) {
 			if (strstr(text, splats[i])) {
 				clean = false;
@@ -630,6 +650,135 @@ bool vw_holds_fill(const void *data, const char *fill, size_t offset, size_t len
 	return true;
 }
 
+/* --- Memory --------------------------------------------------------------------------------- */
+
+#define ROUNDS	4
+
+struct number {
+	char name[48];
+	long long value;
+};
+
+struct numbers {
+	struct number number[512];
+	size_t count;
+};
+
+static void note(struct numbers *numbers, const char *name, long long value)
+{
+	struct number *number = &numbers->number[numbers->count];
+
+	if (numbers->count == COUNT(numbers->number))
+		return;
+	snprintf(number->name, sizeof(number->name), "%.47s", name);
+	number->value = value;
+	numbers->count++;
+}
+
+/*
+ * KASAN keeps what was freed for a while, so on such a kernel caches grow without a leak. It comes
+ * with kmemleak, which the runner asks at the end.
+ */
+static bool numbers_tell(void)
+{
+	if (!vw_exists("/sys/kernel/debug/kmemleak"))
+		return true;
+	print_message("# what is left is for kmemleak to tell here\n");
+	return false;
+}
+
+/* Objects of every slab cache, and pages in use, both in units of one an instance. */
+static void read_numbers(struct numbers *numbers)
+{
+	char line[512], name[64];
+	long long value;
+	FILE *file;
+
+	/* What is dead but not yet freed goes first: after grace periods, and from caches. */
+	for (int i = 0; i < 3; i++) {
+		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+		vw_file_write("/proc/sys/vm/drop_caches", "3");
+		usleep(200000);
+	}
+	numbers->count = 0;
+	file = fopen("/proc/slabinfo", "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		/* Ranges that vfree() got back are kept until there are many: that is no leak. */
+		if (line[0] != '#' && sscanf(line, "%63s %lld ", name, &value) == 2 &&
+		    strcmp(name, "vmap_area"))
+			note(numbers, name, value);
+	}
+	if (file)
+		fclose(file);
+	note(numbers, "pages in use", -vw_field("/proc/vmstat", "nr_free_pages"));
+	note(numbers, "pages of vmalloc", vw_field("/proc/meminfo", "VmallocUsed") / 4);
+	/* Per-CPU memory of one number is eight bytes a processor. */
+	note(numbers, "numbers per CPU", vw_field("/proc/meminfo", "Percpu") * 1024 / 8 /
+					 sysconf(_SC_NPROCESSORS_CONF));
+	note(numbers, "kernel stacks", vw_field("/proc/meminfo", "KernelStack"));
+}
+
+void vw_expect_no_growth(void (*round)(void), int count)
+{
+	static struct numbers before, after;
+	static long long least[COUNT(before.number)];
+	int leaks = 0;
+
+	read_numbers(&before);
+	for (int i = 0; i < ROUNDS; i++) {
+		round();
+		read_numbers(&after);
+		assert_int_equal(before.count, after.count);
+		for (size_t j = 0; j < before.count; j++) {
+			long long grown = after.number[j].value - before.number[j].value;
+
+			assert_string_equal(before.number[j].name, after.number[j].name);
+			if (!i || grown < least[j])
+				least[j] = grown;
+		}
+		before = after;
+	}
+	if (!numbers_tell())
+		return;
+	for (size_t i = 0; i < before.count; i++) {
+		if (least[i] * 2 < count)
+			continue;
+		print_message("# %s: %lld more in each round\n", before.number[i].name, least[i]);
+		leaks++;
+	}
+	vw_expect(leaks, 0);
+}
+
+void vw_need_cgroup(void)
+{
+	char text[256] = "";
+
+	if (vw_file_read("/sys/fs/cgroup/cgroup.controllers", text, sizeof(text)) < 0 ||
+	    !strstr(text, "memory"))
+		vw_skip("no memory controller in cgroup2");
+	vw_ok(vw_file_write("/sys/fs/cgroup/cgroup.subtree_control", "+memory"));
+}
+
+void vw_join_cgroup(void)
+{
+	vw_check(!mkdir(VW_CGROUP, 0755));
+	vw_check_rc(vw_file_write(VW_CGROUP "/cgroup.procs", "0"), 0);
+}
+
+void vw_limit_cgroup(size_t more)
+{
+	char text[32];
+
+	assert_true(vw_file_read(VW_CGROUP "/memory.current", text, sizeof(text)) > 0);
+	snprintf(text, sizeof(text), "%llu", strtoull(text, NULL, 10) + more);
+	vw_ok(vw_file_write(VW_CGROUP "/memory.max", text));
+}
+
+void vw_remove_cgroup(void)
+{
+	assert_true(vw_eventually(!rmdir(VW_CGROUP)));
+}
+
 /* --- Page tables ---------------------------------------------------------------------------- */
 
 ssize_t vw_pagemap(pid_t pid, __u64 addr, size_t pages, __u64 *entries)
@@ -701,6 +850,75 @@ size_t vw_count_frames(pid_t pid, const void *addr, size_t pages, const __u64 *f
 	}
 	free(there);
 	return count;
+}
+
+/* Bits of /proc/kpageflags that tell what a frame is for, and not whether it was used lately. */
+#define KPF_KIND	(BIT_ULL(7) | BIT_ULL(10) | BIT_ULL(11) | BIT_ULL(12) | BIT_ULL(15) | \
+			 BIT_ULL(16) | BIT_ULL(17) | BIT_ULL(20) | BIT_ULL(22) | BIT_ULL(26))
+
+/* The flags of a buffer's frames, and how often page tables map each as a page. */
+static void read_frames(const struct vw_buffer *buffer, __u64 *flags, __u64 *counts)
+{
+	int flag_fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	int count_fd = open("/proc/kpagecount", O_RDONLY | O_CLOEXEC);
+
+	for (size_t i = 0; i < buffer->pages; i++) {
+		vw_expect(vw_sys(pread(flag_fd, &flags[i], 8, buffer->frames[i] * 8)), 8);
+		vw_expect(vw_sys(pread(count_fd, &counts[i], 8, buffer->frames[i] * 8)), 8);
+		flags[i] &= KPF_KIND;
+	}
+	close(flag_fd);
+	close(count_fd);
+}
+
+void vw_buffer_make(struct vw_buffer *buffer, const struct vw_combo *combo, size_t size)
+{
+	char *map;
+
+	buffer->n = vw_make_combo(combo, size, "letters");
+	buffer->fd = vw_open_rw(buffer->n);
+	buffer->pages = size / PAGE;
+	buffer->frames = calloc(buffer->pages * 3, sizeof(__u64));
+	if (!buffer->frames)
+		abort();
+	buffer->flags = buffer->frames + buffer->pages;
+	buffer->counts = buffer->flags + buffer->pages;
+	map = vw_map(buffer->fd, size, 0, PROT_READ, MAP_SHARED);
+	for (size_t i = 0; i < buffer->pages; i++)
+		vw_peek(map + i * PAGE);
+	vw_frames(0, map, buffer->pages, buffer->frames);
+	munmap(map, size);
+	for (size_t i = 0; i < buffer->pages; i++)
+		assert_int_not_equal(buffer->frames[i], 0);
+	read_frames(buffer, buffer->flags, buffer->counts);
+}
+
+void vw_buffer_expect_whole(const struct vw_buffer *buffer)
+{
+	__u64 *flags = calloc(buffer->pages * 2, sizeof(__u64)), *counts = flags + buffer->pages;
+	char text[32];
+
+	if (!flags)
+		abort();
+	vw_expect_stat(buffer->n, "mappings", 0);
+	vw_expect_stat(buffer->n, "mapped_pages", 0);
+	read_frames(buffer, flags, counts);
+	for (size_t i = 0; i < buffer->pages; i++) {
+		if (flags[i] != buffer->flags[i] || counts[i] != buffer->counts[i])
+			vw_fail("page %zu: flags 0x%llx, mapped %lld times; were 0x%llx, %lld", i,
+				flags[i], counts[i], buffer->flags[i], buffer->counts[i]);
+		vw_expect(vw_sys(pread(buffer->fd, text, sizeof(text), i * PAGE)), sizeof(text));
+		if (!vw_holds_fill(text, "letters", i * PAGE, sizeof(text)))
+			vw_fail("page %zu of the buffer has changed", i);
+	}
+	free(flags);
+}
+
+void vw_buffer_remove(struct vw_buffer *buffer)
+{
+	close(buffer->fd);
+	vw_ok(vw_rmdir("t"));
+	free(buffer->frames);
 }
 
 int vw_ioctl(int fd, unsigned long nr, void *arg)

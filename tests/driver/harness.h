@@ -117,6 +117,11 @@ void vw_expect_at(const char *file, int line, const char *what, long long got, l
 __u64 vw_now(void);
 #define SECOND	1000000000ULL
 
+/* The next of a sequence of numbers of 31 bits, which its seed determines. */
+__u64 vw_random(__u64 *seed);
+/* The number in an environment variable, or another where it is not set. */
+__u64 vw_env(const char *name, __u64 otherwise);
+
 /* --- Files ---------------------------------------------------------------------------------- */
 
 /* Reads a short file whole: its length, or a negative errno. The last newline is taken off. */
@@ -194,6 +199,24 @@ void *vw_pointer(uintptr_t at);
 unsigned char vw_fill_byte(const char *fill, size_t offset);
 bool vw_holds_fill(const void *data, const char *fill, size_t offset, size_t len);
 
+/* --- Memory --------------------------------------------------------------------------------- */
+
+/*
+ * Runs several rounds: fails the test if objects of a slab cache, or pages in use, grow in each of
+ * them by half of @count or more. A number that moves by itself does not do so in every round.
+ */
+void vw_expect_no_growth(void (*round)(void), int count);
+
+/*
+ * A memory cgroup for a child. Where there is no memory controller the test is skipped. The child
+ * joins it; the parent sets a limit, @more bytes above what is in use, and removes it in the end.
+ */
+#define VW_CGROUP	"/sys/fs/cgroup/vmwalk_test"
+void vw_need_cgroup(void);
+void vw_join_cgroup(void);
+void vw_limit_cgroup(size_t more);
+void vw_remove_cgroup(void);
+
 /* --- Page tables: ours, and the kernel's own witness ---------------------------------------- */
 
 #define PM_PFN(e)	((e) & (BIT_ULL(55) - 1))
@@ -217,6 +240,22 @@ void vw_frames(pid_t pid, const void *addr, size_t pages, __u64 *frames);
 /* How many of the pages at an address hold one of these frames. */
 size_t vw_count_frames(pid_t pid, const void *addr, size_t pages, const __u64 *frames,
 		       size_t nframes);
+
+/* A buffer, and the kernel's account of each of its frames while nothing maps the buffer. */
+struct vw_buffer {
+	int n;
+	int fd;
+	size_t pages;
+	__u64 *frames;
+	__u64 *flags;
+	__u64 *counts;
+};
+
+/* Makes a device of a combination, filled with letters, and notes its frames. */
+void vw_buffer_make(struct vw_buffer *buffer, const struct vw_combo *combo, size_t size);
+/* Fails the test unless no page is mapped, and the frames and the contents are as they were. */
+void vw_buffer_expect_whole(const struct vw_buffer *buffer);
+void vw_buffer_remove(struct vw_buffer *buffer);
 
 int vw_ioctl(int fd, unsigned long nr, void *arg);
 int vw_walk(int fd, __u64 addr, struct vmwalk_walk *walk);

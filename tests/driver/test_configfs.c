@@ -1087,9 +1087,8 @@ static int live_in_a_small_cgroup(void *arg)
 	long long before, with;
 
 	(void)arg;
-	vw_check(!mkdir("/sys/fs/cgroup/vmwalk_test", 0755));
-	vw_check_rc(vw_file_write("/sys/fs/cgroup/vmwalk_test/cgroup.procs", "0"), 0);
-	vw_check_rc(vw_file_write("/sys/fs/cgroup/vmwalk_test/memory.max", "2M"), 0);
+	vw_join_cgroup();
+	vw_check_rc(vw_file_write(VW_CGROUP "/memory.max", "2M"), 0);
 
 	vw_check_rc(vw_set("t", "size", "4M"), 0);
 	vw_check_rc(vw_set("t", "live", "1"), -ENOMEM);
@@ -1100,9 +1099,9 @@ static int live_in_a_small_cgroup(void *arg)
 		vw_check(strstr(why, "free blocks: "));
 	if (!strcmp(type, "kmalloc") || !strcmp(type, "dma"))
 		vw_check(strstr(why, "largest free: "));
-	vw_check(vw_field("/sys/fs/cgroup/vmwalk_test/memory.events", "oom_kill") == 0);
-	vw_check_rc(vw_file_write("/sys/fs/cgroup/vmwalk_test/memory.max", "16M"), 0);
-	snprintf(path, sizeof(path), "/sys/fs/cgroup/vmwalk_test/memory.current");
+	vw_check(vw_field(VW_CGROUP "/memory.events", "oom_kill") == 0);
+	vw_check_rc(vw_file_write(VW_CGROUP "/memory.max", "16M"), 0);
+	snprintf(path, sizeof(path), VW_CGROUP "/memory.current");
 	vw_check(vw_file_read(path, why, sizeof(why)) > 0);
 	before = atoll(why);
 	vw_check_rc(vw_set("t", "live", "1"), 0);
@@ -1120,19 +1119,15 @@ static int live_in_a_small_cgroup(void *arg)
 static void buffers_are_charged_to_the_memory_cgroup(void **state)
 {
 	struct vw_child child;
-	char text[256] = "";
 	int rc;
 
 	(void)state;
-	if (vw_file_read("/sys/fs/cgroup/cgroup.controllers", text, sizeof(text)) < 0 ||
-	    !has_word(text, "memory"))
-		vw_skip("no memory controller in cgroup2");
-	vw_ok(vw_file_write("/sys/fs/cgroup/cgroup.subtree_control", "+memory"));
+	vw_need_cgroup();
 	for (size_t i = 0; i < COUNT(types); i++) {
 		vw_make_pending("t", "buffer_type", types[i], "map_mode", "remap", NULL);
 		child = vw_fork(live_in_a_small_cgroup, NULL);
 		rc = vw_join(&child);
-		vw_eventually(!rmdir("/sys/fs/cgroup/vmwalk_test"));
+		vw_remove_cgroup();
 		if (rc)
 			vw_fail("%s in a small memory cgroup: the child ended with %d", types[i],
 				rc);

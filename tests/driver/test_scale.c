@@ -12,14 +12,11 @@
  */
 #define _GNU_SOURCE
 #include <dirent.h>
-#include <linux/membarrier.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 
 #include "harness.h"
 
 #define RW		(PROT_READ | PROT_WRITE)
-#define ROUNDS		4
 #define ROUND_SECONDS	45
 
 static int instances = 1000;
@@ -108,104 +105,6 @@ static void one_round(void)
 	assert_int_equal(count_entries(VW_CLASS, "vmwalk"), 0);
 }
 
-/* --- Numbers that would grow ------------------------------------------------------------------ */
-
-struct number {
-	char name[48];
-	long long value;
-};
-
-struct numbers {
-	struct number number[512];
-	size_t count;
-};
-
-static void note(struct numbers *numbers, const char *name, long long value)
-{
-	struct number *number = &numbers->number[numbers->count];
-
-	if (numbers->count == COUNT(numbers->number))
-		return;
-	snprintf(number->name, sizeof(number->name), "%.47s", name);
-	number->value = value;
-	numbers->count++;
-}
-
-/*
- * KASAN keeps what was freed for a while, so on such a kernel caches grow without a leak. It comes
- * with kmemleak, which the runner asks at the end.
- */
-static bool numbers_tell(void)
-{
-	if (!vw_exists("/sys/kernel/debug/kmemleak"))
-		return true;
-	print_message("# what is left is for kmemleak to tell here\n");
-	return false;
-}
-
-/* Objects of every slab cache, and pages in use, both in units of one an instance. */
-static void read_numbers(struct numbers *numbers)
-{
-	char line[512], name[64];
-	long long value;
-	FILE *file;
-
-	/* What is dead but not yet freed goes first: after grace periods, and from caches. */
-	for (int i = 0; i < 3; i++) {
-		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
-		vw_file_write("/proc/sys/vm/drop_caches", "3");
-		usleep(200000);
-	}
-	numbers->count = 0;
-	file = fopen("/proc/slabinfo", "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		/* Ranges that vfree() got back are kept until there are many: that is no leak. */
-		if (line[0] != '#' && sscanf(line, "%63s %lld ", name, &value) == 2 &&
-		    strcmp(name, "vmap_area"))
-			note(numbers, name, value);
-	}
-	if (file)
-		fclose(file);
-	note(numbers, "pages in use", -vw_field("/proc/vmstat", "nr_free_pages"));
-	note(numbers, "pages of vmalloc", vw_field("/proc/meminfo", "VmallocUsed") / 4);
-	/* Per-CPU memory of one number is eight bytes a processor. */
-	note(numbers, "numbers per CPU", vw_field("/proc/meminfo", "Percpu") * 1024 / 8 /
-					 sysconf(_SC_NPROCESSORS_CONF));
-	note(numbers, "kernel stacks", vw_field("/proc/meminfo", "KernelStack"));
-}
-
-/* Rounds of so many instances each: in one at least, a number grows by less than half of that. */
-static void expect_no_growth(void (*round)(void), int count)
-{
-	static struct numbers before, after;
-	static long long least[COUNT(before.number)];
-	int leaks = 0;
-
-	read_numbers(&before);
-	for (int i = 0; i < ROUNDS; i++) {
-		round();
-		read_numbers(&after);
-		assert_int_equal(before.count, after.count);
-		for (size_t j = 0; j < before.count; j++) {
-			long long grown = after.number[j].value - before.number[j].value;
-
-			assert_string_equal(before.number[j].name, after.number[j].name);
-			if (!i || grown < least[j])
-				least[j] = grown;
-		}
-		before = after;
-	}
-	if (!numbers_tell())
-		return;
-	for (size_t i = 0; i < before.count; i++) {
-		if (least[i] * 2 < count)
-			continue;
-		print_message("# %s: %lld more in each round\n", before.number[i].name, least[i]);
-		leaks++;
-	}
-	vw_expect(leaks, 0);
-}
-
 static void a_thousand_instances_live_at_once_and_leave_nothing(void **state)
 {
 	__u64 start;
@@ -229,7 +128,7 @@ static void a_thousand_instances_live_at_once_and_leave_nothing(void **state)
 	print_message("# a round of %d instances takes %llu ms\n", instances,
 		      (vw_now() - start) / 1000000);
 
-	expect_no_growth(one_round, instances);
+	vw_expect_no_growth(one_round, instances);
 }
 
 static void the_thousandth_instance_is_as_good_as_the_first(void **state)
@@ -264,7 +163,7 @@ static void one_instance_made_and_removed_over_and_over(void **state)
 {
 	(void)state;
 	half_a_round_one_by_one();
-	expect_no_growth(half_a_round_one_by_one, instances / 2);
+	vw_expect_no_growth(half_a_round_one_by_one, instances / 2);
 }
 
 int main(void)

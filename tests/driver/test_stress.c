@@ -69,12 +69,6 @@ static char *base;			/* where the first area is in the target */
 static int fd;
 static __u64 zero_pfn;
 
-static __u64 next_random(__u64 *seed)
-{
-	*seed = *seed * 6364136223846793005 + 1442695040888963407;
-	return *seed >> 33;
-}
-
 /* --- The target ------------------------------------------------------------------------------- */
 
 #define HOLE		0xff
@@ -171,7 +165,7 @@ static void do_drop(struct actor *actor, size_t first, size_t count)
 static void do_protect(struct actor *actor, size_t first, size_t count)
 {
 	static const int prots[] = { PROT_NONE, PROT_READ, RW, RW };
-	int prot = prots[next_random(&actor->seed) % COUNT(prots)];
+	int prot = prots[vw_random(&actor->seed) % COUNT(prots)];
 	size_t i = first, last = first + count, run;
 
 	begin(actor, 0);
@@ -216,12 +210,12 @@ static void do_map(struct actor *actor, size_t first, size_t count)
 
 static void do_move(struct actor *actor, size_t first, size_t count)
 {
-	size_t to = next_random(&actor->seed) % (PAGES - count + 1) / actor->grain * actor->grain;
+	size_t to = vw_random(&actor->seed) % (PAGES - count + 1) / actor->grain * actor->grain;
 	int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
 
 	if (to + count > first && first + count > to)
 		return;
-	if (actor->kind == ANONYMOUS && next_random(&actor->seed) % 2)
+	if (actor->kind == ANONYMOUS && vw_random(&actor->seed) % 2)
 		flags |= MREMAP_DONTUNMAP;
 	begin(actor, 0);
 	if (mremap(page_at(actor, first), count * PAGE, count * PAGE, flags, page_at(actor, to)) ==
@@ -261,7 +255,7 @@ static void do_hint(struct actor *actor, size_t first, size_t count)
 {
 	begin(actor, 0);
 	madvise(page_at(actor, first), count * PAGE,
-		next_random(&actor->seed) % 3 ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+		vw_random(&actor->seed) % 3 ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	end(actor);
 }
 
@@ -280,7 +274,7 @@ static void do_swap_out(struct actor *actor, size_t first, size_t count)
 
 static void do_migrate(struct actor *actor, size_t first, size_t count)
 {
-	int nodes[PAGES], status[PAGES], node = next_random(&actor->seed) % 2;
+	int nodes[PAGES], status[PAGES], node = vw_random(&actor->seed) % 2;
 	void *pages[PAGES];
 
 	for (size_t i = 0; i < count; i++) {
@@ -326,12 +320,12 @@ static const struct {
 
 static void do_something(struct actor *actor)
 {
-	size_t first = next_random(&actor->seed) % PAGES;
-	size_t count = next_random(&actor->seed) % 48 + 1;
+	size_t first = vw_random(&actor->seed) % PAGES;
+	size_t count = vw_random(&actor->seed) % 48 + 1;
 	unsigned int sum = 0, pick;
 
 	/* Now and then what whole page tables hang from. */
-	if (actor->grain == HUGE || next_random(&actor->seed) % 8 == 0) {
+	if (actor->grain == HUGE || vw_random(&actor->seed) % 8 == 0) {
 		first = first / HUGE * HUGE;
 		count = HUGE;
 	}
@@ -339,7 +333,7 @@ static void do_something(struct actor *actor)
 		count = PAGES - first;
 	for (size_t i = 0; i < COUNT(things_to_do); i++)
 		sum += things_to_do[i].kinds & 1U << actor->kind ? things_to_do[i].weight : 0;
-	pick = next_random(&actor->seed) % sum;
+	pick = vw_random(&actor->seed) % sum;
 	for (size_t i = 0; i < COUNT(things_to_do); i++) {
 		unsigned int weight = things_to_do[i].weight;
 
@@ -365,7 +359,7 @@ static void *fork_on_and_on(void *arg)
 	__u64 seed = 5;
 
 	for (;;) {
-		unsigned int delay = next_random(&seed) % 3000;
+		unsigned int delay = vw_random(&seed) % 3000;
 		pid_t pid;
 
 		pthread_rwlock_wrlock(&fork_lock);
@@ -625,28 +619,28 @@ static void pass(__u64 start, __u64 end, size_t room, bool to_buffer)
 static void scan_somehow(void)
 {
 	static const size_t rooms[] = { ROOM, ROOM / 4, 211 };
-	size_t room = rooms[next_random(&seed) % COUNT(rooms)];
-	bool to_buffer = next_random(&seed) % 2;
+	size_t room = rooms[vw_random(&seed) % COUNT(rooms)];
+	bool to_buffer = vw_random(&seed) % 2;
 	__u64 start, end;
 
-	if (next_random(&seed) % 4) {
+	if (vw_random(&seed) % 4) {
 		pass(0, vw_user_end(), room, to_buffer);
 		return;
 	}
 	/* Or a part, which may begin and end inside of a huge page. */
-	start = (uintptr_t)base + next_random(&seed) % (AREAS * PAGES - 1) * PAGE;
-	end = start + (next_random(&seed) % PAGES + 1) * PAGE;
+	start = (uintptr_t)base + vw_random(&seed) % (AREAS * PAGES - 1) * PAGE;
+	end = start + (vw_random(&seed) % PAGES + 1) * PAGE;
 	pass(start, end, room, to_buffer);
 }
 
 static void translate_somehow(void)
 {
 	static struct vmwalk_translation vec[2048];
-	size_t count = next_random(&seed) % COUNT(vec) + 1;
+	size_t count = vw_random(&seed) % COUNT(vec) + 1;
 	struct window window;
 
 	for (size_t i = 0; i < count; i++)
-		vec[i].addr = (uintptr_t)base + next_random(&seed) % (AREAS * PAGES * PAGE);
+		vec[i].addr = (uintptr_t)base + vw_random(&seed) % (AREAS * PAGES * PAGE);
 	open_window(&window);
 	vw_ok(vw_translate(fd, vec, count));
 	close_window(&window);
@@ -669,7 +663,7 @@ static void walk_around(void)
 
 	open_window(&window);
 	for (size_t i = 0; i < COUNT(walks); i++)
-		vw_ok(vw_walk(fd, (uintptr_t)base + next_random(&seed) % (AREAS * PAGES) * PAGE,
+		vw_ok(vw_walk(fd, (uintptr_t)base + vw_random(&seed) % (AREAS * PAGES) * PAGE,
 			      &walks[i]));
 	close_window(&window);
 	if (!can_judge(&window))
@@ -704,7 +698,7 @@ static void get_pfns_around(void)
 	struct window window;
 
 	for (size_t i = 0; i < COUNT(pfns); i++)
-		indices[i] = next_random(&seed) % (AREAS * PAGES);
+		indices[i] = vw_random(&seed) % (AREAS * PAGES);
 	open_window(&window);
 	for (size_t i = 0; i < COUNT(pfns); i++)
 		pfns[i] = vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN,
@@ -1055,7 +1049,7 @@ static void a_target_is_told_as_it_was_until_its_end(void **state)
 	fd = vw_open_rw(vw_make("t", "size", "4K", NULL));
 	for (; rounds < ENDS || (rounds < 200 && vw_now() < limit); rounds++) {
 		life.end = rounds % ENDS;
-		life.delay = next_random(&seed) % 3000;
+		life.delay = vw_random(&seed) % 3000;
 		parts += watch_to_the_end(&life);
 	}
 	print_message("# %u targets ended, and %u calls met one on its way\n", rounds, parts);
