@@ -224,6 +224,48 @@ static void open_and_mmap_fail_whole_or_succeed_whole(void **state)
 	vw_expect_stat(0, "mapped_pages", 0);
 }
 
+/* Every allocation between entry and end of mmap() of a window of PMD entries with a tail. */
+static void map_at_each_failure(const struct vw_buffer *buffer, int share, size_t skew)
+{
+	/* Where nothing is near, so that tables of every level are wanted. */
+	char *at = vw_pointer((1UL << 45) + skew), *map;
+	int nth, error, failures = 0;
+	bool failed;
+
+	for (nth = 1; nth < MOST; nth++) {
+		fail_nth(nth);
+		map = mmap(at, 3 * MIB, RW, share | MAP_FIXED, buffer->fd, 0);
+		error = map == MAP_FAILED ? errno : 0;
+		failed = has_failed();
+		if (error) {
+			failures++;
+			vw_expect(-error, -ENOMEM);
+			vw_buffer_expect_whole(buffer);
+		} else {
+			assert_true(vw_holds_fill(map, "letters", 0, 3 * MIB));
+			munmap(map, 3 * MIB);
+		}
+		if (!failed)
+			break;
+	}
+	print_message("# %d places, %d failed\n", nth - 1, failures);
+	assert_true(nth < MOST && failures > 0);
+	vw_buffer_expect_whole(buffer);
+}
+
+static void an_mmap_that_fails_anywhere_leaves_nothing_behind(void **state)
+{
+	struct vw_buffer buffer;
+
+	need_fault_injection();
+	vw_buffer_make(&buffer, vw_combo(state), 4 * MIB);
+	for (size_t skew = 0; skew <= PAGE; skew += PAGE) {
+		map_at_each_failure(&buffer, MAP_SHARED, skew);
+		map_at_each_failure(&buffer, MAP_PRIVATE, skew);
+	}
+	vw_buffer_remove(&buffer);
+}
+
 static void a_scan_fails_whole_or_succeeds_whole(void **state)
 {
 	struct vmwalk_extent vec[64];
@@ -326,6 +368,7 @@ int main(void)
 		vw_test(live_fails_whole_or_succeeds_whole),
 		vw_test(rmdir_and_live_0_succeed_without_memory),
 		vw_test_each(open_and_mmap_fail_whole_or_succeed_whole),
+		vw_test_all(an_mmap_that_fails_anywhere_leaves_nothing_behind),
 		vw_test(a_scan_fails_whole_or_succeeds_whole),
 		vw_test_each(a_failed_clearing_loses_no_page),
 		vw_test(attributes_fail_whole_or_succeed_whole),

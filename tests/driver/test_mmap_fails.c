@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * mmap() that ends early: the process is killed inside the call, or a page table cannot be
+ * allocated. The buffer, its frames and the machine's memory are afterwards as they were.
+ *
+ * Copyright (C) The vmwalk authors
+ *
+ * The core unmaps what a failed mmap() has installed without the VMA's file, so that PMD entries
+ * that map frames look like transparent huge pages there. An error in that place shows as "Bad page
+ * state" or "Bad rss-counter state" in the kernel's log, as a frame of the buffer that has become
+ * another kind of page, or as other contents.
+ *
+ * VMWALK_KILL_SECONDS: how long each combination is tried (1 if unset).
+ */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <signal.h>
+
+#include "harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
+
+static const int shares[] = { MAP_SHARED, MAP_PRIVATE };
+static const int prots[] = { RW, RW, PROT_READ, PROT_WRITE, PROT_NONE };
+
+/* Some PMD entries; the DMA API and kmalloc give no more than 4 MiB. */
+static size_t size_of(const struct vw_combo *combo)
+{
+	return !strcmp(combo->type, "kmalloc") || !strcmp(combo->type, "dma") ? 4 * MIB : 8 * MIB;
+}
+
+/* Shared with the child. */
+enum { OUTSIDE, ABOUT_TO_ENTER, LEFT };
+
+static int *place;
+
+static struct {
+	struct vw_buffer buffer;
+	size_t size;
+	int share;
+	char *room;			/* reserved, at a multiple of 2 MiB, above the size */
+	__u64 seed;
+} attack;
+
+/* Windows of the buffer, and where they go: some suit PMD entries, some do not, some in part. */
+static void map_somehow(void)
+{
+	static const struct {
+		size_t offset, length, skew;
+	} windows[] = {
+		{ 0, 8 * MIB, 0 },		/* cut to the buffer's size */
+		{ 0, 8 * MIB, PAGE },
+		{ 0, PMD_SIZE + PAGE, 0 },
+		{ PAGE, PMD_SIZE + 5 * PAGE, PAGE },
+		{ MIB, 3 * MIB, MIB },
+		{ PMD_SIZE, PMD_SIZE, 0 },
+		{ 0, PAGE, PMD_SIZE - PAGE },
+	};
+	size_t i = vw_random(&attack.seed) % COUNT(windows), length = windows[i].length;
+	int prot = prots[vw_random(&attack.seed) % COUNT(prots)], flags = attack.share;
+	bool fixed = vw_random(&attack.seed) % 2;
+	char *at;
+
+	if (length > attack.size - windows[i].offset)
+		length = attack.size - windows[i].offset;
+	if (vw_random(&attack.seed) % 4 == 0)
+		flags |= MAP_POPULATE;
+	at = mmap(fixed ? attack.room + windows[i].skew : NULL, length, prot,
+		  flags | (fixed ? MAP_FIXED : 0), attack.buffer.fd, windows[i].offset);
+	vw_check(at != MAP_FAILED);
+	if (!fixed)
+		vw_check(!munmap(at, length));
+}
+
+static int map_until_killed(void *arg)
+{
+	(void)arg;
+	vw_become(VW_NOBODY, 0);
+	vw_say(0);
+	for (;;)
+		map_somehow();
+	return 0;
+}
+
+/* The core unmaps the old memory first: meanwhile the signal comes, before the driver's part. */
+static int map_over_old_memory(void *arg)
+{
+	(void)arg;
+	vw_become(VW_NOBODY, 0);
+	vw_check(mmap(attack.room, attack.size, RW, ANON | MAP_FIXED, -1, 0) != MAP_FAILED);
+	madvise(attack.room, attack.size, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 2 * MIB; i += PAGE)
+		vw_poke(attack.room + i, 1);
+	__atomic_store_n(place, ABOUT_TO_ENTER, __ATOMIC_SEQ_CST);
+	vw_check(mmap(attack.room, attack.size, RW, attack.share | MAP_FIXED, attack.buffer.fd,
+		      0) != MAP_FAILED);
+	__atomic_store_n(place, LEFT, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+static void kill_at_random(void)
+{
+	struct vw_child child = vw_fork(map_until_killed, NULL);
+
+	vw_hear(&child);
+	usleep(vw_random(&attack.seed) % 2000);
+	kill(child.pid, SIGKILL);
+	vw_expect(vw_join(&child), -SIGKILL);
+}
+
+/* Whether the child did not come out of its mmap(). */
+static bool kill_inside(void)
+{
+	struct vw_child child;
+	int rc;
+
+	*place = OUTSIDE;
+	child = vw_fork(map_over_old_memory, NULL);
+	while (__atomic_load_n(place, __ATOMIC_SEQ_CST) == OUTSIDE)
+		sched_yield();
+	kill(child.pid, SIGKILL);
+	rc = vw_join(&child);
+	if (rc && rc != -SIGKILL)
+		vw_fail("a child ended with %d", rc);
+	return *place == ABOUT_TO_ENTER;
+}
+
+static void begin_attack(const struct vw_combo *combo)
+{
+	attack.size = size_of(combo);
+	vw_buffer_make(&attack.buffer, combo, attack.size);
+	attack.room = vw_anon_aligned(attack.size + 2 * PMD_SIZE, PMD_SIZE);
+	place = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
+	attack.seed = vw_now();
+	print_message("# seed %llu\n", attack.seed);
+}
+
+static void end_attack(void)
+{
+	munmap(attack.room, attack.size + 2 * PMD_SIZE);
+	munmap(place, PAGE);
+	vw_buffer_remove(&attack.buffer);
+}
+
+static void a_process_killed_inside_mmap_leaves_nothing_behind(void **state)
+{
+	__u64 length = vw_env("VMWALK_KILL_SECONDS", 1) * SECOND / COUNT(shares), end;
+	unsigned int kills = 0, inside = 0;
+
+	begin_attack(vw_combo(state));
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		attack.share = shares[s];
+		for (end = vw_now() + length; !inside || vw_now() < end; kills += 2) {
+			kill_at_random();
+			inside += kill_inside();
+			if (kills > 1000 && !inside)
+				vw_fail("no child was killed inside the call");
+		}
+		vw_buffer_expect_whole(&attack.buffer);
+	}
+	print_message("# %u killed, %u of them before the driver's part\n", kills, inside);
+	end_attack();
+}
+
+#define KILLS	8
+
+static void kill_some_of_each(void)
+{
+	for (size_t i = 0; i < VW_COMBOS; i++) {
+		begin_attack(&vw_combos[i]);
+		for (int j = 0; j < KILLS; j++) {
+			attack.share = shares[j % COUNT(shares)];
+			if (j % 4 < 2)
+				kill_inside();
+			else
+				kill_at_random();
+		}
+		end_attack();
+	}
+}
+
+static void killing_inside_mmap_leaks_no_memory(void **state)
+{
+	(void)state;
+	vw_expect_no_growth(kill_some_of_each, VW_COMBOS * KILLS);
+}
+
+/* --- Page tables that cannot be had --------------------------------------------------------- */
+
+/* Maps until the memory cgroup is full: that is met in the middle of a mapping. */
+static int map_until_memory_is_short(void *arg)
+{
+	size_t length = 3 * MIB;
+	char *first, *at;
+	unsigned int i;
+
+	(void)arg;
+	vw_join_cgroup();
+	vw_check_rc(vw_file_write(VW_CGROUP "/memory.swap.max", "0"), 0);
+	/* A cgroup without a process that may be killed gets ENOMEM instead. */
+	vw_check_rc(vw_file_write("/proc/self/oom_score_adj", "-1000"), 0);
+	/* Its own memory is there already: a fault that found none would be tried for ever. */
+	vw_check(!mlockall(MCL_CURRENT));
+	vw_become(VW_NOBODY, 0);
+	vw_sync(0);
+	first = mmap(NULL, length, PROT_READ, attack.share, attack.buffer.fd, 0);
+	vw_check(first != MAP_FAILED);
+	for (i = 0;; i++) {
+		at = mmap(NULL, length, PROT_READ, attack.share, attack.buffer.fd, 0);
+		if (at == MAP_FAILED)
+			break;
+		vw_check(i < 10000);
+	}
+	vw_check_rc(-errno, -ENOMEM);
+	/* What was mapped before is there, and can be unmapped. */
+	vw_check(vw_peek(first) == 'a' && vw_peek(first + length - PAGE) ==
+		 vw_fill_byte("letters", length - PAGE));
+	vw_say(i);
+	return 0;
+}
+
+static void an_mmap_without_page_tables_leaves_nothing_behind(void **state)
+{
+	struct vw_child child;
+
+	/* With map_mode fault no page table is allocated in mmap(). */
+	if (!strcmp(vw_combo(state)->mode, "fault"))
+		return;
+	vw_need_cgroup();
+	begin_attack(vw_combo(state));
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		attack.share = shares[s];
+		child = vw_fork(map_until_memory_is_short, NULL);
+		vw_hear(&child);
+		/* A little more each time, so that another table is the one that fails. */
+		vw_limit_cgroup((16 + 3 * s) * PAGE);
+		vw_tell(&child, 0);
+		assert_true(vw_eventually(vw_field(VW_CGROUP "/memory.events", "oom") > 0));
+		vw_ok(vw_file_write(VW_CGROUP "/memory.max", "max"));
+		print_message("# %llu mappings before ENOMEM\n", vw_hear(&child));
+		vw_join_ok(&child);
+		vw_remove_cgroup();
+		vw_buffer_expect_whole(&attack.buffer);
+	}
+	end_attack();
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test_all(a_process_killed_inside_mmap_leaves_nothing_behind),
+		vw_test(killing_inside_mmap_leaks_no_memory),
+		vw_test_all(an_mmap_without_page_tables_leaves_nothing_behind),
+	};
+
+	return vw_run_cases(cases);
+}
