@@ -372,6 +372,45 @@ static void mapped_pages_follows_partial_munmap(void **state)
 	}
 }
 
+/* A remap promises that all of it is mapped: what is not unmapped stays so, whatever maps it. */
+static void a_part_of_a_remap_is_unmapped_and_no_page_more(void **state)
+{
+	static const struct vw_combo combos[] = {
+		{ .type = "kmalloc", .mode = "remap", .cache = "wb" },
+		{ .type = "dma", .mode = "remap", .cache = "wb" },
+		{ .type = "huge", .mode = "remap", .cache = "wb" },
+	};
+	const size_t length = 3 * MIB, half = length / 2;
+	char *room = vw_anon_aligned(2 * PMD_SIZE, PMD_SIZE);
+	long long faults;
+	int n, fd;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(combos); i++) {
+		n = vw_make_combo(&combos[i], 2 * PMD_SIZE, "letters");
+		fd = vw_open_rw(n);
+		assert_ptr_equal(mmap(room, length, RW, MAP_SHARED | MAP_FIXED, fd, 0), room);
+		vw_expect_stat(n, "mapped_pages", length / PAGE);
+		faults = vw_stat(n, "faults");
+		vw_ok(vw_sys(munmap(room, half)));
+		vw_expect_stat(n, "mapped_pages", half / PAGE);
+		assert_true(vw_holds_fill(room + half, "letters", half, half));
+		vw_expect_stat(n, "faults", faults);
+		/* In the middle of what was left, and by other ways than munmap(). */
+		vw_ok(vw_sys(munmap(room + half + 5 * PAGE, PAGE)));
+		vw_expect_stat(n, "mapped_pages", half / PAGE - 1);
+		vw_ok(vw_sys(mprotect(room + half + 9 * PAGE, PAGE, PROT_READ)));
+		vw_expect_stat(n, "mapped_pages", half / PAGE - 1);
+		assert_ptr_equal(mremap(room + length - 8 * PAGE, 8 * PAGE, 7 * PAGE, 0),
+				 room + length - 8 * PAGE);
+		vw_expect_stat(n, "mapped_pages", half / PAGE - 2);
+		vw_expect_stat(n, "faults", faults);
+		munmap(room, 2 * PMD_SIZE);
+		close(fd);
+		vw_ok(vw_rmdir("t"));
+	}
+}
+
 static void mapped_pages_follows_mremap(void **state)
 {
 	struct device dev = make_device(state, "digits");
@@ -1018,6 +1057,7 @@ int main(void)
 		vw_test_each(the_smallest_buffers_can_be_mapped),
 		vw_test_each(mapped_pages_follows_each_touch),
 		vw_test_each(mapped_pages_follows_partial_munmap),
+		vw_test(a_part_of_a_remap_is_unmapped_and_no_page_more),
 		vw_test_each(mapped_pages_follows_mremap),
 		vw_test_each(a_mapping_never_grows_out_of_the_buffer),
 		vw_test_each(madv_dontneed_is_refused_or_brings_the_pages_back),
