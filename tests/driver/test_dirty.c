@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 #include "harness.h"
 
@@ -783,6 +784,211 @@ static void splice_marks_the_pages_that_it_writes(void **state)
 	vw_expect(bits[0], 1 << 6 | 1 << 7);
 }
 
+/* --- Several that clear ---------------------------------------------------------------------- */
+
+#define CLEARERS	4
+#define CLEAR_ROUNDS	30
+
+struct clearer {
+	const struct tracked *t;
+	pthread_barrier_t *start;
+	__u64 bitmap[WORDS(PAGES)];
+	__u64 pages;
+	int rc;
+};
+
+static void *clear_together(void *arg)
+{
+	struct clearer *clearer = arg;
+
+	for (int round = 0; round < CLEAR_ROUNDS; round++) {
+		pthread_barrier_wait(clearer->start);
+		clearer->rc = get_dirty(clearer->t->fd, 0, PAGES, VMWALK_DIRTY_CLEAR,
+					clearer->bitmap, &clearer->pages);
+		pthread_barrier_wait(clearer->start);
+		/* The test looks at what came. */
+		pthread_barrier_wait(clearer->start);
+	}
+	return NULL;
+}
+
+/* One more mapping makes clearing take longer, and so more calls meet in the middle of it. */
+static void several_that_clear_at_once_report_each_page_once(void **state)
+{
+	struct clearer clearers[CLEARERS];
+	pthread_barrier_t start;
+	pthread_t thread[CLEARERS];
+	unsigned int twice = 0, never = 0, shares[CLEARERS] = { 0 };
+	struct tracked t;
+
+	if (!make_tracked(state, &t))
+		return;
+	for (int i = 0; i < 100; i++)
+		vw_map(t.fd, PAGES * PAGE, 0, RW, MAP_SHARED);
+	pthread_barrier_init(&start, NULL, CLEARERS + 1);
+	for (int i = 0; i < CLEARERS; i++) {
+		clearers[i] = (struct clearer){ .t = &t, .start = &start };
+		assert_int_equal(pthread_create(&thread[i], NULL, clear_together, &clearers[i]), 0);
+	}
+	for (int round = 0; round < CLEAR_ROUNDS; round++) {
+		for (size_t i = 0; i < PAGES; i += 1 + round % 3)
+			write_page(&t, i);
+		pthread_barrier_wait(&start);
+		pthread_barrier_wait(&start);
+		for (size_t i = 0; i < PAGES; i++) {
+			unsigned int times = 0;
+
+			for (int j = 0; j < CLEARERS; j++)
+				times += clearers[j].bitmap[i / 64] >> i % 64 & 1;
+			twice += times > 1;
+			never += !times && i % (1 + round % 3) == 0;
+			if (times && i % (1 + round % 3))
+				vw_fail("page %zu is reported and was not written", i);
+		}
+		for (int j = 0; j < CLEARERS; j++) {
+			shares[j] += clearers[j].pages;
+			vw_ok(clearers[j].rc);
+		}
+		vw_expect_stat(t.n, "dirty_pages", 0);
+		pthread_barrier_wait(&start);
+	}
+	for (int i = 0; i < CLEARERS; i++)
+		pthread_join(thread[i], NULL);
+	pthread_barrier_destroy(&start);
+	print_message("# shares: %u %u %u %u\n", shares[0], shares[1], shares[2], shares[3]);
+	if (twice || never)
+		vw_fail("%u pages were reported twice, %u not at all", twice, never);
+}
+
+struct collector {
+	const struct tracked *t;
+	struct shared *shared;
+	__u64 copy[HOT][WRITERS];
+	unsigned int calls;
+	int rc;
+};
+
+/* Clears and copies what was reported, until the device goes. */
+static void *keep_collecting(void *arg)
+{
+	struct collector *collector = arg;
+	__u64 bitmap[1], pages;
+
+	for (;; collector->calls++) {
+		collector->rc = get_dirty(collector->t->fd, 0, HOT, VMWALK_DIRTY_CLEAR, bitmap,
+					  &pages);
+		for (size_t i = 0; !collector->rc && i < HOT; i++) {
+			if (bitmap[0] >> i & 1)
+				for (int w = 0; w < WRITERS; w++)
+					collector->copy[i][w] = *slot(collector->t, i, w);
+		}
+		if (collector->rc || __atomic_load_n(&collector->shared->stop, __ATOMIC_RELAXED))
+			return NULL;
+	}
+}
+
+static int map_and_fork(void *arg)
+{
+	const struct writer *writer = arg;
+	char *map;
+	pid_t pid;
+
+	for (int i = 0; !__atomic_load_n(&writer->shared->stop, __ATOMIC_RELAXED); i++) {
+		map = mmap(NULL, PAGES * PAGE, RW, MAP_SHARED, writer->t->fd, 0);
+		vw_check(map != MAP_FAILED);
+		for (size_t j = 0; j < 2 * HOT; j++)
+			vw_peek(map + j * PAGE);
+		/* Of the writers' own mapping, too: what it had comes back by a fault. */
+		mprotect(map, HOT * PAGE, i % 2 ? PROT_READ : PROT_NONE);
+		pid = fork();
+		if (!pid)
+			_exit(vw_peek(writer->t->map + i % HOT * PAGE) == 0 && i < 0);
+		waitpid(pid, NULL, 0);
+		vw_check(!munmap(map, PAGES * PAGE));
+	}
+	return 0;
+}
+
+/* What a disk, or here another process, writes by a reference that was taken from a page table. */
+static int write_from_outside(void *arg)
+{
+	const struct writer *writer = arg;
+	__u64 seed = 1;
+	char byte = 1;
+	struct iovec local = { &byte, 1 }, remote = { writer->t->map + HOT * PAGE, 1 };
+
+	while (!__atomic_load_n(&writer->shared->stop, __ATOMIC_RELAXED)) {
+		remote.iov_base = writer->t->map + vw_random(&seed) % HOT * PAGE +
+				  PAGE - 8;
+		process_vm_writev(getppid(), &local, 1, &remote, 1, 0);
+	}
+	return 0;
+}
+
+static void several_that_clear_beside_everything_lose_no_write(void **state)
+{
+	struct shared *shared = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct collector collectors[2];
+	struct writer writers[WRITERS];
+	struct vw_child child[3];
+	pthread_t thread[3];
+	struct tracked t;
+
+	if (!make_tracked(state, &t))
+		return;
+	for (size_t i = 0; i < HOT; i++) {
+		__u64 zero[32] = { 0 };
+
+		vw_expect(vw_sys(pwrite(t.fd, zero, sizeof(zero), i * PAGE)), sizeof(zero));
+	}
+	for (int w = 0; w < WRITERS; w++)
+		writers[w] = (struct writer){ &t, shared, w };
+	child[0] = vw_fork(keep_writing_elsewhere, &writers[0]);
+	child[1] = vw_fork(map_and_fork, &writers[0]);
+	child[2] = vw_fork(write_from_outside, &writers[0]);
+	for (size_t i = 0; i < COUNT(collectors); i++) {
+		collectors[i] = (struct collector){ .t = &t, .shared = shared };
+		assert_int_equal(pthread_create(&thread[i], NULL, keep_collecting,
+						&collectors[i]), 0);
+	}
+	assert_int_equal(pthread_create(&thread[2], NULL, keep_writing, &writers[1]), 0);
+	usleep(700000);
+	__atomic_store_n(&shared->stop, true, __ATOMIC_SEQ_CST);
+	for (size_t i = 0; i < COUNT(thread); i++)
+		pthread_join(thread[i], NULL);
+	for (size_t i = 0; i < COUNT(child); i++)
+		vw_join_ok(&child[i]);
+	/* What came after the last call of the one is the other's, or this one's. */
+	keep_collecting(&collectors[0]);
+	vw_expect_stat(t.n, "dirty_pages", 0);
+	for (size_t i = 0; i < HOT; i++) {
+		for (int w = 0; w < WRITERS; w++) {
+			__u64 last = *slot(&t, i, w), told = collectors[0].copy[i][w];
+
+			if (told < collectors[1].copy[i][w])
+				told = collectors[1].copy[i][w];
+			if (told != last)
+				vw_fail("page %zu, writer %d: %llu written, %llu reported", i, w,
+					last, told);
+		}
+	}
+	print_message("# %u and %u calls\n", collectors[0].calls, collectors[1].calls);
+
+	/* And they end when the device does. */
+	shared->stop = false;
+	for (size_t i = 0; i < COUNT(collectors); i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, keep_collecting,
+						&collectors[i]), 0);
+	for (size_t i = 0; i < HOT; i++)
+		write_page(&t, i);
+	vw_ok(vw_rmdir("t"));
+	for (size_t i = 0; i < COUNT(collectors); i++) {
+		pthread_join(thread[i], NULL);
+		vw_expect(collectors[i].rc, -ENODEV);
+	}
+	munmap(shared, PAGE);
+}
+
 /* --- O_DIRECT ------------------------------------------------------------------------------- */
 
 #define NULLB	"/sys/kernel/config/nullb"
@@ -897,6 +1103,8 @@ int main(void)
 		vw_test_each(the_bitmap_may_lie_in_the_buffer),
 		vw_test_all(no_write_that_races_with_clearing_is_lost),
 		vw_test_all(splice_marks_the_pages_that_it_writes),
+		vw_test_each(several_that_clear_at_once_report_each_page_once),
+		vw_test_each(several_that_clear_beside_everything_lose_no_write),
 		vw_test(a_direct_read_is_reported_again_once_it_is_complete),
 	};
 
