@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Long walks are no burden: whoever wants to change the target's memory gets in between, also in
- * the middle of one call, and a caller that is killed does not walk on.
+ * the middle of one call, and a caller that is killed does not walk on. The same of the other calls
+ * that take long: clearing the pages that were written, counting pages, copying.
  *
  * Copyright (C) The vmwalk authors
  *
@@ -12,6 +13,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 
 #include "harness.h"
 
@@ -366,6 +368,449 @@ static void a_killed_translation_ends_in_the_middle(void **state)
 	forget_target();
 }
 
+/* --- Clearing a buffer with many mappings ----------------------------------------------------- */
+
+#define CLEARED		(64 * MIB)
+#define CLEARED_PAGES	(CLEARED / PAGE)
+#define CROWD		1000
+#define TRIES		5
+#define LAST		(CLEARED - PAGE)	/* a page that is not written before the call */
+
+/* Shared between the processes of these tests. */
+static struct {
+	bool returned;			/* DIRTY has */
+	bool under_way;			/* DIRTY was, after the store */
+	unsigned long waited;		/* rounds of another process during the store */
+	__u64 bitmap[CLEARED_PAGES / 64];
+} *clearing;
+
+static const struct vw_combo tracked[] = {
+	{ .type = "huge", .mode = "fault", .cache = "wb" },	/* frames */
+	{ .type = "vmalloc", .mode = "fault", .cache = "wb" },	/* pages */
+};
+
+static int n;
+
+/* Maps the device over and over; nothing is mapped into page tables. */
+static int be_a_crowd(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < CROWD; i++)
+		vw_check(mmap(NULL, CLEARED, RW, MAP_SHARED, fd, 0) != MAP_FAILED);
+	vw_sync(0);
+	return 0;
+}
+
+static struct vw_child start_crowd(const struct vw_combo *combo)
+{
+	struct vw_child child;
+
+	clearing = vw_map(-1, sizeof(*clearing), 0, RW, MAP_SHARED | MAP_ANONYMOUS);
+	n = vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "size", "64M",
+		    "track_dirty", "1", NULL);
+	fd = vw_open_rw(n);
+	child = vw_fork(be_a_crowd, NULL);
+	vw_hear(&child);
+	return child;
+}
+
+static void end_crowd(struct vw_child *child)
+{
+	vw_kill(child);
+	munmap(clearing, sizeof(*clearing));
+	close(fd);
+	vw_ok(vw_rmdir("t"));
+}
+
+static int ask_dirty(__u32 flags, __u64 *bitmap)
+{
+	struct vmwalk_dirty dirty = {
+		.size = sizeof(dirty),
+		.flags = flags,
+		.length = CLEARED,
+		.bitmap = (uintptr_t)bitmap,
+	};
+
+	return vw_ioctl(fd, VMWALK_IOC_DIRTY, &dirty);
+}
+
+static int clear_all(void *arg)
+{
+	(void)arg;
+	vw_sync(0);
+	vw_check_rc(ask_dirty(VMWALK_DIRTY_CLEAR, clearing->bitmap), 0);
+	__atomic_store_n(&clearing->returned, true, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+/* Every second page is written; returns a process that is clearing them. */
+static struct vw_child start_clearing(void)
+{
+	struct vw_child child;
+	long long all;
+
+	memset(clearing, 0, sizeof(*clearing));
+	for (size_t i = 0; i < CLEARED_PAGES; i += 2)
+		vw_expect(vw_sys(pwrite(fd, "x", 1, i * PAGE)), 1);
+	all = vw_stat(n, "dirty_pages");
+	child = vw_fork(clear_all, NULL);
+	vw_hear(&child);
+	vw_tell(&child, 0);
+	while (vw_stat(n, "dirty_pages") == all &&
+	       !__atomic_load_n(&clearing->returned, __ATOMIC_SEQ_CST))
+		sched_yield();
+	return child;
+}
+
+/* What was not reported is still dirty. Returns how many pages were reported. */
+static size_t expect_no_page_lost(void)
+{
+	static __u64 left[CLEARED_PAGES / 64];
+	size_t reported = 0;
+
+	vw_ok(ask_dirty(0, left));
+	for (size_t i = 0; i < CLEARED_PAGES; i += 2) {
+		bool told = clearing->bitmap[i / 64] >> i % 64 & 1;
+
+		if (!told && !(left[i / 64] >> i % 64 & 1))
+			vw_fail("page %zu is neither reported nor dirty", i);
+		reported += told;
+	}
+	return reported;
+}
+
+static void a_killed_clearing_ends_in_the_middle_and_loses_no_page(void **state)
+{
+	struct vw_child crowd, child;
+	int tries, rc;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(tracked); i++) {
+		crowd = start_crowd(&tracked[i]);
+		for (tries = 1; tries <= TRIES; tries++) {
+			child = start_clearing();
+			kill(child.pid, SIGKILL);
+			rc = vw_join(&child);
+			if (rc && rc != -SIGKILL)
+				vw_fail("the child ended with %d", rc);
+			if (!expect_no_page_lost() && rc == -SIGKILL)
+				break;
+		}
+		if (tries > TRIES)
+			vw_fail("%s: no call ended before all was cleared", tracked[i].type);
+		print_message("# %s: ended early at try %d\n", tracked[i].type, tries);
+		end_crowd(&crowd);
+	}
+}
+
+/* Has the device's list of mappings to itself once for each round. */
+static int map_and_unmap_the_device(void *arg)
+{
+	char *at;
+
+	(void)arg;
+	for (;;) {
+		at = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
+		if (at == MAP_FAILED && errno == ENODEV)
+			return 0;
+		vw_check(at != MAP_FAILED);
+		vw_check(!munmap(at, PAGE));
+		__atomic_add_fetch(&progress->rounds, 1, __ATOMIC_SEQ_CST);
+		usleep(50);
+	}
+}
+
+static int store_when_told(void *arg)
+{
+	char *at = mmap(NULL, PAGE, RW, MAP_SHARED, fd, LAST);
+	unsigned long before;
+
+	(void)arg;
+	vw_check(at != MAP_FAILED);
+	vw_peek(at);
+	vw_sync(0);
+	before = rounds_now();
+	vw_poke(at, 1);
+	clearing->waited = rounds_now() - before;
+	clearing->under_way = !__atomic_load_n(&clearing->returned, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+/*
+ * A store waits for one batch. What it waits for is measured by what a third process gets done
+ * meanwhile, which can map the device between any two passes over the device's mappings.
+ */
+static void a_store_waits_for_no_more_than_a_batch_of_a_clearing(void **state)
+{
+	struct vw_child crowd, child, mapper, storer;
+	unsigned long least;
+	bool under_way;
+
+	(void)state;
+	progress = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
+	for (size_t i = 0; i < COUNT(tracked); i++) {
+		crowd = start_crowd(&tracked[i]);
+		mapper = vw_fork(map_and_unmap_the_device, NULL);
+		least = -1UL;
+		under_way = false;
+		for (int try = 0; try < TRIES; try++) {
+			storer = vw_fork(store_when_told, NULL);
+			vw_hear(&storer);
+			child = start_clearing();
+			vw_tell(&storer, 0);
+			vw_join_ok(&storer);
+			vw_kill(&child);
+			if (!clearing->under_way)
+				continue;
+			under_way = true;
+			if (clearing->waited < least)
+				least = clearing->waited;
+		}
+		vw_kill(&mapper);
+		print_message("# %s: %ld rounds of another process during a store\n",
+			      tracked[i].type, least);
+		if (!under_way)
+			vw_fail("%s: no store was done before the call was", tracked[i].type);
+		assert_true(least < 64);
+		end_crowd(&crowd);
+	}
+	munmap(progress, PAGE);
+}
+
+/* --- Counting pages --------------------------------------------------------------------------- */
+
+static int map_much(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 64; i++)
+		vw_check(mmap(NULL, 16 * MIB, RW, MAP_SHARED, fd, 0) != MAP_FAILED);
+	vw_sync(0);
+	return 0;
+}
+
+static void count_mapped_pages(void)
+{
+	assert_true(vw_stat(n, "mapped_pages") >= (long long)(64 * 16 * MIB / PAGE));
+}
+
+static void mappings_come_and_go_while_pages_are_counted(void **state)
+{
+	struct vw_child child, mapper;
+
+	(void)state;
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		vw_skip("it would not run at the same time on one processor");
+	progress = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
+	n = vw_make("t", "buffer_type", "vmalloc", "map_mode", "remap", "size", "16M", NULL);
+	fd = vw_open_rw(n);
+	child = vw_fork(map_much, NULL);
+	vw_hear(&child);
+	mapper = vw_fork(map_and_unmap_the_device, NULL);
+	expect_rounds_within_a_call(count_mapped_pages, "mapped_pages");
+	vw_kill(&mapper);
+	vw_kill(&child);
+	munmap(progress, PAGE);
+}
+
+struct reader {
+	int file;
+	bool begun;
+	bool done;
+	long long rc;
+};
+
+#define ANY	-1
+
+static void run_on(int cpu, int policy)
+{
+	struct sched_param param = { .sched_priority = policy == SCHED_FIFO ? 10 : 0 };
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (i == cpu || cpu == ANY)
+			CPU_SET(i, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	sched_setscheduler(0, policy, &param);
+}
+
+static void *read_once(void *arg)
+{
+	struct reader *reader = arg;
+	char text[32];
+
+	run_on(0, SCHED_OTHER);
+	__atomic_store_n(&reader->begun, true, __ATOMIC_SEQ_CST);
+	reader->rc = vw_sys(pread(reader->file, text, sizeof(text), 0));
+	__atomic_store_n(&reader->done, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/*
+ * The test shares a processor with the reader and runs before it, so that the reader stands still
+ * in the middle of its call until rmdir() waits for it. Then the call has to end, not to count on.
+ */
+static void expect_a_read_ends_with_its_device(const char *file)
+{
+	unsigned int tries = 0, ended = 0;
+	char path[128], text[32];
+	struct reader reader;
+	pthread_t thread;
+
+	for (int round = 0; round < 20 && tries < TRIES; round++) {
+		n = vw_make("t", "buffer_type", "vmalloc", "map_mode", "fault", "size", "512M",
+			    "track_dirty", "1", NULL);
+		snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/stats/%s", n, file);
+		reader = (struct reader){ .file = open(path, O_RDONLY | O_CLOEXEC) };
+		assert_true(pread(reader.file, text, sizeof(text), 0) > 0);
+		assert_int_equal(pthread_create(&thread, NULL, read_once, &reader), 0);
+		while (!__atomic_load_n(&reader.begun, __ATOMIC_SEQ_CST))
+			usleep(100);
+		tries += !__atomic_load_n(&reader.done, __ATOMIC_SEQ_CST);
+		vw_ok(vw_rmdir("t"));
+		pthread_join(thread, NULL);
+		close(reader.file);
+		ended += reader.rc == -ENODEV;
+		if (reader.rc != -ENODEV && reader.rc <= 0)
+			vw_fail("the read gives %lld", reader.rc);
+	}
+	print_message("# %s: %u of %u reads ended with ENODEV\n", file, ended, tries);
+	assert_true(tries && ended > tries / 2);
+}
+
+static void a_read_of_dirty_pages_ends_when_the_device_does(void **state)
+{
+	(void)state;
+	run_on(0, SCHED_FIFO);
+	expect_a_read_ends_with_its_device("dirty_pages");
+	run_on(ANY, SCHED_OTHER);
+}
+
+static int read_on_and_on(void *arg)
+{
+	char path[128], text[64];
+	int rc;
+
+	for (;;) {
+		snprintf(path, sizeof(path), "stats/%s", (const char *)arg);
+		rc = vw_sysfs(n, path, text, sizeof(text));
+		if (rc == -ENODEV || rc == -ENOENT)
+			return 0;
+		vw_check(rc > 0);
+	}
+}
+
+static void a_device_goes_while_its_pages_are_counted(void **state)
+{
+	static char * const files[] = { "dirty_pages", "mapped_pages", "mappings" };
+	struct vw_child readers[COUNT(files)], child, mapper;
+
+	(void)state;
+	progress = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
+	for (int round = 0; round < 10; round++) {
+		n = vw_make("t", "buffer_type", "vmalloc", "map_mode",
+			    round % 2 ? "remap" : "fault", "size", "16M", "track_dirty", "1",
+			    NULL);
+		fd = vw_open_rw(n);
+		child = vw_fork(map_much, NULL);
+		vw_hear(&child);
+		mapper = vw_fork(map_and_unmap_the_device, NULL);
+		for (size_t i = 0; i < COUNT(files); i++)
+			readers[i] = vw_fork(read_on_and_on, files[i]);
+		usleep(5000 * round);
+		vw_ok(vw_rmdir("t"));
+		for (size_t i = 0; i < COUNT(files); i++)
+			vw_join_ok(&readers[i]);
+		vw_join_ok(&mapper);
+		vw_tell(&child, 0);
+		vw_join_ok(&child);
+		close(fd);
+	}
+	munmap(progress, PAGE);
+}
+
+/* --- A page table whose lock is held all the time --------------------------------------------- */
+
+static char *hot;			/* what one page table maps */
+
+static void *look_at_hot(void *arg)
+{
+	static unsigned char there[PMD_SIZE / PAGE];
+
+	for (;;)
+		mincore(hot, PMD_SIZE, there);
+	return arg;
+}
+
+static void *protect_hot(void *arg)
+{
+	for (unsigned int i = 0;; i++)
+		mprotect(hot, PMD_SIZE, i % 2 ? RW : PROT_READ);
+	return arg;
+}
+
+static void *age_hot(void *arg)
+{
+	for (;;)
+		madvise(hot, PMD_SIZE, MADV_COLD);
+	return arg;
+}
+
+static int keep_hot(void *arg)
+{
+	static void *(*const bodies[])(void *) = { look_at_hot, look_at_hot, protect_hot, age_hot };
+	pthread_t thread;
+
+	(void)arg;
+	madvise(hot, PMD_SIZE, MADV_NOHUGEPAGE);
+	memset(hot, 1, PMD_SIZE);
+	for (size_t i = 0; i < COUNT(bodies); i++)
+		vw_check(!pthread_create(&thread, NULL, bodies[i], NULL));
+	vw_sync(0);
+	return 0;
+}
+
+static void walks_get_through_beside_a_lock_that_is_always_taken(void **state)
+{
+	const __u64 wanted = 300;
+	struct vmwalk_translation item;
+	struct vmwalk_extent extent[8];
+	struct vmwalk_walk walk;
+	struct vmwalk_scan scan;
+	struct vw_child child;
+	__u64 i, limit;
+
+	(void)state;
+	fd = vw_open_rw(vw_make("t", "size", "64K", NULL));
+	hot = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+	child = vw_fork(keep_hot, NULL);
+	vw_hear(&child);
+	vw_set_target(child.pid);
+	for (int cpu = 0; cpu < 2 && cpu < sysconf(_SC_NPROCESSORS_ONLN); cpu++) {
+		run_on(cpu, SCHED_OTHER);
+		limit = vw_now() + 120 * SECOND;
+		for (i = 0; i < wanted && vw_now() < limit; i++) {
+			__u64 addr = (uintptr_t)hot + i % 512 * PAGE;
+
+			vw_ok(vw_walk(fd, addr, &walk));
+			vw_expect(walk.stop, VMWALK_STOP_PAGE);
+			assert_true(vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, addr / PAGE)) > 0);
+			item = (struct vmwalk_translation){ .addr = addr };
+			vw_ok(vw_translate(fd, &item, 1));
+			assert_true(item.state & VMWALK_PRESENT);
+			scan = vw_scan_args((uintptr_t)hot, (uintptr_t)hot + PMD_SIZE);
+			scan.vec = (uintptr_t)extent;
+			scan.vec_len = COUNT(extent);
+			assert_true(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan) > 0);
+		}
+		print_message("# processor %d: %llu of each call\n", cpu, i);
+		vw_expect(i, wanted);
+	}
+	run_on(ANY, SCHED_OTHER);
+	vw_kill(&child);
+	munmap(hot, PMD_SIZE);
+}
+
 int main(void)
 {
 	static const struct vw_case cases[] = {
@@ -373,6 +818,12 @@ int main(void)
 		vw_test(writers_go_on_beside_endless_scans),
 		vw_test(a_killed_scan_ends_in_the_middle),
 		vw_test(a_killed_translation_ends_in_the_middle),
+		vw_test(a_killed_clearing_ends_in_the_middle_and_loses_no_page),
+		vw_test(a_store_waits_for_no_more_than_a_batch_of_a_clearing),
+		vw_test(mappings_come_and_go_while_pages_are_counted),
+		vw_test(a_read_of_dirty_pages_ends_when_the_device_does),
+		vw_test(a_device_goes_while_its_pages_are_counted),
+		vw_test(walks_get_through_beside_a_lock_that_is_always_taken),
 	};
 
 	return vw_run_cases(cases);
