@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -1415,6 +1416,71 @@ static void whoever_is_killed_copies_no_more(void **state)
 	assert_true(short_from && short_between);
 }
 
+/* Each thread of the target starts the next one and ends, and the first has ended already. */
+static void *live_for_a_moment(void *arg)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	while (pthread_create(&thread, &attr, live_for_a_moment, NULL))
+		sched_yield();
+	pthread_attr_destroy(&attr);
+	return arg;
+}
+
+static int be_many_short_threads(void *arg)
+{
+	(void)arg;
+	vw_say(0);
+	for (int i = 0; i < 3; i++)
+		live_for_a_moment(NULL);
+	pthread_exit(NULL);
+}
+
+static int copy_on_and_on(void *arg)
+{
+	unsigned long *done = arg;
+
+	for (;;) {
+		vw_copy(fd, FROM, 0, (uintptr_t)common, SIZE);
+		__atomic_add_fetch(done, 1, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+static bool has_been_killed(const struct vw_child *child)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return !waitid(P_PID, child->pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
+}
+
+static void a_copier_can_be_killed_whatever_its_targets_threads_do(void **state)
+{
+	unsigned long *done = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
+	struct vw_child target, copier;
+
+	(void)state;
+	open_device();
+	common = anon_with_marks(SIZE);
+	target = vw_fork(be_many_short_threads, NULL);
+	vw_hear(&target);
+	vw_set_target(target.pid);
+	for (int round = 0; round < 20; round++) {
+		*done = 0;
+		copier = vw_fork(copy_on_and_on, done);
+		assert_true(vw_eventually(__atomic_load_n(done, __ATOMIC_RELAXED) > 20));
+		usleep(round * 300);
+		kill(copier.pid, SIGKILL);
+		assert_true(vw_eventually(has_been_killed(&copier)));
+		vw_expect(vw_join(&copier), -SIGKILL);
+	}
+	vw_kill(&target);
+	munmap(done, PAGE);
+}
+
 int main(void)
 {
 	static const struct vw_case cases[] = {
@@ -1449,6 +1515,7 @@ int main(void)
 		vw_test(a_target_may_unmap_at_any_time),
 		vw_test(two_buffers_may_be_copied_to_each_other),
 		vw_test(whoever_is_killed_copies_no_more),
+		vw_test(a_copier_can_be_killed_whatever_its_targets_threads_do),
 	};
 
 	return vw_run_cases(cases);
