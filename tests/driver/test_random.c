@@ -1,0 +1,641 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * All calls at random: processes with two threads each map, change, touch, walk and copy whatever
+ * devices there are, fork, and are killed in the middle of all that, while others make, change and
+ * remove the devices. No answer is looked at: the kernel's log stays clean, every process can be
+ * killed, and nothing is left in the end.
+ *
+ * Copyright (C) The vmwalk authors
+ *
+ *   test_random [SECONDS]
+ *
+ * VMWALK_RANDOM_SECONDS: how long it goes on, without an argument (20 if unset)
+ * VMWALK_RANDOM_SEED: what it starts from; it is printed
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "harness.h"
+
+#define RW		(PROT_READ | PROT_WRITE)
+#define ANON		(MAP_PRIVATE | MAP_ANONYMOUS)
+#define USERS		4
+#define KEEPERS		2
+#define ITEMS		4
+#define MOST_DEVICES	(ITEMS + 4)
+#define ARENA		(32 * MIB)
+#define ARENA_PAGES	(ARENA / PAGE)
+#define FILES		4
+
+static __u64 seconds;
+
+/* Where all mappings of users are, at the same place in each; nothing else is written to. */
+static char *arena;
+
+/* Read by those who set targets. */
+static pid_t *users;
+
+/* --- A user --------------------------------------------------------------------------------- */
+
+struct user {
+	__u64 seed;
+	bool may_fork;
+};
+
+static int files[FILES];
+
+static __thread sigjmp_buf fault;
+static __thread bool may_fault;
+
+static size_t below(struct user *user, size_t limit)
+{
+	return vw_random(&user->seed) % limit;
+}
+
+static bool one_in(struct user *user, size_t n)
+{
+	return !below(user, n);
+}
+
+static int any_file(struct user *user)
+{
+	return __atomic_load_n(&files[below(user, FILES)], __ATOMIC_RELAXED);
+}
+
+/* Some pages of the arena: often what a PMD entry maps, or begins there. */
+static char *any_pages(struct user *user, size_t *len)
+{
+	size_t first = below(user, ARENA_PAGES), count = below(user, 64) + 1;
+
+	if (one_in(user, 3)) {
+		first = first / 512 * 512;
+		count = one_in(user, 2) ? 512 : below(user, 1200) + 1;
+	}
+	if (count > ARENA_PAGES - first)
+		count = ARENA_PAGES - first;
+	*len = count * PAGE;
+	return arena + first * PAGE;
+}
+
+static char *any_place(struct user *user)
+{
+	size_t len;
+
+	return any_pages(user, &len) + (one_in(user, 2) ? below(user, PAGE) : 0);
+}
+
+/* An address to look at: the arena's, or any other. */
+static __u64 any_address(struct user *user)
+{
+	static const __u64 odd[] = {
+		0, 1, PAGE, BIT_ULL(47) - PAGE, BIT_ULL(47), BIT_ULL(56), -1ULL, -PAGE,
+		0xffff888000000000, 0xffffffff81000000,
+	};
+
+	if (one_in(user, 8))
+		return odd[below(user, COUNT(odd))];
+	if (one_in(user, 8))
+		return vw_random(&user->seed) << 16 ^ vw_random(&user->seed);
+	return (uintptr_t)any_place(user);
+}
+
+static int any_prot(struct user *user)
+{
+	static const int prots[] = { RW, RW, RW, PROT_READ, PROT_NONE, PROT_WRITE, RW | PROT_EXEC };
+
+	return prots[below(user, COUNT(prots))];
+}
+
+static void do_map(struct user *user)
+{
+	int flags = (one_in(user, 2) ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED, file = any_file(user);
+	size_t len, offset;
+	char *at = any_pages(user, &len);
+
+	if (one_in(user, 8)) {
+		mmap(at, len, any_prot(user), ANON | MAP_FIXED, -1, 0);
+		return;
+	}
+	if (one_in(user, 4))
+		flags |= MAP_POPULATE;
+	if (one_in(user, 16))
+		flags |= MAP_LOCKED;
+	/* Where a PMD entry suits it, more often than chance would have it. */
+	offset = one_in(user, 2) ? (at - arena) % (4 * MIB) : below(user, 512) * PAGE;
+	if (one_in(user, 2))
+		len = (below(user, 1024) + 1) * PAGE;
+	if (len > ARENA - (size_t)(at - arena))
+		len = ARENA - (at - arena);
+	mmap(at, len, any_prot(user), flags, file, one_in(user, 3) ? 0 : offset);
+}
+
+static void do_unmap(struct user *user)
+{
+	size_t len;
+	char *at = any_pages(user, &len);
+
+	munmap(at, len);
+}
+
+static void do_protect(struct user *user)
+{
+	size_t len;
+	char *at = any_pages(user, &len);
+
+	mprotect(at, len, any_prot(user));
+}
+
+static void do_move(struct user *user)
+{
+	size_t len, other;
+	char *at = any_pages(user, &len), *to = any_pages(user, &other);
+
+	if (one_in(user, 3))
+		mremap(at, len, len - (one_in(user, 2) && len > PAGE ? PAGE : 0), 0);
+	else if (len <= ARENA - (size_t)(to - arena))
+		mremap(at, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+}
+
+static void do_advise(struct user *user)
+{
+	static const int advice[] = {
+		MADV_DONTNEED, MADV_DONTNEED, MADV_FREE, MADV_COLD, MADV_PAGEOUT, MADV_HUGEPAGE,
+		MADV_NOHUGEPAGE, MADV_DONTFORK, MADV_DOFORK, MADV_DONTDUMP, MADV_WILLNEED,
+		22 /* MADV_POPULATE_READ */, 23 /* MADV_POPULATE_WRITE */, 25 /* MADV_COLLAPSE */,
+	};
+	size_t len;
+	char *at = any_pages(user, &len);
+
+	madvise(at, len, advice[below(user, COUNT(advice))]);
+}
+
+static void do_lock(struct user *user)
+{
+	size_t len;
+	char *at = any_pages(user, &len);
+
+	if (one_in(user, 2))
+		mlock(at, len);
+	else
+		munlock(at, len);
+}
+
+static void do_sync(struct user *user)
+{
+	size_t len;
+	char *at = any_pages(user, &len);
+
+	if (one_in(user, 2))
+		fsync(any_file(user));
+	else
+		msync(at, len, MS_SYNC);
+}
+
+/* Pages one by one, up to the first that may not be touched. */
+static void do_touch(struct user *user)
+{
+	bool write = one_in(user, 2);
+	size_t len;
+	char *at = any_pages(user, &len);
+
+	if (sigsetjmp(fault, 1))
+		return;
+	__atomic_store_n(&may_fault, true, __ATOMIC_SEQ_CST);
+	for (size_t i = 0; i < len; i += PAGE) {
+		if (write)
+			vw_poke(at + i + 64, i);
+		else
+			vw_peek(at + i);
+	}
+	__atomic_store_n(&may_fault, false, __ATOMIC_SEQ_CST);
+}
+
+static void do_read_or_write(struct user *user)
+{
+	size_t len;
+	char *at = any_pages(user, &len);
+	off_t offset = below(user, 1024) * PAGE + (one_in(user, 3) ? below(user, PAGE) : 0);
+
+	if (one_in(user, 2))
+		pread(any_file(user), at, len, offset);
+	else
+		pwrite(any_file(user), at, len, offset);
+}
+
+static void do_open(struct user *user)
+{
+	static const int modes[] = { O_RDWR, O_RDWR, O_RDONLY, O_WRONLY };
+	int file = vw_open(below(user, MOST_DEVICES), modes[below(user, COUNT(modes))]);
+
+	if (file < 0)
+		return;
+	file = __atomic_exchange_n(&files[below(user, FILES)], file, __ATOMIC_RELAXED);
+	if (file >= 0)
+		close(file);
+}
+
+static void do_another_process(struct user *user)
+{
+	struct iovec local = { any_place(user), below(user, 3 * PAGE) };
+	struct iovec remote = { any_place(user), local.iov_len };
+	pid_t pid = getpid() + (one_in(user, 2) ? 0 : below(user, 8)) - 4;
+
+	if (one_in(user, 2))
+		process_vm_readv(pid, &local, 1, &remote, 1, 0);
+	else
+		process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
+}
+
+/* --- The driver's own calls ----------------------------------------------------------------- */
+
+/* Once in a while one word of an argument is anything. */
+static int call(struct user *user, unsigned long nr, void *arg, size_t size)
+{
+	if (one_in(user, 12))
+		((__u64 *)arg)[below(user, size / 8)] ^= vw_random(&user->seed) <<
+							 below(user, 34);
+	return vw_ioctl(any_file(user), nr, arg);
+}
+
+static void call_walk(struct user *user)
+{
+	struct vmwalk_walk walk = {
+		.size = sizeof(walk), .addr = any_address(user), .flags = one_in(user, 6),
+	};
+
+	call(user, VMWALK_IOC_WALK, &walk, sizeof(walk));
+}
+
+static void call_get_pfn(struct user *user)
+{
+	vw_ioctl(any_file(user), VMWALK_IOC_GET_PFN, (void *)(any_address(user) / PAGE));
+}
+
+static void call_scan(struct user *user)
+{
+	struct vmwalk_scan scan = vw_scan_args((uintptr_t)arena, (uintptr_t)arena + ARENA);
+
+	if (one_in(user, 2))
+		scan = vw_scan_args(any_address(user) & -PAGE, any_address(user));
+	if (one_in(user, 8))
+		scan = vw_scan_args(0, -1ULL);
+	scan.flags = one_in(user, 3) ? VMWALK_SCAN_TO_BUFFER : 0;
+	scan.vec = scan.flags ? below(user, 1024) * 8 : (uintptr_t)any_place(user) & -8UL;
+	scan.vec_len = below(user, 300) + 1;
+	scan.max_pages = one_in(user, 4) ? below(user, 1000) : 0;
+	scan.category_mask = one_in(user, 4) ? BIT_ULL(below(user, 17)) : 0;
+	call(user, VMWALK_IOC_SCAN, &scan, sizeof(scan));
+}
+
+static void call_translate(struct user *user)
+{
+	struct vmwalk_translation items[64];
+	struct vmwalk_translate translate = {
+		.size = sizeof(translate),
+		.vec = one_in(user, 8) ? (uintptr_t)any_place(user) & -8UL : (uintptr_t)items,
+		.vec_len = below(user, COUNT(items)) + 1,
+	};
+
+	for (size_t i = 0; i < COUNT(items); i++)
+		items[i].addr = any_address(user);
+	vw_ioctl(any_file(user), VMWALK_IOC_TRANSLATE, &translate);
+}
+
+static void call_vma(struct user *user)
+{
+	struct vmwalk_vma vma = { .size = sizeof(vma), .addr = any_address(user) };
+
+	call(user, VMWALK_IOC_VMA, &vma, sizeof(vma));
+}
+
+static void call_dirty(struct user *user)
+{
+	struct vmwalk_dirty dirty = {
+		.size = sizeof(dirty),
+		.flags = one_in(user, 3) ? 0 : VMWALK_DIRTY_CLEAR,
+		.offset = one_in(user, 2) ? 0 : below(user, 1024) * PAGE,
+		.length = (below(user, 1024) + 1) * PAGE,
+		.bitmap = (uintptr_t)any_place(user) & -8UL,
+	};
+
+	call(user, VMWALK_IOC_DIRTY, &dirty, sizeof(dirty));
+}
+
+static void call_buffer(struct user *user)
+{
+	struct vmwalk_place place = { .size = sizeof(place), .offset = below(user, 4 * MIB) };
+
+	call(user, VMWALK_IOC_BUFFER, &place, sizeof(place));
+}
+
+/* What goes to a target goes to its arena. */
+static void call_copy(struct user *user)
+{
+	struct vmwalk_copy copy = {
+		.size = sizeof(copy),
+		.way = below(user, 3),
+		.offset = below(user, 4 * MIB),
+		.addr = (uintptr_t)any_place(user),
+		.length = one_in(user, 2) ? below(user, 3 * PAGE) : below(user, MIB),
+	};
+	struct vmwalk_place place;
+
+	if (copy.way == VMWALK_COPY_FROM_BUFFER &&
+	    !vw_place(any_file(user), below(user, MIB), &place))
+		copy.addr = place.kaddr;
+	if (copy.way == VMWALK_COPY_TO_TARGET &&
+	    copy.length > ARENA - (copy.addr - (uintptr_t)arena))
+		copy.length = 1;
+	vw_ioctl(any_file(user), VMWALK_IOC_COPY, &copy);
+}
+
+static void call_poke(struct user *user)
+{
+	vw_poke_by_driver(any_file(user), any_place(user), below(user, 256));
+}
+
+static void call_log_or_info(struct user *user)
+{
+	struct vmwalk_log log = vw_log_args(any_address(user) & -PAGE, any_address(user));
+	struct vmwalk_info info = { .size = sizeof(info) };
+
+	/* The kernel's log shall not be overrun before the harness has read it. */
+	log.lines = 1;
+	if (one_in(user, 32))
+		vw_ioctl(any_file(user), VMWALK_IOC_LOG, &log);
+	else
+		call(user, VMWALK_IOC_INFO, &info, sizeof(info));
+}
+
+static void do_fork(struct user *user);
+
+static void (*const things_to_do[])(struct user *) = {
+	do_map, do_map, do_map, do_map, do_unmap, do_protect, do_move, do_advise, do_advise,
+	do_lock, do_sync, do_touch, do_touch, do_touch, do_read_or_write, do_open,
+	do_another_process, call_walk, call_get_pfn, call_scan, call_scan, call_translate, call_vma,
+	call_dirty, call_dirty, call_buffer, call_copy, call_copy, call_poke, call_log_or_info, do_fork,
+};
+
+static void do_something(struct user *user)
+{
+	things_to_do[below(user, COUNT(things_to_do))](user);
+}
+
+static void do_fork(struct user *user)
+{
+	struct user child = { .seed = vw_random(&user->seed) };
+	unsigned int count;
+	pid_t pid;
+
+	if (!user->may_fork)
+		return;
+	pid = fork();
+	if (pid)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (count = below(&child, 20); count; count--)
+		do_something(&child);
+	if (one_in(&child, 4))
+		execl("/bin/true", "true", NULL);
+	if (one_in(&child, 4))
+		raise(SIGKILL);
+	_exit(0);
+}
+
+static void skip_fault(int sig)
+{
+	if (__atomic_exchange_n(&may_fault, false, __ATOMIC_SEQ_CST))
+		siglongjmp(fault, 1);
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void *be_a_user(void *arg)
+{
+	for (;;)
+		do_something(arg);
+	return NULL;
+}
+
+static int start_a_user(void *arg)
+{
+	struct sigaction action = { .sa_handler = skip_fault };
+	struct user threads[2];
+	__u64 seed = (uintptr_t)arg;
+	pthread_t thread;
+
+	setpgid(0, 0);
+	/* Whatever is done to a user's memory must not come to others. */
+	munmap(users, PAGE);
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
+	signal(SIGCHLD, SIG_IGN);
+	for (size_t i = 0; i < COUNT(threads); i++)
+		threads[i] = (struct user){ .seed = vw_random(&seed), .may_fork = true };
+	for (size_t i = 0; i < FILES; i++)
+		files[i] = -1;
+	for (size_t i = 0; i < 2 * FILES; i++)
+		do_open(&threads[0]);
+	/* Some have a descriptor that they could not open themselves. */
+	if (vw_random(&seed) % 3 == 0)
+		vw_become(VW_NOBODY, 0);
+	vw_check(!pthread_create(&thread, NULL, be_a_user, &threads[1]));
+	be_a_user(&threads[0]);
+	return 0;
+}
+
+/* --- Those who keep the devices ------------------------------------------------------------- */
+
+static void set_one_of(struct user *user, const char *item, const char *attr,
+		       const char * const *values, size_t count)
+{
+	vw_set(item, attr, values[below(user, count)]);
+}
+
+static void make_item(struct user *user, const char *item)
+{
+	static const char * const sizes[] = { "4K", "64K", "1M", "2M", "4M", "8M" };
+	static const char * const windows[] = { "4K", "64K", "2M" };
+	static const char * const fills[] = { "zero", "letters" };
+	const struct vw_combo *combo = &vw_combos[below(user, VW_COMBOS)];
+
+	if (vw_mkdir(item))
+		return;
+	vw_set(item, "buffer_type", combo->type);
+	vw_set(item, "map_mode", combo->mode);
+	vw_set(item, "cache_mode", combo->cache);
+	set_one_of(user, item, "size", sizes, COUNT(sizes));
+	set_one_of(user, item, "fault_around", windows, COUNT(windows));
+	set_one_of(user, item, "fill", fills, COUNT(fills));
+	if (one_in(user, 2))
+		vw_set(item, "track_dirty", "1");
+	vw_set(item, "live", "1");
+}
+
+static void set_some_target(struct user *user, const char *item)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d",
+		 __atomic_load_n(&users[below(user, USERS)], __ATOMIC_RELAXED));
+	vw_set(item, "target_pid", one_in(user, 3) ? "0" : text);
+}
+
+static void read_all_of(unsigned int n)
+{
+	static const char * const names[] = {
+		"name", "target_pid", "phys_addr", "segments", "stats/mapped_pages",
+		"stats/mappings", "stats/dirty_pages", "stats/faults", "stats/opens",
+		"stats/extents",
+	};
+	char path[128], text[128];
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		vw_sysfs(n, names[i], text, sizeof(text));
+	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%u/stats/reset", n);
+	vw_file_write(path, "1");
+}
+
+static int keep_devices(void *arg)
+{
+	struct user keeper = { .seed = (uintptr_t)arg };
+	char item[16], text[512];
+
+	for (;;) {
+		snprintf(item, sizeof(item), "random%zu", below(&keeper, ITEMS));
+		switch (below(&keeper, 8)) {
+		case 0:
+			vw_rmdir(item);
+			break;
+		case 1:
+			vw_set(item, "live", one_in(&keeper, 2) ? "1" : "0");
+			break;
+		case 2:
+		case 3:
+			make_item(&keeper, item);
+			break;
+		case 4:
+			vw_get(item, "last_error", text, sizeof(text));
+			break;
+		case 5:
+		case 6:
+			set_some_target(&keeper, item);
+			break;
+		default:
+			read_all_of(below(&keeper, MOST_DEVICES));
+		}
+		usleep(below(&keeper, 2000));
+	}
+	return 0;
+}
+
+/* --- The run -------------------------------------------------------------------------------- */
+
+static unsigned int count_names(const char *path, const char *prefix)
+{
+	struct dirent *entry;
+	unsigned int count = 0;
+	DIR *dir = opendir(path);
+
+	while (dir && (entry = readdir(dir)))
+		count += !strncmp(entry->d_name, prefix, strlen(prefix));
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+static struct vw_child start_user(size_t i, __u64 *seed)
+{
+	struct vw_child child = vw_fork(start_a_user, vw_pointer(vw_random(seed)));
+
+	setpgid(child.pid, child.pid);
+	__atomic_store_n(&users[i], child.pid, __ATOMIC_RELAXED);
+	return child;
+}
+
+/* And its children. */
+static void end_user(struct vw_child *child)
+{
+	kill(-child->pid, SIGKILL);
+	vw_kill(child);
+}
+
+static void run_at_random(__u64 length, __u64 *seed)
+{
+	struct vw_child child[USERS], keeper[KEEPERS];
+	__u64 end = vw_now() + length;
+	unsigned long kills = 0;
+	size_t i;
+
+	for (i = 0; i < KEEPERS; i++)
+		keeper[i] = vw_fork(keep_devices, vw_pointer(vw_random(seed)));
+	for (i = 0; i < USERS; i++)
+		child[i] = start_user(i, seed);
+	for (; vw_now() < end; kills++) {
+		usleep(vw_random(seed) % 20000);
+		i = vw_random(seed) % USERS;
+		end_user(&child[i]);
+		child[i] = start_user(i, seed);
+		if (kills % 64 == 63) {
+			i = vw_random(seed) % KEEPERS;
+			vw_kill(&keeper[i]);
+			keeper[i] = vw_fork(keep_devices, vw_pointer(vw_random(seed)));
+		}
+	}
+	for (i = 0; i < USERS; i++)
+		end_user(&child[i]);
+	for (i = 0; i < KEEPERS; i++)
+		vw_kill(&keeper[i]);
+	print_message("# %lu users were killed\n", kills);
+}
+
+static void remove_all(void)
+{
+	char item[16];
+
+	for (int i = 0; i < ITEMS; i++) {
+		snprintf(item, sizeof(item), "random%d", i);
+		vw_rmdir(item);
+	}
+	assert_int_equal(count_names(VW_CONFIGFS, "random"), 0);
+	assert_true(vw_eventually(!count_names("/dev", "vmwalk")));
+	assert_int_equal(count_names(VW_CLASS, "vmwalk"), 0);
+}
+
+static __u64 seed;
+
+/* A part of the time for each of the rounds that are compared. */
+static void one_round(void)
+{
+	run_at_random(seconds * SECOND / 5, &seed);
+	remove_all();
+}
+
+static void all_calls_at_random_leave_nothing_behind(void **state)
+{
+	(void)state;
+	seed = vw_env("VMWALK_RANDOM_SEED", vw_now());
+	print_message("# VMWALK_RANDOM_SEED=%llu, %llu seconds\n", seed, seconds);
+	arena = vw_anon_aligned(ARENA, PMD_SIZE);
+	users = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
+	one_round();
+	/* A leak of less than half of this, 4 MiB, is lost in noise. */
+	vw_expect_no_growth(one_round, 2048);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct vw_case cases[] = {
+		vw_test(all_calls_at_random_leave_nothing_behind),
+	};
+
+	seconds = argc > 1 ? strtoull(argv[1], NULL, 0) : vw_env("VMWALK_RANDOM_SECONDS", 20);
+	return vw_run_cases(cases);
+}
