@@ -54,6 +54,8 @@ static const struct bench_row rows[] = {
 	{ "touch_read_pfn_2m",	"page",		bench_touch_read_pfn_2m },
 	{ "touch_huge",		"page",		bench_touch_huge },
 	{ "stats_overhead",	"fault",	bench_stats_overhead },
+	{ "dirty_kill",		"kill",		bench_dirty_kill },
+	{ "dirty_store",	"store",	bench_dirty_store },
 	{ "instance_make",	"instance",	bench_instance_make },
 	{ "instance_remove",	"instance",	bench_instance_remove },
 	{ "instance_1000",	"instance",	bench_instance_1000 },

@@ -61,6 +61,10 @@ void bench_walk_one(const struct bench_row *row);
 void bench_translate_random(const struct bench_row *row);
 void bench_target_p99(const struct bench_row *row);
 
+/* dirty.c */
+void bench_dirty_kill(const struct bench_row *row);
+void bench_dirty_store(const struct bench_row *row);
+
 /* instance.c */
 void bench_instance_make(const struct bench_row *row);
 void bench_instance_remove(const struct bench_row *row);
