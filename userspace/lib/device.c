@@ -34,7 +34,7 @@ struct vmwalk_device *vmwalk_device_open(const char *path)
 	if (!device)
 		return NULL;
 
-	device->fd = open(path, O_RDWR | O_CLOEXEC);
+	device->fd = vmwalk_open(AT_FDCWD, path, O_RDWR);
 	if (device->fd < 0 || vmwalk_device_info(device, &info)) {
 		vmwalk_device_close(device);
 		return NULL;

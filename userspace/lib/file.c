@@ -32,22 +32,42 @@ char *vmwalk_path(const char *format, ...)
 	return len < 0 ? NULL : path;
 }
 
+void vmwalk_close_keeping_errno(int fd)
+{
+	int saved = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+}
+
+int vmwalk_open(int dir, const char *path, int flags)
+{
+	int fd = openat(dir, path, flags | O_CLOEXEC);
+	int higher;
+
+	if (fd < 0 || fd > STDERR_FILENO)
+		return fd;
+	/* Otherwise a message on stderr would be written into the device. */
+	higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	vmwalk_close_keeping_errno(fd);
+	return higher;
+}
+
 char *vmwalk_read_file(int dir, const char *path)
 {
-	char *text = NULL;
+	char *text = NULL, *shrunk;
 	ssize_t len = -1;
-	int fd, saved;
+	int fd;
 
-	fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	fd = vmwalk_open(dir, path, O_RDONLY);
 	if (fd < 0)
 		return NULL;
 
 	text = malloc(VMWALK_FILE_MAX);
 	if (text)
 		len = read(fd, text, VMWALK_FILE_MAX - 1);
-	saved = errno;
-	close(fd);
-	errno = saved;
+	vmwalk_close_keeping_errno(fd);
 	if (len < 0) {
 		free(text);
 		return NULL;
@@ -56,5 +76,6 @@ char *vmwalk_read_file(int dir, const char *path)
 	if (len && text[len - 1] == '\n')
 		len--;
 	text[len] = '\0';
-	return text;
+	shrunk = realloc(text, len + 1);
+	return shrunk ? shrunk : text;
 }

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,7 +30,7 @@ static int open_top(void)
 
 	if (!path)
 		return -1;
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = vmwalk_open(AT_FDCWD, path, O_PATH | O_DIRECTORY);
 	free(path);
 	return fd;
 }
@@ -49,9 +50,13 @@ static struct vmwalk_instance *open_item(int top, const char *name)
 	if (!instance)
 		return NULL;
 
-	instance->dir = openat(top, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (instance->dir < 0)
+	instance->dir = vmwalk_open(top, name, O_PATH | O_DIRECTORY);
+	if (instance->dir < 0) {
+		/* An attribute of the subsystem is no item either. */
+		if (errno == ENOTDIR)
+			errno = ENOENT;
 		goto err_close;
+	}
 	instance->name = strdup(name);
 	if (!instance->name)
 		goto err_close;
@@ -65,15 +70,6 @@ err_close:
 	return NULL;
 }
 
-static void close_keeping_errno(int fd)
-{
-	int saved = errno;
-
-	if (fd >= 0)
-		close(fd);
-	errno = saved;
-}
-
 char *vmwalk_subsystem_get(const char *attr)
 {
 	int top = open_top();
@@ -82,7 +78,7 @@ char *vmwalk_subsystem_get(const char *attr)
 	if (top < 0)
 		return NULL;
 	text = vmwalk_read_file(top, attr);
-	close_keeping_errno(top);
+	vmwalk_close_keeping_errno(top);
 	return text;
 }
 
@@ -105,7 +101,7 @@ struct vmwalk_instance *vmwalk_instance_create(const char *name)
 			errno = saved;
 		}
 	}
-	close_keeping_errno(top);
+	vmwalk_close_keeping_errno(top);
 	return instance;
 }
 
@@ -121,7 +117,7 @@ struct vmwalk_instance *vmwalk_instance_open(const char *name)
 		return NULL;
 
 	instance = open_item(top, name);
-	close_keeping_errno(top);
+	vmwalk_close_keeping_errno(top);
 	return instance;
 }
 
@@ -129,7 +125,7 @@ void vmwalk_instance_close(struct vmwalk_instance *instance)
 {
 	if (!instance)
 		return;
-	close_keeping_errno(instance->dir);
+	vmwalk_close_keeping_errno(instance->dir);
 	free(instance->refusal);
 	free(instance->dev_name);
 	free(instance->name);
@@ -148,7 +144,7 @@ int vmwalk_instance_destroy(struct vmwalk_instance *instance)
 		return -1;
 
 	ret = unlinkat(top, instance->name, AT_REMOVEDIR);
-	close_keeping_errno(top);
+	vmwalk_close_keeping_errno(top);
 	return ret;
 }
 
@@ -182,21 +178,37 @@ static void remember_refusal(struct vmwalk_instance *instance)
 
 int vmwalk_instance_set(struct vmwalk_instance *instance, const char *attr, const char *value)
 {
+	/* configfs takes a value in one write, an empty one as a newline. */
+	const char *bytes = *value ? value : "\n";
+	size_t len = strlen(bytes);
+	size_t max = sysconf(_SC_PAGESIZE) - 1;
 	ssize_t written;
 	int fd;
 
 	free(instance->refusal);
 	instance->refusal = NULL;
 
-	fd = openat(instance->dir, attr, O_WRONLY | O_CLOEXEC);
+	/* configfs would cut a longer value and set the attribute to the rest. */
+	if (len > max) {
+		if (asprintf(&instance->refusal, "%s: the value has %zu bytes, at most %zu are possible",
+			     attr, len, max) < 0)
+			instance->refusal = NULL;
+		errno = EMSGSIZE;
+		return -1;
+	}
+
+	fd = vmwalk_open(instance->dir, attr, O_WRONLY);
 	if (fd < 0)
 		return -1;
 
-	/* configfs takes a value in one write, an empty one as a newline. */
-	written = *value ? write(fd, value, strlen(value)) : write(fd, "\n", 1);
-	if (written < 0)
+	written = write(fd, bytes, len);
+	if (written < 0) {
 		remember_refusal(instance);
-	close_keeping_errno(fd);
+	} else if ((size_t)written < len) {
+		errno = EIO;
+		written = -1;
+	}
+	vmwalk_close_keeping_errno(fd);
 	return written < 0 ? -1 : 0;
 }
 
@@ -213,6 +225,12 @@ static int is_item(const struct dirent *entry)
 	return entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
 }
 
+/* Independent of the locale, and the same order as vmwalk-list. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
 int vmwalk_instance_for_each(int (*fn)(struct vmwalk_instance *instance, void *data), void *data)
 {
 	char *path = vmwalk_path(VMWALK_CONFIGFS);
@@ -222,7 +240,7 @@ int vmwalk_instance_for_each(int (*fn)(struct vmwalk_instance *instance, void *d
 
 	if (!path)
 		return -1;
-	count = scandir(path, &entries, is_item, versionsort);
+	count = scandir(path, &entries, is_item, by_name);
 	free(path);
 	if (count < 0)
 		return -1;
@@ -232,7 +250,7 @@ int vmwalk_instance_for_each(int (*fn)(struct vmwalk_instance *instance, void *d
 			instance = vmwalk_instance_open(entries[i]->d_name);
 			if (instance)
 				ret = fn(instance, data);
-			else if (errno != ENOENT && errno != ENOTDIR)	/* else: just removed */
+			else if (errno != ENOENT)	/* else: just removed */
 				ret = -1;
 			vmwalk_instance_close(instance);
 		}

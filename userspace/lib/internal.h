@@ -17,6 +17,14 @@
 /* Format a path below VMWALK_SYSROOT. The caller frees it. */
 [[gnu::format(printf, 1, 2)]] char *vmwalk_path(const char *format, ...);
 
+/*
+ * openat(2), close-on-exec. The descriptor is above those of the standard
+ * streams, even if the caller closed one of these.
+ */
+int vmwalk_open(int dir, const char *path, int flags);
+
+void vmwalk_close_keeping_errno(int fd);
+
 /* Read a file of one page at most, relative to @dir, without its newline. The caller frees it. */
 char *vmwalk_read_file(int dir, const char *path);
 

@@ -109,6 +109,7 @@ char *vmwalk_instance_get(const struct vmwalk_instance *instance, const char *at
  * @value: its new value, as text
  *
  * Return: 0; or -1 with errno set and a sentence to be had from vmwalk_instance_refusal().
+ * EMSGSIZE: @value is longer than configfs takes (a page less one byte), and was not written.
  */
 int vmwalk_instance_set(struct vmwalk_instance *instance, const char *attr, const char *value);
 
@@ -116,13 +117,14 @@ int vmwalk_instance_set(struct vmwalk_instance *instance, const char *attr, cons
  * vmwalk_instance_refusal() - why the last vmwalk_instance_set() on this handle failed
  * @instance: the handle
  *
- * Return: the driver's own sentence (the item's last_error), owned by the handle until its next
- * call; NULL if that call succeeded or the driver had nothing to say, when errno says it all.
+ * Return: the driver's own sentence (the item's last_error), or with EMSGSIZE the library's, owned
+ * by the handle until its next call; NULL if that call succeeded or there is no sentence, when
+ * errno says it all.
  */
 const char *vmwalk_instance_refusal(const struct vmwalk_instance *instance);
 
 /**
- * vmwalk_instance_for_each() - visit every instance, in the order of their names
+ * vmwalk_instance_for_each() - visit every instance, in the order of the bytes of their names
  * @fn: called with a handle, which is closed when it returns; anything but 0 ends the visit
  * @data: handed to @fn
  *
