@@ -189,27 +189,36 @@ refuses()
 }
 
 @test "flags and columns that are none are a usage error" {
-	refuses 'scan: presence: --help lists the flags' scan --pid 1 --mask presence
-	refuses 'scan: write,: --help lists the flags' scan --pid 1 --mask write,
-	refuses 'scan: huge,hugepage: --help lists the flags' scan --pid 1 --flags huge,hugepage
-	refuses 'scan: : --help lists the flags' scan --pid 1 --flags ''
+	refuses "scan: --mask: 'nosuch' is not a flag; --help lists them" \
+		scan --pid 1 --mask accessed,nosuch,write
+	refuses "scan: --mask: 'presence' is not a flag; --help lists them" scan --pid 1 -m presence
+	refuses "scan: --mask: '' is not a flag; --help lists them" scan --pid 1 --mask write,
+	refuses "scan: --flags: 'hugepage' is not a flag; --help lists them" \
+		scan --pid 1 --flags huge,hugepage
+	refuses "scan: --flags: '' is not a flag; --help lists them" scan --pid 1 --flags ''
 	refuses 'list: NAM: there is no such column' list -o NAM
 	refuses 'list: : there is no such column' list -o NAME,
 	refuses 'list: --json and --raw exclude each other' list --json --raw
 }
 
-@test "without the driver every verb says so" {
-	for command in 'create demo' 'destroy demo' 'show demo' 'walk --pid 1 1000' 'walk -k ffff0' \
-		'translate --pid 1 1000' 'scan --pid 1' 'vmas --pid 1'; do
-		# shellcheck disable=SC2086 # words
-		run --separate-stderr vmwalk $command
-		fails 1 "vmwalk: ${command%% *}: the vmwalk driver isn't there: try 'modprobe vmwalk'"
+@test "every verb says whether the driver is missing, or configfs" {
+	local message
+
+	for message in "the vmwalk driver isn't there: try 'modprobe vmwalk'" \
+		"configfs isn't mounted: try 'mount -t configfs configfs /sys/kernel/config'"; do
+		for command in 'create demo' 'destroy demo' 'show demo' 'walk --pid 1 1000' \
+			'walk -k ffff0' 'translate --pid 1 1000' 'scan --pid 1' 'vmas --pid 1' \
+			'scan -d demo' list; do
+			# shellcheck disable=SC2086 # words
+			run --separate-stderr vmwalk $command
+			fails 1 "vmwalk: ${command%% *}: $message"
+		done
+		run --separate-stderr vmwalk list --json
+		[[ $status == 1 ]]
+		jq -e '.instances == []' <<<"$output"
+		# The second time it is loaded.
+		mkdir -p "$VMWALK_SYSROOT/sys/module/vmwalk"
 	done
-	run --separate-stderr vmwalk list
-	fails 1 "vmwalk: list: the vmwalk driver isn't there: try 'modprobe vmwalk'"
-	run --separate-stderr vmwalk list --json
-	[[ $status == 1 ]]
-	jq -e '.instances == []' <<<"$output"
 }
 
 @test "names that can't be an instance's" {
@@ -218,31 +227,86 @@ refuses()
 		run --separate-stderr vmwalk create "$name"
 		fails 1 "vmwalk: create: $name: Invalid argument"
 	done
-	for verb in show destroy; do
-		run --separate-stderr vmwalk "$verb" nobody
-		fails 1 "vmwalk: $verb: nobody: there is no such instance"
+	# Beside the instances are files.
+	for name in nobody abi_version; do
+		for command in show destroy 'scan -d' 'walk 1000 -d'; do
+			# shellcheck disable=SC2086 # words
+			run --separate-stderr vmwalk $command "$name"
+			fails 1 "vmwalk: ${command%% *}: $name: there is no such instance"
+		done
 	done
 }
 
-@test "list: a table, in the order of names with their numbers" {
+@test "a descriptor that is closed at the start is never that of the device" {
+	local device=$VMWALK_SYSROOT/dev/vmwalk3
+
+	capture_extents
+	echo 402fff >"$device"
+	for command in 'walk -d demo ffffffffffffffff 2>&-' 'scan -d demo >&-' \
+		'scan -d demo >&- 2>&-' 'scan -d demo <&- >&- 2>&-' 'translate -d demo <&-' \
+		'translate -d demo <&- 2>&-'; do
+		run --separate-stderr bash -c "LD_PRELOAD=\$0 vmwalk $command" "$REPLAY"
+		[[ $status == 1 && $output != *0x402fff* && $(<"$device") == 402fff ]]
+	done
+	run --separate-stderr bash -c 'LD_PRELOAD=$0 vmwalk scan -d demo >&-' "$REPLAY"
+	[[ $stderr == 'vmwalk: scan: standard output: '* ]]
+	run --separate-stderr bash -c 'LD_PRELOAD=$0 vmwalk translate -d demo <&-' "$REPLAY"
+	[[ $stderr == 'vmwalk: translate: standard input: Bad file descriptor' ]]
+}
+
+# Makes the locale LC_CTYPE=tr_TR, in which, as in Turkish, the small letter of I is not i.
+make_locale()
+{
+	export LOCPATH=$BATS_TEST_TMPDIR/locales
+	mkdir "$LOCPATH"
+	{
+		printf '%s\n' '<code_set_name> ASCII' '<escape_char> /' CHARMAP
+		printf '<U%04X> /x%02x NAME\n' $(for ((i = 0; i < 128; i++)); do echo $i $i; done)
+		echo 'END CHARMAP'
+	} >"$LOCPATH/charmap"
+	{
+		printf '%s\n' LC_CTYPE 'upper <U0041>..<U005A>' 'lower <U0061>..<U007A>'
+		printf 'tolower %s(<U005A>,<U007A>)\n' "$(printf '(<U%04X>,<U%04X>);' \
+			$(for ((i = 65; i < 90; i++)); do ((i == 73)) || echo $i $((i + 32)); done))"
+		echo 'END LC_CTYPE'
+	} >"$LOCPATH/source"
+	# It warns of all that the locale lacks.
+	localedef --no-archive -c -f "$LOCPATH/charmap" -i "$LOCPATH/source" "$LOCPATH/tr_TR" \
+		2>/dev/null || [[ -f $LOCPATH/tr_TR/LC_CTYPE ]]
+}
+
+@test "names of columns are the same in every locale" {
+	type -P localedef || skip 'there is no localedef'
+	make_locale
+	capture_item demo vmwalk0
+	run --separate-stderr env -u LC_ALL LC_CTYPE=tr_TR vmwalk list --raw -o size,Live
+	prints <<-'END'
+		SIZE LIVE
+		1048576 0
+	END
+	env -u LC_ALL LC_CTYPE=tr_TR vmwalk list --json | jq -e '.instances[0] | keys ==
+		["cache", "device", "fill", "live", "mode", "name", "node", "size", "target", "type"]'
+}
+
+@test "list: a table, in the order of the bytes of names" {
 	capture_item b10 vmwalk0 live=1 buffer_type=kmalloc size=4096 target_pid=123
 	capture_item b9 vmwalk12 numa_node=1 fill=letters size=5368709120
 	run --separate-stderr vmwalk list
 	prints <<-'END'
 		NAME DEVICE        LIVE TYPE    SIZE MODE  CACHE NODE FILL    TARGET
-		b9   /dev/vmwalk12 no   vmalloc   5G fault wb       1 letters      0
 		b10  /dev/vmwalk0  yes  kmalloc   4K fault wb      -1 zero       123
+		b9   /dev/vmwalk12 no   vmalloc   5G fault wb       1 letters      0
 	END
 	run --separate-stderr vmwalk list -n -r -o mode,name
 	prints <<-'END'
-		fault b9
 		fault b10
+		fault b9
 	END
 	run --separate-stderr vmwalk list --raw --output NAME,SIZE,LIVE
 	prints <<-'END'
 		NAME SIZE LIVE
-		b9 5368709120 0
 		b10 4096 1
+		b9 5368709120 0
 	END
 }
 
@@ -258,6 +322,103 @@ refuses()
 	rm -r "$VMWALK_SYSROOT/sys/kernel/config/vmwalk/demo"
 	run --separate-stderr vmwalk list
 	prints </dev/null
+}
+
+@test "list: memory holds what is shown, and too little of it is told" {
+	local limit failed=
+
+	for ((i = 100; i < 300; i++)); do
+		capture_item "item$i" "vmwalk$i"
+	done
+	for ((limit = 4096; limit; limit -= 256)); do
+		run --separate-stderr bash -c 'ulimit -d "$0"; vmwalk list --raw -n' "$limit"
+		if [[ $status == 0 ]]; then
+			[[ ! $failed && ${#lines[@]} == 200 && $output != *' - '* ]]
+		else
+			failed=1
+			# It may not even start.
+			[[ $status == 127 || $stderr == *'Cannot allocate memory' ]]
+		fi
+		[[ $limit != 4096 || $status == 0 ]]
+	done
+}
+
+# What is no character in UTF-8: a lone byte, a start without its end, too long, a surrogate, beyond
+# the last, and the end of the text in the middle.
+NO_UTF8=$'a\xffb\xe2\x82c\xc0\xafd\xed\xa0\x80e\xf4\x90\x80\x80f\xc3\xa9\xf0\x9f\x98\x80g\xf0\x9f'
+AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufffd\ufffdf\u00e9\ud83d\ude00g\ufffd\ufffd"'
+
+@test "JSON is UTF-8, whatever bytes a name has" {
+	local locale
+
+	capture_vmas
+	capture_item "$NO_UTF8" vmwalk0 last_error="$NO_UTF8"
+	sed -i "1s|/usr.*|$NO_UTF8|" "$VMWALK_SYSROOT/proc/4242/maps"
+	echo 'extent 0x400000 0x1000 1 1 12 0' >>"$VMWALK_REPLAY"
+	for locale in C C.UTF-8; do
+		export LC_ALL=$locale
+		vmwalk list --json >"$BATS_TEST_TMPDIR/list"
+		vmwalk show --json "$NO_UTF8" >"$BATS_TEST_TMPDIR/show"
+		for verb in vmas scan 'walk 400000'; do
+			# shellcheck disable=SC2086 # words
+			replay vmwalk $verb -d demo --json >"$BATS_TEST_TMPDIR/${verb%% *}"
+		done
+		for verb in list show vmas scan walk; do
+			iconv -f UTF-8 -t UTF-8 "$BATS_TEST_TMPDIR/$verb" >/dev/null
+			jq -e --argjson name "$AS_JSON" 'any(.. | strings; . == $name)' \
+				"$BATS_TEST_TMPDIR/$verb"
+		done
+	done
+}
+
+@test "JSON stays JSON where an attribute is empty or no number" {
+	capture_item empty vmwalk0 live= size= numa_node= target_pid= fault_around= track_dirty=
+	capture_item wrong vmwalk1 live=2 size=12x numa_node=- target_pid=007 fault_around=0x10
+	vmwalk list --json | jq -e 'all(.instances[]; .live == null and .size == null and
+		.node == null and .target == null)'
+	vmwalk show --json empty | jq -e '.configfs | .live == null and .size == null and
+		.track_dirty == null'
+	vmwalk show --json wrong | jq -e '.configfs | .fault_around == null and .size == null and
+		.track_dirty == false'
+	run --separate-stderr vmwalk list -n -o NAME,LIVE,SIZE
+	[[ $status == 0 && ${lines[0]} =~ ^empty\ +-\ +-$ ]]
+}
+
+@test "what a name has for a terminal is not obeyed: every verb escapes it" {
+	local locale hostile=$'\e]0;x\a\e[31m\x9b2J\xc2\x9b2J\x7f\b\r\n.'
+
+	capture_vmas
+	capture_item "$hostile" vmwalk0 last_error="$hostile" fill="$hostile"
+	printf '%s\n' "$hostile" >"$VMWALK_SYSROOT/proc/4242/comm"
+	sed -i "1s|/usr.*|${hostile//$'\n'/}|" "$VMWALK_SYSROOT/proc/4242/maps"
+	echo 'extent 0x400000 0x1000 1 1 12 0' >>"$VMWALK_REPLAY"
+	for locale in C C.UTF-8; do
+		export LC_ALL=$locale
+		for command in 'list' 'list --raw' 'list --json' 'show' 'show --json' 'destroy' \
+			'scan' 'scan --raw' 'scan --json' 'vmas' 'vmas --raw' 'vmas --json' \
+			'walk 400000' 'walk 400000 --json' "$hostile"; do
+			set -- "$hostile"
+			case $command in
+			list*)			set -- ;;
+			scan* | vmas* | walk*)	set -- -d demo ;;
+			esac
+			# shellcheck disable=SC2086 # words
+			replay vmwalk $command "$@" >"$BATS_TEST_TMPDIR/output" 2>&1 || true
+			[[ -s $BATS_TEST_TMPDIR/output ]]
+			# With bytes of its own for every control but the newline, in UTF-8 or not.
+			if LC_ALL=C grep -aP '[\x00-\x09\x0b-\x1f\x7f]|\x9b' \
+				"$BATS_TEST_TMPDIR/output"; then
+				echo "vmwalk $command"
+				return 1
+			fi
+		done
+		run --separate-stderr replay vmwalk walk -d demo 400000
+		[[ ${lines[0]} == *'process 4242 (\x1b]0;x\x07\x1b[31m\x9b2J\xc2\x9b2J\x7f\x08\x0d\x0a.)' ]]
+	done
+	# What looks escaped is.
+	capture_item demo vmwalk3 last_error='a\x41\b'
+	run --separate-stderr vmwalk show demo
+	[[ $output == *'a\x5cx41\b' ]]
 }
 
 @test "show: a pending instance has no device yet" {
@@ -449,7 +610,8 @@ refuses()
 		jq -e '.address == "0xffffc97fc0123456" and .pid == null and .mapping == null and
 			.phys == "0x100123456" and (.flags | index("huge"))'
 	run --separate-stderr replay vmwalk walk -d demo -k 401123
-	fails 1 'vmwalk: walk: kernel: address 0x401123: Invalid argument'
+	fails 1 "vmwalk: walk: kernel: 0x401123 is no address of the kernel; for one of a process$(
+		) leave out --kernel and name it by --pid or --device"
 	run --separate-stderr replay vmwalk walk -d demo ffffc97fc0123456
 	fails 1 'vmwalk: walk: process 4242: address 0xffffc97fc0123456 is beyond user space'
 }
@@ -575,6 +737,38 @@ capture_translations()
 	done
 }
 
+@test "translate: a NUL byte doesn't hide what follows in its line" {
+	capture_translations
+	run --separate-stderr replay vmwalk translate -d demo -n -o ADDRESS \
+		< <(printf '402fff\n401000\0junk\n401000\n')
+	[[ $status == 1 && $output == '      0x402fff' ]]
+	[[ $stderr == 'vmwalk: translate: 401000: a NUL byte follows; '* ]]
+}
+
+@test "what is not permitted names the capability, and lockdown" {
+	local command
+
+	capture_device <<<"info 4096 4 4242"$'\n'"error 1"
+	for command in 'walk 1000' 'translate 1000' scan vmas; do
+		# shellcheck disable=SC2086 # words
+		run --separate-stderr replay vmwalk $command -d demo
+		[[ $status == 1 && $stderr == *': Operation not permitted: '*CAP_SYS_PTRACE*'locked down' ]]
+	done
+	run --separate-stderr replay vmwalk walk -kd demo ffffc97fc0123456
+	[[ $status == 1 && $stderr == *': Operation not permitted: '*CAP_SYS_ADMIN*'locked down' ]]
+}
+
+@test "a failure is told for its own reason, not for that of output which fails, too" {
+	[[ -c /dev/full ]] || mknod /dev/full c 1 7
+	capture_device <<<"info 4096 4 4242"$'\n'"error 3"
+	for verb in 'translate 1000' scan vmas; do
+		# shellcheck disable=SC2086 # words
+		run --separate-stderr bash -c 'exec >/dev/full; LD_PRELOAD=$0 vmwalk "$@"' "$REPLAY" \
+			$verb -d demo --json
+		[[ $status == 1 && ${stderr_lines[0]} == *'process 4242: No such process' ]]
+	done
+}
+
 @test "translate: a process that goes away is told, and JSON stays JSON" {
 	capture_device <<<"info 4096 4 4242"$'\n'"error 3"
 	run --separate-stderr replay vmwalk translate -d demo --json 1000
@@ -695,6 +889,24 @@ capture_extents()
 	prints <<-'END'
 		    0x7ffd0000
 		    0x7ffe0000
+	END
+}
+
+@test "scan: a border within a page doesn't stop it" {
+	capture_extents
+	cat >"$VMWALK_SYSROOT/proc/4242/maps" <<-'END'
+		400000-400800 r-xp 00001000 08:01 1234                      /first
+		400800-402001 r-xp 00001000 08:01 1234                      /second
+		402fff-403000 rw-p 00000000 00:00 0                         /third
+	END
+	# Output without end doesn't end by other signals either.
+	run --separate-stderr timeout --signal=KILL 60 \
+		"$BASH" -c 'LD_PRELOAD=$0 vmwalk "$@" | head -n 9; exit "${PIPESTATUS[0]}"' "$REPLAY" \
+		scan -d demo -rn -o START,PAGES,MAPPING --end 42d000
+	prints <<-'END'
+		0x400000 1 /first
+		0x401000 2 /second
+		0x403000 42 -
 	END
 }
 
@@ -846,6 +1058,23 @@ first_rows()
 	capture_item ..both vmwalk1
 	run --separate-stderr vmwalk list --json
 	jq -e '[.instances[].name] == ["..both", ".hidden"]' <<<"$output"
+}
+
+@test "make install: all may read what it installs, whatever the umask" {
+	local made
+
+	made=$(dirname "$(type -P vmwalk)")
+	[[ -f $BATS_TEST_DIRNAME/../../userspace/Makefile && -f $made/libvmwalk.so ]] ||
+		skip 'the sources are not here'
+	(
+		umask 077
+		make -s -C "$BATS_TEST_DIRNAME/../../userspace" O="$made" \
+			DESTDIR="$BATS_TEST_TMPDIR" PREFIX=/usr install
+	)
+	[[ -f $BATS_TEST_TMPDIR/usr/lib/pkgconfig/libvmwalk.pc ]]
+	find "$BATS_TEST_TMPDIR/usr" ! -type l ! -perm -a+r >"$BATS_TEST_TMPDIR/unreadable"
+	cat "$BATS_TEST_TMPDIR/unreadable"
+	[[ ! -s $BATS_TEST_TMPDIR/unreadable ]]
 }
 
 @test "output that can't be written is a failure" {

@@ -6,16 +6,34 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "command.h"
 
-int attribute_failure(const struct vmwalk_instance *instance, const char *attr, const char *value)
+int attribute_failure(const struct vmwalk_instance *instance, const char *name, const char *attr,
+		      const char *value)
 {
 	const char *refusal = vmwalk_instance_refusal(instance);
+	const char *colon = name ? ": " : "";
 
+	if (!name)
+		name = "";
 	if (refusal)
-		return failure("%s: %s", vmwalk_instance_name(instance), refusal);
-	return failure("%s: %s: '%s': %m", vmwalk_instance_name(instance), attr, value);
+		return failure("%s%s%s", name, colon, refusal);
+	return failure("%s%s%s: '%.64s': %m", name, colon, attr, value);
+}
+
+/* Without vmwalk's folder in configfs, sysfs tells whether it is the driver that is missing. */
+static int driver_failure(void)
+{
+	char *module = system_path("/sys/module/vmwalk");
+	bool loaded = module && !access(module, F_OK);
+
+	free(module);
+	if (loaded)
+		return failure("configfs isn't mounted: try "
+			       "'mount -t configfs configfs /sys/kernel/config'");
+	return failure("the vmwalk driver isn't there: try 'modprobe vmwalk'");
 }
 
 int instance_failure(const char *name)
@@ -24,7 +42,7 @@ int instance_failure(const char *name)
 	char *version = vmwalk_subsystem_get("abi_version");
 
 	if (!version && errno == ENOENT)
-		return failure("the vmwalk driver isn't there: try 'modprobe vmwalk'");
+		return driver_failure();
 	free(version);
 
 	errno = error;

@@ -141,20 +141,27 @@ extern const struct verb_option target_verb_options[];
 /* Takes one of those two. Returns false, with nothing done, for any other. */
 bool target_option(struct target_options *options, int option, const char *arg);
 
-/* Both hold and release the signals below. Returns an exit status, after saying what failed. */
+/* Returns an exit status, after saying what failed. */
 int target_open(struct target *target, const struct target_options *options);
 void target_close(struct target *target);
+
+/* Why, by @error, a call on the target failed. */
+const char *target_error(int error);
 
 /* Print "process PID (COMM)", or what can be had of it. */
 void target_print(FILE *out, const struct target *target);
 
+/* Instances that are removed when the command ends, whatever ends it: at most one at a time. */
+
 /*
- * From signals_hold() on, signals that would end the command are only remembered, so that it can
- * remove what it made; signals_release() lets the remembered one have its way.
+ * Create an instance, with a name of the command's own if @name is NULL. Returns NULL with errno
+ * set. The handle ends with one of the two calls below.
  */
-void signals_hold(void);
-bool signals_caught(void);
-void signals_release(void);
+struct vmwalk_instance *keeper_create(const char *name);
+void keeper_remove(struct vmwalk_instance *instance);
+
+/* Let the instance stay. From here on signals wait until the command has ended. */
+void keeper_leave(struct vmwalk_instance *instance);
 
 /* Mappings of a process, in the order of their addresses. */
 
@@ -179,8 +186,12 @@ const struct mapping *maps_find(struct maps *maps, __u64 addr);
 
 /* What configfs says, and small texts */
 
-/* Say why a vmwalk_instance_set() failed. Returns EXIT_FAILURE. */
-int attribute_failure(const struct vmwalk_instance *instance, const char *attr, const char *value);
+/*
+ * Say why a vmwalk_instance_set() failed, about an instance that the user knows by @name, or with
+ * NULL doesn't know. Returns EXIT_FAILURE.
+ */
+int attribute_failure(const struct vmwalk_instance *instance, const char *name, const char *attr,
+		      const char *value);
 
 /* Say why, by errno, an instance or with NULL the driver can't be had. Returns EXIT_FAILURE. */
 int instance_failure(const char *name);
@@ -190,12 +201,23 @@ char *flag_names(const char *const *name, size_t count, __u32 flags);
 
 /* Names of VMWALK_PRESENT and so on, separated by commas. The caller frees the text. */
 char *state_names(__u32 state);
-bool parse_state(const char *names, __u32 *state);
+
+/* Returns NULL, or where in @names a word begins that is no such name. */
+const char *parse_state(const char *names, __u32 *state);
 
 /* Bytes in the largest unit that divides them, as 64K. The caller frees the text. */
 char *size_text(__u64 bytes, bool exact);
 
 /* Text of a printf format for the caller to free; NULL if memory ran out. */
 [[gnu::format(printf, 1, 2)]] char *text(const char *format, ...);
+
+/* The same with a path below VMWALK_SYSROOT. */
+[[gnu::format(printf, 1, 2)]] char *system_path(const char *format, ...);
+
+/*
+ * Print text that may hold anything, such as the name of a process. What isn't a printable
+ * character is printed as \xNN, byte by byte, as tables have it.
+ */
+void print_text(FILE *out, const char *text);
 
 #endif /* _VMWALK_COMMAND_H */

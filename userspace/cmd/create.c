@@ -31,13 +31,14 @@ static const char *const create_attributes[] = {
 
 static int make_live(struct vmwalk_instance *instance, const char *const values[])
 {
+	const char *name = vmwalk_instance_name(instance);
 	size_t i;
 
 	for (i = 0; i < NR_CREATE; i++)
 		if (values[i] && vmwalk_instance_set(instance, create_attributes[i], values[i]))
-			return attribute_failure(instance, create_attributes[i], values[i]);
+			return attribute_failure(instance, name, create_attributes[i], values[i]);
 	if (vmwalk_instance_set(instance, "live", "1"))
-		return attribute_failure(instance, "live", "1");
+		return attribute_failure(instance, name, "live", "1");
 	return EXIT_SUCCESS;
 }
 
@@ -47,7 +48,6 @@ static int create(int argc, char **argv)
 	struct vmwalk_instance *instance;
 	const char *arg;
 	int option, status;
-	bool told;
 	size_t i;
 
 	while ((option = next_option(argc, argv, &arg)) >= 0)
@@ -55,22 +55,17 @@ static int create(int argc, char **argv)
 			if (create_options[i].letter == option)
 				values[i] = arg;
 
-	signals_hold();
-	instance = vmwalk_instance_create(argv[optind]);
-	if (!instance) {
-		status = instance_failure(argv[optind]);
-		goto out;
-	}
+	instance = keeper_create(argv[optind]);
+	if (!instance)
+		return instance_failure(argv[optind]);
 
 	status = make_live(instance, values);
-	/* Who has the path has the device. If nobody can have it, none is made. */
-	told = !status && !signals_caught() &&
-	       printf("/dev/%s\n", vmwalk_instance_dev_name(instance)) > 0 && !fflush(stdout);
-	if (!told && vmwalk_instance_destroy(instance))
-		failure("%s stays: %m", vmwalk_instance_name(instance));
-	vmwalk_instance_close(instance);
-out:
-	signals_release();
+	/* A device whose path nobody could be told is of no use. */
+	if (!status && printf("/dev/%s\n", vmwalk_instance_dev_name(instance)) > 0 &&
+	    !fflush(stdout))
+		keeper_leave(instance);
+	else
+		keeper_remove(instance);
 	return status;
 }
 

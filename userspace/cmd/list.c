@@ -49,7 +49,7 @@ static char *list_cell(const void *row, size_t column, bool exact)
 	}
 
 	value = vmwalk_instance_get(instance, list_attributes[column]);
-	if (!value || exact)
+	if (!value || !*value || exact)
 		return value;
 	if (column == COL_SIZE)
 		shown = size_text(strtoull(value, NULL, 10), false);

@@ -5,11 +5,13 @@
  * Copyright (C) The vmwalk authors
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 
@@ -22,12 +24,19 @@ static const struct verb *current;	/* the verb that is running, NULL before one 
 
 static void complain(const char *format, va_list args)
 {
+	int error = errno;	/* what %m is about */
+	char *message;
+
 	fflush(stdout);
 	fprintf(stderr, "vmwalk: ");
 	if (current)
 		fprintf(stderr, "%s: ", current->name);
-	vfprintf(stderr, format, args);
+	errno = error;
+	if (vasprintf(&message, format, args) < 0)
+		message = NULL;
+	print_text(stderr, message ? message : strerror(ENOMEM));
 	fputc('\n', stderr);
+	free(message);
 }
 
 int failure(const char *format, ...)
@@ -194,10 +203,25 @@ static int run_verb(int argc, char **argv)
 	return current->run(argc, argv);
 }
 
+/*
+ * A standard stream that is closed must not be the number of a descriptor that is opened later.
+ * What takes its place fails with EBADF for what the stream is for.
+ */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
 	size_t i;
 
+	open_standard_streams();
 	setlocale(LC_ALL, "");
 	if (argc < 2)
 		return usage_failure("VERB is missing");

@@ -19,9 +19,8 @@ struct maps {
 
 struct maps *maps_open(pid_t pid)
 {
-	const char *root = secure_getenv("VMWALK_SYSROOT");
 	struct maps *maps = calloc(1, sizeof(*maps));
-	char *path = text("%s/proc/%d/maps", root ? root : "", pid);
+	char *path = system_path("/proc/%d/maps", pid);
 
 	if (maps && path)
 		maps->file = fopen(path, "re");

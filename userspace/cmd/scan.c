@@ -83,7 +83,7 @@ static int scan_one(const struct vmwalk_extent *extent, void *data)
 	struct row row = { .extent = *extent, .page_size = scan->page_size };
 	__u64 left = extent->pages;
 	const struct mapping *mapping;
-	__u64 border;
+	__u64 border, pages;
 
 	while (left) {
 		mapping = maps_find(scan->maps, row.extent.start);
@@ -91,8 +91,10 @@ static int scan_one(const struct vmwalk_extent *extent, void *data)
 		row.extent.pages = left;
 		if (mapping) {
 			border = row.mapping ? mapping->end : mapping->start;
-			if ((border - row.extent.start) / scan->page_size < left)
-				row.extent.pages = (border - row.extent.start) / scan->page_size;
+			/* At least one page: a captured border may lie within it. */
+			pages = (border - row.extent.start - 1) / scan->page_size + 1;
+			if (pages < left)
+				row.extent.pages = pages;
 		}
 		if (table_add(scan->table, &row))
 			return -1;
@@ -102,7 +104,7 @@ static int scan_one(const struct vmwalk_extent *extent, void *data)
 			row.extent.pfn += row.extent.pages;
 	}
 	/* Nobody is there for the rest, or wants it. */
-	return signals_caught() || ferror(stdout);
+	return ferror(stdout);
 }
 
 static const struct verb_option scan_options[] = {
@@ -131,19 +133,23 @@ static int run_scan(struct target *target, struct vmwalk_scan *range,
 	if (table_close(scan.table) && !error)
 		error = errno;
 	if (error)
-		status = failure("process %d: %s", target->pid, strerror(error));
+		status = failure("process %d: %s", target->pid, target_error(error));
 	return status;
 }
 
 /* Take an option that limits the scan. Returns an exit status. */
 static int limit_scan(struct vmwalk_scan *range, int option, const char *arg)
 {
+	const char *bad;
 	__u32 mask;
 	__u64 addr;
 
 	if (option == 'm' || option == 'f') {
-		if (!parse_state(arg, &mask))
-			return usage_failure("%s: --help lists the flags", arg);
+		bad = parse_state(arg, &mask);
+		if (bad)
+			return usage_failure("--%s: '%.*s' is not a flag; --help lists them",
+					     option == 'm' ? "mask" : "flags",
+					     (int)strcspn(bad, ","), bad);
 		if (option == 'm')
 			range->category_mask = mask;
 		else

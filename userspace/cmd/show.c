@@ -123,7 +123,9 @@ static void show_group(const struct group *group, const struct vmwalk_instance *
 			json_value(field->name, field->type, value);
 		} else {
 			value = readable(field, value);
-			printf("  %-14s  %s\n", field->name, value && *value ? value : "-");
+			printf("  %-14s  ", field->name);
+			print_text(stdout, value && *value ? value : "-");
+			putchar('\n');
 		}
 		free(value);
 	}
@@ -145,8 +147,9 @@ static void show_instance(const struct vmwalk_instance *instance, bool json)
 		if (json) {
 			json_object(groups[i].name);
 		} else {
-			printf("%s%s%s\n", groups[i].before,
-			       i ? dev_name : vmwalk_instance_name(instance), groups[i].after);
+			fputs(groups[i].before, stdout);
+			print_text(stdout, i ? dev_name : vmwalk_instance_name(instance));
+			puts(groups[i].after);
 		}
 		show_group(&groups[i], instance, json);
 		if (json)

@@ -60,29 +60,9 @@ static int open_failure(const char *name)
 	return failure("%s: it isn't live, and so has no device", name);
 }
 
-/*
- * A pid alone doesn't make a name nobody has: it may be one in another namespace too, and a command
- * that was killed with SIGKILL has left its instance behind.
- */
-static struct vmwalk_instance *create_temporary(void)
-{
-	struct vmwalk_instance *instance;
-	unsigned int i = 0;
-	char *name;
-
-	do {
-		name = text("vmwalk-command-%d-%u", getpid(), i);
-		if (!name)
-			return NULL;
-		instance = vmwalk_instance_create(name);
-		free(name);
-	} while (!instance && errno == EEXIST && ++i < 1000);
-	return instance;
-}
-
 static int make_temporary(struct target *target, const char *pid)
 {
-	struct vmwalk_instance *instance = create_temporary();
+	struct vmwalk_instance *instance = keeper_create(NULL);
 
 	if (!instance && errno == EACCES)
 		return failure("a temporary instance takes root; --device names one that is there");
@@ -92,15 +72,15 @@ static int make_temporary(struct target *target, const char *pid)
 
 	/* One byte is rounded up to one page, of whatever size. */
 	if (vmwalk_instance_set(instance, "size", "1"))
-		return attribute_failure(instance, "size", "1");
+		return attribute_failure(instance, NULL, "size", "1");
 	if (vmwalk_instance_set(instance, "target_pid", pid))
-		return attribute_failure(instance, "target_pid", pid);
+		return attribute_failure(instance, NULL, "target_pid", pid);
 	if (vmwalk_instance_set(instance, "live", "1"))
-		return attribute_failure(instance, "live", "1");
+		return attribute_failure(instance, NULL, "live", "1");
 
 	target->device = vmwalk_device_open_by_name(vmwalk_instance_name(instance));
 	if (!target->device)
-		return failure("/dev/%s: %m", vmwalk_instance_dev_name(instance));
+		return failure("the temporary instance's device: %m");
 	return EXIT_SUCCESS;
 }
 
@@ -116,7 +96,6 @@ int target_open(struct target *target, const struct target_options *options)
 	if (options->pid && !parse_pid(options->pid, &target->pid))
 		return usage_failure("%s: a pid is a number above 0", options->pid);
 
-	signals_hold();
 	if (!options->device) {
 		status = make_temporary(target, options->pid ? options->pid : "0");
 	} else {
@@ -139,27 +118,38 @@ int target_open(struct target *target, const struct target_options *options)
 void target_close(struct target *target)
 {
 	vmwalk_device_close(target->device);
-	if (target->temporary && vmwalk_instance_destroy(target->temporary))
-		failure("%s stays: %m", vmwalk_instance_name(target->temporary));
-	vmwalk_instance_close(target->temporary);
-	signals_release();
+	if (target->temporary)
+		keeper_remove(target->temporary);
+}
+
+const char *target_error(int error)
+{
+	if (error == EPERM)
+		return "Operation not permitted: another process's memory takes CAP_SYS_PTRACE when "
+		       "the device is opened, and a kernel that is not locked down";
+	return strerror(error);
 }
 
 void target_print(FILE *out, const struct target *target)
 {
-	const char *root = secure_getenv("VMWALK_SYSROOT");
-	char *path = text("%s/proc/%d/comm", root ? root : "", target->pid);
-	char comm[64] = "";
+	char *path = system_path("/proc/%d/comm", target->pid);
 	FILE *file = path ? fopen(path, "re") : NULL;
+	char comm[64] = "";
+	size_t len = 0;
 
 	if (file) {
-		if (fgets(comm, sizeof(comm), file))
-			comm[strcspn(comm, "\n")] = '\0';
+		len = fread(comm, 1, sizeof(comm) - 1, file);
 		fclose(file);
 	}
 	free(path);
+	/* The last newline ends the name; others are part of it. */
+	if (len && comm[len - 1] == '\n')
+		comm[len - 1] = '\0';
 
 	fprintf(out, "process %d", target->pid);
-	if (*comm)
-		fprintf(out, " (%s)", comm);
+	if (!*comm)
+		return;
+	fputs(" (", out);
+	print_text(out, comm);
+	fputc(')', out);
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Small texts: sizes and the names of states.
+ * Small texts: paths, sizes, the names of states, and names of any bytes.
  *
  * Copyright (C) The vmwalk authors
  */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include "command.h"
 
@@ -29,6 +31,55 @@ char *text(const char *format, ...)
 	len = vasprintf(&result, format, args);
 	va_end(args);
 	return len < 0 ? NULL : result;
+}
+
+char *system_path(const char *format, ...)
+{
+	const char *root = secure_getenv("VMWALK_SYSROOT");
+	char *below, *path = NULL;
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vasprintf(&below, format, args);
+	va_end(args);
+	if (len < 0)
+		return NULL;
+	path = text("%s%s", root ? root : "", below);
+	free(below);
+	return path;
+}
+
+/* The length of the printable character that @text begins with, or 0. */
+static size_t printable(const char *text, size_t len, mbstate_t *state)
+{
+	wchar_t character;
+	size_t bytes = mbrtowc(&character, text, len, state);
+
+	if (bytes == (size_t)-1 || bytes == (size_t)-2) {
+		memset(state, 0, sizeof(*state));
+		return 0;
+	}
+	/* So that what looks escaped always is. */
+	if (!strncmp(text, "\\x", 2))
+		return 0;
+	return iswprint(character) ? bytes : 0;
+}
+
+void print_text(FILE *out, const char *text)
+{
+	size_t bytes, left = strlen(text);
+	mbstate_t state = { };
+
+	for (; left; text += bytes, left -= bytes) {
+		bytes = printable(text, left, &state);
+		if (bytes) {
+			fwrite(text, 1, bytes, out);
+		} else {
+			fprintf(out, "\\x%02x", (unsigned char)*text);
+			bytes = 1;
+		}
+	}
 }
 
 char *size_text(__u64 bytes, bool exact)
@@ -65,7 +116,7 @@ char *state_names(__u32 state)
 	return flag_names(state_name, NR_STATES, state);
 }
 
-bool parse_state(const char *names, __u32 *state)
+const char *parse_state(const char *names, __u32 *state)
 {
 	size_t i, len;
 
@@ -76,9 +127,9 @@ bool parse_state(const char *names, __u32 *state)
 			if (!strncmp(state_name[i], names, len) && !state_name[i][len])
 				break;
 		if (i == NR_STATES)
-			return false;
+			return names;
 		*state |= 1U << i;
 		if (!names[len])
-			return true;
+			return NULL;
 	}
 }

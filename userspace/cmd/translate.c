@@ -73,7 +73,7 @@ static int translate_portion(struct translate *translate)
 	if (!count)
 		return EXIT_SUCCESS;
 	if (vmwalk_device_translate(translate->target.device, translate->portion, count))
-		return failure("process %d: %m", translate->target.pid);
+		return failure("process %d: %s", translate->target.pid, target_error(errno));
 	for (i = 0; i < count; i++)
 		if (table_add(translate->table, &translate->portion[i]))
 			return failure("%m");
@@ -86,17 +86,18 @@ static int translate_one(struct translate *translate, __u64 addr)
 	return translate->count < PORTION ? EXIT_SUCCESS : translate_portion(translate);
 }
 
-static int translate_line(struct translate *translate, const char *line)
+static int translate_line(struct translate *translate, const char *line, size_t len)
 {
+	const char *why = strlen(line) < len ? "a NUL byte follows; " : "";
 	__u64 addr;
 
-	if (parse_address(line, &addr))
+	if (!*why && parse_address(line, &addr))
 		return translate_one(translate, addr);
 	/* What came before it gets its answers. */
 	if (translate_portion(translate))
 		return EXIT_FAILURE;
 	table_flush(translate->table);
-	return failure("%.64s: an address is a hexadecimal number", line);
+	return failure("%.64s: %san address is a hexadecimal number", line, why);
 }
 
 /*
@@ -112,11 +113,8 @@ static int translate_input(struct translate *translate)
 
 	do {
 		got = read(STDIN_FILENO, input + filled, INPUT_SIZE - filled);
-		/* A signal that was held is what the loop ends for. */
-		if (got < 0 && errno != EINTR)
+		if (got < 0)
 			return failure("standard input: %m");
-		if (got < 0 || signals_caught())
-			return EXIT_SUCCESS;
 		filled += got;
 		/* The last line may lack its end. */
 		if (!got && filled)
@@ -125,7 +123,7 @@ static int translate_input(struct translate *translate)
 		line = input;
 		while (!status && (end = memchr(line, '\n', input + filled - line))) {
 			*end = '\0';
-			status = translate_line(translate, line);
+			status = translate_line(translate, line, end - line);
 			line = end + 1;
 		}
 		filled -= line - input;
@@ -137,7 +135,7 @@ static int translate_input(struct translate *translate)
 			status = translate_portion(translate);
 		if (!status && table_flush(translate->table))
 			status = failure("%m");
-	} while (!status && got && !ferror(stdout) && !signals_caught());
+	} while (!status && got && !ferror(stdout));
 	return status;
 }
 

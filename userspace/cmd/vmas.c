@@ -99,7 +99,7 @@ static int list_vmas(struct target *target, struct table *table)
 	struct maps *maps = maps_open(target->pid);
 	int error = 0;
 
-	while (!error && !signals_caught() && !ferror(stdout)) {
+	while (!error && !ferror(stdout)) {
 		if (vmwalk_device_vma(target->device, &vma)) {
 			error = errno;
 			break;
@@ -129,7 +129,7 @@ static int run_vmas(struct target *target, const struct table_options *options)
 	if (table_close(table) && !error)
 		error = errno;
 	if (error)
-		status = failure("process %d: %s", target->pid, strerror(error));
+		status = failure("process %d: %s", target->pid, target_error(error));
 	return status;
 }
 

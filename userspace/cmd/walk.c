@@ -152,7 +152,9 @@ static void draw_end(const struct walk_view *view)
 		printf("  page      %s, mapped by the %s entry\n", size,
 		       level_name[walk->stop_level]);
 		if (view->hidden)
-			printf("  frame     hidden: the device was opened without CAP_SYS_ADMIN\n"
+			printf("  frame     hidden: it takes CAP_SYS_ADMIN when the device is "
+			       "opened, and a kernel\n"
+			       "            that is not locked down\n"
 			       "  physical  hidden\n");
 		else
 			printf("  frame     0x%llx\n  physical  0x%llx\n",
@@ -173,6 +175,21 @@ static void draw_end(const struct walk_view *view)
 	free(size);
 }
 
+static void draw_mapping(const struct walk_view *view)
+{
+	const struct mapping *mapping = view->mapping;
+
+	if (!mapping) {
+		printf("in %s mapping\n", view->maps_known ? "no" : "an unknown");
+		return;
+	}
+	printf("in %llx-%llx ", mapping->start, mapping->end);
+	print_text(stdout, mapping->perms);
+	putchar(' ');
+	print_text(stdout, mapping->name);
+	putchar('\n');
+}
+
 static void draw(const struct walk_view *view)
 {
 	printf("address 0x%llx of ", view->walk->addr);
@@ -180,13 +197,10 @@ static void draw(const struct walk_view *view)
 		printf("the kernel");
 	else
 		target_print(stdout, view->target);
-	if (view->kernel)
-		printf("\n\n");
-	else if (view->mapping)
-		printf("\nin %llx-%llx %s %s\n\n", view->mapping->start,
-		       view->mapping->end, view->mapping->perms, view->mapping->name);
-	else
-		printf("\nin %s mapping\n\n", view->maps_known ? "no" : "an unknown");
+	putchar('\n');
+	if (!view->kernel)
+		draw_mapping(view);
+	putchar('\n');
 	draw_address(view);
 	putchar('\n');
 	draw_levels(view);
@@ -276,6 +290,19 @@ static void print_json(const struct walk_view *view)
 	free(flags);
 }
 
+static int kernel_failure(__u64 addr)
+{
+	switch (errno) {
+	case EINVAL:
+		return failure("kernel: 0x%llx is no address of the kernel; for one of a process "
+			       "leave out --kernel and name it by --pid or --device", addr);
+	case EPERM:
+		return failure("kernel: address 0x%llx: %m: this takes CAP_SYS_ADMIN when the "
+			       "device is opened, and a kernel that is not locked down", addr);
+	}
+	return failure("kernel: address 0x%llx: %m", addr);
+}
+
 static int walk_one(struct target *target, __u64 addr, bool kernel, bool json)
 {
 	struct vmwalk_walk walk = { .size = sizeof(walk), .addr = addr };
@@ -286,11 +313,12 @@ static int walk_one(struct target *target, __u64 addr, bool kernel, bool json)
 		walk.flags = VMWALK_WALK_KERNEL;
 	if (vmwalk_device_walk(target->device, &walk)) {
 		if (kernel)
-			return failure("kernel: address 0x%llx: %m", addr);
+			return kernel_failure(addr);
 		if (errno == EINVAL)
 			return failure("process %d: address 0x%llx is beyond user space",
 				       target->pid, addr);
-		return failure("process %d: address 0x%llx: %m", target->pid, addr);
+		return failure("process %d: address 0x%llx: %s", target->pid, addr,
+			       target_error(errno));
 	}
 
 	maps = kernel ? NULL : maps_open(target->pid);

@@ -19,7 +19,8 @@
  * extent comes COUNT times more, each time STRIDE bytes further; a scan returns those that start in
  * its range, as many as there is room for. What comes to the gate, an extent or a look for a
  * mapping from there on, waits until somebody opens the FIFO that VMWALK_REPLAY_GATE names. What
- * would find nothing more fails with the error instead, if there is one, and so does a translation.
+ * would find nothing more fails with the error instead, if there is one, and so do a walk and a
+ * translation.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -193,6 +194,8 @@ static int replay_walk(struct vmwalk_walk *to)
 
 	if (to->flags != flags)
 		return fail(EINVAL);
+	if (error)
+		return fail(error);
 	walk.addr = to->addr;
 	*to = walk;
 	return 0;
