@@ -4,12 +4,10 @@
  *
  * Copyright (C) The vmwalk authors
  */
-#include <ctype.h>
 #include <errno.h>
 #include <libsmartcols/libsmartcols.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "command.h"
 
@@ -59,12 +57,28 @@ void table_option(struct table_options *options, int option, const char *arg)
 	}
 }
 
+/* Not the C library's: the small letter of I is another one in some locales. */
+static char small_letter(char c)
+{
+	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+static bool is_name(const char *name, const char *text, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (small_letter(name[i]) != small_letter(text[i]))
+			return false;
+	return !name[len];
+}
+
 static bool show_column(struct table *table, const char *name, size_t len)
 {
 	size_t i;
 
 	for (i = 0; table->columns[i].name; i++) {
-		if (strncasecmp(table->columns[i].name, name, len) || table->columns[i].name[len])
+		if (!is_name(table->columns[i].name, name, len))
 			continue;
 		if (table->nr_shown == MAX_COLUMNS)
 			return false;
@@ -190,25 +204,46 @@ static void json_name(char *to, size_t size, const char *name)
 	size_t i;
 
 	for (i = 0; i < size - 1 && name[i]; i++)
-		to[i] = tolower(name[i]);
+		to[i] = small_letter(name[i]);
 	to[i] = '\0';
 }
 
-static void add_json(struct table *table, const void *row)
+/*
+ * The text of a cell, NULL with errno set to 0 where there is nothing to say: lack of memory must
+ * not look the same.
+ */
+static char *cell_text(struct table *table, const void *row, size_t i)
+{
+	char *text;
+
+	errno = 0;
+	text = table->cell(row, table->shown[i], table->exact);
+	if (!text && errno != ENOMEM)
+		errno = 0;
+	return text;
+}
+
+static int add_json(struct table *table, const void *row)
 {
 	const struct column *column;
 	char name[32], *text;
 	size_t i;
+	int ret = 0;
 
 	json_object(NULL);
 	for (i = 0; i < table->nr_shown; i++) {
 		column = &table->columns[table->shown[i]];
 		json_name(name, sizeof(name), column->name);
-		text = table->cell(row, table->shown[i], true);
+		text = cell_text(table, row, i);
+		if (!text && errno)
+			ret = -1;
 		json_value(name, column->type, text);
 		free(text);
 	}
 	json_end();
+	if (ret)
+		errno = ENOMEM;
+	return ret;
 }
 
 static int add_line(struct table *table, const void *row)
@@ -221,7 +256,9 @@ static int add_line(struct table *table, const void *row)
 	if (!line)
 		return -1;
 	for (i = 0; i < table->nr_shown; i++) {
-		text = table->cell(row, table->shown[i], table->exact);
+		text = cell_text(table, row, i);
+		if (!text && errno)
+			return -1;
 		/* An empty cell would shift those after it. */
 		if (!text || !*text) {
 			free(text);
@@ -237,9 +274,7 @@ static int add_line(struct table *table, const void *row)
 
 int table_add(struct table *table, const void *row)
 {
-	if (!table->scols)
-		add_json(table, row);
-	else if (add_line(table, row))
+	if (table->scols ? add_line(table, row) : add_json(table, row))
 		return -1;
 
 	if (!table->streams || ++table->nr_rows < table->portion)
