@@ -4,6 +4,11 @@
  *
  * Copyright (C) The vmwalk authors
  */
+/* Kconfig rules it out, too, but an out-of-tree build doesn't read Kconfig. */
+#ifdef CONFIG_PREEMPT_RT
+#error "vmwalk does not support PREEMPT_RT: it would sleep on page-table locks with IRQs off"
+#endif
+
 #include <linux/module.h>
 
 #include "internal.h"
