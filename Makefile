@@ -9,6 +9,8 @@ OUT ?= build/host
 KERNEL ?= 6.1
 
 override OUT := $(abspath $(OUT))
+# Plain su leaves out the folders of modprobe and depmod.
+export PATH := $(PATH):/usr/sbin:/sbin
 vm := tests/vm
 # 6.1 walks four levels and all others five, where the processor has them.
 check-levels := $(if $(filter 6.1,$(KERNEL)),--levels 4)
@@ -20,6 +22,7 @@ all: module userspace
 help:
 	@echo 'On this machine:'
 	@echo '  make            build the module for KDIR (now $(KDIR)) and userspace'
+	@echo '  make userspace  build userspace alone, which needs no kernel headers'
 	@echo '  make install    install both, below DESTDIR and PREFIX (now $(PREFIX))'
 	@echo '  make load       load the module that was built into the running kernel'
 	@echo
@@ -36,33 +39,39 @@ help:
 	@echo '  make lint       check style and correctness; silent on success'
 	@echo '  make clean      remove what was built'
 
-# Type information for BPF can only be made beside a vmlinux, which a package of headers lacks.
-module: no-btf = $(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
-
 # Objects of different kernels must not meet, so the driver is built in a copy.
-module: $(if $(wildcard $(KDIR)),,no-headers)
+module: check-path
 	@mkdir -p $(OUT)/drv
 	@cp -ru --preserve=timestamps drv/. $(OUT)/drv
-	$(MAKE) -C $(KDIR) M=$(OUT)/drv CONFIG_VMWALK=m $(no-btf) modules
+	@$(MAKE) --no-print-directory -C $(OUT)/drv KDIR=$(abspath $(KDIR)) modules
 
 # The benchmark's other side. A folder of its own, since Kbuild would build all anew each time.
 module-uncounted:
 	@$(MAKE) --no-print-directory OUT=$(OUT)/uncounted KCFLAGS=-DVMWALK_UNCOUNTED=1 module
 
-no-headers:
-	@echo 'vmwalk: no kernel headers at $(KDIR): install linux-headers-$$(uname -r) or set KDIR' >&2
-	@false
+# Kbuild takes no spaces, colons and percent signs, make and the shell no more of the others.
+check-path: export path := $(OUT)
+check-path:
+	@case $$path in *[[:space:]%:\"\#\$$\&\'\(\)*\;\<\>?\[\\\]\`{\|}]*) \
+		printf 'vmwalk: cannot build in "%s": %s; %s\n' "$$path" \
+			'make and Kbuild take no spaces, colons and such in a path' \
+			'set OUT to another folder, as in make OUT=/var/tmp/vmwalk' >&2; \
+		exit 1; \
+	esac
 
-userspace:
+userspace: check-path
 	$(call build,userspace) all
 
-install: install-userspace $(if $(wildcard $(KDIR)),install-module)
+install: install-userspace $(if $(wildcard $(KDIR)/.),install-module,no-module)
 
+install-module: release = $(file <$(KDIR)/include/config/kernel.release)
 install-module: module
 	install -D -m 644 -t $(DESTDIR)/lib/modules/$(release)/updates $(OUT)/drv/vmwalk.ko
 	$(if $(DESTDIR),,depmod $(release))
 
-install-module: release = $(shell modinfo -F vermagic $(OUT)/drv/vmwalk.ko | cut -d' ' -f1)
+no-module: install-userspace
+	@echo 'vmwalk: installed without the module, since there are no kernel headers at $(KDIR):' \
+		'install linux-headers-$$(uname -r) or set KDIR' >&2
 
 install-userspace: userspace
 	$(call build,userspace) install
@@ -125,6 +134,6 @@ lint:
 clean:
 	rm -rf build
 
-.PHONY: all help module module-uncounted no-headers userspace install install-module \
+.PHONY: all help module module-uncounted check-path userspace install install-module no-module \
 	install-userspace install-uncounted install-tests load demo lab labs no-lab check \
 	check-debug bench lint clean
