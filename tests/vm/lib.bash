@@ -9,12 +9,8 @@
 # that belongs to this tree is under build/ in it.
 
 set -euo pipefail
-
-vm=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-tree=$(cd "$vm/../.." && pwd)
-cache=${VMWALK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/vmwalk}
-mkdir -p "$cache"
-cache=$(cd "$cache" && pwd)
+# Not all users of the guest are root, so its files must not depend on the caller's umask.
+umask 022
 
 say()
 {
@@ -26,6 +22,20 @@ die()
 	say "$*"
 	exit 125
 }
+
+vm=$(realpath -- "$(dirname -- "${BASH_SOURCE[0]}")")
+tree=${vm%/tests/vm}
+if [[ ${VMWALK_CACHE-} ]]; then
+	cache=$VMWALK_CACHE
+elif [[ ${XDG_CACHE_HOME-} == /* ]]; then
+	cache=$XDG_CACHE_HOME/vmwalk
+elif [[ ${HOME-} == /* ]]; then
+	cache=$HOME/.cache/vmwalk
+else
+	die "HOME is '${HOME-}', not an absolute path: set it, or name a folder for the cache in VMWALK_CACHE"
+fi
+mkdir -p -- "$cache"
+cache=$(realpath -- "$cache")
 
 # with_lock FILE: holds FILE's lock until the script ends; says so if another run has it. Commands
 # that outlive the script must not inherit it, so start those with 9>&-.
