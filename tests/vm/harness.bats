@@ -1,0 +1,270 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+#
+# Tests of the Makefiles, tests/run and tests/vm. Nothing is booted: each test has a copy of the tree, in
+# which stubs replace whatever is slow.
+#
+# Copyright (C) The vmwalk authors
+#
+# shellcheck disable=SC2016 # what is quoted is for stubs and Makefiles
+# shellcheck disable=SC2154 # run sets stderr
+
+bats_require_minimum_version 1.5.0
+
+SOURCE=$(realpath "$BATS_TEST_DIRNAME/../..")
+# A folder name with every character that a shell, make or QEMU could misread.
+ODD="it's, a \"tree\": 100% \$HOME \`id\` #1; (x)"
+
+setup()
+{
+	unset CDPATH KDIR KERNEL LAB LEVELS MAKEFLAGS OUT VMWALK_CACHE XDG_CACHE_HOME
+	export TMP=$BATS_TEST_TMPDIR
+	export HOME=$TMP/home
+	PATH=$TMP/bin:$PATH
+	mkdir -p "$HOME" "$TMP/bin" "$TMP/root/boot"
+	: >"$TMP/root/boot/vmlinuz-6.1.0-cloud-amd64"
+	make_tree "$TMP/tree"
+}
+
+# stub FILE: makes FILE a script of the lines on standard input.
+stub()
+{
+	{ echo '#!/bin/bash'; cat; } >"$1"
+	chmod +x "$1"
+}
+
+# make_tree FOLDER: copies the files under test to FOLDER and goes there. tests/vm/root runs commands
+# in FOLDER, but builds nothing, and userspace has nothing to build.
+make_tree()
+{
+	mkdir -p "$1"/{userspace,configfs-scripts,tests}
+	cp -r "$SOURCE"/{Makefile,drv} "$1"
+	cp -r "$SOURCE"/tests/{run,vm} "$1/tests"
+	cd "$1" || return
+
+	stub tests/vm/setup </dev/null
+	stub tests/vm/pack <<<': >"$1/initramfs"'
+	stub tests/vm/root <<-'END'
+		(($#)) || { echo "$TMP/root"; exit; }
+		cd "${0%/tests/vm/root}" || exit
+		[[ " $* " == *' make '* ]] || exec "$@"
+	END
+	printf 'all install:\n\t@echo userspace: $@\n' >userspace/Makefile
+	: >configfs-scripts/vmwalk-create
+}
+
+# A QEMU whose guest ends at once with status 0, which it also prints. Prints what the command starts
+# with on a terminal.
+stub_qemu()
+{
+	stub "$TMP/bin/qemu-system-x86_64" <<-'END'
+		for argument; do
+			case $last in
+			-initrd)	grep -aoE '(export|stty) .*' "$argument" ;;
+			-kernel)	;;
+			*)		[[ $argument != *"$PWD"* ]] || echo "an option has the path: $argument" ;;
+			esac
+			[[ $argument != file,id=*,path=* ]] || echo 0 >"${argument#*path=}"
+			last=$argument
+		done
+	END
+}
+
+# A kernel tree for KDIR, whose Makefile makes an empty module and prints PATH.
+make_kernel()
+{
+	mkdir -p "$TMP/kernel/include/config"
+	echo 6.99-test >"$TMP/kernel/include/config/kernel.release"
+	printf 'modules:\n\t@echo "PATH=$$PATH"\n\t@: >$(M)/vmwalk.ko\n' >"$TMP/kernel/Makefile"
+}
+
+# says TEXT: the output of the last run has it.
+says()
+{
+	[[ $output == *"$1"* ]] || { printf 'no "%s" in:\n%s\n' "$1" "$output"; return 1; }
+}
+
+# What lib.bash finds out.
+print_folders()
+{
+	bash -c '. tests/vm/lib.bash && echo "$vm $tree $cache"'
+}
+
+# --- tests/vm -----------------------------------------------------------------------------------
+
+@test "run: on a terminal the command gets its type and size" {
+	stub_qemu
+	run -0 script -qec 'stty rows 33 cols 101; TERM=xterm tests/vm/run bash' /dev/null
+	says 'export TERM=xterm'
+	says 'stty rows 33 cols 101'
+}
+
+@test "run: without a terminal the command gets none" {
+	stub_qemu
+	run -0 tests/vm/run true
+	[[ $output != *export* ]]
+}
+
+@test "run: ends when QEMU ends before it opens its files" {
+	stub "$TMP/bin/qemu-system-x86_64" <<<'exit 3'
+	run -125 timeout 60 tests/vm/run true
+	says 'QEMU ended with status 3'
+}
+
+@test "run: what QEMU writes before it ends is shown" {
+	stub "$TMP/bin/qemu-system-x86_64" <<-'END'
+		echo output >out
+		echo error >err
+		echo 7 >status
+	END
+	run -7 --separate-stderr timeout 60 tests/vm/run true
+	[[ $output == output && $stderr == *error* ]]
+}
+
+@test "run, make demo: the tree may have any name, and QEMU's options don't have it" {
+	stub_qemu
+	make_tree "$TMP/$ODD"
+	run -0 make demo
+	[[ $output != *'an option has'* ]]
+}
+
+@test "root: the name of the cache is not evaluated when the root is left" {
+	cp "$SOURCE/tests/vm/root" tests/vm/root
+	stub "$TMP/bin/sha256sum" <<<'echo 0123456789ab'
+	stub "$TMP/bin/mountpoint" <<<'exit 1'
+	stub "$TMP/bin/mount" </dev/null
+	stub "$TMP/bin/umount" <<<'echo "umount $*"'
+	stub "$TMP/bin/unshare" <<-'END'
+		[[ $1 != --mount ]] || shift
+		[[ $1 != --map-root-user ]] || shift
+		[[ $1 != --propagation ]] || shift 2
+		exec "$@"
+	END
+	export VMWALK_CACHE="$TMP/\$(touch $TMP/evaluated) \"x\""
+	mkdir -p "$VMWALK_CACHE/root-bookworm-0123456789ab"
+	run ! tests/vm/root true
+	says "umount -l $VMWALK_CACHE/root-bookworm-0123456789ab"
+	[[ ! -e $TMP/evaluated ]]
+}
+
+@test "lib: an exported CDPATH changes nothing" {
+	mkdir -p "$TMP/decoy/tests/vm"
+	for path in . "$TMP/decoy"; do
+		CDPATH=$path run -0 print_folders
+		[[ $output == "$TMP/tree/tests/vm $TMP/tree $HOME/.cache/vmwalk" ]]
+	done
+}
+
+@test "lib: the cache is never below a HOME that is no absolute path" {
+	for home in -u\ HOME HOME= HOME=home; do
+		# shellcheck disable=SC2086 # words
+		run -125 env $home bash -c '. tests/vm/lib.bash'
+		says 'not an absolute path: set it, or name a folder for the cache in VMWALK_CACHE'
+	done
+	unset HOME
+	VMWALK_CACHE=$TMP/elsewhere run -0 print_folders
+	[[ $output == *" $TMP/elsewhere" ]]
+}
+
+@test "lib: a relative XDG_CACHE_HOME is ignored" {
+	XDG_CACHE_HOME=relative run -0 print_folders
+	[[ $output == *" $HOME/.cache/vmwalk" && ! -e relative ]]
+}
+
+@test "lib: the caller's umask does not get into the guest" {
+	umask 077
+	run -0 bash -c '. tests/vm/lib.bash; umask'
+	[[ $output == 0022 ]]
+}
+
+# --- Makefile, drv/Makefile ---------------------------------------------------------------------
+
+@test "make help names make userspace" {
+	run -0 make help
+	says 'make userspace '
+}
+
+@test "make install says that it leaves out the module without kernel headers" {
+	run -0 make install KDIR=/nowhere DESTDIR="$TMP/installed"
+	says 'vmwalk: installed without the module, since there are no kernel headers at /nowhere'
+	[[ -f $TMP/installed/usr/local/sbin/vmwalk-create ]]
+}
+
+@test "make says that there are no kernel headers" {
+	for folder in . drv; do
+		run -2 make -C "$folder" KDIR=/nowhere
+		says 'vmwalk: no kernel headers at /nowhere: install linux-headers-$(uname -r) or set KDIR'
+	done
+}
+
+@test "make and make install refuse a KDIR that is no configured kernel tree" {
+	mkdir "$TMP/kernel"
+	: >"$TMP/kernel/Makefile"
+	for folder in . drv; do
+		run -2 make -C "$folder" KDIR="$TMP/kernel"
+		says "vmwalk: $TMP/kernel is no configured kernel tree"
+	done
+	run -2 make install KDIR="$TMP/kernel" DESTDIR="$TMP/installed"
+	says "vmwalk: $TMP/kernel is no configured kernel tree"
+	[[ ! -e $TMP/installed/lib/modules ]]
+}
+
+@test "make install puts the module in its place without sbin in PATH" {
+	make_kernel
+	for command in bash cp cut echo install make mkdir sh uname; do
+		ln -s "$(type -P $command)" "$TMP/bin"
+	done
+	PATH=$TMP/bin run -0 make install KDIR="$TMP/kernel" DESTDIR="$TMP/installed"
+	[[ -f $TMP/installed/lib/modules/6.99-test/updates/vmwalk.ko ]]
+	# depmod and modprobe are found.
+	says "PATH=$TMP/bin:/usr/sbin:/sbin"
+}
+
+@test "make says that a path can't be built in, and builds where OUT says" {
+	make_kernel
+	make_tree "$TMP/$ODD"
+	for target in all module userspace install; do
+		run -2 make KDIR="$TMP/kernel" DESTDIR="$TMP/installed" $target
+		says "vmwalk: cannot build in \"$PWD/build/host\""
+		says 'make OUT=/var/tmp/vmwalk'
+	done
+	run -0 make KDIR="$TMP/kernel" DESTDIR="$TMP/installed" OUT="$TMP/out" install
+	[[ -f $TMP/installed/lib/modules/6.99-test/updates/vmwalk.ko ]]
+	for name in 'a b' a:b a%b a\'b 'a$b' 'a#b' 'a|b'; do
+		mkdir "$TMP/$name"
+		cd "$TMP/$name"
+		run -2 make -f "$TMP/tree/Makefile" check-path
+		says "\"$TMP/$name/build/host\""
+	done
+}
+
+@test "a module for PREEMPT_RT does not compile" {
+	found=
+	for kernel in /lib/modules/*/build/; do
+		[[ -d $kernel ]] || continue
+		found=1
+		run -2 make module OUT="$TMP/${kernel//\//_}" KDIR="$kernel" KCFLAGS=-DCONFIG_PREEMPT_RT=1
+		says 'error: #error "vmwalk does not support PREEMPT_RT: '
+	done
+	[[ $found ]] || skip "there are no kernel headers"
+}
+
+# --- tests/run ----------------------------------------------------------------------------------
+
+@test "tests/run: prints the seconds of each file, and the slowest" {
+	mkdir tests/scripts
+	: >tests/scripts/vmwalk-command.bats
+	stub "$TMP/bin/bats" <<<'printf "1..1\nok 1 it works\n"'
+	run -0 tests/run --command
+	[[ $output =~ '# vmwalk-command.bats: '[0-9]+' s' && $output =~ '# harness.bats: '[0-9]+' s' ]]
+	says '# The slowest of 2 files:'
+	[[ ${lines[-1]} == '2 passed, 0 failed, 0 skipped' ]]
+}
+
+@test "tests/run: an exported CDPATH changes nothing" {
+	mkdir tests/scripts
+	: >tests/scripts/vmwalk-command.bats
+	stub "$TMP/bin/bats" <<<'printf "1..1\nok 1 it works\n"'
+	CDPATH=. run -0 tests/run vmwalk-command.bats
+	[[ ${lines[-1]} == '1 passed, 0 failed, 0 skipped' ]]
+}
