@@ -145,8 +145,9 @@ err_free:
 	kvfree(buffer->pages);
 err_give:
 	give_pages(buffer->cost);
-	if (err == -EINTR)
-		vmwalk_refuse(why, err, "the process that wrote live was killed");
+	/* Allocations fail early then, whatever is available. */
+	if (fatal_signal_pending(current))
+		err = vmwalk_refuse(why, -EINTR, "the process that wrote live was killed");
 	return err;
 }
 

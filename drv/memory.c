@@ -428,7 +428,8 @@ static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_reas
 		return vmwalk_refuse(why, -EOPNOTSUPP,
 			"buffer_type dma: this guest's memory is encrypted, and the DMA API's is not");
 
-	mutex_lock(&dma_node_lock);
+	if (mutex_lock_killable(&dma_node_lock))
+		return -EINTR;
 	set_dev_node(dev, node);
 	buffer->kaddr = dma_alloc_attrs(dev, buffer->size, &buffer->dma, gfp_on(node), 0);
 	mutex_unlock(&dma_node_lock);
@@ -443,9 +444,11 @@ static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_reas
 				     "size %zu: the kernel is out of memory for a list of its pages",
 				     buffer->size);
 	}
-	for_each_sgtable_page(&sgt, &iter, 0)
+	for_each_sgtable_page(&sgt, &iter, 0) {
 		if (i < buffer->nr_pages)
 			buffer->pages[i++] = sg_page_iter_page(&iter);
+		cond_resched();
+	}
 	sg_free_table(&sgt);
 
 	return 0;
