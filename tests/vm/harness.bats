@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# Tests of the Makefiles, tests/run and tests/vm. Nothing is booted: each test has a copy of the tree, in
-# which stubs replace whatever is slow.
+# Tests of the Makefiles, tests/run, tests/vm and .ci/run. Nothing is booted: each test has a copy of
+# the tree, in which stubs replace whatever is slow.
 #
 # Copyright (C) The vmwalk authors
 #
@@ -38,7 +38,7 @@ stub()
 make_tree()
 {
 	mkdir -p "$1"/{userspace,configfs-scripts,tests}
-	cp -r "$SOURCE"/{Makefile,drv} "$1"
+	cp -r "$SOURCE"/{.ci,Makefile,drv} "$1"
 	cp -r "$SOURCE"/tests/{run,vm} "$1/tests"
 	cd "$1" || return
 
@@ -267,4 +267,63 @@ print_folders()
 	stub "$TMP/bin/bats" <<<'printf "1..1\nok 1 it works\n"'
 	CDPATH=. run -0 tests/run vmwalk-command.bats
 	[[ ${lines[-1]} == '1 passed, 0 failed, 0 skipped' ]]
+}
+
+@test "tests/run: --except leaves files out" {
+	mkdir tests/scripts
+	: >tests/scripts/vmwalk-command.bats
+	stub "$TMP/bin/bats" <<<'printf "1..1\nok 1 it works\n"'
+	run -0 tests/run --command --except harness.bats
+	[[ $output != *harness.bats* ]]
+	[[ ${lines[-1]} == '1 passed, 0 failed, 0 skipped' ]]
+}
+
+# --- .ci/run ------------------------------------------------------------------------------------
+
+# Stubs for what .ci/run calls. Prints the arguments of tests/run.
+stub_steps()
+{
+	stub tests/vm/debug-kernel </dev/null
+	stub tests/vm/check <<-'END'
+		echo "tests/run ${*#*/tests/run }"
+		echo '100 passed, 0 failed, 3 skipped'
+	END
+	stub "$TMP/bin/make" <<-'END'
+		[[ $* != *lint* ]] || exit 0
+		echo '10 passed, 1 failed, 0 skipped'
+		exit 1
+	END
+}
+
+@test "ci: adds up the tests of all steps, shows each, and fails if one fails" {
+	stub_steps
+	run -1 .ci/run
+	for step in 'make lint' 'make KERNEL=6.1 check' 'make KERNEL=6.12 check'; do
+		says "=== $step"
+	done
+	says '=== make KERNEL=6.1 check failed with status 1'
+	[[ ${lines[-1]} == '220 passed, 2 failed, 6 skipped' ]]
+}
+
+@test "ci: a step that fails without a test counts as a failed test" {
+	stub_steps
+	stub "$TMP/bin/make" <<<'[[ $* != *lint* ]]'
+	run -1 .ci/run
+	says '=== make lint failed with status 1'
+	[[ ${lines[-1]} == '200 passed, 1 failed, 6 skipped' ]]
+}
+
+@test "ci: the debug kernel runs each of the driver's tests once" {
+	stub_steps
+	run -1 .ci/run
+	slow=$(sed -n 's/^tests\/run \(test_.*\)/\1/p' <<<"$output")
+	says "tests/run --driver --except ${slow// / --except }"
+	for name in $slow; do [[ -f $SOURCE/tests/driver/$name.c ]]; done
+}
+
+@test "ci: an exported CDPATH changes nothing" {
+	stub_steps
+	mkdir -p "$TMP/decoy/.ci"
+	CDPATH=$TMP/decoy run -1 .ci/run
+	[[ $output != *'set-up failed'* ]]
 }
