@@ -787,11 +787,12 @@ static void splice_marks_the_pages_that_it_writes(void **state)
 /* --- Several that clear ---------------------------------------------------------------------- */
 
 #define CLEARERS	4
-#define CLEAR_ROUNDS	30
+#define CLEAR_ROUNDS	10
 
 struct clearer {
 	const struct tracked *t;
 	pthread_barrier_t *start;
+	bool *stop;
 	__u64 bitmap[WORDS(PAGES)];
 	__u64 pages;
 	int rc;
@@ -801,36 +802,36 @@ static void *clear_together(void *arg)
 {
 	struct clearer *clearer = arg;
 
-	for (int round = 0; round < CLEAR_ROUNDS; round++) {
+	for (;;) {
 		pthread_barrier_wait(clearer->start);
+		if (*clearer->stop)
+			return NULL;
 		clearer->rc = get_dirty(clearer->t->fd, 0, PAGES, VMWALK_DIRTY_CLEAR,
 					clearer->bitmap, &clearer->pages);
 		pthread_barrier_wait(clearer->start);
-		/* The test looks at what came. */
-		pthread_barrier_wait(clearer->start);
 	}
-	return NULL;
 }
 
-/* One more mapping makes clearing take longer, and so more calls meet in the middle of it. */
+/* More mappings make clearing take longer, and so more calls meet in the middle of it. */
 static void several_that_clear_at_once_report_each_page_once(void **state)
 {
 	struct clearer clearers[CLEARERS];
 	pthread_barrier_t start;
 	pthread_t thread[CLEARERS];
+	bool stop = false;
 	unsigned int twice = 0, never = 0, shares[CLEARERS] = { 0 };
 	struct tracked t;
 
 	if (!make_tracked(state, &t))
 		return;
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < 30; i++)
 		vw_map(t.fd, PAGES * PAGE, 0, RW, MAP_SHARED);
 	pthread_barrier_init(&start, NULL, CLEARERS + 1);
 	for (int i = 0; i < CLEARERS; i++) {
-		clearers[i] = (struct clearer){ .t = &t, .start = &start };
+		clearers[i] = (struct clearer){ .t = &t, .start = &start, .stop = &stop };
 		assert_int_equal(pthread_create(&thread[i], NULL, clear_together, &clearers[i]), 0);
 	}
-	for (int round = 0; round < CLEAR_ROUNDS; round++) {
+	for (int round = 0; round < CLEAR_ROUNDS && !twice && !never; round++) {
 		for (size_t i = 0; i < PAGES; i += 1 + round % 3)
 			write_page(&t, i);
 		pthread_barrier_wait(&start);
@@ -850,8 +851,9 @@ static void several_that_clear_at_once_report_each_page_once(void **state)
 			vw_ok(clearers[j].rc);
 		}
 		vw_expect_stat(t.n, "dirty_pages", 0);
-		pthread_barrier_wait(&start);
 	}
+	stop = true;
+	pthread_barrier_wait(&start);
 	for (int i = 0; i < CLEARERS; i++)
 		pthread_join(thread[i], NULL);
 	pthread_barrier_destroy(&start);

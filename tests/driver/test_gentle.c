@@ -571,7 +571,7 @@ static void a_store_waits_for_no_more_than_a_batch_of_a_clearing(void **state)
 			      tracked[i].type, least);
 		if (!under_way)
 			vw_fail("%s: no store was done before the call was", tracked[i].type);
-		assert_true(least < 64);
+		assert_true(least < 16);
 		end_crowd(&crowd);
 	}
 	munmap(progress, PAGE);
@@ -658,7 +658,7 @@ static void expect_a_read_ends_with_its_device(const char *file)
 	pthread_t thread;
 
 	for (int round = 0; round < 20 && tries < TRIES; round++) {
-		n = vw_make("t", "buffer_type", "vmalloc", "map_mode", "fault", "size", "512M",
+		n = vw_make("t", "buffer_type", "vmalloc", "map_mode", "fault", "size", "256M",
 			    "track_dirty", "1", NULL);
 		snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/stats/%s", n, file);
 		reader = (struct reader){ .file = open(path, O_RDONLY | O_CLOEXEC) };

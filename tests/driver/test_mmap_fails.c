@@ -163,7 +163,7 @@ static void a_process_killed_inside_mmap_leaves_nothing_behind(void **state)
 	end_attack();
 }
 
-#define KILLS	8
+#define KILLS	4
 
 static void kill_some_of_each(void)
 {

@@ -379,8 +379,9 @@ static void do_fork(struct user *user);
 static void (*const things_to_do[])(struct user *) = {
 	do_map, do_map, do_map, do_map, do_unmap, do_protect, do_move, do_advise, do_advise,
 	do_lock, do_sync, do_touch, do_touch, do_touch, do_read_or_write, do_open,
-	do_another_process, call_walk, call_get_pfn, call_scan, call_scan, call_translate, call_vma,
-	call_dirty, call_dirty, call_buffer, call_copy, call_copy, call_poke, call_log_or_info, do_fork,
+	do_another_process, do_fork, call_walk, call_get_pfn, call_scan, call_scan,
+	call_translate, call_vma, call_dirty, call_dirty, call_buffer, call_copy, call_copy,
+	call_poke, call_log_or_info,
 };
 
 static void do_something(struct user *user)
