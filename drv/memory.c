@@ -123,8 +123,6 @@ static void count_supply(struct supply *supply, int node)
 int vmwalk_memory_check(const struct vmwalk_buffer *buffer, unsigned long done, int node,
 			struct vmwalk_reason *why)
 {
-	/* The arrays of pages and the page tables of the kernel take three words a page. */
-	u64 needed = (u64)(buffer->cost + buffer->cost / 128) << PAGE_SHIFT;
 	struct supply supply;
 	u64 available;
 
@@ -132,7 +130,9 @@ int vmwalk_memory_check(const struct vmwalk_buffer *buffer, unsigned long done, 
 	available = supply.available + ((u64)done << PAGE_SHIFT);
 	if (buffer->memory->from_cma)
 		available += supply.cma_free;
-	if (needed <= available)
+	/* Beside them, the kernel takes three words a page for arrays and page tables. */
+	available -= available / 128;
+	if ((u64)buffer->cost << PAGE_SHIFT <= available)
 		return 0;
 
 	return vmwalk_refuse(why, -ENOMEM,
