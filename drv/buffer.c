@@ -94,7 +94,8 @@ static int fill_buffer(struct vmwalk_buffer *buffer, const char *pattern)
  * @config: type, size, node, cache mode and fill; judged to go together
  * @why: says which limit was met
  *
- * Return: 0, or with nothing allocated -ENOMEM, -EOPNOTSUPP, or -EINTR on a fatal signal.
+ * Return: 0, or with nothing allocated -ENOMEM, -EOPNOTSUPP, or -EINTR on a
+ * fatal signal.
  */
 int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_config *config,
 			 struct vmwalk_reason *why)

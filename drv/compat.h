@@ -116,7 +116,10 @@ static inline bool vmwalk_pte_user(pte_t pte)
 	return pte_flags(pte) & _PAGE_USER;
 }
 
-/* Present, but any access faults. pte_protnone() knows only on kernels that balance NUMA nodes. */
+/*
+ * Present, but any access faults. pte_protnone() is constant 0 on kernels
+ * without NUMA balancing.
+ */
 static inline bool vmwalk_pte_protnone(pte_t pte)
 {
 	return (pte_flags(pte) & (_PAGE_PRESENT | _PAGE_PROTNONE)) == _PAGE_PROTNONE;

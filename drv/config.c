@@ -142,8 +142,9 @@ VMWALK_WORD_FIELD(cache_mode);
 VMWALK_WORD_FIELD(fill);
 
 /*
- * A number of bytes, decimal or with 0x in front hexadecimal, and K, M, G or T behind it or not.
- * Returns 0, -EINVAL for any other text, or -ERANGE for a number beyond 64 bits.
+ * Parse a number of bytes: decimal, or hexadecimal after 0x, optionally
+ * followed by K, M, G or T. Returns 0, -EINVAL for any other text, or -ERANGE
+ * for a number beyond 64 bits.
  */
 static int parse_bytes(const char *text, u64 *bytes)
 {

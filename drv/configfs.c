@@ -41,7 +41,10 @@ static bool vmwalk_item_is_live(const struct vmwalk_item *item)
 	return item->device;
 }
 
-/* Returns what the store returned; its error message, or none, becomes the item's last error. */
+/*
+ * Returns what the store returned. Its error message becomes the item's last
+ * error; success empties that.
+ */
 static ssize_t vmwalk_item_store(struct config_item *config_item, const char *page, size_t count,
 				 int (*store)(struct vmwalk_item *item, const char *text,
 					      const void *arg, struct vmwalk_reason *why),

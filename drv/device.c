@@ -38,7 +38,7 @@ static int vmwalk_open(struct inode *inode, struct file *file)
 	vf->sees_others = file_ns_capable(file, &init_user_ns, CAP_SYS_PTRACE);
 
 	file->private_data = vf;
-	/* There is no cache that O_DIRECT would have to pass by. */
+	/* O_DIRECT has no page cache to bypass. */
 	file->f_mode |= FMODE_CAN_ODIRECT;
 	file->f_mapping = device->inode->i_mapping;
 	atomic_long_inc(&device->opens);
@@ -168,7 +168,7 @@ const struct file_operations vmwalk_file_operations = {
 	.write_iter = vmwalk_write_iter,
 	.splice_read = vmwalk_splice_read,
 	.splice_write = iter_file_splice_write,
-	/* Withdrawn or not: a mapping outlives the instance, and so does msync(). */
+	/* Succeeds on a withdrawn device, too, as its mappings go on. */
 	.fsync = noop_fsync,
 	.mmap = vmwalk_mmap,
 	.get_unmapped_area = vmwalk_get_unmapped_area,

@@ -107,7 +107,7 @@ static u32 present_state(pte_t pte)
 		state |= VMWALK_DIRTY;
 	if (pte_soft_dirty(pte))
 		state |= VMWALK_SOFT_DIRTY;
-	/* x86 marks no entry as non-executable that already forbids all access. */
+	/* x86 leaves the NX bit out of entries that forbid all access. */
 	if (vmwalk_pte_protnone(pte))
 		state |= VMWALK_PROTNONE;
 	else if (pte_exec(pte))
@@ -179,7 +179,7 @@ static u32 page_state(const struct vmwalk_entry *entry, struct page *page,
 	return anonymous ? state : state | VMWALK_FILE;
 }
 
-/* The node of a frame in a PFN mapping; NUMA_NO_NODE for device memory, which is not RAM. */
+/* The node of a frame in a PFN mapping; NUMA_NO_NODE if it is not RAM. */
 static int pfn_node(unsigned long pfn)
 {
 	struct page *page = pfn_to_online_page(pfn);

@@ -192,8 +192,8 @@ static inline unsigned long vmwalk_buffer_pfn(const struct vmwalk_buffer *buffer
 /**
  * struct vmwalk_memory - what tells the types of buffers apart
  * @create: allocates zeroed memory on a node or, for NUMA_NO_NODE, anywhere, and fills in the
- *          buffer's pages; returns 0, or with nothing allocated -EINTR on a fatal signal, or
- *          another errno with @why set
+ *          buffer's pages; returns 0, or with nothing allocated -EINTR on a
+ *          fatal signal, or another errno with @why set
  * @destroy: gives it back
  * @cost: how many pages it allocates for a buffer of so many
  * @map_modes: bit of each VMWALK_MAP_* that works

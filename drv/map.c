@@ -366,7 +366,7 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 	if (vma->vm_pgoff >= buffer->nr_pages || count > buffer->nr_pages - vma->vm_pgoff)
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC) {
-		/* The caller may not have asked for it: the kernel adds it for this personality. */
+		/* The core adds VM_EXEC for this personality. */
 		if (!(current->personality & READ_IMPLIES_EXEC))
 			return -EPERM;
 		vm_flags_mod(vma, 0, VM_EXEC);

@@ -109,14 +109,14 @@ static void count_supply(struct supply *supply, int node)
 }
 
 /**
- * vmwalk_memory_check - check that a buffer fits into the memory that is available
+ * vmwalk_memory_check - check that a buffer fits into the available memory
  * @buffer: the buffer; @cost is set
  * @done: pages of it that are allocated already
  * @node: where it is allocated; NUMA_NO_NODE: anywhere
  * @why: set on error
  *
- * Asking before anything is allocated keeps the machine from swapping out what others use, only to
- * find out that it is not enough.
+ * Without this check the machine would swap out the memory of other programs,
+ * only to find that it is not enough.
  *
  * Return: 0, or -ENOMEM.
  */
@@ -130,7 +130,7 @@ int vmwalk_memory_check(const struct vmwalk_buffer *buffer, unsigned long done, 
 	available = supply.available + ((u64)done << PAGE_SHIFT);
 	if (buffer->memory->from_cma)
 		available += supply.cma_free;
-	/* Beside them, the kernel takes three words a page for arrays and page tables. */
+	/* Arrays of pages and page tables take three words a page. */
 	available -= available / 128;
 	if ((u64)buffer->cost << PAGE_SHIFT <= available)
 		return 0;
@@ -242,8 +242,8 @@ static int refuse_blocks(const struct vmwalk_buffer *buffer, unsigned long done,
 }
 
 /*
- * Blocks that aren't free are made by one round of compaction each, or not at all: to insist on
- * them would have the kernel swap for minutes.
+ * A block that isn't free takes one round of compaction, or the allocation
+ * fails: to insist on it would make the kernel swap for minutes.
  */
 static int alloc_blocks(struct vmwalk_buffer *buffer, int node, unsigned int order,
 			struct vmwalk_reason *why)
@@ -283,9 +283,9 @@ static int alloc_blocks(struct vmwalk_buffer *buffer, int node, unsigned int ord
 }
 
 /*
- * What vmalloc() does, by hand: single pages, side by side in its part of the address space. No
- * vmalloc call that modules may use takes both a node and a memory cgroup's charge, and none ends
- * on a fatal signal before all pages are there.
+ * What vmalloc() does, by hand: single pages, side by side in its part of the
+ * address space. No vmalloc call that modules may use takes both a node and a
+ * memory cgroup's charge, or reliably ends on a fatal signal.
  */
 static int vmalloc_by_hand(struct vmwalk_buffer *buffer, int node, struct vmwalk_reason *why)
 {
@@ -347,7 +347,7 @@ static void pages_destroy(struct vmwalk_buffer *buffer)
 
 	for (i = 0; i < buffer->nr_pages; i += count) {
 		count = min(buffer->nr_pages - i, CACHE_CHUNK);
-		/* Pages that nobody can make normal again must not be handed to anybody. */
+		/* Never free pages with the wrong caching. */
 		if (buffer->cache_mode != VMWALK_CACHE_WB &&
 		    set_pages_array_wb(buffer->pages + i, count))
 			lost += count;

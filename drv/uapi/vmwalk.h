@@ -127,7 +127,7 @@ struct vmwalk_info {
  */
 #define VMWALK_PRESENT		0x0001	/* a frame is there; see PROTNONE */
 #define VMWALK_WRITE		0x0002	/* the entry allows writing */
-#define VMWALK_EXEC		0x0004	/* the entry allows execution; never with PROTNONE */
+#define VMWALK_EXEC		0x0004	/* the entry allows execution */
 #define VMWALK_USER		0x0008	/* the entry allows access from user mode */
 #define VMWALK_ACCESSED		0x0010
 #define VMWALK_DIRTY		0x0020

@@ -973,7 +973,7 @@ static long long vmstat(const char *name)
 
 /*
  * A buffer that the machine would have to swap for, or could not hold at all: it is refused at once,
- * with what is available, and nobody loses a page or is killed for it.
+ * with what is available, and no other process loses a page or is killed for it.
  */
 static void more_than_is_available_is_refused_before_anything_is_reclaimed(void **state)
 {
@@ -1147,7 +1147,7 @@ static void buffers_are_charged_to_the_memory_cgroup(void **state)
 	(void)state;
 	vw_need_cgroup();
 	for (size_t i = 0; i < COUNT(types); i++) {
-		/* The kernel charges nobody for what comes from a CMA area. */
+		/* The kernel charges no cgroup for pages of a CMA area. */
 		if (!strcmp(types[i], "dma") && vw_field("/proc/meminfo", "CmaTotal") > 0)
 			continue;
 		vw_make_pending("t", "buffer_type", types[i], "map_mode", "remap", NULL);
