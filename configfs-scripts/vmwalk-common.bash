@@ -5,6 +5,7 @@
 # folder. It is sourced, and needs nothing but bash and coreutils.
 #
 # A script calls describe, then parse_args "$@", which leaves the operands in the array operands.
+# Scripts start as "bash -p", which takes neither options nor functions from the environment.
 #
 # Copyright (C) The vmwalk authors
 
@@ -23,14 +24,15 @@ options=(
 )
 operands=()
 
-# complain LINE...: each goes to stderr, with the script's name before it.
+# complain LINE...: each goes to stderr, with the script's name before it. A closed stderr must not
+# keep a script from finishing its work.
 complain()
 {
 	local line
 
 	for line; do
-		printf '%s: %s\n' "$program" "$line"
-	done >&2
+		printf '%s: %s\n' "$program" "${line//[[:cntrl:]]/?}"
+	done >&2 || true
 }
 
 # fail LINE...: ends the script with a message.
@@ -112,28 +114,37 @@ check_name()
 	esac
 }
 
-# Sets vmwalk to the subsystem's folder, or says what is missing on the way to it.
+# Sets vmwalk to the subsystem's folder and mount_options to those of configfs, or says what is
+# missing on the way to the folder.
 find_vmwalk()
 {
-	local where type configfs=
+	local where type options configfs=
+	local not_loaded='the vmwalk module is not loaded: modprobe vmwalk'
 
-	while read -r _ where type _; do
+	while read -r _ where type options _; do
 		if [[ $type == configfs ]]; then
 			printf -v configfs '%b' "$where"
+			mount_options=$options
 			break
 		fi
 	done </proc/self/mounts
 
-	[[ $configfs ]] ||
+	if [[ ! $configfs ]]; then
+		# configfs makes its own mount point, and vmwalk loads configfs.
+		[[ -d /sys/kernel/config ]] || fail "$not_loaded"
 		fail 'configfs is not mounted: mount -t configfs configfs /sys/kernel/config'
+	fi
 	vmwalk=$configfs/vmwalk
-	[[ -d $vmwalk ]] ||
-		fail "no $vmwalk: the vmwalk module is not loaded: modprobe vmwalk"
+	[[ -x $configfs ]] || fail "may not look into $configfs: try as root"
+	[[ -d $vmwalk ]] || fail "no $vmwalk: $not_loaded"
+	[[ -r $vmwalk && -x $vmwalk ]] || fail "may not look into $vmwalk: try as root"
 }
 
 # Ends the script if the caller may not make and remove instances.
 need_write_access()
 {
+	[[ ,$mount_options, != *,ro,* ]] ||
+		fail "may not write to $vmwalk: configfs is mounted read-only"
 	[[ -w $vmwalk ]] || fail "may not write to $vmwalk: configfs is root's"
 }
 

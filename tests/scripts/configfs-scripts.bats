@@ -74,6 +74,23 @@ create_with_signal()
 		bash -c 'echo $$ >"$BATS_TEST_TMPDIR/pid"; exec vmwalk-create a'
 }
 
+# create_with PATTERN ACTION WORD...: runs vmwalk-create with the words, and ACTION in it before the
+# first command that matches. As the scripts start by themselves they don't read BASH_ENV.
+create_with()
+{
+	export PATTERN=$1 ACTION=$2
+	cat >"$BATS_TEST_TMPDIR/trap" <<-'end'
+		act()
+		{
+			[[ $1 == $PATTERN && -v item && ! -v acted ]] || return 0
+			acted=1
+			eval "$ACTION"
+		}
+		trap 'act "$BASH_COMMAND"' DEBUG
+	end
+	run env BASH_ENV="$BATS_TEST_TMPDIR/trap" bash "$(type -P vmwalk-create)" "${@:3}"
+}
+
 @test "create: with defaults, prints the device's path and nothing else" {
 	run vmwalk-create a
 	refused 0 /dev/vmwalk0
@@ -237,6 +254,44 @@ create_with_signal()
 	no_instances
 }
 
+@test "create: a value comes to the driver whole or not at all" {
+	vmwalk-create a target_pid="$(printf '%04094d' $$)"
+	[[ $(get_attribute a target_pid) == "$$" ]]
+	for digits in 4095 4200 8190; do
+		run vmwalk-create b target_pid="$(printf "%0${digits}d" $$)"
+		refused 2 "vmwalk-create: target_pid: a value of $digits bytes; $(
+			)configfs takes 4094 at most" "vmwalk-create: try 'vmwalk-create --help'"
+		[[ ! -e $VMWALK/b ]]
+	done
+}
+
+@test "create: any characters in a value are the driver's to refuse" {
+	mkdir "$VMWALK/witness"
+	cd /
+	# shellcheck disable=SC2016 # no more than characters
+	for value in '*' '?' 'zero *' a/b '$(ls)' '"' "'" $'\\' '%s' -n zero=1; do
+		words=$(driver_says fill "$value")
+		[[ $words ]]
+		run vmwalk-create a fill="$value"
+		refused 1 "vmwalk-create: a: fill=$value: $words"
+		[[ ! -e $VMWALK/a ]]
+	done
+	vmwalk-create a size='8K  '
+	[[ $(get_attribute a size) == 8192 ]]
+}
+
+@test "create: of many runs at once for one name one makes it" {
+	for i in 1 2 3 4 5 6; do
+		vmwalk-create a >"$BATS_TEST_TMPDIR/$i" 2>&1 3>&- &
+		vmwalk-create "a$i" >"$BATS_TEST_TMPDIR/own$i" 2>&1 3>&- &
+	done
+	wait
+	[[ $(grep -lx '/dev/vmwalk[0-9]*' "$BATS_TEST_TMPDIR"/? | wc -l) == 1 ]]
+	[[ $(grep -lx 'vmwalk-create: a: File exists' "$BATS_TEST_TMPDIR"/? | wc -l) == 5 ]]
+	[[ $(grep -lx '/dev/vmwalk[0-9]*' "$BATS_TEST_TMPDIR"/own? | wc -l) == 6 ]]
+	[[ $(get_attribute a live) == 1 ]]
+}
+
 @test "create: names that look like options or hold blanks" {
 	run vmwalk-create -- -a
 	refused 0 /dev/vmwalk0
@@ -257,7 +312,7 @@ create_with_signal()
 }
 
 @test "create: a signal right after mkdir leaves nothing" {
-	for row in HUP:129 INT:130 QUIT:131 TERM:143; do
+	for row in HUP:129 INT:130 QUIT:131 USR1:138 USR2:140 ALRM:142 TERM:143 XCPU:152 XFSZ:153; do
 		create_with_signal "${row%:*}"
 		refused "${row#*:}" ''
 		no_instances
@@ -265,19 +320,23 @@ create_with_signal()
 }
 
 @test "create: a signal after the path is out comes too late" {
-	cat >"$BATS_TEST_TMPDIR/trap" <<-'end'
-		signal_once_done()
-		{
-			[[ $1 == made= && -v item && ! -v signalled ]] || return 0
-			signalled=1
-			echo signalled >&2
-			kill -TERM $$
-		}
-		trap 'signal_once_done "$BASH_COMMAND"' DEBUG
-	end
-	run env BASH_ENV="$BATS_TEST_TMPDIR/trap" vmwalk-create a
+	create_with unfinished= 'echo signalled >&2; kill -TERM $$' a
 	refused 0 $'/dev/vmwalk0\nsignalled'
 	[[ $(get_attribute a live) == 1 ]]
+}
+
+@test "create: an item that another process made meanwhile stays, and isn't written to" {
+	for words in 'size=8K size=0' size=8K colour=red live=0; do
+		# shellcheck disable=SC2016,SC2086 # for the script; words
+		create_with 'write_attribute*' 'rmdir "$item"; mkdir "$item"' a $words
+		refused 1 'vmwalk-create: a: another process removed it'
+		[[ $(get_attribute a size) == 1048576 ]]
+		rmdir "$VMWALK/a"
+	done
+	# shellcheck disable=SC2016 # for the script
+	create_with 'read_value dev_name*' 'rmdir "$item"; mkdir "$item"' a
+	refused 1 'vmwalk-create: a: another process removed it'
+	rmdir "$VMWALK/a"
 }
 
 @test "create: a signal at any moment leaves all or nothing" {
@@ -342,6 +401,15 @@ create_with_signal()
 	no_instances
 }
 
+@test "destroy: nor if that can't be said" {
+	for where in '&-' /dev/full; do
+		vmwalk-create a
+		run bash -c "vmwalk-destroy b a 2>$where"
+		refused 1 ''
+		no_instances
+	done
+}
+
 @test "destroy: what can't name a folder is wrong usage, and nothing goes" {
 	vmwalk-create a
 	for name in '' . .. a/ ../vmwalk; do
@@ -373,6 +441,30 @@ create_with_signal()
 			[[ ${cells[column]} == "$value" ]]
 		done
 	done
+}
+
+@test "list: sorted by the bytes of names" {
+	for name in a a-b 'a b' a.b a+ ab B b9 b10 b09 é _; do
+		mkdir "$VMWALK/$name"
+	done
+	run vmwalk-list
+	diff <(printf '%s\n' "${lines[@]:1}" | sed 's/  *vmwalk[0-9].*//') \
+		<(find "$VMWALK" -mindepth 1 -type d -printf '%f\n' | LC_ALL=C sort)
+}
+
+@test "list: an instance that goes while it is read is left out" {
+	vmwalk-create a live=0
+	mkdir "$BATS_TEST_TMPDIR/whole"
+	for file in "$VMWALK/a"/*; do
+		cat "$file" >"$BATS_TEST_TMPDIR/whole/${file##*/}"
+	done
+	# A read of an attribute whose instance has gone fails, which looks as a file does that is empty.
+	# shellcheck disable=SC2016 # for the inner shell
+	run unshare --mount bash -c '
+		mount -t tmpfs none "${VMWALK%/vmwalk}" && mkdir "$VMWALK" &&
+		cp -r "$BATS_TEST_TMPDIR/whole" "$VMWALK/whole" && cp -r "$VMWALK"/{whole,gone} &&
+		: >"$VMWALK/gone/map_mode" && exec vmwalk-list'
+	[[ $status == 0 && ${#lines[@]} == 2 && ${lines[1]} == 'whole '* ]]
 }
 
 @test "list: columns line up, however long a name is" {
@@ -448,6 +540,17 @@ create_with_signal()
 	[[ $status == 1 && $output == *"no attribute 'depth'; there are: buffer_type "* ]]
 }
 
+@test "all: control characters in a name don't reach the terminal" {
+	vmwalk-create $'a\e]0;b\a' live=0
+	for command in vmwalk-list $'vmwalk-show a\e]0;b\a' $'vmwalk-destroy a\e[2J' \
+		$'vmwalk-create a\e]0;b\a'; do
+		# shellcheck disable=SC2086 # words
+		run $command
+		[[ $output == *'a?'* ]]
+		if LC_ALL=C grep '[[:cntrl:]]' <<<"$output"; then return 1; fi
+	done
+}
+
 @test "show: one that isn't there, none, two" {
 	run vmwalk-show a
 	refused 1 'vmwalk-show: a: no such instance'
@@ -459,6 +562,66 @@ create_with_signal()
 	run vmwalk-show ../..
 	refused 2 "vmwalk-show: '../..' cannot name an instance" \
 		"vmwalk-show: try 'vmwalk-show --help'"
+}
+
+@test "all: nothing in the caller's environment changes what they do" {
+	a_function=(-c 'printf() { :; }; cd() { :; }; export -f printf cd; exec "$@"' -)
+	for environment in SHELLOPTS=noclobber SHELLOPTS=noglob BASHOPTS=nocasematch \
+		BASHOPTS=failglob POSIXLY_CORRECT=1 CDPATH=/:/tmp GLOBIGNORE='*' IFS=/am \
+		bash; do
+		echo "$environment"
+		in=(env "$environment")
+		[[ $environment != bash ]] || in=(bash "${a_function[@]}")
+		run "${in[@]}" vmwalk-create a size=8K
+		refused 0 /dev/vmwalk0
+		[[ $(get_attribute a size) == 8192 ]]
+		run "${in[@]}" vmwalk-create b SIZE=8K
+		[[ $status == 1 && $output == *"no attribute 'SIZE'; there are: $WRITABLE" ]]
+		run "${in[@]}" vmwalk-create b LIVE=0
+		[[ $status == 1 && $output == *"no attribute 'LIVE'"* ]]
+		run "${in[@]}" vmwalk-list
+		[[ $status == 0 && ${#lines[@]} == 2 && ${lines[1]} == 'a '* ]]
+		run "${in[@]}" vmwalk-show a
+		[[ $status == 0 ]]
+		grep -qx '  size  *8192' <<<"$output"
+		run "${in[@]}" vmwalk-destroy a
+		refused 0 ''
+		no_instances
+	done
+}
+
+@test "all: with closed standard streams they do the same, or say why not" {
+	for closed in '<&-' '2>&-' '<&- 2>&-'; do
+		run bash -c "vmwalk-create a size=8K $closed"
+		refused 0 /dev/vmwalk0
+		run bash -c "vmwalk-create b size=0 $closed"
+		[[ $status == 1 && ! -e $VMWALK/b ]]
+		run bash -c "vmwalk-list $closed"
+		[[ $status == 0 && ${#lines[@]} == 2 ]]
+		run bash -c "vmwalk-show a $closed"
+		[[ $status == 0 ]]
+		run bash -c "vmwalk-create $closed"
+		[[ $status == 2 ]]
+		# What they open must not have taken a stream's number.
+		[[ $(tr -d '\0' </dev/vmwalk0 | wc -c) == 0 ]]
+		run bash -c "vmwalk-destroy a $closed"
+		refused 0 ''
+	done
+	run bash -c 'vmwalk-create a >&-'
+	refused 1 "vmwalk-create: a: the path of its device can't be written out"
+	for command in vmwalk-list 'vmwalk-create --help'; do
+		run bash -c "$command >&-"
+		[[ $status == 1 && $output == *'Bad file descriptor' ]]
+	done
+	no_instances
+}
+
+@test "all: a umask keeps nobody from looking" {
+	(umask 077; vmwalk-create a)
+	run as_nobody vmwalk-list
+	[[ $status == 0 && ${#lines[@]} == 2 ]]
+	run as_nobody vmwalk-show a
+	[[ $status == 0 && $output == */sys/class/vmwalk* ]]
 }
 
 @test "all: --help and -h, also without configfs and without rights" {
@@ -511,4 +674,43 @@ create_with_signal()
 	run as_nobody vmwalk-show a
 	[[ $status == 0 && ${lines[0]} == "$VMWALK/a" && $output != *denied* ]]
 	grep -qx '  mappings  *0' <<<"$output"
+}
+
+@test "all: a folder that may not be looked into is named" {
+	vmwalk-create a
+	for folder in "$VMWALK" "${VMWALK%/vmwalk}"; do
+		chmod 700 "$folder"
+		for command in 'vmwalk-create b' 'vmwalk-destroy a' vmwalk-list 'vmwalk-show a'; do
+			# shellcheck disable=SC2086 # words
+			run as_nobody $command
+			refused 1 "${command%% *}: may not look into $folder: try as root" || break 2
+		done
+		chmod 755 "$folder"
+	done
+	chmod 755 "$VMWALK" "${VMWALK%/vmwalk}"
+	[[ $status == 1 && $folder == "${VMWALK%/vmwalk}" ]]
+}
+
+@test "all: where configfs is mounted read-only create and destroy say so, list and show work" {
+	vmwalk-create a
+	# shellcheck disable=SC2016 # for the inner shell
+	readonly=(unshare --mount bash -c
+		'mount -o remount,bind,ro "${VMWALK%/vmwalk}" && exec "$@"' -)
+	for command in 'vmwalk-create b' 'vmwalk-destroy a'; do
+		# shellcheck disable=SC2086 # words
+		run "${readonly[@]}" $command
+		refused 1 "${command%% *}: may not write to $VMWALK: configfs is mounted read-only"
+	done
+	for command in vmwalk-list 'vmwalk-show a'; do
+		# shellcheck disable=SC2086 # words
+		run "${readonly[@]}" $command
+		[[ $status == 0 && $output == *vmwalk0* ]]
+	done
+}
+
+@test "all: without even a place to mount configfs the module isn't loaded" {
+	# shellcheck disable=SC2016 # for the inner shell
+	run unshare --mount bash -c 'umount "${VMWALK%/vmwalk}" && mount -t tmpfs none /sys/kernel &&
+		exec vmwalk-list'
+	refused 1 'vmwalk-list: the vmwalk module is not loaded: modprobe vmwalk'
 }
