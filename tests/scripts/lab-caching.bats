@@ -69,3 +69,11 @@ column()
 	done
 	vmwalk_teardown
 }
+
+@test "two runs at once don't disturb each other" {
+	[[ $LAB_STATUS == '0 0' ]]
+}
+
+@test "an instance of the user's stays, whatever its name is" {
+	keeps_users_instance caching uc
+}

@@ -63,3 +63,11 @@ buffer()
 	done
 	grep 'the code of the kernel: nothing: Bad address' "$LAB_OUTPUT"
 }
+
+@test "two runs at once don't disturb each other" {
+	[[ $LAB_STATUS == '0 0' ]]
+}
+
+@test "an instance of the user's stays, whatever its name is" {
+	keeps_users_instance contiguous vmalloc
+}

@@ -62,3 +62,11 @@ KINDS=("an ordinary page" "a huge page" "a page never touched")
 		[[ $(rows "${KINDS[0]}" | awk '{ print $2 }' | xargs) == "47-39 38-30 29-21 20-12" ]]
 	fi
 }
+
+@test "two runs at once don't disturb each other" {
+	[[ $LAB_STATUS == '0 0' ]]
+}
+
+@test "an instance of the user's stays, whatever its name is" {
+	keeps_users_instance follow-the-walk walk
+}

@@ -47,3 +47,32 @@ faults()
 	[[ ${buffer[0]} == "the buffer begins Xbcdefghijklmnopqrstuvwxyz" ]]
 	[[ ${buffer[1]} == "${buffer[0]}" ]]
 }
+
+@test "two runs at once don't disturb each other" {
+	[[ $LAB_STATUS == '0 0' ]]
+}
+
+@test "an instance of the user's stays, whatever its name is" {
+	keeps_users_instance kernel-fault poke
+}
+
+@test "a signal that arrives once an instance is made leaves none" {
+	vmwalk_setup
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	cat >"$BATS_TEST_TMPDIR/bin/vmwalk-create" <<-'EOF'
+		#!/bin/bash
+		/usr/sbin/vmwalk-create "$@" || exit
+		kill -s "$SIGNAL" "$(cat "$BATS_TEST_TMPDIR/pid")"
+	EOF
+	chmod +x "$BATS_TEST_TMPDIR/bin/vmwalk-create"
+	for SIGNAL in HUP INT QUIT TERM PIPE USR1; do
+		echo "$SIGNAL"
+		export SIGNAL
+		# shellcheck disable=SC2016 # for the inner shell
+		run env --default-signal PATH="$BATS_TEST_TMPDIR/bin:$PATH" bash -c '
+			echo $$ >"$BATS_TEST_TMPDIR/pid"; exec /usr/lib/vmwalk/labs/kernel-fault'
+		[[ $status == $((128 + $(kill -l "$SIGNAL"))) ]]
+		no_instances
+	done
+	vmwalk_teardown
+}

@@ -106,3 +106,11 @@ of()
 		grep -q 'isolation is off' "$LAB_OUTPUT"
 	fi
 }
+
+@test "two runs at once don't disturb each other" {
+	[[ $LAB_STATUS == '0 0' ]]
+}
+
+@test "an instance of the user's stays, whatever its name is" {
+	keeps_users_instance kernel-map vmalloc
+}

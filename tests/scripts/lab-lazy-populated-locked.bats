@@ -154,3 +154,11 @@ says()
 		page 0 written to read-only writable 1 0 1 1
 	END
 }
+
+@test "two runs at once don't disturb each other" {
+	[[ $LAB_STATUS == '0 0' ]]
+}
+
+@test "an instance of the user's stays, whatever its name is" {
+	keeps_users_instance lazy-populated-locked tracked
+}

@@ -66,3 +66,11 @@ is()
 @test "kmalloc memory can't be inserted" {
 	grep -x 'kmalloc with insert: .*buffer_type kmalloc can.t be mapped by map_mode insert' "$LAB_OUTPUT"
 }
+
+@test "two runs at once don't disturb each other" {
+	[[ $LAB_STATUS == '0 0' ]]
+}
+
+@test "an instance of the user's stays, whatever its name is" {
+	keeps_users_instance map-modes kmalloc-remap-
+}

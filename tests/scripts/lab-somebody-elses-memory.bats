@@ -36,3 +36,11 @@ shown()
 	[[ $(shown '/proc/PID/cmdline' | tail -n 1) == "watch 1h 2m 3s" ]]
 	[[ $(shown ps) == "watch 1h 2m 3s" ]]
 }
+
+@test "two runs at once don't disturb each other" {
+	[[ $LAB_STATUS == '0 0' ]]
+}
+
+@test "an instance of the user's stays, whatever its name is" {
+	keeps_users_instance somebody-elses-memory memory
+}

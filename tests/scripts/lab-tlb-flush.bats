@@ -85,7 +85,15 @@ quiet()
 }
 
 @test "it leaves no trace" {
-	[[ ! -d /sys/kernel/tracing/instances/lab-tlb-flush ]]
-	[[ ! -d /sys/kernel/tracing/events/vmwalk_lab ]]
+	[[ ! $(compgen -G '/sys/kernel/tracing/instances/lab-*') ]]
+	[[ ! $(compgen -G '/sys/kernel/tracing/events/vmwalk_lab*') ]]
 	no_instances
+}
+
+@test "two runs at once don't disturb each other" {
+	[[ $LAB_STATUS == '0 0' ]]
+}
+
+@test "an instance of the user's stays, whatever its name is" {
+	keeps_users_instance tlb-flush buffer
 }

@@ -34,7 +34,7 @@ made()
 		echo "$program: $log $screen"
 		[[ $log == "$screen" ]]
 		((log > 50))
-		of $program | grep -E "^    vmwalk vmwalk0: [0-9]+: 0x[0-9a-f]+-0x[0-9a-f]+ pfn 0x[0-9a-f]+ pages [1-9]"
+		of $program | grep -E "^    vmwalk vmwalk[0-9]+: [0-9]+: 0x[0-9a-f]+-0x[0-9a-f]+ pfn 0x[0-9a-f]+ pages [1-9]"
 		of $program | grep -E "^ +[1-9][0-9]* .*/examples/$program$"
 	done
 }
@@ -86,4 +86,24 @@ made()
 
 @test "frame numbers are for root" {
 	grep -Ex '  IOCTL_GET_PFN for one who is not root: 0x[0-9a-f]+ EPERM' "$LAB_OUTPUT"
+}
+
+@test "two runs at once don't disturb each other" {
+	[[ $LAB_STATUS == '0 0' ]]
+}
+
+@test "an instance of the user's stays, whatever its name is" {
+	keeps_users_instance where-is-my-process where
+}
+
+@test "a target that is killed ends the lab" {
+	vmwalk_setup
+	timeout 600 /usr/lib/vmwalk/labs/where-is-my-process >"$BATS_TEST_TMPDIR/output" 2>&1 &
+	until grep -q ^computation "$BATS_TEST_TMPDIR/output"; do sleep 0.1; done
+	kill -KILL "$(sed -n 's/^computation.* //p' "$BATS_TEST_TMPDIR/output")"
+	wait $! || status=$?
+	cat "$BATS_TEST_TMPDIR/output"
+	[[ $status == 1 ]]
+	no_instances
+	vmwalk_teardown
 }

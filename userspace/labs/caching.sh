@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
 # usage: caching [--time]
@@ -11,20 +11,12 @@
 #
 # Copyright (C) The vmwalk authors
 
-set -euo pipefail
+# shellcheck source=lab.bash
+. "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
-program=$(dirname "$(readlink -f "$0")")/bin/caching
-name=lab-caching
-
-cleanup()
-{
-	local mode
-
-	for mode in wb wc uc; do
-		vmwalk-destroy "$name-$mode" 2>/dev/null || true
-	done
-}
-trap cleanup EXIT
+program=$bin/caching
+# Another run could get the page that this one looks at once it has freed it.
+take_turns
 
 # What the kernel made the three bits stand for, from 0 to 7. Where the log has lost it, this is what
 # Linux chooses.
@@ -35,10 +27,11 @@ echo
 
 printf '%-5s %-11s %-18s  %4s  %-18s  %3s %3s %3s  %s\n' MODE 'MAPPED BY' ADDRESS PAGE ENTRY PAT PCD \
 	PWT 'STANDS FOR'
-declare -A device
+declare -A devices
 for mode in wb wc uc; do
-	device[$mode]=$(vmwalk-create "$name-$mode" buffer_type=pages cache_mode="$mode" size=128K)
-	lines=$("$program" show "$types" "$mode" "${device[$mode]}")
+	make "$mode" buffer_type=pages cache_mode="$mode" size=128K
+	devices[$mode]=$device
+	lines=$("$program" show "$types" "$mode" "$device")
 	echo "$lines"
 done
 
@@ -49,14 +42,14 @@ if [[ ${1-} != --time ]] && grep -qw hypervisor /proc/cpuinfo; then
 else
 	printf '%-5s %8s %8s\n' MODE READING WRITING
 	for mode in wb wc uc; do
-		"$program" time "$mode" "${device[$mode]}"
+		"$program" time "$mode" "${devices[$mode]}"
 	done
 	echo 'in nanoseconds, for each word of eight bytes'
 fi
 
 # The last line shown was the kernel's own, of the buffer that isn't cached.
 read -r _ _ _ address _ <<<"${lines##*$'\n'}"
-vmwalk-destroy "$name-uc"
+vmwalk-destroy "$run-uc"
 echo
 echo 'The same page in the kernel, once it is nobody'"'"'s buffer any more:'
-"$program" kernel "$types" - "${device[wb]}" "$address"
+"$program" kernel "$types" - "${devices[wb]}" "$address"

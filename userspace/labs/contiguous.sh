@@ -1,22 +1,14 @@
-#!/bin/bash
+#!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
 # What does kmalloc give that vmalloc doesn't? docs/labs/contiguous.md is about it.
 #
 # Copyright (C) The vmwalk authors
 
-set -euo pipefail
+# shellcheck source=lab.bash
+. "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
-program=$(dirname "$0")/bin/contiguous
-made=()
-trap '((${#made[@]} == 0)) || vmwalk-destroy "${made[@]}"' EXIT
-
-# make NAME ATTRIBUTE=VALUE...: makes an instance; $device is its device's path.
-make()
-{
-	device=$(vmwalk-create "$@")
-	made+=("$1")
-}
+program=$bin/contiguous
 
 make second size=16K
 second=$device

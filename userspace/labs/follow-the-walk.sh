@@ -1,22 +1,18 @@
-#!/bin/bash
+#!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
 # How does the CPU come from an address to a byte of memory? See docs/labs/follow-the-walk.md.
 #
 # Copyright (C) The vmwalk authors
 
-set -euo pipefail
+# shellcheck source=lab.bash
+. "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
-scratch=$(mktemp -d)
-pid=
-made=
-clean_up()
+regions=$(mktemp)
+at_end()
 {
-	[[ ! $made ]] || vmwalk-destroy walk
-	[[ ! $pid ]] || kill "$pid"
-	rm -r "$scratch"
+	rm -f "$regions"
 }
-trap clean_up EXIT
 
 # bits ENTRY: the letters of the bits that are set: present, write, user, accessed, dirty, s: a page
 # larger than others, x: no execution.
@@ -36,7 +32,7 @@ follow()
 	local address walk levels shift level state table index entry next=- physical=none
 
 	printf -v address '0x%x' "$2"
-	walk=$(vmwalk walk --device walk --json "$address")
+	walk=$(vmwalk walk --device "$run-walk" --json "$address")
 	levels=$(jq '[.levels[] | select(.state != "folded")] | length' <<<"$walk")
 	shift=$((12 + 9 * levels))
 
@@ -81,17 +77,13 @@ pagemap()
 	fi
 }
 
-"$(dirname "$0")/../examples/memory_intensive" --size 4 >"$scratch/regions" &
+"${labs%/labs}/examples/memory_intensive" --size 4 >"$regions" &
 pid=$!
-for ((i = 0; i < 100; i++)); do
-	! grep -qs ready "$scratch/regions" || break
-	sleep 0.1
-done
+await "$pid" grep -q ready "$regions"
 while read -r name start _; do
 	declare "$name=$start"
-done < <(grep 0x "$scratch/regions")
-vmwalk-create walk target_pid="$pid" >/dev/null
-made=1
+done < <(grep 0x "$regions")
+make walk target_pid="$pid"
 
 # shellcheck disable=SC2154 # the loop above declares them
 {

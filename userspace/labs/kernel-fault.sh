@@ -1,14 +1,14 @@
-#!/bin/bash
+#!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
 # Can code of the kernel survive a page fault? docs/labs/kernel-fault.md is about it.
 #
 # Copyright (C) The vmwalk authors
 
-set -euo pipefail
+# shellcheck source=lab.bash
+. "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
 # One page a fault, so that each page that is written for the first time is one.
-device=$(vmwalk-create poke size=16K fill=letters map_mode=fault fault_around=4K)
-trap 'vmwalk-destroy poke' EXIT
+make poke size=16K fill=letters map_mode=fault fault_around=4K
 
-"$(dirname "$0")/bin/kernel-fault" "$device"
+"$bin/kernel-fault" "$device"

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
 # What is where in the kernel's own addresses: the ranges of the running kernel, how much of each is
@@ -8,22 +8,15 @@
 #
 # Copyright (C) The vmwalk authors
 
-set -euo pipefail
+# shellcheck source=lab.bash
+. "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
-program=$(dirname "$(readlink -f "$0")")/bin/kernel-map
-name=lab-kernel-map
-
-cleanup()
-{
-	vmwalk-destroy "$name-kmalloc" 2>/dev/null || true
-	vmwalk-destroy "$name-vmalloc" 2>/dev/null || true
-}
-trap cleanup EXIT
+program=$bin/kernel-map
 
 # An address that is known to be in each range. Two are those of buffers.
-device=$(vmwalk-create "$name-kmalloc" buffer_type=kmalloc size=64K)
+make kmalloc buffer_type=kmalloc size=64K
 read -r kmalloc kmalloc_phys < <("$program" buffer "$device")
-device=$(vmwalk-create "$name-vmalloc" buffer_type=vmalloc size=64K)
+make vmalloc buffer_type=vmalloc size=64K
 read -r vmalloc _ < <("$program" buffer "$device")
 module=$(awk '$1 == "vmwalk" { print $6 }' /proc/modules)
 text=0x$(awk '$3 == "_text" { print $1; exit }' /proc/kallsyms)

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
 # What is in memory after mmap(), by kind of mapping and flag; which flags the mapping gets; what is
@@ -6,23 +6,19 @@
 #
 # Copyright (C) The vmwalk authors
 
-set -euo pipefail
+# shellcheck source=lab.bash
+. "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
-bin=$(dirname "$(readlink -f "$0")")/bin
 page=4096
 size=$((32 * page))
 at=0x20000000000	# where it is mapped: any address that is free, easy to find in listings
 configfs=$(awk '$3 == "configfs" { print $2; exit }' /proc/self/mounts)/vmwalk
 file=$(mktemp)
 head --bytes="$size" /dev/zero | tr '\0' f >"$file"
-made=()
-
-cleanup()
+at_end()
 {
-	((${#made[@]} == 0)) || vmwalk-destroy "${made[@]}"
 	rm -f "$file"
 }
-trap cleanup EXIT
 
 # The process that maps. It does what its standard input says, and ends with this script.
 coproc mapper { exec "$bin/mapper"; }
@@ -52,18 +48,19 @@ smaps()
 		"/proc/$pid/smaps"
 }
 
-# make NAME ATTRIBUTE=VALUE...: an instance with that process as its target; ${device[NAME]} is its path.
-declare -A device=()
-make()
+# targeting NAME ATTRIBUTE=VALUE...: makes an instance with that process as its target;
+# ${devices[NAME]} is the path of its device.
+declare -A devices=()
+targeting()
 {
-	device[$1]=$(vmwalk-create "lab-$1" target_pid="$pid" size="$size" "${@:2}")
-	made+=("lab-$1")
+	make "$1" target_pid="$pid" size="$size" "${@:2}"
+	devices[$1]=$device
 }
 
-make remap map_mode=remap
-make insert map_mode=insert
-make fault map_mode=fault
-make tracked map_mode=fault track_dirty=1
+targeting remap map_mode=remap
+targeting insert map_mode=insert
+targeting fault map_mode=fault
+targeting tracked map_mode=fault track_dirty=1
 
 # --- What is in memory ------------------------------------------------------------------------
 
@@ -97,9 +94,9 @@ row 'anonymous, shared' anonymous shared
 row 'file, private, read-only' "$file" ro
 row 'file, private' "$file"
 row 'file, shared' "$file" shared
-row 'device, map_mode fault' "${device[fault]}" shared
-row 'device, map_mode insert' "${device[insert]}" shared
-row 'device, map_mode remap' "${device[remap]}" shared
+row 'device, map_mode fault' "${devices[fault]}" shared
+row 'device, map_mode insert' "${devices[insert]}" shared
+row 'device, map_mode remap' "${devices[remap]}" shared
 
 # --- Which flags a mapping gets ---------------------------------------------------------------
 
@@ -129,7 +126,7 @@ for word in noreserve populate locked growsdown denywrite executable uninitializ
 done
 differs 'anonymous, shared' anonymous shared
 differs 'file, private, read-only' "$file" ro
-differs 'device, with MAP_LOCKED' "${device[remap]}" shared locked
+differs 'device, with MAP_LOCKED' "${devices[remap]}" shared locked
 
 # --- What is refused --------------------------------------------------------------------------
 
@@ -173,8 +170,8 @@ says_to 'to MAP_SHARED | MAP_GROWSDOWN' map anonymous $size shared growsdown
 says_to 'to MAP_SHARED_VALIDATE | MAP_SYNC' map "$file" $size shared_validate sync
 says_to 'to writing, MAP_SHARED, file open for reading' map "$file" $size shared of_rdonly
 says_to 'to reading, MAP_PRIVATE, file open for writing' map "$file" $size ro of_wronly
-says_to 'to a file of /sys' map "/sys/class/vmwalk/${device[fault]#/dev/}/size" $size ro of_rdonly
-says_to 'to a device, PROT_EXEC' map "${device[fault]}" $size shared exec
+says_to 'to a file of /sys' map "/sys/class/vmwalk/${devices[fault]#/dev/}/size" $size ro of_rdonly
+says_to 'to a device, PROT_EXEC' map "${devices[fault]}" $size shared exec
 limited 'to MAP_LOCKED, more than RLIMIT_MEMLOCK' '-l 64' map anonymous $size locked
 limited 'to MAP_LOCKED, RLIMIT_MEMLOCK being 0' '-l 0' map anonymous $page locked
 limited 'to more than RLIMIT_AS' '-v 65536' map anonymous $((1 << 30))
@@ -191,7 +188,7 @@ entry()
 {
 	local words word some=()
 
-	IFS=' ,' read -r -a words < <(vmwalk translate --device lab-fault --raw --noheadings \
+	IFS=' ,' read -r -a words < <(vmwalk translate --device "$run-fault" --raw --noheadings \
 		--output PHYS,FLAGS "$(printf '%x' "$2")")
 	for word in "${words[@]}"; do
 		[[ $word != @(write|file|zero) ]] || some+=("$word")
@@ -219,7 +216,7 @@ copy_on_write()
 printf '\nCopy on write                  frame        entry\n'
 copy_on_write file "$file"
 printf '  %-28s %s\n' 'the file begins with' "$(head --bytes=1 "$file")"
-copy_on_write device "${device[fault]}"
+copy_on_write device "${devices[fault]}"
 map "$file" populate
 printf '  %-28s %s KiB\n' 'copies by MAP_POPULATE' "$(smaps Anonymous)"
 tell unmap
@@ -237,11 +234,11 @@ tell unmap
 # step LABEL NAME: what entries are to be, what the first is, and what was counted.
 step()
 {
-	local stats=/sys/class/vmwalk/${device[$2]#/dev/}/stats prot entry
+	local stats=/sys/class/vmwalk/${devices[$2]#/dev/}/stats prot entry
 
-	prot=$(vmwalk vmas --device "lab-$2" --raw --noheadings --output START,PAGE_PROT |
+	prot=$(vmwalk vmas --device "$run-$2" --raw --noheadings --output START,PAGE_PROT |
 		awk -v at="$at" '$1 == at { print $2 }')
-	entry=$(vmwalk translate --device "lab-$2" --raw --noheadings --output FLAGS "$at")
+	entry=$(vmwalk translate --device "$run-$2" --raw --noheadings --output FLAGS "$at")
 	case $entry in
 	*write*)	entry=writable ;;
 	present*)	entry=read-only ;;
@@ -257,9 +254,9 @@ printf '\nWrite-notify                 page_prot  entry     '
 printf '%9s' read write mkwrite dirty
 echo
 for name in fault tracked; do
-	map "${device[$name]}" shared
-	echo 1 >"/sys/class/vmwalk/${device[$name]#/dev/}/stats/reset"
-	step "track_dirty=$(<"$configfs/lab-$name/track_dirty"), mmap()" "$name"
+	map "${devices[$name]}" shared
+	echo 1 >"/sys/class/vmwalk/${devices[$name]#/dev/}/stats/reset"
+	step "track_dirty=$(<"$configfs/$run-$name/track_dirty"), mmap()" "$name"
 	tell read 0
 	step '  page 0 read' "$name"
 	tell write 0

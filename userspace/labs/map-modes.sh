@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
 # Three ways to map vmalloc memory into a program and one for kmalloc memory, side by side: what is in
@@ -9,16 +9,14 @@
 #
 # Copyright (C) The vmwalk authors
 
-set -euo pipefail
+# shellcheck source=lab.bash
+. "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
-name=lab-map-modes
 size=$((1024 * 1024))
 at=0x20000000000	# where it is mapped: any address that is free, easy to find in listings
 
-trap 'vmwalk-destroy "$name" 2>/dev/null || true' EXIT
-
 # The process that maps. It does what its standard input says, and ends with this script.
-coproc mapper { exec "$(dirname "$(readlink -f "$0")")/bin/mapper"; }
+coproc mapper { exec "$bin/mapper"; }
 # shellcheck disable=SC2154 # coproc sets it
 pid=$mapper_PID
 
@@ -60,10 +58,10 @@ cell()
 # try BUFFER_TYPE MAP_MODE [FAULT_AROUND]: one column of the table.
 try()
 {
-	local device stats flags state best_map=0 best_touch=0 i
+	local name=$1-$2-${3-} stats flags state best_map=0 best_touch=0 i
 
-	device=$(vmwalk-create "$name" buffer_type="$1" map_mode="$2" fault_around="${3:-64K}" \
-		size="$size" fill=letters target_pid="$pid")
+	make "$name" buffer_type="$1" map_mode="$2" fault_around="${3:-64K}" size="$size" \
+		fill=letters target_pid="$pid"
 	stats=/sys/class/vmwalk/${device#/dev/}/stats
 	cell type "$1"
 	cell mode "$2${3:+ $3}"
@@ -83,7 +81,7 @@ try()
 
 	read -r -a flags < <(smaps VmFlags)
 	cell flags "$(flags_of_interest "${flags[@]}")"
-	state=$(vmwalk translate --device "$name" --raw --noheadings --output FLAGS "$at")
+	state=$(vmwalk translate --device "$run-$name" --raw --noheadings --output FLAGS "$at")
 	if [[ $state == *special* ]]; then
 		cell entries frames
 	else
@@ -105,7 +103,7 @@ try()
 	cell cost_map "$(ratio "$best_map")"
 	cell cost_touch "$(ratio "$best_touch")"
 	cell cost "$(ratio $((best_map + best_touch)))"
-	vmwalk-destroy "$name"
+	vmwalk-destroy "$run-$name"
 }
 
 # ratio NS: in what the first column takes for mmap() and touching together.
@@ -146,4 +144,4 @@ line '  reading a byte of each page' cost_touch
 line '  both' cost
 
 printf '\nkmalloc with insert: '
-vmwalk-create "$name" buffer_type=kmalloc map_mode=insert 2>&1 || true
+make refused buffer_type=kmalloc map_mode=insert 2>&1 || true

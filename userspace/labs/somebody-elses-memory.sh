@@ -1,16 +1,14 @@
-#!/bin/bash
+#!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
 # How does ps come to know a program's arguments? docs/labs/somebody-elses-memory.md is about it.
 #
 # Copyright (C) The vmwalk authors
 
-set -euo pipefail
+# shellcheck source=lab.bash
+. "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
-copy=$(dirname "$0")/bin/somebody-elses-memory
-made=
-pid=
-trap '[[ ! $made ]] || vmwalk-destroy memory; [[ ! $pid ]] || kill "$pid"' EXIT
+copy=$bin/somebody-elses-memory
 
 # show WHAT FILE: arguments end in a zero each.
 show()
@@ -20,19 +18,16 @@ show()
 
 sleep 1h 2m 3s &
 pid=$!
-device=$(vmwalk-create memory size=4K target_pid="$pid")
-made=1
+make memory size=4K target_pid="$pid"
 # Until it has executed sleep it is a copy of this shell.
-for ((i = 0; i < 100; i++)); do
-	[[ $(<"/proc/$pid/comm") != sleep ]] || break
-	sleep 0.1
-done
+await "$pid" grep -qx sleep "/proc/$pid/comm"
 
 # The fields of stat after the name, which may have spaces in it; the first is the third of all.
 read -ra fields < <(sed 's/^.*) //' "/proc/$pid/stat")
 start=${fields[48 - 3]} end=${fields[49 - 3]}
 printf 'process %d keeps its arguments from 0x%x to 0x%x, in\n' "$pid" "$start" "$end"
-vmwalk scan --device memory --start "$(printf 0x%x "$start")" --end "$(printf 0x%x $((start + 1)))"
+vmwalk scan --device "$run-memory" --start "$(printf 0x%x "$start")" \
+	--end "$(printf 0x%x $((start + 1)))"
 
 show '/proc/PID/cmdline' "/proc/$pid/cmdline"
 "$copy" from "$device" "$start" $((end - start))

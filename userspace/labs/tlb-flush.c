@@ -2,8 +2,10 @@
 /*
  * A buffer's life, step by step, each announced in the kernel's trace.
  *
- *   tlb-flush prepare       has the kernel flush what was freed before, so that counts start anew
- *   tlb-flush live MARKER   the steps; MARKER is the trace_marker of a trace
+ *   tlb-flush prepare NAME       has the kernel flush what was freed before: counts start anew
+ *   tlb-flush live NAME MARKER   the steps; MARKER is the trace_marker of a trace
+ *
+ * NAME is a pending instance with buffer_type vmalloc and map_mode insert.
  *
  * A step is announced as "step KIB NAME", KIB being how much of vmalloc's addresses is free and may
  * still be in a TLB. The last is called "end".
@@ -22,7 +24,6 @@
 
 #include <libvmwalk.h>
 
-#define NAME	"lab-tlb-flush"
 #define PAGES	256
 #define PAGE	4096
 #define MOST	1024		/* MiB to free at most until the kernel must have flushed */
@@ -60,26 +61,18 @@ static void set(const char *attr, const char *value)
 	if (!vmwalk_instance_set(instance, attr, value))
 		return;
 	why = vmwalk_instance_refusal(instance);
-	vmwalk_instance_destroy(instance);
 	errx(1, "%s=%s: %s", attr, value, why ? why : "refused");
 }
 
 static void make(const char *size)
 {
-	instance = vmwalk_instance_create(NAME);
-	if (!instance)
-		err(1, NAME);
-	set("buffer_type", "vmalloc");
-	set("map_mode", "insert");
 	set("size", size);
 	set("live", "1");
 }
 
 static void destroy(void)
 {
-	if (vmwalk_instance_destroy(instance))
-		err(1, NAME);
-	vmwalk_instance_close(instance);
+	set("live", "0");
 }
 
 /* Another thread, which does nothing but keep another processor in this program's page tables. */
@@ -106,9 +99,9 @@ static void use(void)
 	char *map;
 	int i;
 
-	device = vmwalk_device_open_by_name(NAME);
+	device = vmwalk_device_open_by_name(vmwalk_instance_name(instance));
 	if (!device)
-		err(1, NAME);
+		err(1, "%s", vmwalk_instance_name(instance));
 
 	announce("map it: mmap() of 256 pages");
 	map = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vmwalk_device_fd(device),
@@ -168,16 +161,21 @@ static unsigned int free_until_flushed(void)
 
 int main(int argc, char **argv)
 {
-	if (argc == 2 && !strcmp(argv[1], "prepare")) {
+	bool prepare = argc == 3 && !strcmp(argv[1], "prepare");
+
+	if (!prepare && (argc != 4 || strcmp(argv[1], "live")))
+		errx(2, "arguments: prepare NAME, or live NAME MARKER");
+	instance = vmwalk_instance_open(argv[2]);
+	if (!instance)
+		err(1, "%s", argv[2]);
+	if (prepare) {
 		free_until_flushed();
 		return 0;
 	}
-	if (argc != 3 || strcmp(argv[1], "live"))
-		errx(2, "arguments: prepare, or live MARKER");
 
-	marker = open(argv[2], O_WRONLY | O_CLOEXEC);
+	marker = open(argv[3], O_WRONLY | O_CLOEXEC);
 	if (marker < 0)
-		err(1, "%s", argv[2]);
+		err(1, "%s", argv[3]);
 	announce("make a buffer of 1 MiB");
 	make("1M");
 	use();

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
 # When processors are made to forget what they know of page tables: a buffer's life, from vmalloc to
@@ -8,34 +8,39 @@
 #
 # Copyright (C) The vmwalk authors
 
-set -euo pipefail
+# shellcheck source=lab.bash
+. "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
-program=$(dirname "$(readlink -f "$0")")/bin/tlb-flush
+program=$bin/tlb-flush
 tracing=/sys/kernel/tracing
-trace=$tracing/instances/lab-tlb-flush
-probe=vmwalk_lab/flush_kernel
+trace=$tracing/instances/$run
+probe=vmwalk_lab_$$/flush_kernel
 
-cleanup()
+traced='' probed=''
+at_end()
 {
-	if [[ -d $trace ]]; then
+	if [[ $traced ]]; then
 		echo 0 >"$trace/events/enable"
 		rmdir "$trace"
 	fi
-	[[ ! -d $tracing/events/$probe ]] || echo "-:$probe" >>$tracing/kprobe_events
-	vmwalk-destroy lab-tlb-flush 2>/dev/null || true
+	[[ ! $probed ]] || echo "-:$probe" >>$tracing/kprobe_events
 }
-trap cleanup EXIT
 
 if [[ ! -d $tracing/events/tlb ]]; then
 	echo "tlb-flush: no $tracing/events/tlb: this kernel has no such trace" >&2
 	exit 1
 fi
 
+# The kernel's own flushes and addresses are those of all runs.
+take_turns
+
 # The event tlb_flush tells of flushes of a program's addresses. There is none for the kernel's own, so
 # a probe is put into the function that flushes those.
-mkdir "$trace"
+traced=1
+mkdir "$trace" || { traced=; exit 1; }
 echo 1 >"$trace/events/tlb/tlb_flush/enable"
-echo "p:$probe flush_tlb_kernel_range" >>$tracing/kprobe_events
+probed=1
+echo "p:$probe flush_tlb_kernel_range" >>$tracing/kprobe_events || { probed=; exit 1; }
 echo 1 >"$trace/events/$probe/enable"
 events=''
 if [[ -d $trace/events/vmalloc ]]; then
@@ -44,9 +49,10 @@ if [[ -d $trace/events/vmalloc ]]; then
 fi
 
 # On one processor, or its moves from one to the next would be in the trace.
-taskset -c 0 "$program" prepare
+make buffer live=0 buffer_type=vmalloc map_mode=insert
+taskset -c 0 "$program" prepare "$run-buffer"
 echo >"$trace/trace"
-freed=$(taskset -c 0 "$program" live "$trace/trace_marker")
+freed=$(taskset -c 0 "$program" live "$run-buffer" "$trace/trace_marker")
 
 echo 'FLUSHES of the program: on its processor, on another, and how many pages; of the kernel: KERNEL'
 echo 'VMALLOC: areas allocated, freed, purged; KIB: freed and not yet flushed, after the step'

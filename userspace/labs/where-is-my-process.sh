@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
 # Where is a process in memory? All mappings of two programs, to the kernel log and to the screen, how
@@ -6,30 +6,23 @@
 #
 # Copyright (C) The vmwalk authors
 
-set -euo pipefail
+# shellcheck source=lab.bash
+. "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
-labs=$(dirname "$(readlink -f "$0")")
-program=$labs/bin/where-is-my-process
+program=$bin/where-is-my-process
 examples=${labs%/labs}/examples
-name=lab-where
 output=$(mktemp)
-pid=
+at_end()
+{
+	rm -f "$output"
+}
 
 # Ends the process that is looked at, without a word of the shell's about that.
 end()
 {
 	kill -KILL "$pid" || true
 	wait "$pid" 2>/dev/null || true
-	pid=
 }
-
-cleanup()
-{
-	[[ ! $pid ]] || end
-	vmwalk-destroy "$name" 2>/dev/null || true
-	rm -f "$output"
-}
-trap cleanup EXIT
 
 # start PROGRAM [ARGUMENT...]: the device's target from now on.
 start()
@@ -43,7 +36,7 @@ start()
 # Waits until the process has stopped, by itself or because it was told to.
 stopped()
 {
-	until grep -q '^State:.T' "/proc/$pid/status"; do sleep 0.05; done
+	await "$pid" grep -qs '^State:.T' "/proc/$pid/status"
 }
 
 stop()
@@ -55,7 +48,7 @@ stop()
 # scan COLUMNS [OPTION]...: what is mapped now, a row each.
 scan()
 {
-	vmwalk scan --device "$name" --raw --noheadings --mask present --output "$@"
+	vmwalk scan --device "$run-where" --raw --noheadings --mask present --output "$@"
 }
 
 # All that is mapped, twice; it is the same as long as the process stands still.
@@ -107,11 +100,11 @@ written()
 	pages --mask present,soft_dirty "$@"
 }
 
-device=$(vmwalk-create "$name" size=4K)
-item=$(awk '$3 == "configfs" { print $2; exit }' /proc/self/mounts)/vmwalk/$name
+make where size=4K
+item=$(awk '$3 == "configfs" { print $2; exit }' /proc/self/mounts)/vmwalk/$run-where
 
 start computation_intensive --seconds 600
-until grep -q ready "$output"; do sleep 0.05; done
+await "$pid" grep -q ready "$output"
 stop
 log_and_screen
 frames matrix square
@@ -138,7 +131,7 @@ for region in none anonymous alternate huge file reserved; do
 		END { printf "  %-22s %6d %6d %6d\n", region, sum, NR, huge }'
 	kill -CONT "$pid"
 done
-until grep -q ready "$output"; do sleep 0.05; done
+await "$pid" grep -q ready "$output"
 log_and_screen
 frames anonymous alternate huge file reserved
 echo 4 >"/proc/$pid/clear_refs"
