@@ -8,6 +8,7 @@
 #include <linux/cred.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
+#include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 
@@ -34,8 +35,9 @@ static int vmwalk_open(struct inode *inode, struct file *file)
 	 * could trace any. Asked of the initial user namespace: frames and pids know no other.
 	 */
 	vf->device = device;
-	vf->sees_frames = file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN);
-	vf->sees_others = file_ns_capable(file, &init_user_ns, CAP_SYS_PTRACE);
+	vf->file = file;
+	vf->has_admin = file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN);
+	vf->has_ptrace = file_ns_capable(file, &init_user_ns, CAP_SYS_PTRACE);
 
 	file->private_data = vf;
 	/* O_DIRECT has no page cache to bypass. */
@@ -55,6 +57,36 @@ static int vmwalk_release(struct inode *inode, struct file *file)
 	kfree(vf);
 
 	return 0;
+}
+
+/*
+ * Lockdown can be raised while a descriptor is open, so it is asked at each
+ * call. The kernel logs a notice each time that lockdown says no, so a call
+ * must not ask again after that.
+ */
+
+/**
+ * vmwalk_file_sees_frames - check the right to frames and to addresses of the kernel
+ * @vf: the descriptor
+ *
+ * Return: true if the opener had CAP_SYS_ADMIN and lockdown allows reading
+ * kernel memory.
+ */
+bool vmwalk_file_sees_frames(const struct vmwalk_file *vf)
+{
+	return vf->has_admin && !security_locked_down(LOCKDOWN_KCORE);
+}
+
+/**
+ * vmwalk_file_sees_others - check the right to the memory of other processes
+ * @vf: the descriptor
+ *
+ * Return: true if the opener had CAP_SYS_PTRACE and lockdown allows reading
+ * kernel memory.
+ */
+bool vmwalk_file_sees_others(const struct vmwalk_file *vf)
+{
+	return vf->has_ptrace && !security_locked_down(LOCKDOWN_KCORE);
 }
 
 static struct vmwalk_device *vmwalk_file_device(struct file *file)

@@ -297,17 +297,23 @@ extern const struct attribute_group *vmwalk_sysfs_groups[];
 /**
  * struct vmwalk_file - an open descriptor
  * @device: the device; the descriptor has a reference
- * @sees_frames: the opener had CAP_SYS_ADMIN
- * @sees_others: the opener had CAP_SYS_PTRACE
+ * @file: the kernel's own descriptor, with the credentials of the opener
+ * @has_admin: the opener had CAP_SYS_ADMIN
+ * @has_ptrace: the opener had CAP_SYS_PTRACE
  *
- * What a descriptor may do was settled when it was opened: passing it on passes that on, and
- * whoever it is passed to adds nothing.
+ * A descriptor has the capabilities of its opener. Passing it on passes them on,
+ * and the receiver's own add nothing. Use vmwalk_file_sees_*() to check a right:
+ * they also ask lockdown.
  */
 struct vmwalk_file {
 	struct vmwalk_device *device;
-	bool sees_frames;
-	bool sees_others;
+	const struct file *file;
+	bool has_admin;
+	bool has_ptrace;
 };
+
+bool vmwalk_file_sees_frames(const struct vmwalk_file *vf);
+bool vmwalk_file_sees_others(const struct vmwalk_file *vf);
 
 extern const struct file_operations vmwalk_file_operations;
 long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

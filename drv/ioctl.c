@@ -139,7 +139,7 @@ static long vmwalk_ioctl_get_pfn(struct vmwalk_file *vf, unsigned long page_numb
 	unsigned long pfn;
 	long ret;
 
-	if (!vf->sees_frames)
+	if (!vmwalk_file_sees_frames(vf))
 		return -EPERM;
 	if (page_number >= TASK_SIZE_MAX >> PAGE_SHIFT)
 		return -EINVAL;
@@ -190,7 +190,7 @@ out:
 
 static int walk_kernel(struct vmwalk_file *vf, struct vmwalk_walk *walk, struct vmwalk_entry *entry)
 {
-	if (!vf->sees_frames)
+	if (!vmwalk_file_sees_frames(vf))
 		return -EPERM;
 
 	*entry = vmwalk_descend_kernel(walk->addr, walk->level);
@@ -231,7 +231,7 @@ static long vmwalk_ioctl_walk(struct vmwalk_file *vf, void __user *user)
 	walk.stop_level = entry.level;
 	walk.stop = entry.present ? VMWALK_STOP_PAGE :
 		    pte_none(entry.pte) ? VMWALK_STOP_EMPTY : VMWALK_STOP_ABSENT;
-	if (!vf->sees_frames)
+	if (!vmwalk_file_sees_frames(vf))
 		hide_frames(&walk);
 
 	vmwalk_count_walk(vf->device, started, entry.present, 0);

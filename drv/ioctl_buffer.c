@@ -91,7 +91,7 @@ long vmwalk_ioctl_buffer(struct vmwalk_file *vf, void __user *user)
 		return err;
 	if (place.flags || place.offset >= buffer->size)
 		return -EINVAL;
-	if (!vf->sees_frames)
+	if (!vmwalk_file_sees_frames(vf))
 		return -EPERM;
 
 	place.kaddr = vmwalk_buffer_address(buffer, place.offset);
@@ -174,7 +174,7 @@ static int check_copy(const struct vmwalk_file *vf, const struct file *file,
 
 	if (!(file->f_mode & (out ? FMODE_READ : FMODE_WRITE)))
 		return -EPERM;
-	if (copy->way == VMWALK_COPY_FROM_BUFFER && !vf->sees_frames)
+	if (copy->way == VMWALK_COPY_FROM_BUFFER && !vmwalk_file_sees_frames(vf))
 		return -EPERM;
 
 	return 0;

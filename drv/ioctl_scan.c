@@ -132,7 +132,7 @@ static long scan_to_sink(struct vmwalk_file *vf, struct vmwalk_scan *scan, struc
 		out = sink->buffer->kaddr + scan->vec;
 		room = scan->vec_len;
 	}
-	vmwalk_scan_init(&scanner, mm, scan, !vf->sees_frames, out, room);
+	vmwalk_scan_init(&scanner, mm, scan, !vmwalk_file_sees_frames(vf), out, room);
 	ret = run_scan(&scanner, sink, &scan->walk_end);
 	mmdrop(mm);
 
@@ -286,7 +286,7 @@ long vmwalk_ioctl_log(struct vmwalk_file *vf, void __user *user)
 	ret = check_scan(vf->device, &scan);
 	if (ret)
 		return ret;
-	if (!vf->sees_frames)
+	if (!vmwalk_file_sees_frames(vf))
 		return -EPERM;
 
 	if (!get_chunk(&sink))
@@ -403,7 +403,7 @@ long vmwalk_ioctl_translate(struct vmwalk_file *vf, void __user *user)
 		return PTR_ERR(mm);
 
 	items = kvmalloc(TRANSLATIONS_SIZE, GFP_KERNEL_ACCOUNT);
-	err = items ? run_translate(mm, &translate, !vf->sees_frames, items) : -ENOMEM;
+	err = items ? run_translate(mm, &translate, !vmwalk_file_sees_frames(vf), items) : -ENOMEM;
 	kvfree(items);
 	mmdrop(mm);
 	if (!err)

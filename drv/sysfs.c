@@ -9,6 +9,7 @@
  */
 #include <linux/capability.h>
 #include <linux/device.h>
+#include <linux/security.h>
 #include <linux/sysfs.h>
 
 #include "internal.h"
@@ -55,7 +56,8 @@ static ssize_t phys_addr_read(struct file *file, struct kobject *kobj, struct bi
 	u64 phys = 0;
 	int len;
 
-	if (device->buffer.segments == 1 && file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN))
+	if (device->buffer.segments == 1 && file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN) &&
+	    !security_locked_down(LOCKDOWN_KCORE))
 		phys = PFN_PHYS(vmwalk_buffer_pfn(&device->buffer, 0));
 	len = scnprintf(text, sizeof(text), "0x%llx\n", phys);
 

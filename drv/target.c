@@ -172,7 +172,7 @@ static struct mm_struct *find_memory(struct vmwalk_file *vf, struct pid *target,
 	}
 
 	/* Whether another process is there isn't everybody's to know, either. */
-	if (!vf->sees_others && (!mm || mm != current->mm)) {
+	if ((!mm || mm != current->mm) && !vmwalk_file_sees_others(vf)) {
 		if (mm) {
 			mmdrop(mm);
 			put_task_struct(*thread);
