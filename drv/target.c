@@ -5,11 +5,13 @@
  *
  * Copyright (C) The vmwalk authors
  */
+#include <linux/capability.h>
 #include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -155,12 +157,36 @@ static struct mm_struct *grab_mm(struct task_struct *task, struct task_struct **
 }
 
 /*
- * The memory that the target has, for who may, and a thread that has it, each with a reference.
- *
- * ptrace_may_access() isn't there for modules, so the rule is our own: one's own memory is open to
- * everybody who could open the device; another's takes CAP_SYS_PTRACE of the opener.
+ * Is this the caller's own memory? As in __ptrace_may_access(), a thread may
+ * always access the memory of its process. Another process that shares memory
+ * with the caller (CLONE_VM) may have made it undumpable to protect secrets.
  */
-static struct mm_struct *find_memory(struct vmwalk_file *vf, struct pid *target,
+static bool is_own_memory(struct task_struct *thread, struct mm_struct *mm)
+{
+	return same_thread_group(thread, current) ||
+	       (mm == current->mm && get_dumpable(mm) == SUID_DUMP_USER);
+}
+
+/*
+ * May the opener access the memory of another process? With @mm NULL, may the
+ * opener know that the process has no memory left?
+ *
+ * ptrace_may_access() is not exported, so the rule is our own: CAP_SYS_PTRACE,
+ * also if both processes belong to one user. An undumpable process takes it in
+ * the user namespace of its memory, too. To commoncap that follows from the
+ * initial namespace; a security module may tell the two apart.
+ */
+static bool may_access_others(const struct vmwalk_file *vf, struct mm_struct *mm)
+{
+	if (!vmwalk_file_sees_others(vf))
+		return false;
+
+	return !mm || get_dumpable(mm) == SUID_DUMP_USER ||
+	       file_ns_capable(vf->file, mm->user_ns, CAP_SYS_PTRACE);
+}
+
+/* Get the target's mm and a thread that uses it, each referenced, if the opener may access it. */
+static struct mm_struct *find_memory(const struct vmwalk_file *vf, struct pid *target,
 				     struct task_struct **thread)
 {
 	struct task_struct *task = get_pid_task(target, PIDTYPE_TGID);
@@ -171,16 +197,14 @@ static struct mm_struct *find_memory(struct vmwalk_file *vf, struct pid *target,
 		put_task_struct(task);
 	}
 
-	/* Whether another process is there isn't everybody's to know, either. */
-	if ((!mm || mm != current->mm) && !vmwalk_file_sees_others(vf)) {
-		if (mm) {
-			mmdrop(mm);
-			put_task_struct(*thread);
-		}
-		return ERR_PTR(-EPERM);
-	}
+	if ((mm && is_own_memory(*thread, mm)) || may_access_others(vf, mm))
+		return mm ?: ERR_PTR(-ESRCH);
 
-	return mm ?: ERR_PTR(-ESRCH);
+	if (mm) {
+		mmdrop(mm);
+		put_task_struct(*thread);
+	}
+	return ERR_PTR(-EPERM);
 }
 
 /**
