@@ -9,6 +9,7 @@
 #include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
+#include <linux/moduleparam.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/coredump.h>
@@ -17,6 +18,10 @@
 #include <linux/sched/task.h>
 
 #include "internal.h"
+
+static bool allow_target_write;
+module_param(allow_target_write, bool, 0644);
+MODULE_PARM_DESC(allow_target_write, "let VMWALK_IOC_COPY write to other processes (default: off)");
 
 /* How long to stay away from a lock that others wait for: a nap, and so many at most. */
 #define NAP_US		25
@@ -176,8 +181,10 @@ static bool is_own_memory(struct task_struct *thread, struct mm_struct *mm)
  * the user namespace of its memory, too. To commoncap that follows from the
  * initial namespace; a security module may tell the two apart.
  */
-static bool may_access_others(const struct vmwalk_file *vf, struct mm_struct *mm)
+static bool may_access_others(const struct vmwalk_file *vf, struct mm_struct *mm, bool write)
 {
+	if (write && !READ_ONCE(allow_target_write))
+		return false;
 	if (!vmwalk_file_sees_others(vf))
 		return false;
 
@@ -186,7 +193,7 @@ static bool may_access_others(const struct vmwalk_file *vf, struct mm_struct *mm
 }
 
 /* Get the target's mm and a thread that uses it, each referenced, if the opener may access it. */
-static struct mm_struct *find_memory(const struct vmwalk_file *vf, struct pid *target,
+static struct mm_struct *find_memory(const struct vmwalk_file *vf, struct pid *target, bool write,
 				     struct task_struct **thread)
 {
 	struct task_struct *task = get_pid_task(target, PIDTYPE_TGID);
@@ -197,7 +204,7 @@ static struct mm_struct *find_memory(const struct vmwalk_file *vf, struct pid *t
 		put_task_struct(task);
 	}
 
-	if ((mm && is_own_memory(*thread, mm)) || may_access_others(vf, mm))
+	if ((mm && is_own_memory(*thread, mm)) || may_access_others(vf, mm, write))
 		return mm ?: ERR_PTR(-ESRCH);
 
 	if (mm) {
@@ -235,7 +242,7 @@ struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *number)
 
 	if (number)
 		*number = pid_nr(target);
-	mm = find_memory(vf, target, &thread);
+	mm = find_memory(vf, target, false, &thread);
 	put_pid(target);
 	if (!IS_ERR(mm))
 		put_task_struct(thread);
@@ -284,7 +291,7 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
 				     -ESRCH;
 
 	do {
-		mm = find_memory(vf, target, &thread);
+		mm = find_memory(vf, target, write, &thread);
 		if (IS_ERR(mm)) {
 			copied = PTR_ERR(mm);
 			break;

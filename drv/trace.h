@@ -2,6 +2,9 @@
 /*
  * The events that perf, ftrace and bpftrace can see. An instance goes by its N.
  *
+ * Events check no rights, so they must not contain frames or addresses of the
+ * kernel. Addresses of user space are visible to root alone, who owns tracefs.
+ *
  * Copyright (C) The vmwalk authors
  */
 #undef TRACE_SYSTEM

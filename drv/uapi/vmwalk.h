@@ -22,10 +22,15 @@
  *            zero, or a field has a value that is not allowed
  *   EFAULT   a pointer leads nowhere, or to where the caller may not write
  *   ESRCH    the target process is gone, or went on to other memory by execve() during the call
- *   EPERM    the descriptor's opener may not do this
+ *   EPERM    the descriptor's opener may not do this; see below
  *   ENODEV   the instance was removed, or is no longer live
  *   EINTR    a fatal signal arrived
  *   ENOMEM   there is no memory for what the call gathers
+ *
+ * Rights are those of the opener in the initial user namespace: CAP_SYS_ADMIN
+ * for frames and addresses of the kernel, CAP_SYS_PTRACE for a target that is
+ * another process. While the kernel is locked down to confidentiality every
+ * opener counts as one that has neither.
  */
 #ifndef _UAPI_LINUX_VMWALK_H
 #define _UAPI_LINUX_VMWALK_H
@@ -376,7 +381,9 @@ struct vmwalk_vma {
  * @lines: (in) lines to write at most, 1 to VMWALK_LOG_LINES
  * @pad: (in) must be zero
  *
- * Returns the number of lines. It takes CAP_SYS_ADMIN of the opener.
+ * Returns the number of lines; none is left out, since the call isn't
+ * rate-limited. It takes CAP_SYS_ADMIN of the opener. Every process that may
+ * read the kernel log can read the lines, frames included.
  */
 struct vmwalk_log {
 	__u32 size;
@@ -469,9 +476,10 @@ struct vmwalk_place {
  * or it is EFAULT, and none may be of the very bytes to write, which is EINVAL.
  *
  * Writing to the buffer takes a descriptor that is open for writing, reading from it one that is
- * open for reading, another process CAP_SYS_PTRACE of the opener, and VMWALK_COPY_FROM_BUFFER its
- * CAP_SYS_ADMIN: EPERM. A fatal signal or the target's end ends the call in the same way as a page
- * that may not be read. A target that goes on by execve() meanwhile is read on where it goes.
+ * open for reading, another process CAP_SYS_PTRACE of the opener, writing to one also the module
+ * parameter allow_target_write, and VMWALK_COPY_FROM_BUFFER CAP_SYS_ADMIN of the opener: EPERM. A
+ * fatal signal or the target's end ends the call in the same way as a page that may not be read. A
+ * target that goes on by execve() meanwhile is read on where it goes.
  * Where its memory maps this very buffer, a byte that is read and written may come out as either.
  */
 struct vmwalk_copy {

@@ -127,7 +127,7 @@ static const char * const splats[] = {
 };
 
 static int kmsg = -1;
-static char max_buffer_mb[32];
+static char max_buffer_mb[32], target_write[32];
 
 /* The extra instance that vw_frames() looks through. */
 static int witness = -1;
@@ -262,6 +262,8 @@ static int teardown(void **state)
 		rc = -1;
 	if (vw_file_read(MAX_BUFFER_MB, now, sizeof(now)) > 0 && strcmp(now, max_buffer_mb))
 		vw_file_write(MAX_BUFFER_MB, max_buffer_mb);
+	if (vw_file_read(VW_TARGET_WRITE, now, sizeof(now)) > 0 && strcmp(now, target_write))
+		vw_file_write(VW_TARGET_WRITE, target_write);
 	if (!log_is_clean())
 		rc = -1;
 	return rc;
@@ -351,6 +353,7 @@ int vw_run(const struct vw_case *cases, size_t count)
 				add_test(&tests[nr_tests++], &cases[i], &vw_combos[j]);
 	}
 	vw_file_read(MAX_BUFFER_MB, max_buffer_mb, sizeof(max_buffer_mb));
+	vw_file_read(VW_TARGET_WRITE, target_write, sizeof(target_write));
 	keep_still();
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	failed = _cmocka_run_group_tests(program_invocation_short_name, tests, nr_tests, NULL,
@@ -449,6 +452,11 @@ void vw_set_target(pid_t pid)
 
 	snprintf(text, sizeof(text), "%d", pid);
 	vw_ok(vw_set("t", "target_pid", text));
+}
+
+void vw_allow_target_write(bool allow)
+{
+	vw_ok(vw_file_write(VW_TARGET_WRITE, allow ? "1" : "0"));
 }
 
 int vw_get(const char *item, const char *attr, char *buf, size_t len)

@@ -36,6 +36,7 @@
 #define VW_CONFIGFS	"/sys/kernel/config/vmwalk"
 #define VW_CLASS	"/sys/class/vmwalk"
 #define VW_MODULE	"/sys/module/vmwalk"
+#define VW_TARGET_WRITE	VW_MODULE "/parameters/allow_target_write"
 
 /* The tests know x86-64's page sizes; vw_run() refuses to start where they are different. */
 #define PAGE		4096UL
@@ -139,6 +140,8 @@ int vw_rmdir(const char *item);
 int vw_set(const char *item, const char *attr, const char *value);
 /* Makes a process, or for 0 whoever calls, the target of the instance "t". */
 void vw_set_target(pid_t pid);
+/* Lets COPY write to other processes, or forbids it, until the test ends. */
+void vw_allow_target_write(bool allow);
 int vw_get(const char *item, const char *attr, char *buf, size_t len);
 /* Fails the test unless the attribute reads so. */
 void vw_expect_attr_at(const char *file, int line, const char *item, const char *attr,

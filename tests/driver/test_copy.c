@@ -499,6 +499,7 @@ static void a_stack_does_not_grow_for_a_copy(void **state)
 
 	(void)state;
 	open_device();
+	vw_allow_target_write(true);
 	munmap(room, 4 * MIB);
 	assert_true(mmap(stack, PAGE, RW, ANON | MAP_GROWSDOWN | MAP_FIXED, -1, 0) == stack);
 	child = vw_fork(wait_as_target, NULL);
@@ -816,6 +817,7 @@ static void each_target_has_its_own_bytes(void **state)
 
 	(void)state;
 	open_device();
+	vw_allow_target_write(true);
 	common = vw_anon(SIZE);
 	memset(common, 1, SIZE);
 	for (size_t i = 0; i < COUNT(child); i++) {
@@ -862,6 +864,7 @@ static void a_command_line_is_read_as_proc_has_it(void **state)
 
 	(void)state;
 	open_device();
+	vw_allow_target_write(true);
 	child = vw_fork(sleep_as_bash, NULL);
 	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
 	assert_true(WIFSTOPPED(status));
@@ -1209,6 +1212,7 @@ static void a_target_may_exit_at_any_time(void **state)
 
 	(void)state;
 	open_device();
+	vw_allow_target_write(true);
 	common = vw_anon(SIZE);
 	for (int round = 0; round < 40; round++) {
 		struct vw_child killer;

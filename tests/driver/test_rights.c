@@ -6,24 +6,24 @@
  * Copyright (C) The vmwalk authors
  */
 #define _GNU_SOURCE
-#include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/mempolicy.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/klog.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "harness.h"
-
-#define RW	(PROT_READ | PROT_WRITE)
-#define CAP(c)	(1ULL << (c))
+#include "rights.h"
 
 static int n;
 
-/* A device that anybody may open, as after a udev rule. */
+/* A device that anybody may open, as after a udev rule, and that may write to its target. */
 static void make_device(void)
 {
 	char path[64];
@@ -31,204 +31,7 @@ static void make_device(void)
 	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
 	snprintf(path, sizeof(path), "/dev/vmwalk%d", n);
 	assert_int_equal(chmod(path, 0666), 0);
-}
-
-/* --- What a descriptor shows; all of this runs in children ----------------------------------- */
-
-static int get_pfn(int fd, const void *addr)
-{
-	return vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)addr / PAGE));
-}
-
-static int translate_one(int fd, const void *addr, struct vmwalk_translation *translation)
-{
-	memset(translation, 0xa5, sizeof(*translation));
-	translation->addr = (uintptr_t)addr;
-	return vw_translate(fd, translation, 1);
-}
-
-static int log_one(int fd, const void *addr)
-{
-	struct vmwalk_log log = vw_log_args((uintptr_t)addr, (uintptr_t)addr + PAGE);
-
-	return vw_ioctl(fd, VMWALK_IOC_LOG, &log);
-}
-
-/* No address of the kernel is looked at for who may not, whatever is there. */
-static void check_kernel_walks(int fd, int error)
-{
-	static const __u64 addrs[] = { 0xffffffff81000000, ~0ULL, ~0ULL - PMD_SIZE };
-	struct vmwalk_walk walk;
-
-	for (size_t i = 0; i < COUNT(addrs); i++)
-		vw_check_rc(vw_walk_kernel(fd, addrs[i], &walk), -error);
-}
-
-static int scan_one(int fd, const void *addr, struct vmwalk_extent *extent)
-{
-	struct vmwalk_scan scan = vw_scan_args((uintptr_t)addr, (uintptr_t)addr + PAGE);
-
-	memset(extent, 0xa5, sizeof(*extent));
-	scan.vec = (uintptr_t)extent;
-	scan.vec_len = 1;
-	return vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
-}
-
-/* What a descriptor shows of the buffer itself. */
-static void check_places(int fd, bool shown)
-{
-	struct vmwalk_place place;
-
-	vw_check_rc(vw_place(fd, 0, &place), shown ? 0 : -EPERM);
-	vw_check(shown ? place.kaddr && place.phys : !place.kaddr && !place.linear && !place.phys);
-	/* Of its own bytes to others of them, by an address that is only known to who may ask. */
-	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_BUFFER, 5 * PAGE, shown ? place.kaddr + 26 : 0,
-			    26), shown ? 26 : -EPERM);
-}
-
-/* To and from the target, as one way is open so is the other. */
-static void check_copies(int fd, const char *page)
-{
-	__u64 there = (uintptr_t)page + 100;
-	char byte;
-
-	vw_check_rc(vw_sys(pwrite(fd, "k", 1, 3 * PAGE)), 1);
-	vw_check_rc(vw_copy(fd, VMWALK_COPY_TO_TARGET, 3 * PAGE, there, 1), 1);
-	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 4 * PAGE, there, 1), 1);
-	vw_check_rc(vw_sys(pread(fd, &byte, 1, 4 * PAGE)), 1);
-	vw_check(byte == 'k');
-}
-
-/* A page that is there, and one after it that isn't, of whichever process is walked. */
-static void check_frames_are_shown(int fd, const char *page)
-{
-	struct vmwalk_translation translation;
-	struct vmwalk_extent extent;
-	struct vmwalk_walk walk;
-	struct vmwalk_vma vma;
-
-	vw_check(get_pfn(fd, page) > 0);
-	vw_check_rc(vw_walk(fd, (uintptr_t)page, &walk), 0);
-	vw_check(walk.state & VMWALK_PRESENT && !(walk.state & VMWALK_HIDDEN));
-	vw_check(walk.pfn == (__u64)get_pfn(fd, page) && walk.phys == walk.pfn * PAGE);
-	vw_check(walk.level[VMWALK_PGD].table && walk.level[VMWALK_PGD].entry);
-	vw_check_rc(scan_one(fd, page, &extent), 1);
-	vw_check(extent.pfn == walk.pfn && !(extent.flags & VMWALK_HIDDEN));
-	vw_check_rc(translate_one(fd, page + 5, &translation), 0);
-	vw_check(translation.phys == walk.phys + 5 && translation.state == walk.state);
-	vw_check_rc(vw_vma(fd, (uintptr_t)page, &vma), 0);
-	vw_check(vma.start <= (uintptr_t)page && vma.end > (uintptr_t)page);
-	vw_check_rc(log_one(fd, page), 1);
-	check_kernel_walks(fd, 0);
-	check_places(fd, true);
-	check_copies(fd, page);
-}
-
-static void check_frames_are_hidden(int fd, const char *page)
-{
-	struct vmwalk_translation translation;
-	struct vmwalk_extent extent;
-	struct vmwalk_walk walk;
-	struct vmwalk_vma vma;
-	bool read = false;
-
-	vw_check_rc(get_pfn(fd, page), -EPERM);
-	vw_check_rc(get_pfn(fd, page + PAGE), -EPERM);
-	vw_check_rc(vw_walk(fd, (uintptr_t)page, &walk), 0);
-	vw_check(walk.state & VMWALK_PRESENT && walk.state & VMWALK_HIDDEN);
-	vw_check(!walk.pfn && !walk.phys);
-	for (int i = 0; i < VMWALK_LEVELS; i++) {
-		vw_check(!walk.level[i].table && !walk.level[i].entry);
-		read = read || walk.level[i].flags & VMWALK_LEVEL_READ;
-	}
-	/* How the walk went is no secret, only where the frames are. */
-	vw_check(read && walk.stop == VMWALK_STOP_PAGE && walk.page_shift >= 12);
-	vw_check_rc(vw_walk(fd, (uintptr_t)page + PAGE, &walk), 0);
-	vw_check(!walk.pfn && !walk.phys && walk.state & VMWALK_HIDDEN);
-	for (int i = 0; i < VMWALK_LEVELS; i++)
-		vw_check(!walk.level[i].table && !walk.level[i].entry);
-
-	vw_check_rc(scan_one(fd, page, &extent), 1);
-	vw_check(extent.start == (uintptr_t)page && extent.pages == 1 && !extent.pfn);
-	vw_check(extent.flags & VMWALK_PRESENT && extent.flags & VMWALK_HIDDEN);
-	vw_check_rc(scan_one(fd, page + PAGE, &extent), 0);
-
-	vw_check_rc(translate_one(fd, page + 5, &translation), 0);
-	vw_check(translation.addr == (uintptr_t)page + 5 && !translation.phys);
-	vw_check(translation.state & VMWALK_PRESENT && translation.state & VMWALK_HIDDEN);
-	vw_check(translation.page_shift >= 12);
-	vw_check_rc(translate_one(fd, page + PAGE, &translation), 0);
-	vw_check(!translation.phys && !(translation.state & ~VMWALK_HIDDEN));
-	/* A mapping is not a frame, nor does it tell of one. */
-	vw_check_rc(vw_vma(fd, (uintptr_t)page, &vma), 0);
-	vw_check(vma.start <= (uintptr_t)page && vma.end > (uintptr_t)page);
-	vw_check_rc(log_one(fd, page), -EPERM);
-	check_kernel_walks(fd, EPERM);
-	check_places(fd, false);
-	check_copies(fd, page);
-}
-
-/* Nor is it told by another error whether the address is a good one. */
-static void check_nothing_is_copied(int fd, const char *page)
-{
-	char before[64], after[64];
-
-	vw_check_rc(vw_sys(pread(fd, before, sizeof(before), 6 * PAGE)), sizeof(before));
-	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 6 * PAGE, (uintptr_t)page, 64), -EPERM);
-	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 6 * PAGE, 0, 64), -EPERM);
-	vw_check_rc(vw_copy(fd, VMWALK_COPY_TO_TARGET, 6 * PAGE, (uintptr_t)page, 64), -EPERM);
-	vw_check_rc(vw_copy(fd, VMWALK_COPY_TO_TARGET, 6 * PAGE, 0, 64), -EPERM);
-	vw_check_rc(vw_sys(pread(fd, after, sizeof(after), 6 * PAGE)), sizeof(after));
-	vw_check(!memcmp(before, after, sizeof(before)));
-}
-
-/* Another process may not be looked at, in any way. */
-static void check_walks_are_refused(int fd, const char *page, int get_pfn_error)
-{
-	struct vmwalk_translation translation;
-	struct vmwalk_extent extent;
-	struct vmwalk_walk walk;
-	struct vmwalk_vma vma;
-
-	vw_check_rc(get_pfn(fd, page), -get_pfn_error);
-	vw_check_rc(vw_walk(fd, (uintptr_t)page, &walk), -EPERM);
-	vw_check_rc(scan_one(fd, page, &extent), -EPERM);
-	vw_check(extent.pages == 0xa5a5a5a5a5a5a5a5);
-	vw_check_rc(translate_one(fd, page, &translation), -EPERM);
-	vw_check(translation.phys == 0xa5a5a5a5a5a5a5a5);
-	vw_check_rc(vw_vma(fd, (uintptr_t)page, &vma), -EPERM);
-	vw_check(!vma.start && !vma.end);
-	vw_check_rc(log_one(fd, page), -EPERM);
-	check_nothing_is_copied(fd, page);
-}
-
-/* The buffer is open to whoever could open the node, and so is one's own memory to POKE. */
-static void check_buffer_is_open(int fd)
-{
-	struct vmwalk_info info = { .size = sizeof(info) };
-	char text[26], *map;
-
-	vw_check_rc(vw_sys(pread(fd, text, 26, 26)), 26);
-	vw_check(vw_holds_fill(text, "letters", 26, 26));
-	vw_check_rc(vw_sys(pwrite(fd, "!", 1, PAGE)), 1);
-	map = mmap(NULL, 64 * KIB, RW, MAP_SHARED, fd, 0);
-	vw_check(map != MAP_FAILED);
-	vw_check(map[PAGE] == '!');
-	vw_check_rc(vw_poke_by_driver(fd, map + PAGE, vw_fill_byte("letters", PAGE)), 0);
-	vw_check(map[PAGE] == (char)vw_fill_byte("letters", PAGE));
-	munmap(map, 64 * KIB);
-	vw_check_rc(vw_ioctl(fd, VMWALK_IOC_INFO, &info), 0);
-	vw_check(info.buffer_size == 64 * KIB);
-}
-
-static char *own_page(void)
-{
-	char *page = mmap(NULL, 2 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	vw_check(page != MAP_FAILED);
-	madvise(page, 2 * PAGE, MADV_NOHUGEPAGE);
-	vw_poke(page, 1);
-	return page;
+	vw_allow_target_write(true);
 }
 
 /* --- Openers -------------------------------------------------------------------------------- */
@@ -388,7 +191,7 @@ static int look_at_another(void *arg)
 	else if (opener->sees == HIDDEN)
 		check_frames_are_hidden(fd, common);
 	else
-		check_walks_are_refused(fd, common, EPERM);
+		check_walks_are_refused(fd, common);
 	/* Of the kernel it is another right, and the target has no part in it. */
 	check_kernel_walks(fd, opener->caps & CAP(CAP_SYS_ADMIN) ? 0 : EPERM);
 	check_places(fd, opener->caps & CAP(CAP_SYS_ADMIN));
@@ -433,7 +236,7 @@ static int nobody_looks_at_nobody(void *arg)
 	fd = vw_open(n, O_RDWR);
 	vw_check(fd >= 0);
 	/* The same user is not the same process: no frames, no walk, no sign of what is there. */
-	check_walks_are_refused(fd, common, EPERM);
+	check_walks_are_refused(fd, common);
 	return 0;
 }
 
@@ -509,7 +312,7 @@ static int open_and_retarget(void *arg)
 	check_frames_are_hidden(fd, common);
 	vw_sync(0);
 	/* The parent has made another process the target: that is judged at each call. */
-	check_walks_are_refused(fd, common, EPERM);
+	check_walks_are_refused(fd, common);
 	vw_sync(0);
 	check_frames_are_hidden(fd, common);
 	return 0;
@@ -533,6 +336,502 @@ static void rights_follow_the_target_as_it_changes(void **state)
 	vw_set_target(0);
 	vw_tell(&child, 0);
 	vw_join_ok(&child);
+}
+
+/* --- Memory that is not dumpable, or shared --------------------------------------------------- */
+
+static int be_undumpable(void *arg)
+{
+	vw_check(!prctl(PR_SET_DUMPABLE, 0));
+	return be_a_target(arg);
+}
+
+static void an_undumpable_process_takes_cap_sys_ptrace_of_the_opener(void **state)
+{
+	static struct opener openers[] = {
+		{ VW_NOBODY, 0, REFUSED },
+		{ VW_NOBODY, CAP(CAP_SYS_ADMIN), REFUSED },
+		{ VW_NOBODY, CAP(CAP_SYS_PTRACE), HIDDEN },
+		{ VW_NOBODY, CAP(CAP_SYS_PTRACE) | CAP(CAP_SYS_ADMIN), SHOWN },
+	};
+	struct vw_child target;
+
+	(void)state;
+	make_device();
+	common = vw_anon(2 * PAGE);
+	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
+	target = vw_fork(be_undumpable, NULL);
+	vw_hear(&target);
+	vw_set_target(target.pid);
+	for (size_t i = 0; i < COUNT(openers); i++)
+		vw_in_child(look_at_another, &openers[i]);
+	vw_tell(&target, 0);
+	vw_join_ok(&target);
+}
+
+static int be_undumpable_and_its_own_target(void *arg)
+{
+	pthread_t thread;
+	int fd;
+
+	(void)arg;
+	vw_poke(common, 1);
+	vw_sync(0);
+	vw_become(VW_NOBODY, 0);
+	vw_check(!prctl(PR_SET_DUMPABLE, 0));
+	fd = vw_open(n, O_RDWR);
+	vw_check(fd >= 0);
+	check_frames_are_hidden(fd, common);
+	vw_check(!pthread_create(&thread, NULL, walk_in_a_thread, &fd));
+	pthread_join(thread, NULL);
+	return 0;
+}
+
+static void an_undumpable_process_and_its_threads_may_look_at_it(void **state)
+{
+	struct vw_child child;
+
+	(void)state;
+	make_device();
+	common = vw_anon(2 * PAGE);
+	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
+	child = vw_fork(be_undumpable_and_its_own_target, NULL);
+	vw_hear(&child);
+	vw_set_target(child.pid);
+	vw_tell(&child, 0);
+	vw_join_ok(&child);
+}
+
+/* Starts another process that has the memory of this one, which has to leave libc alone. */
+static pid_t share_memory(int (*fn)(void *arg), void *arg, int flags)
+{
+	static _Alignas(16) char stack[64 * KIB];
+	pid_t pid = clone(fn, stack + sizeof(stack), CLONE_VM | SIGCHLD | flags, arg);
+
+	vw_check(pid > 0);
+	return pid;
+}
+
+static void check_ended_well(pid_t pid)
+{
+	int status;
+
+	vw_check(waitpid(pid, &status, 0) == pid);
+	vw_check(WIFEXITED(status) && !WEXITSTATUS(status));
+}
+
+static int look_at_the_shared(void *arg)
+{
+	int fd = vw_open(n, O_RDWR);
+
+	vw_check(fd >= 0);
+	if (*(int *)arg == HIDDEN)
+		check_frames_are_hidden(fd, common);
+	else
+		check_walks_are_refused(fd, common);
+	return 0;
+}
+
+/* The target: those who share its memory look at it. */
+static int share_with_lookers(void *arg)
+{
+	const struct opener *opener = arg;
+	int sees;
+
+	vw_poke(common, 1);
+	vw_sync(0);
+	vw_become(opener->uid, opener->caps);
+	for (int i = 0; i < 3; i++) {
+		bool dumpable = i != 1;
+
+		vw_check(!prctl(PR_SET_DUMPABLE, dumpable));
+		sees = dumpable ? HIDDEN : (int)opener->sees;
+		check_ended_well(share_memory(look_at_the_shared, &sees, 0));
+		/* This process is stopped until the other one has ended. */
+		check_ended_well(share_memory(look_at_the_shared, &sees, CLONE_VFORK));
+	}
+	return 0;
+}
+
+static void memory_that_is_shared_is_everybodys_own_while_it_is_dumpable(void **state)
+{
+	static struct opener openers[] = {
+		{ VW_NOBODY, 0, REFUSED },
+		{ VW_NOBODY, CAP(CAP_SYS_PTRACE), HIDDEN },
+	};
+	struct vw_child child;
+
+	(void)state;
+	make_device();
+	common = vw_anon(2 * PAGE);
+	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < COUNT(openers); i++) {
+		child = vw_fork(share_with_lookers, &openers[i]);
+		vw_hear(&child);
+		vw_set_target(child.pid);
+		vw_tell(&child, 0);
+		vw_join_ok(&child);
+	}
+}
+
+#define SETUID_SLEEP	"/tmp/vmwalk-setuid-sleep"
+
+static int wait_for_a_word_and_sleep(void *arg)
+{
+	while (!vw_peek(arg))
+		usleep(1000);
+	execl(SETUID_SLEEP, "sleep", "1000", NULL);
+	return 1;
+}
+
+static bool has_executed(pid_t pid)
+{
+	char path[64], comm[64] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	vw_file_read(path, comm, sizeof(comm));
+	return !strncmp(comm, "vmwalk-setuid", 13);
+}
+
+/* Copies from a target that goes on to other memory, which must not be seen. */
+static void check_copies_until_refused(int fd)
+{
+	char got[4 * PAGE];
+	long long rc;
+
+	for (;;) {
+		rc = vw_copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)common, sizeof(got));
+		if (rc == -EPERM)
+			return;
+		vw_check(rc > 0);
+		vw_check_rc(vw_sys(pread(fd, got, rc, 0)), rc);
+		for (long long i = 0; i < rc; i++)
+			vw_check(got[i] == 'c');
+	}
+}
+
+static int share_with_one_who_executes(void *arg)
+{
+	static char go;
+	pid_t pid;
+	int fd;
+
+	(void)arg;
+	vw_become(VW_NOBODY, 0);
+	vw_check(!prctl(PR_SET_DUMPABLE, 1));
+	fd = vw_open(n, O_RDWR);
+	vw_check(fd >= 0);
+	memset(common, 'c', 4 * PAGE);
+	for (int round = 0; round < 20; round++) {
+		vw_poke(&go, 0);
+		pid = share_memory(wait_for_a_word_and_sleep, &go, 0);
+		vw_sync(pid);
+		/* The parent has made it the target, which has the memory that is here. */
+		vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)common, 4 * PAGE),
+			    4 * PAGE);
+		vw_poke(&go, 1);
+		check_copies_until_refused(fd);
+		check_walks_are_refused(fd, common);
+		vw_check(vw_eventually(has_executed(pid)));
+		check_walks_are_refused(fd, common);
+		/* It is root's now: only the parent can end it. */
+		vw_sync(pid);
+		vw_check(waitpid(pid, NULL, 0) == pid);
+		/* And whether it is there at all isn't told. */
+		check_walks_are_refused(fd, common);
+	}
+	return 0;
+}
+
+static void who_leaves_shared_memory_by_a_setuid_program_is_another_process(void **state)
+{
+	struct vw_child child;
+	pid_t pid;
+
+	(void)state;
+	make_device();
+	vw_ok(system("cp /bin/sleep " SETUID_SLEEP " && chmod 4755 " SETUID_SLEEP));
+	common = vw_anon(4 * PAGE);
+	madvise(common, 4 * PAGE, MADV_NOHUGEPAGE);
+	child = vw_fork(share_with_one_who_executes, NULL);
+	for (int round = 0; round < 20; round++) {
+		pid = vw_hear(&child);
+		vw_set_target(pid);
+		vw_tell(&child, 0);
+		vw_expect(vw_hear(&child), pid);
+		kill(pid, SIGKILL);
+		vw_tell(&child, 0);
+	}
+	vw_join_ok(&child);
+	unlink(SETUID_SLEEP);
+}
+
+/* --- User namespaces -------------------------------------------------------------------------- */
+
+static int sleep_in_the_namespace(void *arg)
+{
+	(void)arg;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	execl("/bin/sleep", "sleep", "1000", NULL);
+	return 1;
+}
+
+static int look_at_another_in_its_own_namespace(void *arg)
+{
+	pid_t pid;
+	int fd;
+
+	(void)arg;
+	vw_become(VW_NOBODY, 0);
+	if (unshare(CLONE_NEWUSER))
+		return VW_CHILD_SKIPPED;
+	pid = fork();
+	if (!pid)
+		_exit(sleep_in_the_namespace(NULL));
+	vw_sync(pid);
+	fd = vw_open(n, O_RDWR);
+	vw_check(fd >= 0);
+	/* The memory of the other is of this namespace, where the opener has every capability. */
+	check_walks_are_refused(fd, common);
+	vw_sync(0);
+	kill(pid, SIGKILL);
+	vw_check(waitpid(pid, NULL, 0) == pid);
+	check_walks_are_refused(fd, common);
+	return 0;
+}
+
+static int look_at_a_namespace_from_outside(void *arg)
+{
+	struct vmwalk_vma vma = { .size = sizeof(vma) };
+	int fd = vw_open(n, O_RDWR);
+	char bytes[64];
+
+	(void)arg;
+	vw_check(fd >= 0);
+	vw_check_rc(vw_vma(fd, 0, &vma), 0);
+	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 0, vma.start, sizeof(bytes)),
+		    sizeof(bytes));
+	return 0;
+}
+
+static void a_user_namespace_opens_no_other_process_and_hides_none_from_outside(void **state)
+{
+	struct vw_child child;
+	char path[64], exe[64];
+	pid_t pid;
+
+	(void)state;
+	make_device();
+	common = vw_anon(2 * PAGE);
+	child = vw_fork(look_at_another_in_its_own_namespace, NULL);
+	pid = vw_hear(&child);
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	assert_true(vw_eventually(vw_file_read(path, exe, sizeof(exe)) > 0 &&
+				  !strcmp(exe, "sleep")));
+	vw_set_target(pid);
+	vw_tell(&child, 0);
+	vw_hear(&child);
+	vw_in_child(look_at_a_namespace_from_outside, NULL);
+	vw_tell(&child, 0);
+	vw_join_ok(&child);
+}
+
+/* --- Writing to other processes --------------------------------------------------------------- */
+
+#define expect_copy(way, wanted) \
+	vw_expect(vw_copy(fd, way, 0, (uintptr_t)common, 8), wanted)
+
+static void writing_to_another_process_takes_allow_target_write(void **state)
+{
+	struct vw_child target;
+	char text[32];
+	int fd;
+
+	(void)state;
+	assert_true(vw_file_read(VW_TARGET_WRITE, text, sizeof(text)) > 0);
+	assert_string_equal(text, "N");
+	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
+	fd = vw_open_rw(n);
+	common = vw_anon(2 * PAGE);
+	target = vw_fork(be_a_target, NULL);
+	vw_hear(&target);
+	vw_set_target(target.pid);
+	expect_copy(VMWALK_COPY_TO_TARGET, -EPERM);
+	vw_expect(vw_copy(fd, VMWALK_COPY_TO_TARGET, 0, 0, 8), -EPERM);
+	expect_copy(VMWALK_COPY_FROM_TARGET, 8);
+	vw_expect(vw_sys(pread(fd, text, 2, 0)), 2);
+	assert_true(text[0] == 1 && !text[1]);
+
+	/* It is asked at each call. */
+	vw_expect(vw_sys(pwrite(fd, "written!", 8, 0)), 8);
+	vw_allow_target_write(true);
+	expect_copy(VMWALK_COPY_TO_TARGET, 8);
+	vw_expect(vw_sys(pwrite(fd, "--------", 8, 0)), 8);
+	expect_copy(VMWALK_COPY_FROM_TARGET, 8);
+	vw_expect(vw_sys(pread(fd, text, 8, 0)), 8);
+	assert_memory_equal(text, "written!", 8);
+	vw_allow_target_write(false);
+	expect_copy(VMWALK_COPY_TO_TARGET, -EPERM);
+
+	vw_tell(&target, 0);
+	vw_join_ok(&target);
+	expect_copy(VMWALK_COPY_FROM_TARGET, -ESRCH);
+	expect_copy(VMWALK_COPY_TO_TARGET, -EPERM);
+	vw_allow_target_write(true);
+	expect_copy(VMWALK_COPY_TO_TARGET, -ESRCH);
+}
+
+static int write_to_the_shared(void *arg)
+{
+	vw_check_rc(vw_copy(*(int *)arg, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)common, 8), 8);
+	vw_check(!memcmp(common, "abcdefgh", 8));
+	memset(common, 0, 8);
+	return 0;
+}
+
+static void *write_in_a_thread(void *arg)
+{
+	write_to_the_shared(arg);
+	return NULL;
+}
+
+static int write_to_itself(void *arg)
+{
+	int fd = vw_open(n, O_RDWR);
+	pthread_t thread;
+
+	(void)arg;
+	vw_check(fd >= 0);
+	/* The caller is the target: first by no number, then by its own. */
+	for (int i = 0; i < 2; i++) {
+		write_to_the_shared(&fd);
+		vw_check(!pthread_create(&thread, NULL, write_in_a_thread, &fd));
+		pthread_join(thread, NULL);
+		vw_sync(0);
+	}
+	check_ended_well(share_memory(write_to_the_shared, &fd, 0));
+	return 0;
+}
+
+static void ones_own_memory_is_written_without_allow_target_write(void **state)
+{
+	struct vw_child child;
+
+	(void)state;
+	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
+	common = vw_anon(2 * PAGE);
+	child = vw_fork(write_to_itself, NULL);
+	vw_hear(&child);
+	vw_set_target(child.pid);
+	vw_tell(&child, 0);
+	vw_hear(&child);
+	vw_tell(&child, 0);
+	vw_join_ok(&child);
+}
+
+/* --- What others decide ----------------------------------------------------------------------- */
+
+/* Runs a child while a file of /proc/sys says something else. */
+static void in_child_with(const char *path, const char *value, int (*fn)(void *arg), void *arg)
+{
+	struct vw_child child;
+	char before[32];
+	int status;
+
+	if (vw_file_read(path, before, sizeof(before)) < 0)
+		vw_skip("no %s", path);
+	vw_ok(vw_file_write(path, value));
+	child = vw_fork(fn, arg);
+	status = vw_join(&child);
+	vw_ok(vw_file_write(path, before));
+	vw_expect(status, 0);
+}
+
+static int see_places_and_walk_the_kernel(void *arg)
+{
+	int fd = vw_open(n, O_RDWR);
+
+	(void)arg;
+	vw_check(fd >= 0);
+	check_places(fd, true);
+	check_kernel_walks(fd, 0);
+	return 0;
+}
+
+static void kptr_restrict_is_not_asked(void **state)
+{
+	(void)state;
+	make_device();
+	in_child_with("/proc/sys/kernel/kptr_restrict", "2", see_places_and_walk_the_kernel, NULL);
+}
+
+/* Whether this process finds a text in the kernel's log: 1, 0, or a negative errno. */
+static int find_in_log(const char *text)
+{
+	static char log[64 * KIB];
+	int len = vw_sys(klogctl(3, log, sizeof(log)));
+
+	return len < 0 ? len : !!memmem(log, len, text, strlen(text));
+}
+
+static int read_the_log_as_nobody(void *arg)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "0x%lx-", (unsigned long)(uintptr_t)common);
+	vw_become(VW_NOBODY, 0);
+	vw_check_rc(find_in_log(text), *(int *)arg);
+	return 0;
+}
+
+static void the_lines_of_log_are_for_all_who_may_read_the_kernel_log(void **state)
+{
+	static int found = 1, refused = -EPERM;
+	struct vmwalk_log log;
+	int fd;
+
+	(void)state;
+	make_device();
+	common = vw_anon(PAGE);
+	vw_poke(common, 1);
+	fd = vw_open_rw(n);
+	log = vw_log_args((uintptr_t)common, (uintptr_t)common + PAGE);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 1);
+	in_child_with("/proc/sys/kernel/dmesg_restrict", "0", read_the_log_as_nobody, &found);
+	in_child_with("/proc/sys/kernel/dmesg_restrict", "1", read_the_log_as_nobody, &refused);
+}
+
+static int use_the_device_under_seccomp(void *arg)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, VMWALK_IOC_COPY, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { COUNT(filter), filter };
+	int fd = vw_open(n, O_RDWR);
+	struct vmwalk_vma vma;
+
+	(void)arg;
+	vw_check(fd >= 0);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		return VW_CHILD_SKIPPED;
+	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)common, 8), -EACCES);
+	vw_check_rc(vw_vma(fd, (uintptr_t)common, &vma), 0);
+	return 0;
+}
+
+static void seccomp_can_take_single_calls_away(void **state)
+{
+	(void)state;
+	make_device();
+	common = vw_anon(PAGE);
+	vw_poke(common, 1);
+	vw_in_child(use_the_device_under_seccomp, NULL);
 }
 
 /* --- Descriptors that change hands ------------------------------------------------------------ */
@@ -615,7 +914,7 @@ static int use_as_root(void *arg)
 
 static int refuse_as_root(void *arg)
 {
-	check_walks_are_refused(*(int *)arg, common, EPERM);
+	check_walks_are_refused(*(int *)arg, common);
 	return 0;
 }
 
@@ -864,6 +1163,16 @@ int main(void)
 		vw_test(another_process_of_the_same_user_is_refused_too),
 		vw_test(a_target_may_look_at_itself),
 		vw_test(rights_follow_the_target_as_it_changes),
+		vw_test(an_undumpable_process_takes_cap_sys_ptrace_of_the_opener),
+		vw_test(an_undumpable_process_and_its_threads_may_look_at_it),
+		vw_test(memory_that_is_shared_is_everybodys_own_while_it_is_dumpable),
+		vw_test(who_leaves_shared_memory_by_a_setuid_program_is_another_process),
+		vw_test(a_user_namespace_opens_no_other_process_and_hides_none_from_outside),
+		vw_test(writing_to_another_process_takes_allow_target_write),
+		vw_test(ones_own_memory_is_written_without_allow_target_write),
+		vw_test(kptr_restrict_is_not_asked),
+		vw_test(the_lines_of_log_are_for_all_who_may_read_the_kernel_log),
+		vw_test(seccomp_can_take_single_calls_away),
 		vw_test(an_inherited_descriptor_keeps_its_openers_rights),
 		vw_test(a_root_descriptor_passed_to_nobody_keeps_roots_rights),
 		vw_test(nobodys_descriptor_passed_to_root_keeps_nobodys_rights),
