@@ -1013,7 +1013,8 @@ static int open_slow_disk(void)
 	char path[128], index[16];
 	int fd;
 
-	if (system("modprobe -q null_blk nr_devices=0") || !vw_exists(NULLB))
+	if (!vw_exists(NULLB) &&
+	    (system("modprobe -q null_blk nr_devices=0") || !vw_exists(NULLB)))
 		vw_skip("no null_blk");
 	rmdir(NULLB "/slow");
 	vw_ok(vw_sys(mkdir(NULLB "/slow", 0755)));
