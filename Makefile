@@ -14,6 +14,8 @@ export PATH := $(PATH):/usr/sbin:/sbin
 vm := tests/vm
 # 6.1 walks four levels and all others five, where the processor has them.
 check-levels := $(if $(filter 6.1,$(KERNEL)),--levels 4)
+# Of these kernels the debug kernel alone has a key for vmwalk, and so loads it when locked down.
+check-lockdown := $(if $(filter debug,$(KERNEL)),lockdown=confidentiality)
 labs-there := $(patsubst userspace/labs/%.sh,%,$(wildcard userspace/labs/*.sh))
 build = $(MAKE) -C $(1) O=$(OUT)/$(1) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
 
@@ -118,11 +120,12 @@ no-lab:
 	@false
 
 check:
-	@$(vm)/check --command --kernel $(KERNEL) $(check-levels) --timeout 3600 -- \
+	@$(vm)/check --command --lockdown '$(check-lockdown)' --kernel $(KERNEL) $(check-levels) \
+		--timeout 3600 -- \
 		/usr/lib/vmwalk/tests/run --driver --scripts
 
 check-debug:
-	@$(vm)/check --kernel debug --timeout 5400 -- \
+	@$(vm)/check --lockdown lockdown=confidentiality --kernel debug --timeout 5400 -- \
 		/usr/lib/vmwalk/tests/run --driver
 
 bench:

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is left under lockdown, and what Yama has no say in. Neither can be taken back, so this
+ * program wants a boot of its own: tests/vm/check gives it one. The kernel may be locked down by
+ * its command line; else the tests do that, one level after the other, so their order matters.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include "rights.h"
+
+#define LOCKDOWN	"/sys/kernel/security/lockdown"
+#define PTRACE_SCOPE	"/proc/sys/kernel/yama/ptrace_scope"
+#define ALL_CAPS	(CAP(CAP_LAST_CAP + 1) - 1)
+
+static int n;
+static char *common;
+
+/* The level in brackets is the one that holds: 'n'one, 'i'ntegrity or 'c'onfidentiality. */
+static char lockdown_level(void)
+{
+	char text[128], *level;
+
+	if (vw_file_read(LOCKDOWN, text, sizeof(text)) < 0)
+		vw_skip("this kernel has no lockdown");
+	level = strchr(text, '[');
+	assert_non_null(level);
+	return level[1];
+}
+
+static void lock_down(void)
+{
+	if (lockdown_level() != 'c')
+		vw_ok(vw_file_write(LOCKDOWN, "confidentiality"));
+	vw_expect(lockdown_level(), 'c');
+}
+
+/* One contiguous block that anybody may open, which may write to its target. */
+static void make_device(void)
+{
+	char path[64];
+
+	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "64K", "fill",
+		    "letters", NULL);
+	snprintf(path, sizeof(path), "/dev/vmwalk%d", n);
+	assert_int_equal(chmod(path, 0666), 0);
+	vw_allow_target_write(true);
+	common = vw_anon(2 * PAGE);
+	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
+}
+
+static int be_a_target(void *arg)
+{
+	vw_check(!prctl(PR_SET_DUMPABLE, !arg));
+	vw_poke(common, 1);
+	vw_sync(0);
+	return 0;
+}
+
+static struct vw_child make_target(bool dumpable)
+{
+	struct vw_child target = vw_fork(be_a_target, dumpable ? NULL : common);
+
+	vw_hear(&target);
+	vw_set_target(target.pid);
+	return target;
+}
+
+static void end_target(struct vw_child *target)
+{
+	vw_tell(target, 0);
+	vw_join_ok(target);
+}
+
+static int see_all_of_another(void *arg)
+{
+	check_frames_are_shown(arg ? *(int *)arg : vw_open(n, O_RDWR), common);
+	return 0;
+}
+
+static int see_all_of_itself(void *arg)
+{
+	check_frames_are_shown(arg ? *(int *)arg : vw_open(n, O_RDWR), own_page());
+	return 0;
+}
+
+static int open_phys_addr(void)
+{
+	char path[128];
+	int file;
+
+	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/phys_addr", n);
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(file >= 0);
+	return file;
+}
+
+static __u64 read_phys_addr(int file)
+{
+	char text[64] = "";
+
+	assert_true(pread(file, text, sizeof(text) - 1, 0) > 0);
+	return strtoull(text, NULL, 0);
+}
+
+/* --- Before ----------------------------------------------------------------------------------- */
+
+static void yama_is_not_asked(void **state)
+{
+	struct iovec here = { vw_anon(PAGE), 8 }, there;
+	struct vw_child target;
+	int fd;
+
+	(void)state;
+	if (lockdown_level() == 'c')
+		vw_skip("locked down from the start");
+	if (!vw_exists(PTRACE_SCOPE))
+		vw_skip("this kernel has no Yama");
+	make_device();
+	target = make_target(true);
+	there = (struct iovec){ common, 8 };
+	vw_expect(vw_sys(process_vm_readv(target.pid, &here, 1, &there, 1, 0)), 8);
+	vw_ok(vw_file_write(PTRACE_SCOPE, "3"));
+	vw_expect(vw_sys(process_vm_readv(target.pid, &here, 1, &there, 1, 0)), -EPERM);
+	vw_in_child(see_all_of_another, NULL);
+	/* Who wants no process written to has a parameter of the module for it. */
+	fd = vw_open_rw(n);
+	vw_allow_target_write(false);
+	vw_expect(vw_copy(fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)common, 8), -EPERM);
+	end_target(&target);
+}
+
+static void integrity_takes_nothing_away(void **state)
+{
+	struct vw_child target;
+
+	(void)state;
+	if (lockdown_level() == 'c')
+		vw_skip("locked down from the start");
+	if (lockdown_level() == 'n')
+		vw_ok(vw_file_write(LOCKDOWN, "integrity"));
+	vw_expect(lockdown_level(), 'i');
+	make_device();
+	vw_in_child(see_all_of_itself, NULL);
+	target = make_target(true);
+	vw_in_child(see_all_of_another, NULL);
+	end_target(&target);
+	assert_true(read_phys_addr(open_phys_addr()));
+}
+
+/* --- Confidentiality -------------------------------------------------------------------------- */
+
+static int see_no_frames_of_itself(void *arg)
+{
+	check_frames_are_hidden(*(int *)arg, own_page());
+	check_buffer_is_open(*(int *)arg);
+	return 0;
+}
+
+static int see_nothing_of_another(void *arg)
+{
+	check_walks_are_refused(*(int *)arg, common);
+	check_buffer_is_open(*(int *)arg);
+	return 0;
+}
+
+static void what_was_opened_before_shows_nothing_more(void **state)
+{
+	bool before = lockdown_level() != 'c';
+	struct vw_child target;
+	int fd, file;
+
+	(void)state;
+	make_device();
+	fd = vw_open_rw(n);
+	file = open_phys_addr();
+	if (before) {
+		vw_in_child(see_all_of_itself, &fd);
+		assert_true(read_phys_addr(file));
+	}
+	target = make_target(true);
+	if (before)
+		vw_in_child(see_all_of_another, &fd);
+	lock_down();
+	vw_in_child(see_nothing_of_another, &fd);
+	end_target(&target);
+	vw_set_target(0);
+	vw_in_child(see_no_frames_of_itself, &fd);
+	vw_expect(read_phys_addr(file), 0);
+	close(file);
+}
+
+static const __u64 capabilities[] = {
+	ALL_CAPS, CAP(CAP_SYS_ADMIN) | CAP(CAP_SYS_PTRACE), CAP(CAP_SYS_ADMIN),
+	CAP(CAP_SYS_PTRACE), 0,
+};
+
+static int open_with_capabilities_and_see_no_frames(void *arg)
+{
+	int fd;
+
+	vw_become(*(__u64 *)arg == ALL_CAPS ? 0 : VW_NOBODY, *(__u64 *)arg);
+	fd = vw_open(n, O_RDWR);
+	vw_check(fd >= 0);
+	return see_no_frames_of_itself(&fd);
+}
+
+static int open_with_capabilities_and_see_nothing(void *arg)
+{
+	int fd;
+
+	vw_become(*(__u64 *)arg == ALL_CAPS ? 0 : VW_NOBODY, *(__u64 *)arg);
+	fd = vw_open(n, O_RDWR);
+	vw_check(fd >= 0);
+	return see_nothing_of_another(&fd);
+}
+
+static void no_capability_helps(void **state)
+{
+	struct vw_child target;
+
+	(void)state;
+	lock_down();
+	make_device();
+	for (size_t i = 0; i < COUNT(capabilities); i++) {
+		print_message("# capabilities 0x%llx\n", capabilities[i]);
+		vw_set_target(0);
+		vw_in_child(open_with_capabilities_and_see_no_frames, (void *)&capabilities[i]);
+		for (int dumpable = 0; dumpable < 2; dumpable++) {
+			target = make_target(dumpable);
+			vw_in_child(open_with_capabilities_and_see_nothing,
+				    (void *)&capabilities[i]);
+			end_target(&target);
+			/* Nor is it told that it has gone. */
+			vw_in_child(open_with_capabilities_and_see_nothing,
+				    (void *)&capabilities[i]);
+		}
+	}
+}
+
+static void phys_addr_reads_0(void **state)
+{
+	int file;
+
+	(void)state;
+	lock_down();
+	make_device();
+	file = open_phys_addr();
+	vw_expect(read_phys_addr(file), 0);
+	close(file);
+}
+
+/* The level is the one at which the kernel itself withholds its memory. */
+static void the_kernels_own_proc_kcore_is_refused_too(void **state)
+{
+	(void)state;
+	lock_down();
+	if (!vw_exists("/proc/kcore"))
+		vw_skip("this kernel has no /proc/kcore");
+	vw_expect(vw_sys(open("/proc/kcore", O_RDONLY | O_CLOEXEC)), -EPERM);
+}
+
+/* --- What the kernel says of it --------------------------------------------------------------- */
+
+static int fd, kmsg;
+
+static int ask_for_a_frame(void)
+{
+	return vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)common / PAGE));
+}
+
+static int ask_for_a_walk(void)
+{
+	struct vmwalk_walk walk;
+
+	return vw_walk(fd, (uintptr_t)common, &walk);
+}
+
+static int ask_for_a_scan(void)
+{
+	struct vmwalk_scan scan = vw_scan_args((uintptr_t)common, (uintptr_t)common + PAGE);
+	struct vmwalk_extent extent;
+
+	scan.vec = (uintptr_t)&extent;
+	scan.vec_len = 1;
+	return vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+}
+
+static int ask_for_a_translation(void)
+{
+	struct vmwalk_translation translation = { .addr = (uintptr_t)common };
+
+	return vw_translate(fd, &translation, 1);
+}
+
+static int ask_for_lines(void)
+{
+	struct vmwalk_log log = vw_log_args((uintptr_t)common, (uintptr_t)common + PAGE);
+
+	return vw_ioctl(fd, VMWALK_IOC_LOG, &log);
+}
+
+static int ask_for_a_walk_of_the_kernel(void)
+{
+	struct vmwalk_walk walk;
+
+	return vw_walk_kernel(fd, ~0ULL, &walk);
+}
+
+static int ask_for_a_place(void)
+{
+	struct vmwalk_place place;
+
+	return vw_place(fd, 0, &place);
+}
+
+static int ask_for_a_mapping(void)
+{
+	struct vmwalk_vma vma;
+
+	return vw_vma(fd, (uintptr_t)common, &vma);
+}
+
+static int ask_for_a_copy(void)
+{
+	return vw_copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)common, 16 * PAGE);
+}
+
+static int ask_for_a_copy_to_the_target(void)
+{
+	return vw_copy(fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)common, 16 * PAGE);
+}
+
+static int ask_for_a_copy_between_buffers(void)
+{
+	return vw_copy(fd, VMWALK_COPY_FROM_BUFFER, 0, 0, 8);
+}
+
+static int ask_for_the_physical_address(void)
+{
+	int file = open_phys_addr();
+	int rc = read_phys_addr(file);
+
+	close(file);
+	return rc;
+}
+
+/* How often the kernel has said since the last time that lockdown refused something. */
+static int count_notices(void)
+{
+	char record[8192];
+	int notices = 0;
+	ssize_t len;
+
+	for (;;) {
+		len = vw_sys(read(kmsg, record, sizeof(record) - 1));
+		if (len == -EPIPE)
+			continue;
+		if (len < 0)
+			return notices;
+		record[len] = '\0';
+		notices += !!strstr(record, "Lockdown: ");
+	}
+}
+
+struct ask {
+	const char *name;
+	int (*call)(void);
+	int rc;
+};
+
+static void expect_notices(const struct ask *asks, size_t count, int notices)
+{
+	int rc;
+
+	/* The kernel lets ten through in five seconds. */
+	usleep(6000000);
+	count_notices();
+	for (size_t i = 0; i < count; i++) {
+		rc = asks[i].call();
+		if (rc != asks[i].rc)
+			vw_fail("%s: got %d, wanted %d", asks[i].name, rc, asks[i].rc);
+		rc = count_notices();
+		if (rc != notices)
+			vw_fail("%s: the kernel logged %d notices", asks[i].name, rc);
+	}
+}
+
+static const struct ask of_itself[] = {
+	{ "GET_PFN", ask_for_a_frame, -EPERM },
+	{ "WALK", ask_for_a_walk, 0 },
+	{ "SCAN", ask_for_a_scan, 1 },
+	{ "TRANSLATE", ask_for_a_translation, 0 },
+	{ "LOG", ask_for_lines, -EPERM },
+	{ "WALK of the kernel", ask_for_a_walk_of_the_kernel, -EPERM },
+	{ "BUFFER", ask_for_a_place, -EPERM },
+	{ "COPY between buffers", ask_for_a_copy_between_buffers, -EPERM },
+};
+
+static const struct ask of_another[] = {
+	{ "GET_PFN", ask_for_a_frame, -EPERM },
+	{ "WALK", ask_for_a_walk, -EPERM },
+	{ "SCAN", ask_for_a_scan, -EPERM },
+	{ "TRANSLATE", ask_for_a_translation, -EPERM },
+	{ "LOG", ask_for_lines, -EPERM },
+	{ "VMA", ask_for_a_mapping, -EPERM },
+	{ "COPY from the target", ask_for_a_copy, -EPERM },
+	{ "COPY to the target", ask_for_a_copy_to_the_target, -EPERM },
+	{ "phys_addr", ask_for_the_physical_address, 0 },
+};
+
+static int open_and_send(void *arg)
+{
+	(void)arg;
+	vw_become(VW_NOBODY, 0);
+	vw_check_rc(vw_send_fd(vw_child_socket(), vw_open(n, O_RDWR)), 0);
+	return 0;
+}
+
+static void each_call_that_lockdown_refuses_is_one_notice_in_the_log(void **state)
+{
+	struct vw_child target, opener;
+
+	(void)state;
+	lock_down();
+	make_device();
+	vw_poke(common, 1);
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(kmsg >= 0);
+	lseek(kmsg, 0, SEEK_END);
+	fd = vw_open_rw(n);
+	expect_notices(of_itself, COUNT(of_itself), 1);
+	target = make_target(true);
+	expect_notices(of_another, COUNT(of_another), 1);
+	vw_set_target(0);
+
+	/* Who could not before can't be why. */
+	opener = vw_fork(open_and_send, NULL);
+	fd = vw_receive_fd(opener.fd);
+	assert_true(fd >= 0);
+	vw_join_ok(&opener);
+	expect_notices(of_itself, COUNT(of_itself), 0);
+	vw_set_target(target.pid);
+	expect_notices(of_another, COUNT(of_another) - 1, 0);
+	end_target(&target);
+	close(kmsg);
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test(yama_is_not_asked),
+		vw_test(integrity_takes_nothing_away),
+		vw_test(what_was_opened_before_shows_nothing_more),
+		vw_test(no_capability_helps),
+		vw_test(phys_addr_reads_0),
+		vw_test(the_kernels_own_proc_kcore_is_refused_too),
+		vw_test(each_call_that_lockdown_refuses_is_one_notice_in_the_log),
+	};
+
+	return vw_run_cases(cases);
+}
