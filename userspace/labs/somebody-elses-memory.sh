@@ -10,15 +10,14 @@
 
 copy=$bin/somebody-elses-memory
 
-at_end()
-{
-	echo "$was" >"$allow"
-}
-
 # Writing to another process has to be allowed.
 take_turns
 allow=/sys/module/vmwalk/parameters/allow_target_write
 was=$(<"$allow")
+at_end()
+{
+	echo "$was" >"$allow"
+}
 echo 1 >"$allow"
 
 # show WHAT FILE: arguments end in a zero each.
