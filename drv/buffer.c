@@ -124,8 +124,8 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 				       GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!buffer->pages) {
 		err = vmwalk_refuse(why, -ENOMEM,
-			"size %zu: the kernel or the memory cgroup has no memory left for a list of its pages",
-			buffer->size);
+				    "size %zu: the kernel or the memory cgroup has no memory left for a list of its pages",
+				    buffer->size);
 		goto err_give;
 	}
 

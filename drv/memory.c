@@ -63,6 +63,7 @@ static long count_zone(struct supply *supply, struct zone *zone)
 	unsigned int order;
 
 	for (order = 0; order < ARRAY_SIZE(zone->free_area); order++) {
+		/* data_race: a value that is wrong tells a wrong size at worst. */
 		unsigned long blocks = data_race(zone->free_area[order].nr_free);
 
 		if (blocks)

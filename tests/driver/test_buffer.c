@@ -336,7 +336,8 @@ static void o_direct_reads_and_writes_the_same_bytes(void **state)
 /* The table of docs/guide.md. */
 static void calls_made_for_disks_get_what_the_guide_says(void **state)
 {
-	struct iovec iov = { .iov_base = (char [8]){ }, .iov_len = 8 };
+	char bytes[8] = "vmwalk";
+	struct iovec iov = { .iov_base = bytes, .iov_len = sizeof(bytes) };
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct pollfd asked = { .events = POLLIN | POLLOUT };
 	int n, fd, append, copy;

@@ -966,49 +966,48 @@ static void every_type_names_the_limit_that_its_size_exceeds(void **state)
 	}
 }
 
-static long long vmstat(const char *name)
+static long long event_count(const char *name)
 {
 	return vw_field("/proc/vmstat", name);
 }
 
 /*
- * A buffer that the machine would have to swap for, or could not hold at all: it is refused at once,
- * with what is available, and no other process loses a page or is killed for it.
+ * A buffer that the machine would have to swap for, or could not hold at all: it is refused at
+ * once, with what is available, and no other process loses a page or is killed for it.
  */
 static void more_than_is_available_is_refused_before_anything_is_reclaimed(void **state)
 {
 	static const char * const made_of_pages[] = { "vmalloc", "pages", "huge" };
 	long long available, total = vw_field("/proc/meminfo", "MemTotal") * 1024;
-	long long swapped, kills, scanned;
+	long long on_node, swapped, kills, scanned;
 	char size[32];
 
 	(void)state;
 	vw_ok(vw_file_write(MAX_BUFFER_MB, "67108864"));
 	for (size_t i = 0; i < COUNT(made_of_pages); i++) {
 		available = vw_field("/proc/meminfo", "MemAvailable") * 1024;
-		vw_expect(available + 64 * (long long)MIB < total, true);
+		assert_true(available + 64 * (long long)MIB < total);
 		snprintf(size, sizeof(size), "%lld", available + 64 * (long long)MIB);
 		vw_make_pending("t", "buffer_type", made_of_pages[i], "size", size, NULL);
-		swapped = vmstat("pswpout");
-		kills = vmstat("oom_kill");
-		scanned = vmstat("pgscan_direct");
+		swapped = event_count("pswpout");
+		kills = event_count("oom_kill");
+		scanned = event_count("pgscan_direct");
 		expect_refused("t", "live", "1", ENOMEM, "exceeds the memory that is available, ");
-		vw_expect(vmstat("pswpout"), swapped);
-		vw_expect(vmstat("oom_kill"), kills);
-		vw_expect(vmstat("pgscan_direct"), scanned);
+		vw_expect(event_count("pswpout"), swapped);
+		vw_expect(event_count("oom_kill"), kills);
+		vw_expect(event_count("pgscan_direct"), scanned);
 		expect_pending("t");
 		expect_nothing_in_use();
 
 		/* The same of one node, which has less than the machine. */
 		if (vw_exists("/sys/devices/system/node/node1")) {
-			long long on_node = 1024 * vw_field("/sys/devices/system/node/node0/meminfo",
-							    "Node 0 MemTotal:");
-
-			snprintf(size, sizeof(size), "%lld", on_node);
+			on_node = vw_field("/sys/devices/system/node/node0/meminfo",
+					   "Node 0 MemTotal:");
+			snprintf(size, sizeof(size), "%lldK", on_node);
 			vw_ok(vw_set("t", "size", size));
 			vw_ok(vw_set("t", "numa_node", "0"));
 			expect_refused("t", "live", "1", ENOMEM, "is available on node 0, ");
-			vw_expect(vmstat("pgscan_direct"), scanned);
+			vw_expect(event_count("pgscan_direct"), scanned);
 			expect_pending("t");
 		}
 		vw_ok(vw_rmdir("t"));

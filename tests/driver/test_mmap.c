@@ -220,7 +220,7 @@ static int map_where_reading_implies_execution(void *arg)
 				vw_peek(map);
 			vw_check_rc(vw_walk(dev->fd, (uintptr_t)map, &walk), 0);
 			vw_check(walk.state & VMWALK_PRESENT);
-			/* A copy is the process's own, in a mapping that forbids it nevertheless. */
+			/* Neither the buffer's page nor a copy of it. */
 			vw_check(!(walk.state & VMWALK_EXEC));
 		}
 		vw_check_rc(vw_vma(dev->fd, (uintptr_t)map, &vma), 0);

@@ -271,7 +271,8 @@ static void expect_protected(char *at, size_t size, int prot, __u32 page_shift)
 	before = expect_page(at, VMWALK_PRESENT | exec, VMWALK_PROTNONE | (exec ^ VMWALK_EXEC),
 			     page_shift).state;
 	vw_ok(vw_sys(mprotect(at, size, PROT_NONE)));
-	expect_page(at, VMWALK_PRESENT | VMWALK_PROTNONE | (before & (VMWALK_FILE | VMWALK_HUGETLB)),
+	before &= VMWALK_FILE | VMWALK_HUGETLB;
+	expect_page(at, VMWALK_PRESENT | VMWALK_PROTNONE | before,
 		    VMWALK_EXEC | VMWALK_WRITE | VMWALK_USER | ABSENT, page_shift);
 	vw_ok(vw_translate(fd, &translation, 1));
 	assert_int_equal(translation.state & (VMWALK_PROTNONE | VMWALK_EXEC), VMWALK_PROTNONE);
