@@ -32,7 +32,7 @@ clean_up()
 	at_end
 	pids=$(jobs -p)
 	# shellcheck disable=SC2086 # words
-	[[ ! $pids ]] || kill -KILL $pids 2>/dev/null
+	[[ ! $pids ]] || { kill -KILL $pids; wait $pids; } 2>/dev/null
 	# An instance that a signal kept from being made is not there.
 	((${#made[@]} == 0)) || vmwalk-destroy "${made[@]}" 2>/dev/null
 }
