@@ -118,13 +118,12 @@ check_name()
 # missing on the way to the folder.
 find_vmwalk()
 {
-	local where type options configfs=
+	local where type configfs=
 	local not_loaded='the vmwalk module is not loaded: modprobe vmwalk'
 
-	while read -r _ where type options _; do
+	while read -r _ where type mount_options _; do
 		if [[ $type == configfs ]]; then
 			printf -v configfs '%b' "$where"
-			mount_options=$options
 			break
 		fi
 	done </proc/self/mounts

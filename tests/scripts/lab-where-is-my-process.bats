@@ -98,12 +98,17 @@ made()
 
 @test "a target that is killed ends the lab" {
 	vmwalk_setup
-	timeout 600 /usr/lib/vmwalk/labs/where-is-my-process >"$BATS_TEST_TMPDIR/output" 2>&1 &
-	until grep -q ^computation "$BATS_TEST_TMPDIR/output"; do sleep 0.1; done
-	kill -KILL "$(sed -n 's/^computation.* //p' "$BATS_TEST_TMPDIR/output")"
-	wait $! || status=$?
-	cat "$BATS_TEST_TMPDIR/output"
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	# Looking whether the target is ready kills it.
+	cat >"$BATS_TEST_TMPDIR/bin/grep" <<-'end'
+		#!/bin/bash
+		[[ " $* " != *' ready '* ]] || pkill -KILL -P "$PPID" computation
+		exec /usr/bin/grep "$@"
+	end
+	chmod +x "$BATS_TEST_TMPDIR/bin/grep"
+	run env PATH="$BATS_TEST_TMPDIR/bin:$PATH" timeout 60 /usr/lib/vmwalk/labs/where-is-my-process
 	[[ $status == 1 ]]
+	[[ $output == *'No such process' ]]
 	no_instances
 	vmwalk_teardown
 }
