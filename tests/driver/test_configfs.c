@@ -1019,7 +1019,7 @@ static void a_block_that_is_refused_comes_with_the_largest_that_is_free(void **s
 {
 	(void)state;
 	vw_ok(vw_file_write(MAX_BUFFER_MB, "67108864"));
-	vw_make_pending("t", "buffer_type", "dma", "map_mode", "remap", "size", "256M", NULL);
+	vw_make_pending("t", "buffer_type", "dma", "map_mode", "remap", "size", "128M", NULL);
 	expect_refused("t", "live", "1", ENOMEM, "largest free: 4194304 bytes; available: ");
 	if (vw_field("/proc/meminfo", "CmaTotal") > 0)
 		expect_sentence("t", "free in CMA areas: ");
