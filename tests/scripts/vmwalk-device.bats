@@ -116,6 +116,15 @@ pagemap()
 	done
 }
 
+@test "create: a value that configfs would cut is refused" {
+	run --separate-stderr vmwalk create demo --pid "$(printf '%04200d' 1)"
+	fails "vmwalk: create: demo: target_pid: the value has 4200 bytes, at most $((PAGE - 1)) are possible"
+	no_instances
+	# As long as it may be, it comes through whole.
+	run --separate-stderr vmwalk create demo --size "$(printf "%0$((PAGE - 1))d" 8192)"
+	[[ $status == 0 && $(get_attribute demo size) == 8192 ]]
+}
+
 @test "create passes on what goes wrong with live, and leaves nothing" {
 	run --separate-stderr vmwalk create demo --type kmalloc --map-mode insert
 	fails "vmwalk: create: demo: buffer_type kmalloc can't be mapped by map_mode insert"
@@ -181,6 +190,41 @@ pagemap()
 		two /dev/vmwalk1 1 kmalloc 4096 remap wb -1 zero 0
 	END
 	vmwalk list --json | jq -e '[.instances[].name] == ["one", "three", "two"]'
+}
+
+@test "list and vmwalk-list have one order" {
+	local name
+
+	for name in b10 b9 B .dot a-b a_b ab é; do
+		mkdir "$VMWALK/$name"
+	done
+	[[ $(LC_ALL=C.UTF-8 vmwalk list -r -n -o NAME) == "$(vmwalk list --json |
+		jq -r '.instances[].name' | sed 's/é/\\xc3\\xa9/')" ]]
+	vmwalk list --json | jq -r '.instances[].name' |
+		diff - <(vmwalk-list | awk 'NR > 1 { print $1 }')
+}
+
+@test "configfs that isn't mounted is told from a driver that isn't there" {
+	# shellcheck disable=SC2016 # for the shell inside
+	run --separate-stderr unshare --mount bash -c '
+		umount -l /sys/kernel/config && vmwalk list'
+	fails "vmwalk: list: configfs isn't mounted: try 'mount -t configfs configfs /sys/kernel/config'"
+	rmmod vmwalk
+	run --separate-stderr vmwalk list
+	modprobe vmwalk
+	fails "vmwalk: list: the vmwalk driver isn't there: try 'modprobe vmwalk'"
+}
+
+@test "messages don't end up in the buffer where a standard stream is closed" {
+	local before device
+
+	device=$(vmwalk create demo --fill letters --size 4K)
+	before=$(cksum <"$device")
+	for command in 'walk ffffffffffffffff 2>&-' 'scan >&-' 'scan >&- 2>&-' 'translate <&-' \
+		'vmas <&- >&- 2>&-'; do
+		run bash -c "vmwalk $command -d demo"
+		[[ $status == 1 && $(cksum <"$device") == "$before" ]]
+	done
 }
 
 @test "show shows every file of the instance and its device" {
@@ -285,11 +329,13 @@ pagemap()
 	vmwalk create demo
 	chmod 666 /dev/vmwalk0
 	run --separate-stderr as_nobody vmwalk walk -d demo --kernel "$address"
-	fails "vmwalk: walk: kernel: address 0x$address: Operation not permitted"
+	fails "vmwalk: walk: kernel: address 0x$address: Operation not permitted: this takes$(
+		) CAP_SYS_ADMIN when the device is opened, and a kernel that is not locked down"
 	# What lies between user space and the kernel, and what is the user's.
 	for address in 0x8000000000000000 0x1000; do
 		run --separate-stderr vmwalk walk -d demo -k "$address"
-		fails "vmwalk: walk: kernel: address $address: Invalid argument"
+		fails "vmwalk: walk: kernel: $address is no address of the kernel; for one of a$(
+			) process leave out --kernel and name it by --pid or --device"
 	done
 }
 
@@ -464,6 +510,7 @@ pagemap()
 		buffer 5000: 0, in place yes
 		copy 2: 0, 5 bytes, ijklm
 		buffer 18446744073709551615: EINVAL, in place no
+		descriptor above the standard streams: yes
 	END
 }
 
@@ -471,11 +518,12 @@ pagemap()
 	vmwalk create demo --pid $$
 	chmod 666 /dev/vmwalk0
 	run --separate-stderr as_nobody vmwalk scan -d demo
-	[[ $status == 1 && $stderr == *': Operation not permitted' ]]
+	[[ $status == 1 && $stderr == *': Operation not permitted: '*CAP_SYS_PTRACE* ]]
 	for verb in 'walk 1000' 'translate -n 1000' 'vmas -n'; do
 		# shellcheck disable=SC2086 # words
 		run --separate-stderr as_nobody vmwalk $verb -d demo
-		[[ $status == 1 && ! $output && $stderr == *': Operation not permitted' ]]
+		[[ $status == 1 && ! $output ]]
+		[[ $stderr == *': Operation not permitted: '*CAP_SYS_PTRACE* ]]
 	done
 }
 
@@ -484,6 +532,8 @@ pagemap()
 		# shellcheck disable=SC2086 # words
 		run --separate-stderr vmwalk $verb --pid 4194303
 		[[ $status == 1 && ! $output && $stderr == "vmwalk: ${verb% *}: "*'no such process' ]]
+		# The name of the temporary instance means nothing to the user.
+		[[ $stderr != *vmwalk-command* ]]
 		no_instances
 		# shellcheck disable=SC2086 # words
 		run --separate-stderr vmwalk $verb --pid 2
@@ -512,26 +562,136 @@ pagemap()
 	no_instances
 }
 
-@test "a signal ends a scan, and the temporary instance" {
-	local signal number scan
+# start_scan: starts a scan that waits, since nobody reads more than the first line from descriptor 9.
+# scan is its pid, instance its instance.
+start_scan()
+{
+	[[ -p $BATS_TEST_TMPDIR/fifo ]] || mkfifo "$BATS_TEST_TMPDIR/fifo"
+	env --default-signal=INT,QUIT vmwalk scan --pid "$pid" >"$BATS_TEST_TMPDIR/fifo" 3>&- &
+	scan=$!
+	exec 9<"$BATS_TEST_TMPDIR/fifo"
+	read -r -u 9 _
+	instance=$VMWALK/vmwalk-command-$scan-0
+	[[ -d $instance ]]
+}
+
+# gone FOLDER: succeeds once it is.
+gone()
+{
+	local i
+
+	for ((i = 0; i < 300; i++)); do
+		[[ -d $1 ]] || return 0
+		sleep 0.1
+	done
+	echo "$1 stays"
+	return 1
+}
+
+@test "a signal ends a scan, and the temporary instance before it" {
+	local signal
 
 	start_target --size 64
-	mkfifo "$BATS_TEST_TMPDIR/fifo"
-	for signal in HUP:129 INT:130 QUIT:131 TERM:143; do
-		number=${signal#*:} signal=${signal%:*}
-		# Nobody reads more than the first line, so the command waits.
-		env --default-signal=INT,QUIT vmwalk scan --pid "$pid" >"$BATS_TEST_TMPDIR/fifo" 3>&- &
-		scan=$!
-		exec 9<"$BATS_TEST_TMPDIR/fifo"
-		read -r -u 9 _
-		[[ -d $VMWALK/vmwalk-command-$scan-0 ]]
+	for signal in HUP INT QUIT USR1 USR2 ALRM TERM STKFLT XCPU XFSZ VTALRM PROF IO PWR RTMIN; do
+		start_scan
 		kill "-$signal" "$scan"
 		status=0
 		wait "$scan" || status=$?
 		exec 9<&-
-		[[ $status == "$number" ]]
+		((status == 128 + $(kill -l "$signal")))
 		no_instances
 	done
+}
+
+@test "SIGKILL ends a scan, and the temporary instance after it" {
+	start_target --size 64
+	start_scan
+	kill -KILL "$scan"
+	gone "$instance"
+	exec 9<&-
+	# With the whole group, as a terminal or timeout(1) would.
+	set -m
+	start_scan
+	set +m
+	kill -KILL -- "-$scan"
+	gone "$instance"
+	exec 9<&-
+	no_instances
+}
+
+@test "what is left where all were killed goes with the next run, and nothing else does" {
+	local left
+
+	start_target --size 64
+	mkdir "$VMWALK/vmwalk-command-x" "$VMWALK/vmwalk-command-1-0-mine" "$VMWALK/mine"
+	start_scan
+	kill -STOP "$scan"
+	pkill -KILL --parent "$scan"
+	kill -KILL "$scan"
+	wait "$scan" || true
+	exec 9<&-
+	left=$instance
+	# One that was killed before its instance was live.
+	mkdir "$VMWALK/vmwalk-command-4194303-0"
+	[[ -d $left && $(<"$left/live") == 1 ]]
+	# One that goes on meanwhile keeps its own.
+	start_scan
+	vmwalk walk --pid "$pid" "${region_start[anonymous]}"
+	[[ ! -d $left && ! -d $VMWALK/vmwalk-command-4194303-0 && -d $instance ]]
+	rmdir "$VMWALK/vmwalk-command-x" "$VMWALK/vmwalk-command-1-0-mine" "$VMWALK/mine"
+	cat <&9 >/dev/null
+	wait "$scan"
+	exec 9<&-
+	no_instances
+}
+
+@test "a signal that comes while the instance is made isn't lost" {
+	local call translate
+
+	start_target --size 1
+	mkfifo "$BATS_TEST_TMPDIR/addresses"
+	# Whoever asks for addresses would wait for ever.
+	exec 9<>"$BATS_TEST_TMPDIR/addresses"
+	for call in mkdirat 'ioctl:when=1' 'ioctl:when=2' 'write:when=3'; do
+		[[ $call == *:* ]] || call+=:when=1
+		strace -o /dev/null -e trace="${call%:*}" \
+			-e "inject=${call%:*}:signal=SIGTERM:${call#*:}" \
+			vmwalk translate --pid "$pid" <&9 3>&- &
+		translate=$!
+		for ((i = 0; i < 300; i++)); do
+			kill -0 "$translate" 2>/dev/null || break
+			sleep 0.1
+		done
+		status=0
+		kill -KILL "$translate" 2>/dev/null || true
+		wait "$translate" || status=$?
+		echo "$call: $status"
+		[[ $status == 143 ]]
+		no_instances
+	done
+	exec 9>&-
+}
+
+@test "create: one that is killed leaves nothing" {
+	local signal create i
+
+	mkfifo "$BATS_TEST_TMPDIR/full"
+	exec 9<>"$BATS_TEST_TMPDIR/full"
+	# It waits for room to write the path.
+	dd if=/dev/zero of="$BATS_TEST_TMPDIR/full" oflag=nonblock bs=1 count=70000 status=none || true
+	for signal in TERM KILL; do
+		vmwalk create demo >"$BATS_TEST_TMPDIR/full" 3>&- 9>&- &
+		create=$!
+		for ((i = 0; i < 300; i++)); do
+			[[ ! -f $VMWALK/demo/live || $(<"$VMWALK/demo/live") != 1 ]] || break
+			sleep 0.1
+		done
+		kill "-$signal" "$create"
+		gone "$VMWALK/demo"
+		wait "$create" || true
+	done
+	exec 9>&-
+	no_instances
 }
 
 @test "many at once do not meet" {

@@ -209,11 +209,15 @@ static struct vmwalk_instance *create_temporary(void)
 static int remove_leftover(struct vmwalk_instance *instance, void *data)
 {
 	const char *name = vmwalk_instance_name(instance);
+	char exactly[64];
 	unsigned int i;
-	int fd, pid, len = 0;
+	int fd, pid;
 
 	(void)data;
-	if (sscanf(name, TEMPORARY_NAME "%n", &pid, &i, &len) != 2 || !len || name[len])
+	if (sscanf(name, TEMPORARY_NAME, &pid, &i) != 2)
+		return 0;
+	snprintf(exactly, sizeof(exactly), TEMPORARY_NAME, pid, i);
+	if (strcmp(name, exactly))
 		return 0;
 	fd = lock_item(name, LOCK_EX);
 	if (fd < 0)

@@ -222,6 +222,8 @@ int main(int argc, char **argv)
 	size_t i;
 
 	open_standard_streams();
+	/* A message is written at once, not character by character. */
+	setlinebuf(stderr);
 	setlocale(LC_ALL, "");
 	if (argc < 2)
 		return usage_failure("VERB is missing");

@@ -30,19 +30,28 @@ bool target_option(struct target_options *options, int option, const char *arg)
 	return true;
 }
 
+static bool device_number(const char *name, unsigned int *number)
+{
+	char exactly[24];
+
+	/* sscanf() also takes signs, blanks and numbers that are too large. */
+	if (sscanf(name, "vmwalk%u", number) != 1)
+		return false;
+	snprintf(exactly, sizeof(exactly), "vmwalk%u", *number);
+	return !strcmp(name, exactly);
+}
+
 /* A path has a slash; a name is an instance's before it is a device's. */
 static struct vmwalk_device *open_named(const char *name)
 {
 	struct vmwalk_device *device;
 	unsigned int number;
-	int len = 0;
 
 	if (strchr(name, '/'))
 		return vmwalk_device_open(name);
 
 	device = vmwalk_device_open_by_name(name);
-	if (!device && errno == ENOENT && sscanf(name, "vmwalk%u%n", &number, &len) == 1 &&
-	    !name[len])
+	if (!device && errno == ENOENT && device_number(name, &number))
 		device = vmwalk_device_open_by_number(number);
 	return device;
 }

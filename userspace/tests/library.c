@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "libvmwalk.h"
 
@@ -79,6 +80,13 @@ int main(int argc, char **argv)
 	try_buffer(device, &place);
 
 	munmap(buffer, 8192);
+	vmwalk_device_close(device);
+
+	close(STDIN_FILENO);
+	close(STDERR_FILENO);
+	device = vmwalk_device_open_by_name(argv[1]);
+	printf("descriptor above the standard streams: %s\n",
+	       device && vmwalk_device_fd(device) > STDERR_FILENO ? "yes" : "no");
 	vmwalk_device_close(device);
 	return 0;
 }
