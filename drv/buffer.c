@@ -237,6 +237,8 @@ bool vmwalk_buffer_find(const struct vmwalk_buffer *buffer, unsigned long addr, 
 	*offset = at + offset_in_page(addr);
 
 	for (len += offset_in_page(addr); at < buffer->size; at += PAGE_SIZE, len -= PAGE_SIZE) {
+		if (fatal_signal_pending(current))
+			return false;
 		cond_resched();
 		if (vmwalk_buffer_address(buffer, at) != ((addr - *offset + at) & PAGE_MASK))
 			return false;

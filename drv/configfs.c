@@ -59,7 +59,11 @@ static ssize_t vmwalk_item_store(struct config_item *config_item, const char *pa
 	if (!text)
 		return -ENOMEM;
 
-	mutex_lock(&item->lock);
+	/* The holder may be allocating a large buffer. */
+	if (mutex_lock_killable(&item->lock)) {
+		kfree(text);
+		return -EINTR;
+	}
 	err = store(item, strim(text), arg, &why);
 	if (err)
 		item->last_error = why;
@@ -88,7 +92,8 @@ static ssize_t vmwalk_item_##_name##_show(struct config_item *config_item, char 
 	struct vmwalk_item *item = to_vmwalk_item(config_item);			\
 	ssize_t len;								\
 										\
-	mutex_lock(&item->lock);						\
+	if (mutex_lock_killable(&item->lock))					\
+		return -EINTR;							\
 	len = vmwalk_field_##_name.show(&item->config, page);			\
 	mutex_unlock(&item->lock);						\
 										\
@@ -117,7 +122,8 @@ static ssize_t vmwalk_item_target_pid_show(struct config_item *config_item, char
 	struct vmwalk_item *item = to_vmwalk_item(config_item);
 	int nr;
 
-	mutex_lock(&item->lock);
+	if (mutex_lock_killable(&item->lock))
+		return -EINTR;
 	nr = pid_vnr(item->target);
 	mutex_unlock(&item->lock);
 
@@ -152,7 +158,8 @@ static ssize_t vmwalk_item_live_show(struct config_item *config_item, char *page
 	struct vmwalk_item *item = to_vmwalk_item(config_item);
 	bool live;
 
-	mutex_lock(&item->lock);
+	if (mutex_lock_killable(&item->lock))
+		return -EINTR;
 	live = vmwalk_item_is_live(item);
 	mutex_unlock(&item->lock);
 
@@ -214,7 +221,8 @@ static ssize_t vmwalk_item_last_error_show(struct config_item *config_item, char
 	struct vmwalk_item *item = to_vmwalk_item(config_item);
 	ssize_t len = 0;
 
-	mutex_lock(&item->lock);
+	if (mutex_lock_killable(&item->lock))
+		return -EINTR;
 	if (*item->last_error.text)
 		len = sysfs_emit(page, "%s\n", item->last_error.text);
 	mutex_unlock(&item->lock);

@@ -33,8 +33,8 @@ static_assert(sizeof(struct vmwalk_translation) == 24);
 
 /**
  * struct sink - where a scan's extents go
- * @put: takes extents from the start of @chunk; returns 0 or -EFAULT. NULL if the scanner has put
- *       them where they belong
+ * @put: takes extents from the start of @chunk; returns 0, -EFAULT or -EINTR.
+ *       NULL if the scanner has put them where they belong
  * @chunk: a page where they are gathered, or NULL
  * @at: address or offset of the next one
  * @buffer: where @at is an offset, or NULL
@@ -256,8 +256,13 @@ static int put_log_extents(struct sink *sink, unsigned long count)
 {
 	unsigned long i;
 
-	for (i = 0; i < count; i++)
+	/* A line may wait for a serial console. */
+	for (i = 0; i < count; i++) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		log_extent(sink, &sink->chunk[i]);
+		cond_resched();
+	}
 
 	return 0;
 }
