@@ -579,10 +579,12 @@ static void a_store_waits_for_no_more_than_a_batch_of_a_clearing(void **state)
 
 /* --- Counting pages --------------------------------------------------------------------------- */
 
+#define WIDELY	128UL			/* mappings that are counted */
+
 static int map_much(void *arg)
 {
 	(void)arg;
-	for (int i = 0; i < 64; i++)
+	for (size_t i = 0; i < WIDELY; i++)
 		vw_check(mmap(NULL, 16 * MIB, RW, MAP_SHARED, fd, 0) != MAP_FAILED);
 	vw_sync(0);
 	return 0;
@@ -590,7 +592,7 @@ static int map_much(void *arg)
 
 static void count_mapped_pages(void)
 {
-	assert_true(vw_stat(n, "mapped_pages") >= (long long)(64 * 16 * MIB / PAGE));
+	assert_true(vw_stat(n, "mapped_pages") >= (long long)(WIDELY * 16 * MIB / PAGE));
 }
 
 static void mappings_come_and_go_while_pages_are_counted(void **state)

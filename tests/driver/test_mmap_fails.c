@@ -213,6 +213,9 @@ static int map_until_memory_is_short(void *arg)
 		vw_check(i < 10000);
 	}
 	vw_check_rc(-errno, -ENOMEM);
+	/* Nor could it send a word as long as the cgroup is full. */
+	while (__atomic_load_n(place, __ATOMIC_SEQ_CST) == OUTSIDE)
+		sched_yield();
 	/* What was mapped before is there, and can be unmapped. */
 	vw_check(vw_peek(first) == 'a' && vw_peek(first + length - PAGE) ==
 		 vw_fill_byte("letters", length - PAGE));
@@ -231,6 +234,7 @@ static void an_mmap_without_page_tables_leaves_nothing_behind(void **state)
 	begin_attack(vw_combo(state));
 	for (size_t s = 0; s < COUNT(shares); s++) {
 		attack.share = shares[s];
+		*place = OUTSIDE;
 		child = vw_fork(map_until_memory_is_short, NULL);
 		vw_hear(&child);
 		/* A little more each time, so that another table is the one that fails. */
@@ -238,6 +242,7 @@ static void an_mmap_without_page_tables_leaves_nothing_behind(void **state)
 		vw_tell(&child, 0);
 		assert_true(vw_eventually(vw_field(VW_CGROUP "/memory.events", "oom") > 0));
 		vw_ok(vw_file_write(VW_CGROUP "/memory.max", "max"));
+		__atomic_store_n(place, LEFT, __ATOMIC_SEQ_CST);
 		print_message("# %llu mappings before ENOMEM\n", vw_hear(&child));
 		vw_join_ok(&child);
 		vw_remove_cgroup();
