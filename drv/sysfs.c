@@ -127,7 +127,10 @@ VMWALK_SYSFS_COUNTER(walked_pages, VMWALK_WALKED_PAGES);
 VMWALK_SYSFS_COUNTER(walk_ns, VMWALK_WALK_NS);
 VMWALK_SYSFS_COUNTER(extents, VMWALK_EXTENTS);
 
-/* For root alone: reading it walks all page tables that map the device. */
+/*
+ * For root alone, like mappings: reading them takes i_mmap_rwsem for as long
+ * as it takes to pass all mappings, or a batch of their page tables.
+ */
 static ssize_t mapped_pages_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	long pages = vmwalk_map_count_pages(dev_get_drvdata(dev));
@@ -142,7 +145,7 @@ static ssize_t mappings_show(struct device *dev, struct device_attribute *attr, 
 
 	return mappings < 0 ? mappings : sysfs_emit(buf, "%ld\n", mappings);
 }
-static DEVICE_ATTR_RO(mappings);
+static DEVICE_ATTR_ADMIN_RO(mappings);
 
 static ssize_t opens_show(struct device *dev, struct device_attribute *attr, char *buf)
 {

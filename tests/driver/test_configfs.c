@@ -1539,6 +1539,29 @@ static void stats_start_at_zero(void **state)
 		vw_expect_stat(n, files[i], 0);
 }
 
+/* Counting mappings holds a lock that tasks which map the device wait for. */
+static void only_root_may_count_mappings_and_mapped_pages(void **state)
+{
+	static const struct {
+		const char *file;
+		mode_t mode;
+	} files[] = {
+		{ "mappings", 0400 }, { "mapped_pages", 0400 }, { "dirty_pages", 0444 },
+		{ "opens", 0444 }, { "faults", 0444 }, { "walks", 0444 },
+	};
+	char path[128];
+	struct stat st;
+	int n;
+
+	(void)state;
+	n = vw_make("t", NULL);
+	for (size_t i = 0; i < COUNT(files); i++) {
+		snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/stats/%s", n, files[i].file);
+		vw_ok(vw_sys(stat(path, &st)));
+		vw_expect(st.st_mode & 07777, files[i].mode);
+	}
+}
+
 static void reset_clears_what_adds_up_and_not_what_is(void **state)
 {
 	char path[128];
@@ -1775,6 +1798,7 @@ int main(void)
 		vw_test(the_module_stays_while_item_descriptor_or_mapping_is_left),
 		vw_test(sysfs_tells_what_configfs_was_told),
 		vw_test(stats_start_at_zero),
+		vw_test(only_root_may_count_mappings_and_mapped_pages),
 		vw_test(reset_clears_what_adds_up_and_not_what_is),
 		vw_test(sysfs_refuses_to_be_written),
 		vw_test(the_node_is_roots_alone),
