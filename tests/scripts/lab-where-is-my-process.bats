@@ -99,11 +99,12 @@ made()
 @test "a target that is killed ends the lab" {
 	vmwalk_setup
 	mkdir "$BATS_TEST_TMPDIR/bin"
-	# Looking whether the target is ready kills it.
+	# Looking whether the target is ready kills it before it is.
 	cat >"$BATS_TEST_TMPDIR/bin/grep" <<-'end'
 		#!/bin/bash
-		[[ " $* " != *' ready '* ]] || pkill -KILL -P "$PPID" computation
-		exec /usr/bin/grep "$@"
+		[[ " $* " == *' ready '* ]] || exec /usr/bin/grep "$@"
+		pkill -KILL -P "$PPID" computation
+		exit 1
 	end
 	chmod +x "$BATS_TEST_TMPDIR/bin/grep"
 	run env PATH="$BATS_TEST_TMPDIR/bin:$PATH" timeout 60 /usr/lib/vmwalk/labs/where-is-my-process
