@@ -509,16 +509,15 @@ long vmwalk_map_count(struct vmwalk_device *device)
 
 /**
  * struct cursor - where counting goes on after i_mmap_rwsem was released
- * @pgoff: the mapping's first page in the buffer, by which the device's list is sorted
+ * @pgoff: the mapping's first page in the buffer, by which the device's list is
+ *         sorted
  * @nth: its place among those that start there
- * @vma: the mapping; only compared, since it may be gone
- * @addr: the first address in it that isn't counted
+ * @counted: bytes of it that are counted
  */
 struct cursor {
 	unsigned long pgoff;
 	unsigned long nth;
-	struct vm_area_struct *vma;
-	unsigned long addr;
+	unsigned long counted;
 };
 
 static struct rb_node *find_cursor(struct address_space *mapping, const struct cursor *cursor)
@@ -540,16 +539,6 @@ static struct rb_node *find_cursor(struct address_space *mapping, const struct c
 	return found;
 }
 
-/* Set the cursor to a mapping that counting comes to. */
-static void set_cursor(struct cursor *cursor, struct vm_area_struct *vma)
-{
-	if (vma->vm_pgoff != cursor->pgoff)
-		*cursor = (struct cursor) { .pgoff = vma->vm_pgoff };
-	if (vma != cursor->vma || cursor->addr < vma->vm_start || cursor->addr > vma->vm_end)
-		cursor->addr = vma->vm_start;
-	cursor->vma = vma;
-}
-
 /*
  * Count the pages from the cursor on, at least a batch of them, until another task waits for
  * i_mmap_rwsem. Returns whether there are more, or what counting_ends() returns.
@@ -564,16 +553,22 @@ static int count_batch(struct vmwalk_device *device, struct cursor *cursor, unsi
 	struct vmwalk_visitor *visitor = &mapped.visitor;
 	struct rb_node *node = find_cursor(mapping, cursor);
 	struct vm_area_struct *vma;
+	unsigned long addr;
 	int err = 0;
 
-	visitor->steps = VMWALK_VISIT_STEPS;
+	/* Passing what is counted takes time, too, so a batch grows with it. */
+	visitor->steps = VMWALK_VISIT_STEPS + cursor->nth / 8;
 	while (node && !err) {
 		vma = to_vma(node);
+		if (vma->vm_pgoff != cursor->pgoff)
+			*cursor = (struct cursor) { .pgoff = vma->vm_pgoff };
 		mapped.vma = vma;
-		set_cursor(cursor, vma);
-		cursor->addr = vmwalk_visit(vma, cursor->addr, vma->vm_end, visitor);
-		if (cursor->addr == vma->vm_end) {
+		addr = min(vma->vm_start + cursor->counted, vma->vm_end);
+		addr = vmwalk_visit(vma, addr, vma->vm_end, visitor);
+		cursor->counted = addr - vma->vm_start;
+		if (addr == vma->vm_end) {
 			cursor->nth++;
+			cursor->counted = 0;
 			node = rb_next(node);
 		}
 		if (visitor->steps)
@@ -595,7 +590,8 @@ static int count_batch(struct vmwalk_device *device, struct cursor *cursor, unsi
  *
  * Walks the page tables of every mapping. While i_mmap_rwsem is held for reading no VMA comes, goes
  * or changes, and the page tables under each stay: the core takes a VMA off this list before it
- * frees them. Processes that map or unmap the device wait for one batch at the most.
+ * frees them. Tasks that map or unmap the device wait for one batch, and for
+ * passing the mappings that were counted before it.
  *
  * Return: the count, exact unless mappings change meanwhile; -EINTR on a fatal signal; -ENODEV if
  * the device is withdrawn meanwhile.

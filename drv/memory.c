@@ -243,19 +243,31 @@ static int refuse_blocks(const struct vmwalk_buffer *buffer, unsigned long done,
 }
 
 /*
- * A block that isn't free takes one round of compaction, or the allocation
- * fails: to insist on it would make the kernel swap for minutes.
+ * A block that isn't free is made by one round of compaction. If that fails,
+ * the page cache may be in the way, which only a harder try reclaims.
  */
+static struct page *alloc_block(int node, unsigned int order)
+{
+	gfp_t gfp = gfp_on(node);
+	struct page *block;
+
+	if (!order)
+		return alloc_pages_node(node, gfp, 0);
+
+	gfp |= __GFP_COMP;
+	block = alloc_pages_node(node, (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY, order);
+	if (block || fatal_signal_pending(current))
+		return block;
+
+	return alloc_pages_node(node, gfp, order);
+}
+
 static int alloc_blocks(struct vmwalk_buffer *buffer, int node, unsigned int order,
 			struct vmwalk_reason *why)
 {
-	gfp_t gfp = gfp_on(node);
 	struct page *block = NULL;
 	unsigned long i;
 	int err = 0;
-
-	if (order)
-		gfp = (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY | __GFP_COMP;
 
 	for (i = 0; i < buffer->nr_pages; i++) {
 		unsigned long within = i & ((1UL << order) - 1);
@@ -268,7 +280,7 @@ static int alloc_blocks(struct vmwalk_buffer *buffer, int node, unsigned int ord
 				err = -EINTR;
 			if (err)
 				break;
-			block = alloc_pages_node(node, gfp, order);
+			block = alloc_block(node, order);
 			if (!block) {
 				err = refuse_blocks(buffer, i, node, order, why);
 				break;
@@ -460,6 +472,12 @@ static void dma_destroy(struct vmwalk_buffer *buffer)
 	dma_free_attrs(&dma_device->dev, buffer->size, buffer->kaddr, buffer->dma, 0);
 }
 
+/* A CMA area rounds nothing up, and larger blocks come from nowhere else. */
+static unsigned long dma_cost(unsigned long nr_pages)
+{
+	return nr_pages > KMALLOC_MAX_SIZE / PAGE_SIZE ? nr_pages : block_cost(nr_pages);
+}
+
 static unsigned long same_cost(unsigned long nr_pages)
 {
 	return nr_pages;
@@ -502,8 +520,7 @@ const struct vmwalk_memory vmwalk_memory[] = {
 	[VMWALK_BUFFER_DMA] = {
 		.create = dma_create,
 		.destroy = dma_destroy,
-		/* At most: where the API has an area of its own it rounds nothing up. */
-		.cost = block_cost,
+		.cost = dma_cost,
 		.map_modes = BIT(VMWALK_MAP_REMAP) | BIT(VMWALK_MAP_FAULT),
 		.cache_modes = BIT(VMWALK_CACHE_WB),
 		.from_cma = true,

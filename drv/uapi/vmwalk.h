@@ -413,8 +413,8 @@ struct vmwalk_log {
  * A page is reported if it was written through a shared mapping, by write(2), VMWALK_IOC_COPY or a
  * scan's VMWALK_SCAN_TO_BUFFER since the instance became live or VMWALK_DIRTY_CLEAR last covered
  * it. A write that races with VMWALK_DIRTY_CLEAR is reported by this call or by the next. Clearing
- * takes a descriptor that is open for writing. Calls that clear at the same time report each page
- * once between them. Returns 0; ENODATA if the instance was made without track_dirty; ENOMEM.
+ * takes a descriptor that is open for writing. Of several calls that clear at the same time, one
+ * reports a page; a write that is under way meanwhile may be reported by more than one. Returns 0; ENODATA if the instance was made without track_dirty; ENOMEM.
  */
 struct vmwalk_dirty {
 	__u32 size;
