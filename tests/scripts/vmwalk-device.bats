@@ -121,8 +121,8 @@ pagemap()
 	fails "vmwalk: create: demo: target_pid: the value has 4200 bytes, at most $((PAGE - 1)) are possible"
 	no_instances
 	# As long as it may be, it comes through whole.
-	run --separate-stderr vmwalk create demo --size "$(printf "%0$((PAGE - 1))d" 8192)"
-	[[ $status == 0 && $(get_attribute demo size) == 8192 ]]
+	run --separate-stderr vmwalk create demo --pid "$(printf "%0$((PAGE - 1))d" $$)"
+	[[ $status == 0 && $(get_attribute demo target_pid) == "$$" ]]
 }
 
 @test "create passes on what goes wrong with live, and leaves nothing" {
@@ -195,7 +195,7 @@ pagemap()
 @test "list and vmwalk-list have one order" {
 	local name
 
-	for name in b10 b9 B .dot a-b a_b ab é; do
+	for name in b10 b9 B 1a a-b a_b ab é; do
 		mkdir "$VMWALK/$name"
 	done
 	[[ $(LC_ALL=C.UTF-8 vmwalk list -r -n -o NAME) == "$(vmwalk list --json |
