@@ -118,7 +118,7 @@ pagemap()
 
 @test "create: a value that configfs would cut is refused" {
 	run --separate-stderr vmwalk create demo --pid "$(printf '%04200d' 1)"
-	fails "vmwalk: create: demo: target_pid: the value has 4200 bytes, at most $((PAGE - 1)) are possible"
+	fails "vmwalk: create: demo: target_pid: a value of 4200 bytes exceeds the limit, $((PAGE - 1))"
 	no_instances
 	# As long as it may be, it comes through whole.
 	run --separate-stderr vmwalk create demo --pid "$(printf "%0$((PAGE - 1))d" $$)"
@@ -208,7 +208,7 @@ pagemap()
 	# shellcheck disable=SC2016 # for the shell inside
 	run --separate-stderr unshare --mount bash -c '
 		umount -l /sys/kernel/config && vmwalk list'
-	fails "vmwalk: list: configfs isn't mounted: try 'mount -t configfs configfs /sys/kernel/config'"
+	fails "vmwalk: list: configfs isn't mounted: 'mount -t configfs none /sys/kernel/config'"
 	rmmod vmwalk
 	run --separate-stderr vmwalk list
 	modprobe vmwalk
@@ -329,13 +329,13 @@ pagemap()
 	vmwalk create demo
 	chmod 666 /dev/vmwalk0
 	run --separate-stderr as_nobody vmwalk walk -d demo --kernel "$address"
-	fails "vmwalk: walk: kernel: address 0x$address: Operation not permitted: this takes$(
-		) CAP_SYS_ADMIN when the device is opened, and a kernel that is not locked down"
+	fails "vmwalk: walk: kernel: address 0x$address: Operation not permitted: it takes$(
+		) CAP_SYS_ADMIN when the device is opened, and no kernel lockdown"
 	# What lies between user space and the kernel, and what is the user's.
 	for address in 0x8000000000000000 0x1000; do
 		run --separate-stderr vmwalk walk -d demo -k "$address"
-		fails "vmwalk: walk: kernel: $address is no address of the kernel; for one of a$(
-			) process leave out --kernel and name it by --pid or --device"
+		fails "vmwalk: walk: kernel: $address is no kernel address; to walk a process omit$(
+			) --kernel"
 	done
 }
 

@@ -30,10 +30,9 @@ static int driver_failure(void)
 	bool loaded = module && !access(module, F_OK);
 
 	free(module);
-	if (loaded)
-		return failure("configfs isn't mounted: try "
-			       "'mount -t configfs configfs /sys/kernel/config'");
-	return failure("the vmwalk driver isn't there: try 'modprobe vmwalk'");
+	if (!loaded)
+		return failure("the vmwalk driver isn't there: try 'modprobe vmwalk'");
+	return failure("configfs isn't mounted: 'mount -t configfs none /sys/kernel/config'");
 }
 
 int instance_failure(const char *name)

@@ -145,6 +145,10 @@ bool target_option(struct target_options *options, int option, const char *arg);
 int target_open(struct target *target, const struct target_options *options);
 void target_close(struct target *target);
 
+/* What EPERM is about, for a call that takes a capability. */
+#define TAKES(capability)	\
+	"it takes " capability " when the device is opened, and no kernel lockdown"
+
 /* Why, by @error, a call on the target failed. */
 const char *target_error(int error);
 

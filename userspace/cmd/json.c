@@ -5,9 +5,9 @@
  *
  * The two outer depths get a line for each member, what is deeper stays on its line.
  *
- * The output is UTF-8, whatever the locale. Names of files and processes may be any bytes: each byte
- * that is no part of a character becomes U+FFFD, the replacement character, which every reader of
- * JSON takes. (Raw output has the bytes themselves, as \xNN.)
+ * The output is UTF-8, whatever the locale. Names of files and processes may be any bytes: a byte
+ * that is no part of a character becomes U+FFFD, the replacement character, which all readers of
+ * JSON take. (Raw output has the byte itself, as \xNN.)
  *
  * Copyright (C) The vmwalk authors
  */

@@ -134,8 +134,7 @@ void target_close(struct target *target)
 const char *target_error(int error)
 {
 	if (error == EPERM)
-		return "Operation not permitted: another process's memory takes CAP_SYS_PTRACE when "
-		       "the device is opened, and a kernel that is not locked down";
+		return "Operation not permitted: " TAKES("CAP_SYS_PTRACE");
 	return strerror(error);
 }
 

@@ -21,31 +21,34 @@ static const char *const state_name[] = {
 
 #define NR_STATES	ARRAY_SIZE(state_name)
 
+static char *formatted(const char *format, va_list args)
+{
+	char *result;
+
+	return vasprintf(&result, format, args) < 0 ? NULL : result;
+}
+
 char *text(const char *format, ...)
 {
 	va_list args;
 	char *result;
-	int len;
 
 	va_start(args, format);
-	len = vasprintf(&result, format, args);
+	result = formatted(format, args);
 	va_end(args);
-	return len < 0 ? NULL : result;
+	return result;
 }
 
 char *system_path(const char *format, ...)
 {
 	const char *root = secure_getenv("VMWALK_SYSROOT");
-	char *below, *path = NULL;
+	char *below, *path;
 	va_list args;
-	int len;
 
 	va_start(args, format);
-	len = vasprintf(&below, format, args);
+	below = formatted(format, args);
 	va_end(args);
-	if (len < 0)
-		return NULL;
-	path = text("%s%s", root ? root : "", below);
+	path = below ? text("%s%s", root ? root : "", below) : NULL;
 	free(below);
 	return path;
 }

@@ -152,9 +152,7 @@ static void draw_end(const struct walk_view *view)
 		printf("  page      %s, mapped by the %s entry\n", size,
 		       level_name[walk->stop_level]);
 		if (view->hidden)
-			printf("  frame     hidden: it takes CAP_SYS_ADMIN when the device is "
-			       "opened, and a kernel\n"
-			       "            that is not locked down\n"
+			printf("  frame     hidden: " TAKES("CAP_SYS_ADMIN") "\n"
 			       "  physical  hidden\n");
 		else
 			printf("  frame     0x%llx\n  physical  0x%llx\n",
@@ -294,11 +292,10 @@ static int kernel_failure(__u64 addr)
 {
 	switch (errno) {
 	case EINVAL:
-		return failure("kernel: 0x%llx is no address of the kernel; for one of a process "
-			       "leave out --kernel and name it by --pid or --device", addr);
+		return failure("kernel: 0x%llx is no kernel address; to walk a process omit --kernel",
+			       addr);
 	case EPERM:
-		return failure("kernel: address 0x%llx: %m: this takes CAP_SYS_ADMIN when the "
-			       "device is opened, and a kernel that is not locked down", addr);
+		return failure("kernel: address 0x%llx: %m: " TAKES("CAP_SYS_ADMIN"), addr);
 	}
 	return failure("kernel: address 0x%llx: %m", addr);
 }

@@ -190,7 +190,7 @@ int vmwalk_instance_set(struct vmwalk_instance *instance, const char *attr, cons
 
 	/* configfs would cut a longer value and set the attribute to the rest. */
 	if (len > max) {
-		if (asprintf(&instance->refusal, "%s: the value has %zu bytes, at most %zu are possible",
+		if (asprintf(&instance->refusal, "%s: a value of %zu bytes exceeds the limit, %zu",
 			     attr, len, max) < 0)
 			instance->refusal = NULL;
 		errno = EMSGSIZE;
