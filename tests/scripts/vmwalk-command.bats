@@ -614,7 +614,7 @@ AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufff
 		jq -e '.address == "0xffffc97fc0123456" and .pid == null and .mapping == null and
 			.phys == "0x100123456" and (.flags | index("huge"))'
 	run --separate-stderr replay vmwalk walk -d demo -k 401123
-	fails 1 'vmwalk: walk: kernel: 0x401123 is no kernel address; to walk a process omit --kernel'
+	fails 1 'vmwalk: walk: kernel: 0x401123 is no kernel address; omit --kernel for a process'
 	run --separate-stderr replay vmwalk walk -d demo ffffc97fc0123456
 	fails 1 'vmwalk: walk: process 4242: address 0xffffc97fc0123456 is beyond user space'
 }

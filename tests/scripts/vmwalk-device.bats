@@ -334,8 +334,7 @@ pagemap()
 	# What lies between user space and the kernel, and what is the user's.
 	for address in 0x8000000000000000 0x1000; do
 		run --separate-stderr vmwalk walk -d demo -k "$address"
-		fails "vmwalk: walk: kernel: $address is no kernel address; to walk a process omit$(
-			) --kernel"
+		fails "vmwalk: walk: kernel: $address is no kernel address; omit --kernel for a process"
 	done
 }
 

@@ -292,7 +292,7 @@ static int kernel_failure(__u64 addr)
 {
 	switch (errno) {
 	case EINVAL:
-		return failure("kernel: 0x%llx is no kernel address; to walk a process omit --kernel",
+		return failure("kernel: 0x%llx is no kernel address; omit --kernel for a process",
 			       addr);
 	case EPERM:
 		return failure("kernel: address 0x%llx: %m: " TAKES("CAP_SYS_ADMIN"), addr);
