@@ -124,7 +124,7 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 				       GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!buffer->pages) {
 		err = vmwalk_refuse(why, -ENOMEM,
-				    "size %zu: the kernel or the memory cgroup has no memory left for a list of its pages",
+				    "size %zu: no memory left, in the machine or the memory cgroup, for the buffer's page array",
 				    buffer->size);
 		goto err_give;
 	}
@@ -146,7 +146,7 @@ err_free:
 	kvfree(buffer->pages);
 err_give:
 	give_pages(buffer->cost);
-	/* Allocations fail early then, whatever is available. */
+	/* Allocations may have failed because of the signal. */
 	if (fatal_signal_pending(current))
 		err = vmwalk_refuse(why, -EINTR, "the process that wrote live was killed");
 	return err;

@@ -31,7 +31,7 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_f
 #define file_user_inode(file) file_inode(file)
 #endif
 
-/* How a file that has no page cache is spliced from: by copying. */
+/* splice_read for a file without a page cache: copies the data. */
 #ifdef VMWALK_HAVE_COPY_SPLICE_READ
 #define vmwalk_splice_read copy_splice_read
 #else
@@ -117,7 +117,7 @@ static inline bool vmwalk_pte_user(pte_t pte)
 }
 
 /*
- * Present, but any access faults. pte_protnone() is constant 0 on kernels
+ * Maps a page, but any access faults. pte_protnone() is a constant 0 on kernels
  * without NUMA balancing.
  */
 static inline bool vmwalk_pte_protnone(pte_t pte)

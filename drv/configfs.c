@@ -42,8 +42,8 @@ static bool vmwalk_item_is_live(const struct vmwalk_item *item)
 }
 
 /*
- * Returns what the store returned. Its error message becomes the item's last
- * error; success empties that.
+ * Returns the value that @store returned. On error its message becomes the
+ * item's last_error, on success last_error becomes empty.
  */
 static ssize_t vmwalk_item_store(struct config_item *config_item, const char *page, size_t count,
 				 int (*store)(struct vmwalk_item *item, const char *text,

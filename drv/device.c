@@ -40,7 +40,7 @@ static int vmwalk_open(struct inode *inode, struct file *file)
 	vf->has_ptrace = file_ns_capable(file, &init_user_ns, CAP_SYS_PTRACE);
 
 	file->private_data = vf;
-	/* O_DIRECT has no page cache to bypass. */
+	/* Accept O_DIRECT: there is no page cache to bypass. */
 	file->f_mode |= FMODE_CAN_ODIRECT;
 	file->f_mapping = device->inode->i_mapping;
 	atomic_long_inc(&device->opens);
@@ -60,13 +60,13 @@ static int vmwalk_release(struct inode *inode, struct file *file)
 }
 
 /*
- * Lockdown can be raised while a descriptor is open, so it is asked at each
- * call. The kernel logs a notice each time that lockdown says no, so a call
- * must not ask again after that.
+ * Lockdown can be raised while a descriptor is open, so check it in each call.
+ * The kernel logs a notice for each failed check, so a call must not check
+ * again after the first failure.
  */
 
 /**
- * vmwalk_file_sees_frames - check the right to frames and to addresses of the kernel
+ * vmwalk_file_sees_frames - check the right to PFNs and kernel addresses
  * @vf: the descriptor
  *
  * Return: true if the opener had CAP_SYS_ADMIN and lockdown allows reading
@@ -103,7 +103,7 @@ static loff_t vmwalk_llseek(struct file *file, loff_t offset, int whence)
 	if (vmwalk_instance_is_dead(device))
 		return -ENODEV;
 
-	/* Unlike fixed_size_llseek(), this knows SEEK_DATA and SEEK_HOLE. */
+	/* Unlike fixed_size_llseek(), this supports SEEK_DATA and SEEK_HOLE. */
 	return generic_file_llseek_size(file, offset, whence, device->buffer.size,
 					device->buffer.size);
 }
@@ -200,7 +200,7 @@ const struct file_operations vmwalk_file_operations = {
 	.write_iter = vmwalk_write_iter,
 	.splice_read = vmwalk_splice_read,
 	.splice_write = iter_file_splice_write,
-	/* Succeeds on a withdrawn device, too, as its mappings go on. */
+	/* Succeeds on a withdrawn device, too: its mappings stay usable. */
 	.fsync = noop_fsync,
 	.mmap = vmwalk_mmap,
 	.get_unmapped_area = vmwalk_get_unmapped_area,

@@ -4,26 +4,30 @@
  *
  * Copyright (C) The vmwalk authors
  *
- * Page tables of shared mappings let no program write to a page until a fault has set the page's
- * bit. Clearing takes the bits of a batch of pages first and then takes the pages out of all page
- * tables, so that the next write to each faults again.
+ * The PTEs of shared mappings are write-protected until a write fault has set
+ * the page's bit. VMWALK_DIRTY_CLEAR clears the bits of a batch of pages, and
+ * then unmaps these pages from all page tables, so that the next write to each
+ * of them faults again.
  *
- * A fault sets the bit and makes the entry writable under a lock, under which clearing takes the
- * bit. So an entry that was made writable on the strength of a bit that is taken is there by the
- * time that the pages are taken out. The lock is
+ * A fault sets the bit and makes the PTE writable under one lock. Clearing a
+ * bit takes the same lock. So every PTE that became writable before the bit was
+ * cleared is installed by then, and is zapped by the unmapping that follows.
+ * The lock is
  *
- *   - the tracker's, for PFN mappings, where the fault changes the page table itself;
- *   - the page's own, for refcounted pages, where the core does so after the fault.
+ *   - the tracker's, for PFN mappings: the fault handler installs the PTE;
+ *   - the page lock, for refcounted pages: the core makes the PTE writable
+ *     after the handler has returned.
  *
- * Clearing does not hold that lock while it takes pages out of page tables, which lasts the longer
- * the more mappings there are: no fault waits for that. A write that goes through in between is
- * reported by the call that has taken the bit.
+ * The lock is released before the pages are unmapped, which takes longer the
+ * more mappings there are: faults do not wait for that. A write between the two
+ * steps belongs to the call that has cleared the bit, which reports the page.
  *
- * Refcounted pages may also be written by those who have taken them from a page table earlier, as
- * O_DIRECT does. They set the page's dirty flag when they are done, and so does the core when it
- * takes an entry that was written through out of a page table; the flag counts like a bit. It is
- * cleared after the page has left the page tables. clear_lock keeps other calls that clear from
- * reporting the page meanwhile.
+ * Refcounted pages may also be written through references that were taken from
+ * a page table earlier, as O_DIRECT does. The owner of the reference sets
+ * PG_dirty when it is done, and the core sets PG_dirty when it zaps a dirty
+ * PTE. A page with PG_dirty counts as written. PG_dirty is cleared after the
+ * page has been unmapped; until then clear_lock keeps other clearing calls from
+ * reporting the page a second time.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
@@ -33,7 +37,7 @@
 
 #include "internal.h"
 
-/* Pages that are dealt with in one go. */
+/* Pages that are cleared, or counted, between two checks for signals. */
 #define DIRTY_BATCH	1024UL
 
 int vmwalk_dirty_init(struct vmwalk_tracker *tracker, const struct vmwalk_config *config,
@@ -69,8 +73,8 @@ void vmwalk_dirty_free(struct vmwalk_tracker *tracker)
  * @offset: of the first byte
  * @len: their number
  *
- * To be called after the bytes are there: a call that clears meanwhile reports them, or the next
- * one does.
+ * Call this after the bytes are written. If VMWALK_DIRTY_CLEAR runs
+ * concurrently, either that call or the next one reports them.
  */
 void vmwalk_dirty_mark(struct vmwalk_device *device, size_t offset, size_t len)
 {
@@ -97,7 +101,10 @@ static bool is_dirty(struct vmwalk_device *device, unsigned long index)
 	       (keeps_flags(device) && PageDirty(device->buffer.pages[index]));
 }
 
-/* Why a loop over many pages is to end: 0, -EINTR on a fatal signal, -ENODEV once withdrawn. */
+/*
+ * Check whether a loop over many pages must end. Returns 0, -EINTR on a fatal
+ * signal, or -ENODEV if the device was withdrawn.
+ */
 static int interrupted(const struct vmwalk_device *device)
 {
 	cond_resched();
@@ -111,7 +118,8 @@ static int interrupted(const struct vmwalk_device *device)
  * vmwalk_dirty_count - count the pages that were written
  * @device: the device
  *
- * Return: the number; -EINTR on a fatal signal; -ENODEV if the device is withdrawn meanwhile.
+ * Return: the number; -EINTR on a fatal signal; -ENODEV if the device is
+ * withdrawn meanwhile.
  */
 long vmwalk_dirty_count(struct vmwalk_device *device)
 {
@@ -133,7 +141,7 @@ long vmwalk_dirty_count(struct vmwalk_device *device)
 	return count;
 }
 
-/* Take the bits of the pages in @bitmap, which starts with page @first. */
+/* Clear the bits of the pages in @bitmap, whose bit 0 is page @first. */
 static void take_bits(struct vmwalk_device *device, unsigned long first, unsigned long count,
 		      const unsigned long *bitmap)
 {
@@ -156,7 +164,7 @@ static void take_bits(struct vmwalk_device *device, unsigned long first, unsigne
 	}
 }
 
-/* Report a batch of pages in @bitmap and take them as read. Returns 0 or -EINTR. */
+/* Collect a batch's written pages in @bitmap and clear them. 0 or -EINTR. */
 static int clear_batch(struct vmwalk_device *device, unsigned long first, unsigned long count,
 		       unsigned long *bitmap)
 {
@@ -172,7 +180,7 @@ static int clear_batch(struct vmwalk_device *device, unsigned long first, unsign
 	if (from < count) {
 		take_bits(device, first, count, bitmap);
 		to = find_last_bit(bitmap, count) + 1;
-		/* In one go: each call looks at every mapping of the device. */
+		/* One call for all: it visits every mapping of the device. */
 		unmap_mapping_pages(device->inode->i_mapping, first + from, to - from, false);
 		if (keeps_flags(device))
 			for_each_set_bit(i, bitmap, count)
@@ -191,8 +199,8 @@ static int clear_batch(struct vmwalk_device *device, unsigned long first, unsign
  * @clear: take them as read
  * @bitmap: a bit for each page of the window, all 0; those of the pages that were written are set
  *
- * Return: 0; -EINTR on a fatal signal, -ENODEV if the device is withdrawn meanwhile. Then @bitmap
- * has what was collected so far.
+ * Return: 0; -EINTR on a fatal signal; -ENODEV if the device is withdrawn
+ * meanwhile. On error @bitmap has the pages that were collected so far.
  */
 int vmwalk_dirty_collect(struct vmwalk_device *device, unsigned long first, unsigned long count,
 			 bool clear, unsigned long *bitmap)
@@ -217,7 +225,7 @@ int vmwalk_dirty_collect(struct vmwalk_device *device, unsigned long first, unsi
 }
 
 /**
- * vmwalk_dirty_return - set pages back to written that were taken as read and not reported
+ * vmwalk_dirty_return - undo the clearing of pages that could not be reported
  * @device: the device
  * @first: the window's first page
  * @count: pages in it

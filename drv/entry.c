@@ -179,7 +179,7 @@ static u32 page_state(const struct vmwalk_entry *entry, struct page *page,
 	return anonymous ? state : state | VMWALK_FILE;
 }
 
-/* The node of a frame in a PFN mapping; NUMA_NO_NODE if it is not RAM. */
+/* The NUMA node of a frame in a PFN mapping; NUMA_NO_NODE if it is not RAM. */
 static int pfn_node(unsigned long pfn)
 {
 	struct page *page = pfn_to_online_page(pfn);

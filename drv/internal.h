@@ -17,8 +17,9 @@
  *     vmwalk_device.target_lock
  *     vmwalk_stats.reset_lock
  *
- * dma_node_lock and the last four are leaves: no other lock of the driver is taken inside them. The
- * core takes i_mmap_rwsem inside the mmap_lock of a process that maps a device.
+ * dma_node_lock and the last four are leaves: no other lock of the driver is
+ * taken inside them. The core takes i_mmap_rwsem inside the mmap_lock of a
+ * process that maps a device.
  */
 #ifndef VMWALK_INTERNAL_H
 #define VMWALK_INTERNAL_H
@@ -192,14 +193,14 @@ static inline unsigned long vmwalk_buffer_pfn(const struct vmwalk_buffer *buffer
 /**
  * struct vmwalk_memory - what tells the types of buffers apart
  * @create: allocates zeroed memory on a node or, for NUMA_NO_NODE, anywhere, and fills in the
- *          buffer's pages; returns 0, or with nothing allocated -EINTR on a
- *          fatal signal, or another errno with @why set
+ *          buffer's pages; returns 0, -EINTR on a fatal signal, or another
+ *          errno with @why set; on error nothing stays allocated
  * @destroy: gives it back
  * @cost: how many pages it allocates for a buffer of so many
  * @map_modes: bit of each VMWALK_MAP_* that works
  * @cache_modes: bit of each VMWALK_CACHE_* that works
  * @refcounted: its pages may have users of their own
- * @from_cma: it may come from a CMA area
+ * @from_cma: the memory may come from a CMA area
  */
 struct vmwalk_memory {
 	int (*create)(struct vmwalk_buffer *buffer, int node, struct vmwalk_reason *why);
@@ -225,7 +226,7 @@ void vmwalk_memory_exit(void);
 struct vmwalk_tracker {
 	unsigned long *bits;		/* one for each page of the buffer */
 	struct mutex lock;		/* see dirty.c */
-	struct mutex clear_lock;	/* one batch is cleared at a time */
+	struct mutex clear_lock;	/* serializes clearing, see dirty.c */
 };
 
 struct vmwalk_device;
@@ -297,13 +298,13 @@ extern const struct attribute_group *vmwalk_sysfs_groups[];
 /**
  * struct vmwalk_file - an open descriptor
  * @device: the device; the descriptor has a reference
- * @file: the kernel's own descriptor, with the credentials of the opener
+ * @file: the struct file, which has the opener's credentials
  * @has_admin: the opener had CAP_SYS_ADMIN
  * @has_ptrace: the opener had CAP_SYS_PTRACE
  *
- * A descriptor has the capabilities of its opener. Passing it on passes them on,
- * and the receiver's own add nothing. Use vmwalk_file_sees_*() to check a right:
- * they also ask lockdown.
+ * A descriptor has the capabilities of its opener, also after it was passed to
+ * another process. Use vmwalk_file_sees_*() to check a right: these functions
+ * also check lockdown.
  */
 struct vmwalk_file {
 	struct vmwalk_device *device;
@@ -420,12 +421,12 @@ bool vmwalk_vma_is_uniform(struct vm_area_struct *vma);
  *         one PTE table or less
  * @yields: the mm whose mmap_lock the caller has, so that the visit ends as soon as somebody waits
  *          for it; NULL if it has another lock
- * @waits: page-table locks are waited for, with interrupts on; otherwise tried for. Set by
- *         vmwalk_visit()
+ * @waits: true: take page-table locks, with interrupts on; false: only try,
+ *         with interrupts off. Set by vmwalk_visit()
  * @enough: set by @ptes or @leaf to end the visit
  *
- * Both are called with the table's lock held, and return the address up to which they have dealt
- * with what they were shown.
+ * Both callbacks run with the table's lock held, and return the address up to
+ * which they have handled the range.
  */
 struct vmwalk_visitor {
 	unsigned long (*ptes)(struct vmwalk_visitor *visitor, pte_t *ptep,

@@ -66,7 +66,7 @@ long vmwalk_ioctl_dirty(struct vmwalk_file *vf, struct file *file, void __user *
 		err = -EFAULT;
 	if (!err)
 		err = vmwalk_put_struct(user, &dirty, sizeof(dirty));
-	/* Pages that the caller is not told of stay written. */
+	/* Pages that the caller does not learn of must stay dirty. */
 	if (err && clear)
 		vmwalk_dirty_return(device, first, count, bitmap);
 

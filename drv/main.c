@@ -4,9 +4,9 @@
  *
  * Copyright (C) The vmwalk authors
  */
-/* Kconfig rules it out, too, but an out-of-tree build doesn't read Kconfig. */
+/* Kconfig excludes PREEMPT_RT, but out-of-tree builds don't read it. */
 #ifdef CONFIG_PREEMPT_RT
-#error "vmwalk does not support PREEMPT_RT: it would sleep on page-table locks with IRQs off"
+#error "vmwalk does not support PREEMPT_RT: it takes page-table locks with IRQs off"
 #endif
 
 #include <linux/module.h>

@@ -146,9 +146,10 @@ static vm_fault_t map_pages(struct vm_area_struct *vma, unsigned long addr, unsi
 }
 
 /*
- * Do PMD entries map what they can? Only a fault installs them, never mmap(): while ->mmap() can
- * still fail, the core takes a PMD entry for a THP once it has cleared vma->vm_file, and drops
- * references that nothing has taken.
+ * May this device's mappings have PMD entries? Only a fault installs them,
+ * never mmap(): if ->mmap() fails, the core clears vma->vm_file before it
+ * unmaps. It then mistakes a PMD entry for a THP and drops references that nothing
+ * has taken.
  */
 static bool maps_blocks(const struct vmwalk_device *device)
 {
@@ -284,7 +285,7 @@ static vm_fault_t vmwalk_vm_pfn_mkwrite(struct vm_fault *vmf)
 	return count_fault(vmf, VMWALK_MKWRITE_FAULTS, map_written_frame(vmf));
 }
 
-/* The core lets writes through while the page is locked, and then unlocks it. */
+/* The core makes the PTE writable while the page is locked, then unlocks it. */
 static vm_fault_t vmwalk_vm_page_mkwrite(struct vm_fault *vmf)
 {
 	struct vmwalk_device *device = vmf->vma->vm_private_data;
@@ -366,7 +367,7 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 	if (vma->vm_pgoff >= buffer->nr_pages || count > buffer->nr_pages - vma->vm_pgoff)
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC) {
-		/* The core adds VM_EXEC for this personality. */
+		/* The core has added VM_EXEC to VM_READ for this personality. */
 		if (!(current->personality & READ_IMPLIES_EXEC))
 			return -EPERM;
 		vm_flags_mod(vma, 0, VM_EXEC);
@@ -423,7 +424,7 @@ unsigned long vmwalk_map_place(const struct vmwalk_device *device, struct file *
 	return vmwalk_unmapped_area(file, addr, len, pgoff, flags);
 }
 
-/* Mappings that are counted before counting looks whether it is to end. */
+/* Mappings that are counted between two calls of counting_ends(). */
 #define COUNT_BATCH	1024
 
 struct mapped_visitor {
@@ -473,7 +474,10 @@ static struct vm_area_struct *to_vma(struct rb_node *node)
 	return rb_entry(node, struct vm_area_struct, shared.rb);
 }
 
-/* Why counting is to end: 0, -EINTR on a fatal signal, -ENODEV once the device is withdrawn. */
+/*
+ * Check whether counting must end. Returns 0, -EINTR on a fatal signal, or
+ * -ENODEV if the device was withdrawn.
+ */
 static int counting_ends(const struct vmwalk_device *device)
 {
 	cond_resched();
@@ -488,8 +492,8 @@ static int counting_ends(const struct vmwalk_device *device)
  * vmwalk_map_count - count the mappings of a buffer
  * @device: the device
  *
- * Return: the number of VMAs; -EINTR on a fatal signal; -ENODEV if the device is withdrawn
- * meanwhile.
+ * Return: the number of VMAs; -EINTR on a fatal signal; -ENODEV if the device
+ * is withdrawn meanwhile.
  */
 long vmwalk_map_count(struct vmwalk_device *device)
 {
@@ -508,11 +512,10 @@ long vmwalk_map_count(struct vmwalk_device *device)
 }
 
 /**
- * struct cursor - where counting goes on after i_mmap_rwsem was released
- * @pgoff: the mapping's first page in the buffer, by which the device's list is
- *         sorted
- * @nth: its place among those that start there
- * @counted: bytes of it that are counted
+ * struct cursor - where to resume counting after i_mmap_rwsem was released
+ * @pgoff: vm_pgoff of the next VMA; the interval tree is sorted by it
+ * @nth: index of this VMA among those with the same vm_pgoff
+ * @counted: bytes of the VMA that are counted
  */
 struct cursor {
 	unsigned long pgoff;
@@ -540,8 +543,9 @@ static struct rb_node *find_cursor(struct address_space *mapping, const struct c
 }
 
 /*
- * Count the pages from the cursor on, at least a batch of them, until another task waits for
- * i_mmap_rwsem. Returns whether there are more, or what counting_ends() returns.
+ * Count pages from the cursor on, until another task waits for i_mmap_rwsem,
+ * but at least one batch. Returns 1 if mappings are left, 0 if not, or the
+ * error of counting_ends().
  */
 static int count_batch(struct vmwalk_device *device, struct cursor *cursor, unsigned long *pages)
 {
@@ -588,13 +592,14 @@ static int count_batch(struct vmwalk_device *device, struct cursor *cursor, unsi
  * vmwalk_map_count_pages - count the pages of a buffer that page tables hold
  * @device: the device
  *
- * Walks the page tables of every mapping. While i_mmap_rwsem is held for reading no VMA comes, goes
- * or changes, and the page tables under each stay: the core takes a VMA off this list before it
- * frees them. Tasks that map or unmap the device wait for one batch, and for
+ * Walks the page tables of every mapping. While i_mmap_rwsem is held for
+ * reading, no VMA of the device is added, removed or resized, and its page
+ * tables stay: the core takes a VMA off this list before it frees its page
+ * tables. A process that maps or unmaps the device waits for one batch, and for
  * passing the mappings that were counted before it.
  *
- * Return: the count, exact unless mappings change meanwhile; -EINTR on a fatal signal; -ENODEV if
- * the device is withdrawn meanwhile.
+ * Return: the count, exact unless mappings change meanwhile; -EINTR on a fatal
+ * signal; -ENODEV if the device is withdrawn meanwhile.
  */
 long vmwalk_map_count_pages(struct vmwalk_device *device)
 {

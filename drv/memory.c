@@ -31,22 +31,22 @@
 #define BLOCK_ORDER	(PMD_SHIFT - PAGE_SHIFT)
 #define BLOCK_PAGES	(PMD_SIZE / PAGE_SIZE)
 
-/* Pages that are allocated between two looks at what is available. */
+/* Pages that are allocated between two calls of vmwalk_memory_check(). */
 #define CHUNK_PAGES	(SZ_64M / PAGE_SIZE)
 
-/* Pages whose caching is changed in one go: some milliseconds. */
+/* Pages per change of the caching attribute: takes some milliseconds. */
 #define CACHE_CHUNK	1024UL
 
 /**
- * struct supply - what the page allocator can give now
+ * struct supply - snapshot of the page allocator's free memory
  * @where: " on node N", or empty for the whole machine
- * @available: bytes that can be had without swapping, outside of CMA areas
+ * @available: bytes that can be allocated without swapping, outside CMA areas
  * @largest: bytes in the largest free block
- * @pmds: free blocks of PMD_SIZE
+ * @pmds: number of free blocks of PMD_SIZE
  * @cma: bytes in CMA areas
- * @cma_free: how many of them are free
+ * @cma_free: bytes in CMA areas that are free
  *
- * All of it is read without locks, and may have changed by the time it is read.
+ * The counters are read without locks, so the snapshot is approximate.
  */
 struct supply {
 	char where[24];
@@ -57,13 +57,13 @@ struct supply {
 	u64 cma_free;
 };
 
-/* Returns how many pages of a zone can be had without swapping. */
+/* Returns how many pages of a zone can be allocated without swapping. */
 static long count_zone(struct supply *supply, struct zone *zone)
 {
 	unsigned int order;
 
 	for (order = 0; order < ARRAY_SIZE(zone->free_area); order++) {
-		/* data_race: a value that is wrong tells a wrong size at worst. */
+		/* data_race: a stale value only makes the message wrong. */
 		unsigned long blocks = data_race(zone->free_area[order].nr_free);
 
 		if (blocks)
@@ -111,13 +111,13 @@ static void count_supply(struct supply *supply, int node)
 
 /**
  * vmwalk_memory_check - check that a buffer fits into the available memory
- * @buffer: the buffer; @cost is set
- * @done: pages of it that are allocated already
- * @node: where it is allocated; NUMA_NO_NODE: anywhere
+ * @buffer: the buffer; its cost is set
+ * @done: number of its pages that are already allocated
+ * @node: the NUMA node to allocate from; NUMA_NO_NODE for any node
  * @why: set on error
  *
- * Without this check the machine would swap out the memory of other programs,
- * only to find that it is not enough.
+ * Without this check the kernel would swap out the memory of other programs
+ * before the allocation fails.
  *
  * Return: 0, or -ENOMEM.
  */
@@ -131,7 +131,7 @@ int vmwalk_memory_check(const struct vmwalk_buffer *buffer, unsigned long done, 
 	available = supply.available + ((u64)done << PAGE_SHIFT);
 	if (buffer->memory->from_cma)
 		available += supply.cma_free;
-	/* Arrays of pages and page tables take three words a page. */
+	/* Leave room for page arrays and page tables: three words per page. */
 	available -= available / 128;
 	if ((u64)buffer->cost << PAGE_SHIFT <= available)
 		return 0;
@@ -149,7 +149,7 @@ static gfp_t gfp_on(int node)
 /* What is no larger than this kmalloc takes from a slab. */
 #define SLAB_PAGES	(KMALLOC_MAX_CACHE_SIZE / PAGE_SIZE)
 
-/* A buffer that has to be one block can't be had from @source. */
+/* Set the error message for a failed allocation of one contiguous block. */
 static int refuse_block(const struct vmwalk_buffer *buffer, int node, const char *source,
 			struct vmwalk_reason *why)
 {
@@ -164,7 +164,7 @@ static int refuse_block(const struct vmwalk_buffer *buffer, int node, const char
 		strscpy(cma, "; there is no CMA area", sizeof(cma));
 
 	return vmwalk_refuse(why, -ENOMEM,
-			     "size %zu: no such block from %s, or the memory cgroup's limit (largest free%s: %llu bytes; available: %llu bytes%s)",
+			     "size %zu: no contiguous block of this size from %s, or memory cgroup limit reached (largest free%s: %llu bytes; available: %llu bytes%s)",
 			     buffer->size, source, supply.where, supply.largest, supply.available,
 			     cma);
 }
@@ -223,7 +223,7 @@ static void free_blocks(struct page **pages, unsigned long nr_pages, unsigned in
 	}
 }
 
-/* No more than @done pages could be had. */
+/* Set the error message for an allocation that failed after @done pages. */
 static int refuse_blocks(const struct vmwalk_buffer *buffer, unsigned long done, int node,
 			 unsigned int order, struct vmwalk_reason *why)
 {
@@ -233,18 +233,18 @@ static int refuse_blocks(const struct vmwalk_buffer *buffer, unsigned long done,
 	count_supply(&supply, node);
 	if (order)
 		return vmwalk_refuse(why, -ENOMEM,
-				     "size %zu: no more blocks of %lu bytes after %llu bytes, or the memory cgroup's limit (free blocks%s: %llu; available: %llu bytes)",
+				     "size %zu: no more blocks of %lu bytes after %llu bytes, or memory cgroup limit reached (free blocks%s: %llu; available: %llu bytes)",
 				     buffer->size, PAGE_SIZE << order, bytes, supply.where,
 				     supply.pmds, supply.available);
 
 	return vmwalk_refuse(why, -ENOMEM,
-			     "size %zu: no more pages after %llu bytes, or the memory cgroup's limit (available%s: %llu bytes)",
+			     "size %zu: no more pages after %llu bytes, or memory cgroup limit reached (available%s: %llu bytes)",
 			     buffer->size, bytes, supply.where, supply.available);
 }
 
 /*
- * A block that isn't free is made by one round of compaction. If that fails,
- * the page cache may be in the way, which only a harder try reclaims.
+ * If no block is free, the kernel tries one round of compaction. Where that
+ * fails, the page cache may be in the way, which only a harder try reclaims.
  */
 static struct page *alloc_block(int node, unsigned int order)
 {
@@ -273,7 +273,7 @@ static int alloc_blocks(struct vmwalk_buffer *buffer, int node, unsigned int ord
 		unsigned long within = i & ((1UL << order) - 1);
 
 		if (!within) {
-			/* Others allocate, too. */
+			/* Other tasks may have allocated memory meanwhile. */
 			if (i && !(i % CHUNK_PAGES))
 				err = vmwalk_memory_check(buffer, i, node, why);
 			if (!err && fatal_signal_pending(current))
@@ -296,15 +296,14 @@ static int alloc_blocks(struct vmwalk_buffer *buffer, int node, unsigned int ord
 }
 
 /*
- * What vmalloc() does, by hand: single pages, side by side in its part of the
- * address space. No vmalloc call that modules may use takes both a node and a
- * memory cgroup's charge, or reliably ends on a fatal signal.
+ * Allocate single pages and vmap() them, as vmalloc() does. None of the
+ * exported vmalloc functions takes a node and charges the memory cgroup, and
+ * none reliably ends on a fatal signal.
  */
 static int vmalloc_by_hand(struct vmwalk_buffer *buffer, int node, struct vmwalk_reason *why)
 {
 	int err;
 
-	/* What vmap() takes. */
 	if (buffer->nr_pages > UINT_MAX)
 		return vmwalk_refuse(why, -ENOMEM, "size %zu exceeds what vmap() maps, %lu bytes",
 				     buffer->size, (unsigned long)UINT_MAX << PAGE_SHIFT);
@@ -317,7 +316,7 @@ static int vmalloc_by_hand(struct vmwalk_buffer *buffer, int node, struct vmwalk
 	if (!buffer->kaddr) {
 		free_blocks(buffer->pages, buffer->nr_pages, 0);
 		return vmwalk_refuse(why, -ENOMEM,
-				     "size %zu: the kernel has no page tables or no address space left for it",
+				     "size %zu: vmap() failed: no vmalloc address space left, or no memory for page tables",
 				     buffer->size);
 	}
 
@@ -372,7 +371,7 @@ static void pages_destroy(struct vmwalk_buffer *buffer)
 		pr_warn("vmwalk: lost %lu pages whose caching can't be restored\n", lost);
 }
 
-/* The kernel's own mapping has to agree with those of user space. */
+/* Give the direct map the same caching attribute as user mappings. */
 static int set_caching(struct vmwalk_buffer *buffer, struct vmwalk_reason *why)
 {
 	unsigned long i, count;
@@ -454,7 +453,7 @@ static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_reas
 	if (err) {
 		dma_free_attrs(dev, buffer->size, buffer->kaddr, buffer->dma, 0);
 		return vmwalk_refuse(why, -ENOMEM,
-				     "size %zu: the kernel is out of memory for a list of its pages",
+				     "size %zu: no memory left for the buffer's scatterlist",
 				     buffer->size);
 	}
 	for_each_sgtable_page(&sgt, &iter, 0) {

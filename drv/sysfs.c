@@ -128,8 +128,8 @@ VMWALK_SYSFS_COUNTER(walk_ns, VMWALK_WALK_NS);
 VMWALK_SYSFS_COUNTER(extents, VMWALK_EXTENTS);
 
 /*
- * For root alone, like mappings: reading them takes i_mmap_rwsem for as long
- * as it takes to pass all mappings, or a batch of their page tables.
+ * Only for root, like mappings: counting holds i_mmap_rwsem while it passes all
+ * mappings, or a batch of their page tables.
  */
 static ssize_t mapped_pages_show(struct device *dev, struct device_attribute *attr, char *buf)
 {

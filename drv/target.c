@@ -163,7 +163,7 @@ static struct mm_struct *grab_mm(struct task_struct *task, struct task_struct **
 
 /*
  * Is this the caller's own memory? As in __ptrace_may_access(), a thread may
- * always access the memory of its process. Another process that shares memory
+ * always access the memory of its process. Another process that shares the mm
  * with the caller (CLONE_VM) may have made it undumpable to protect secrets.
  */
 static bool is_own_memory(struct task_struct *thread, struct mm_struct *mm)
@@ -173,13 +173,14 @@ static bool is_own_memory(struct task_struct *thread, struct mm_struct *mm)
 }
 
 /*
- * May the opener access the memory of another process? With @mm NULL, may the
- * opener know that the process has no memory left?
+ * May the opener access the memory of another process? If @mm is NULL: may the
+ * opener know that the process has no mm left?
  *
- * ptrace_may_access() is not exported, so the rule is our own: CAP_SYS_PTRACE,
- * also if both processes belong to one user. An undumpable process takes it in
- * the user namespace of its memory, too. To commoncap that follows from the
- * initial namespace; a security module may tell the two apart.
+ * ptrace_may_access() is not exported, so the driver has a rule of its own: the
+ * opener needs CAP_SYS_PTRACE, even if both processes belong to the same user.
+ * For an undumpable mm it also needs CAP_SYS_PTRACE in mm->user_ns. commoncap
+ * grants that to every opener with CAP_SYS_PTRACE in the initial namespace, but
+ * other LSMs may not.
  */
 static bool may_access_others(const struct vmwalk_file *vf, struct mm_struct *mm, bool write)
 {
@@ -192,7 +193,10 @@ static bool may_access_others(const struct vmwalk_file *vf, struct mm_struct *mm
 	       file_ns_capable(vf->file, mm->user_ns, CAP_SYS_PTRACE);
 }
 
-/* Get the target's mm and a thread that uses it, each referenced, if the opener may access it. */
+/*
+ * Get the target's mm and a thread that uses it, both referenced, if the opener
+ * may access the mm.
+ */
 static struct mm_struct *find_memory(const struct vmwalk_file *vf, struct pid *target, bool write,
 				     struct task_struct **thread)
 {
@@ -344,12 +348,12 @@ void vmwalk_target_unlock(struct mm_struct *mm)
 }
 
 /**
- * vmwalk_yield - let those go first who wait for a lock, between two batches of work
+ * vmwalk_yield - let waiters of a lock go first, between two batches of work
  * @sem: the lock, which the caller has released
  *
- * Releasing it only wakes a writer that waits. Until the writer runs, any reader takes the lock
- * before it, and a reader that comes back at once always does. So back off until no task waits,
- * for a bounded time.
+ * Releasing the lock only wakes a waiting writer. A reader that retries at once
+ * gets the lock before the writer runs. So back off until no task waits, for a
+ * bounded time.
  */
 void vmwalk_yield(struct rw_semaphore *sem)
 {

@@ -2,8 +2,8 @@
 /*
  * The events that perf, ftrace and bpftrace can see. An instance goes by its N.
  *
- * Events check no rights, so they must not contain frames or addresses of the
- * kernel. Addresses of user space are visible to root alone, who owns tracefs.
+ * Events check no rights, so they must not contain PFNs or kernel addresses.
+ * They may contain user addresses, since tracefs is only accessible to root.
  *
  * Copyright (C) The vmwalk authors
  */

@@ -17,14 +17,16 @@
  *
  * The kernel empties an entry for a moment when it changes it (mprotect, migration, a NUMA hint, a
  * huge page that is split), with the table's lock held. So that no page is missed that was there
- * all the time, an entry that isn't a table is read with that lock, and dealt with before it is
- * unlocked: its page cannot be freed until then. The holder of the lock may be waiting for every
- * CPU to answer an interrupt, so the lock is only tried for while interrupts are off. If it is
- * taken, the way down starts again with interrupts on in between.
+ * all the time, an entry that isn't a table is read and decoded under that
+ * lock: its page cannot be freed until the lock is released. The holder of the
+ * lock may be waiting for every CPU to answer an IPI, so while interrupts are
+ * off the lock is only tried for. If that fails, interrupts are turned on, and
+ * the walk restarts from the top.
  *
- * Against a queue of waiters a lock that is tried for is never won. After TRIES failures in a row
- * the walker therefore waits for the lock, with interrupts on. RCU keeps PTE tables meanwhile, and
- * i_mmap_rwsem of the file keeps PMD tables that hugetlb shares: see lock_shared_tables().
+ * spin_trylock() never succeeds while other CPUs queue for the lock. After
+ * TRIES failures in a row the walker therefore waits for the lock, with
+ * interrupts on. RCU then keeps PTE tables from being freed, and i_mmap_rwsem
+ * of the file those PMD tables that hugetlb shares: see lock_shared_tables().
  */
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
@@ -36,15 +38,16 @@
 #include "compat.h"
 #include "internal.h"
 
-/* Failures in a row to get a page table's lock, after which it is waited for. */
+/* Failed attempts in a row, after which the walker waits for the lock. */
 #define TRIES	16
 
-/* Take a page table's lock; false if it is only tried for and is taken. */
+/* Take a page table's lock, or only try to. Returns false if that fails. */
 #define lock_table(lock, wait)	((wait) ? (spin_lock(lock), true) : spin_trylock(lock))
 
 /*
- * Keep the PMD tables of a VMA that hugetlb shares with other processes: mmap_lock of one of them
- * does not. Returns what to hand to unlock_shared_tables().
+ * Keep the PMD tables that a hugetlb VMA shares with other processes. mmap_lock
+ * is not enough: migration unshares them under i_mmap_rwsem alone. Returns the
+ * argument for unlock_shared_tables().
  */
 static struct address_space *lock_shared_tables(struct vm_area_struct *vma)
 {
@@ -314,13 +317,14 @@ static struct vmwalk_entry empty_entry(unsigned int level, unsigned int shift)
 }
 
 /**
- * struct descent - the way down from one address
- * @mm: whose page tables
+ * struct descent - a walk of one address
+ * @mm: the mm whose page tables are walked
  * @addr: the address
- * @vma: the VMA that covers it, or NULL
- * @levels: VMWALK_LEVELS of them, where each step is noted; or NULL
- * @entry: the entry at which the way ends
- * @waits: page-table locks are waited for, with interrupts on; otherwise tried for
+ * @vma: the VMA that covers the address, or NULL
+ * @levels: array of VMWALK_LEVELS, filled in for each level; or NULL
+ * @entry: set to the entry at which the walk ends
+ * @waits: true: take page-table locks, with interrupts on; false: only try,
+ *         with interrupts off
  */
 struct descent {
 	struct mm_struct *mm;
@@ -375,7 +379,7 @@ static bool end_at_pud(const struct descent *descent, pud_t *pudp)
 	return ends;
 }
 
-/* Returns false if a lock is taken, or if the entry that it protects has changed. */
+/* Returns false if the lock is contended, or if the PMD entry has changed. */
 static bool end_at_pte(const struct descent *descent, pmd_t *pmdp, pmd_t pmd)
 {
 	spinlock_t *lock = pte_lockptr(descent->mm, &pmd);	/* protects the entry */
@@ -397,7 +401,7 @@ static bool end_at_pte(const struct descent *descent, pmd_t *pmdp, pmd_t pmd)
 	return same;
 }
 
-/* Returns false if the way down is to start again. */
+/* Returns false if the walk must restart from the top. */
 static bool descend(const struct descent *descent)
 {
 	struct vm_area_struct *vma = descent->vma;

@@ -27,10 +27,10 @@
  *   EINTR    a fatal signal arrived
  *   ENOMEM   there is no memory for what the call gathers
  *
- * Rights are those of the opener in the initial user namespace: CAP_SYS_ADMIN
- * for frames and addresses of the kernel, CAP_SYS_PTRACE for a target that is
- * another process. While the kernel is locked down to confidentiality every
- * opener counts as one that has neither.
+ * The opener's capabilities in the initial user namespace count: CAP_SYS_ADMIN
+ * for PFNs and kernel addresses, CAP_SYS_PTRACE for a target that is another
+ * process. While the kernel is locked down to confidentiality, every opener is
+ * treated as having neither.
  */
 #ifndef _UAPI_LINUX_VMWALK_H
 #define _UAPI_LINUX_VMWALK_H
@@ -381,9 +381,9 @@ struct vmwalk_vma {
  * @lines: (in) lines to write at most, 1 to VMWALK_LOG_LINES
  * @pad: (in) must be zero
  *
- * Returns the number of lines; none is left out, since the call isn't
- * rate-limited. It takes CAP_SYS_ADMIN of the opener. Every process that may
- * read the kernel log can read the lines, frames included.
+ * Returns the number of lines. The call is not rate-limited, so no line is left
+ * out. It takes CAP_SYS_ADMIN of the opener. Every process that may read the
+ * kernel log can read the lines, including their PFNs.
  */
 struct vmwalk_log {
 	__u32 size;
@@ -413,8 +413,10 @@ struct vmwalk_log {
  * A page is reported if it was written through a shared mapping, by write(2), VMWALK_IOC_COPY or a
  * scan's VMWALK_SCAN_TO_BUFFER since the instance became live or VMWALK_DIRTY_CLEAR last covered
  * it. A write that races with VMWALK_DIRTY_CLEAR is reported by this call or by the next. Clearing
- * takes a descriptor that is open for writing. Of several calls that clear at the same time, one
- * reports a page; a write that is under way meanwhile may be reported by more than one. Returns 0; ENODATA if the instance was made without track_dirty; ENOMEM.
+ * takes a descriptor that is open for writing. Of several calls that clear at
+ * the same time, only one reports a page; a write that is under way meanwhile
+ * may be reported by more than one. Returns 0; ENODATA if the instance was made
+ * without track_dirty; ENOMEM.
  */
 struct vmwalk_dirty {
 	__u32 size;
@@ -475,12 +477,16 @@ struct vmwalk_place {
  * is nothing. If @addr is one of the kernel's, all bytes from there on must be of one live buffer,
  * or it is EFAULT, and none may be of the very bytes to write, which is EINVAL.
  *
- * Writing to the buffer takes a descriptor that is open for writing, reading from it one that is
- * open for reading, another process CAP_SYS_PTRACE of the opener, writing to one also the module
- * parameter allow_target_write, and VMWALK_COPY_FROM_BUFFER CAP_SYS_ADMIN of the opener: EPERM. A
- * fatal signal or the target's end ends the call in the same way as a page that may not be read. A
- * target that goes on by execve() meanwhile is read on where it goes.
- * Where its memory maps this very buffer, a byte that is read and written may come out as either.
+ * EPERM: the descriptor is not open for writing (to write to the buffer) or for
+ * reading (to read from the buffer); the target is another process, and the
+ * opener lacks CAP_SYS_PTRACE; the call would write to another process, and the
+ * module parameter allow_target_write is off; VMWALK_COPY_FROM_BUFFER, and the
+ * opener lacks CAP_SYS_ADMIN.
+ *
+ * A fatal signal or the target's end ends the call in the same way as a page
+ * that may not be read. If the target calls execve() meanwhile, the rest of the
+ * copy uses its new memory. Where its memory maps this very buffer, a byte that
+ * is read and written may come out as either.
  */
 struct vmwalk_copy {
 	__u32 size;

@@ -197,15 +197,15 @@ print_folders()
 	done
 }
 
-@test "make and make install refuse a KDIR that is no configured kernel tree" {
+@test "make and make install reject a KDIR that is not a configured kernel tree" {
 	mkdir "$TMP/kernel"
 	: >"$TMP/kernel/Makefile"
 	for folder in . drv; do
 		run -2 make -C "$folder" KDIR="$TMP/kernel"
-		says "vmwalk: $TMP/kernel is no configured kernel tree"
+		says "vmwalk: $TMP/kernel is not a configured kernel tree"
 	done
 	run -2 make install KDIR="$TMP/kernel" DESTDIR="$TMP/installed"
-	says "vmwalk: $TMP/kernel is no configured kernel tree"
+	says "vmwalk: $TMP/kernel is not a configured kernel tree"
 	[[ ! -e $TMP/installed/lib/modules ]]
 }
 
