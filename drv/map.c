@@ -148,8 +148,8 @@ static vm_fault_t map_pages(struct vm_area_struct *vma, unsigned long addr, unsi
 /*
  * May this device's mappings have PMD entries? Only a fault installs them,
  * never mmap(): if ->mmap() fails, the core clears vma->vm_file before it
- * unmaps. It then mistakes a PMD entry for a THP and drops references that nothing
- * has taken.
+ * unmaps. It then mistakes a PMD entry for a THP and drops references that
+ * nothing has taken.
  */
 static bool maps_blocks(const struct vmwalk_device *device)
 {
