@@ -33,7 +33,6 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
-#include <linux/sched/signal.h>
 
 #include "internal.h"
 
@@ -101,19 +100,6 @@ static bool is_dirty(struct vmwalk_device *device, unsigned long index)
 	       (keeps_flags(device) && PageDirty(device->buffer.pages[index]));
 }
 
-/*
- * Check whether a loop over many pages must end. Returns 0, -EINTR on a fatal
- * signal, or -ENODEV if the device was withdrawn.
- */
-static int interrupted(const struct vmwalk_device *device)
-{
-	cond_resched();
-	if (vmwalk_instance_is_dead(device))
-		return -ENODEV;
-
-	return fatal_signal_pending(current) ? -EINTR : 0;
-}
-
 /**
  * vmwalk_dirty_count - count the pages that were written
  * @device: the device
@@ -133,7 +119,7 @@ long vmwalk_dirty_count(struct vmwalk_device *device)
 		count += is_dirty(device, i);
 		if (i % DIRTY_BATCH)
 			continue;
-		err = interrupted(device);
+		err = vmwalk_instance_interrupted(device);
 		if (err)
 			return err;
 	}
@@ -211,7 +197,7 @@ int vmwalk_dirty_collect(struct vmwalk_device *device, unsigned long first, unsi
 	for (done = 0; done < count; done += batch) {
 		batch = min(count - done, DIRTY_BATCH);
 
-		err = interrupted(device);
+		err = vmwalk_instance_interrupted(device);
 		if (!err && clear)
 			err = clear_batch(device, first + done, batch, bitmap + BIT_WORD(done));
 		if (err)

@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
@@ -259,6 +260,24 @@ void vmwalk_instance_withdraw(struct vmwalk_device *device)
 	device_unregister(device->dev);
 	/* Put: the last user of the device frees it. */
 	vmwalk_instance_put(device);
+}
+
+/**
+ * vmwalk_instance_interrupted - check whether long work on a device must stop
+ * @device: the device
+ *
+ * To be called between bounded batches of work; reschedules. rmdir waits for
+ * reads of sysfs files, so those must end when the device is withdrawn.
+ *
+ * Return: 0; -ENODEV if the device is withdrawn; -EINTR on a fatal signal.
+ */
+int vmwalk_instance_interrupted(const struct vmwalk_device *device)
+{
+	cond_resched();
+	if (vmwalk_instance_is_dead(device))
+		return -ENODEV;
+
+	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
 int __init vmwalk_instance_init(void)

@@ -283,6 +283,8 @@ static inline bool vmwalk_instance_is_dead(const struct vmwalk_device *device)
 	return READ_ONCE(device->dead);
 }
 
+int vmwalk_instance_interrupted(const struct vmwalk_device *device);
+
 int vmwalk_instance_init(void);
 void vmwalk_instance_exit(void);
 

@@ -367,7 +367,7 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 	if (vma->vm_pgoff >= buffer->nr_pages || count > buffer->nr_pages - vma->vm_pgoff)
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC) {
-		/* The core has added VM_EXEC to VM_READ for this personality. */
+		/* For this personality the core adds VM_EXEC to VM_READ. */
 		if (!(current->personality & READ_IMPLIES_EXEC))
 			return -EPERM;
 		vm_flags_mod(vma, 0, VM_EXEC);
@@ -424,7 +424,7 @@ unsigned long vmwalk_map_place(const struct vmwalk_device *device, struct file *
 	return vmwalk_unmapped_area(file, addr, len, pgoff, flags);
 }
 
-/* Mappings that are counted between two calls of counting_ends(). */
+/* Mappings that are counted between two checks for an interruption. */
 #define COUNT_BATCH	1024
 
 struct mapped_visitor {
@@ -474,20 +474,6 @@ static struct vm_area_struct *to_vma(struct rb_node *node)
 	return rb_entry(node, struct vm_area_struct, shared.rb);
 }
 
-/*
- * Check whether counting must end. Returns 0, -EINTR on a fatal signal, or
- * -ENODEV if the device was withdrawn.
- */
-static int counting_ends(const struct vmwalk_device *device)
-{
-	cond_resched();
-	/* rmdir waits for reads of sysfs files. */
-	if (vmwalk_instance_is_dead(device))
-		return -ENODEV;
-
-	return fatal_signal_pending(current) ? -EINTR : 0;
-}
-
 /**
  * vmwalk_map_count - count the mappings of a buffer
  * @device: the device
@@ -505,7 +491,7 @@ long vmwalk_map_count(struct vmwalk_device *device)
 	i_mmap_lock_read(mapping);
 	for (node = rb_first_cached(&mapping->i_mmap); node && !err; node = rb_next(node))
 		if (!(++count % COUNT_BATCH))
-			err = counting_ends(device);
+			err = vmwalk_instance_interrupted(device);
 	i_mmap_unlock_read(mapping);
 
 	return err ?: count;
@@ -545,7 +531,7 @@ static struct rb_node *find_cursor(struct address_space *mapping, const struct c
 /*
  * Count pages from the cursor on, until another task waits for i_mmap_rwsem,
  * but at least one batch. Returns 1 if mappings are left, 0 if not, or the
- * error of counting_ends().
+ * error of vmwalk_instance_interrupted().
  */
 static int count_batch(struct vmwalk_device *device, struct cursor *cursor, unsigned long *pages)
 {
@@ -578,7 +564,7 @@ static int count_batch(struct vmwalk_device *device, struct cursor *cursor, unsi
 		if (visitor->steps)
 			continue;
 
-		err = counting_ends(device);
+		err = vmwalk_instance_interrupted(device);
 		if (rwsem_is_contended(&mapping->i_mmap_rwsem))
 			break;
 		visitor->steps = VMWALK_VISIT_STEPS;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What others feel of VMWALK_DIRTY_CLEAR on a buffer with very many mappings: whoever kills the
- * caller, and a process that stores to the buffer.
+ * How long VMWALK_DIRTY_CLEAR delays others on a buffer with very many mappings: a SIGKILL to the
+ * caller, and a store of another process.
  *
  * Copyright (C) The vmwalk authors
  */

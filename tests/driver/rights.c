@@ -28,7 +28,7 @@ static int log_one(int fd, const void *addr)
 	return vw_ioctl(fd, VMWALK_IOC_LOG, &log);
 }
 
-/* No address of the kernel is looked at for who may not, whatever is there. */
+/* A kernel address is refused before anything is looked up. */
 void check_kernel_walks(int fd, int error)
 {
 	static const __u64 addrs[] = { 0xffffffff81000000, ~0ULL, ~0ULL - PMD_SIZE };
@@ -176,7 +176,7 @@ void check_walks_are_refused(int fd, const char *page)
 	check_nothing_is_copied(fd, page);
 }
 
-/* The buffer is open to whoever could open the node, and so is one's own memory to POKE. */
+/* Every owner of a descriptor may use the buffer, and POKE its own memory. */
 void check_buffer_is_open(int fd)
 {
 	struct vmwalk_info info = { .size = sizeof(info) };

@@ -366,7 +366,7 @@ static void call_log_or_info(struct user *user)
 	struct vmwalk_log log = vw_log_args(any_address(user) & -PAGE, any_address(user));
 	struct vmwalk_info info = { .size = sizeof(info) };
 
-	/* The kernel's log shall not be overrun before the harness has read it. */
+	/* The harness must read the kernel's log before it wraps. */
 	log.lines = 1;
 	if (one_in(user, 32))
 		vw_ioctl(any_file(user), VMWALK_IOC_LOG, &log);

@@ -649,7 +649,7 @@ gone()
 
 	start_target --size 1
 	mkfifo "$BATS_TEST_TMPDIR/addresses"
-	# Whoever asks for addresses would wait for ever.
+	# A caller of translate would wait for ever.
 	exec 9<>"$BATS_TEST_TMPDIR/addresses"
 	for call in mkdirat 'ioctl:when=1' 'ioctl:when=2' 'write:when=3'; do
 		[[ $call == *:* ]] || call+=:when=1
