@@ -9,12 +9,12 @@ OUT ?= build/host
 KERNEL ?= 6.1
 
 override OUT := $(abspath $(OUT))
-# Plain su leaves out the folders of modprobe and depmod.
+# After plain su, PATH lacks the folders of modprobe and depmod.
 export PATH := $(PATH):/usr/sbin:/sbin
 vm := tests/vm
 # 6.1 walks four levels and all others five, where the processor has them.
 check-levels := $(if $(filter 6.1,$(KERNEL)),--levels 4)
-# Of these kernels the debug kernel alone has a key for vmwalk, and so loads it when locked down.
+# Only the debug kernel has a key that signs vmwalk, so only this kernel loads it under lockdown.
 check-lockdown := $(if $(filter debug,$(KERNEL)),lockdown=confidentiality)
 labs-there := $(patsubst userspace/labs/%.sh,%,$(wildcard userspace/labs/*.sh))
 build = $(MAKE) -C $(1) O=$(OUT)/$(1) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
@@ -51,12 +51,12 @@ module: check-path
 module-uncounted:
 	@$(MAKE) --no-print-directory OUT=$(OUT)/uncounted KCFLAGS=-DVMWALK_UNCOUNTED=1 module
 
-# Kbuild takes no spaces, colons and percent signs, make and the shell no more of the others.
+# Kbuild can't handle spaces, colons and percent signs in a path; make and the shell misread others.
 check-path: export path := $(OUT)
 check-path:
 	@case $$path in *[[:space:]%:\"\#\$$\&\'\(\)*\;\<\>?\[\\\]\`{\|}]*) \
 		printf 'vmwalk: cannot build in "%s": %s; %s\n' "$$path" \
-			'make and Kbuild take no spaces, colons and such in a path' \
+			'make and Kbuild can'\''t handle spaces, colons and the like in a path' \
 			'set OUT to another folder, as in make OUT=/var/tmp/vmwalk' >&2; \
 		exit 1; \
 	esac

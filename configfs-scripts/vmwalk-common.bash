@@ -5,7 +5,7 @@
 # folder. It is sourced, and needs nothing but bash and coreutils.
 #
 # A script calls describe, then parse_args "$@", which leaves the operands in the array operands.
-# Scripts start as "bash -p", which takes neither options nor functions from the environment.
+# The scripts run as "bash -p", which ignores options and functions from the environment.
 #
 # Copyright (C) The vmwalk authors
 
@@ -24,8 +24,8 @@ options=(
 )
 operands=()
 
-# complain LINE...: each goes to stderr, with the script's name before it. A closed stderr must not
-# keep a script from finishing its work.
+# complain LINE...: prints each line to stderr, prefixed by the script's name. A closed stderr must
+# not keep a script from finishing its work.
 complain()
 {
 	local line
@@ -114,8 +114,8 @@ check_name()
 	esac
 }
 
-# Sets vmwalk to the subsystem's folder and mount_options to those of configfs, or says what is
-# missing on the way to the folder.
+# Sets vmwalk to the subsystem's folder and mount_options to those of configfs, or fails and tells
+# which part of the path is missing.
 find_vmwalk()
 {
 	local where type configfs=
@@ -129,7 +129,7 @@ find_vmwalk()
 	done </proc/self/mounts
 
 	if [[ ! $configfs ]]; then
-		# configfs makes its own mount point, and vmwalk loads configfs.
+		# configfs creates its mount point, and vmwalk depends on configfs.
 		[[ -d /sys/kernel/config ]] || fail "$not_loaded"
 		fail 'configfs is not mounted: mount -t configfs configfs /sys/kernel/config'
 	fi

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How long VMWALK_DIRTY_CLEAR delays others on a buffer with very many mappings: a SIGKILL to the
- * caller, and a store of another process.
+ * How VMWALK_DIRTY_CLEAR on a buffer with very many mappings delays others: the kill of its caller,
+ * and a store to the buffer by another process.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -44,7 +44,7 @@ static pid_t start(void (*body)(void))
 	return pid;
 }
 
-/* Of another process, so that none of this ends with the caller that is killed. */
+/* The mappings belong to another process, so that they survive the caller that is killed. */
 static void be_a_crowd(void)
 {
 	for (int i = 0; i < MAPPINGS; i++)
@@ -94,7 +94,7 @@ static void write_every_second_page(void)
 			bench_die("pwrite: %m");
 }
 
-/* A process that has begun to clear, as the number of pages that are still dirty tells. */
+/* Starts a process that clears; returns once the number of dirty pages has dropped. */
 static pid_t start_clearing(void)
 {
 	__u64 all = number_in("dirty_pages");
@@ -131,7 +131,7 @@ static double kill_while_idle(void *arg)
 	return time_of_kill(pid);
 }
 
-/* The page is clean, so that the store faults. */
+/* The page must be clean, so that the store faults. */
 static double time_of_store(void)
 {
 	__u64 begin = bench_now();

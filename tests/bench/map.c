@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mapping a whole buffer. Only mmap(2), and where blocks are mapped the first touch of each, is
- * timed.
+ * Mapping a whole buffer. Times mmap(2), and for blocks also the first touch of each.
  *
  * Copyright (C) The vmwalk authors
  */

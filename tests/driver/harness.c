@@ -163,7 +163,7 @@ static bool log_is_clean(void)
 		text = strchr(record, ';');
 		text = text ? text + 1 : record;
 		text[strcspn(text, "\n")] = '\0';
-		/* A memory cgroup that is full gets a report, which is no fault. */
+		/* The report on a full memory cgroup is not an error. */
 		if (oom && strstr(text, "Call Trace")) {
 			oom = false;
 			continue;
@@ -684,25 +684,25 @@ static void note(struct numbers *numbers, const char *name, long long value)
 }
 
 /*
- * KASAN keeps what was freed for a while, so on such a kernel caches grow without a leak. It comes
- * with kmemleak, which the runner asks at the end.
+ * KASAN quarantines freed objects, so caches grow without a leak. A kernel with KASAN also has
+ * kmemleak, which the runner checks at the end.
  */
 static bool numbers_tell(void)
 {
 	if (!vw_exists("/sys/kernel/debug/kmemleak"))
 		return true;
-	print_message("# what is left is for kmemleak to tell here\n");
+	print_message("# not compared: kmemleak checks for leaks on this kernel\n");
 	return false;
 }
 
-/* Objects of every slab cache, and pages in use, both in units of one an instance. */
+/* Objects of every slab cache and pages in use, in units of one per instance. */
 static void read_numbers(struct numbers *numbers)
 {
 	char line[512], name[64];
 	long long value;
 	FILE *file;
 
-	/* What is dead but not yet freed goes first: after grace periods, and from caches. */
+	/* First free what is only kept by grace periods and caches. */
 	for (int i = 0; i < 3; i++) {
 		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 		vw_file_write("/proc/sys/vm/drop_caches", "3");
@@ -711,7 +711,7 @@ static void read_numbers(struct numbers *numbers)
 	numbers->count = 0;
 	file = fopen("/proc/slabinfo", "re");
 	while (file && fgets(line, sizeof(line), file)) {
-		/* Ranges that vfree() got back are kept until there are many: that is no leak. */
+		/* vfree() purges areas lazily, which is not a leak. */
 		if (line[0] != '#' && sscanf(line, "%63s %lld ", name, &value) == 2 &&
 		    strcmp(name, "vmap_area"))
 			note(numbers, name, value);
@@ -720,7 +720,7 @@ static void read_numbers(struct numbers *numbers)
 		fclose(file);
 	note(numbers, "pages in use", -vw_field("/proc/vmstat", "nr_free_pages"));
 	note(numbers, "pages of vmalloc", vw_field("/proc/meminfo", "VmallocUsed") / 4);
-	/* Per-CPU memory of one number is eight bytes a processor. */
+	/* A per-CPU number takes eight bytes on each processor. */
 	note(numbers, "numbers per CPU", vw_field("/proc/meminfo", "Percpu") * 1024 / 8 /
 					 sysconf(_SC_NPROCESSORS_CONF));
 	note(numbers, "kernel stacks", vw_field("/proc/meminfo", "KernelStack"));
@@ -862,11 +862,11 @@ size_t vw_count_frames(pid_t pid, const void *addr, size_t pages, const __u64 *f
 	return count;
 }
 
-/* Bits of /proc/kpageflags that tell what a frame is for, and not whether it was used lately. */
+/* Bits of /proc/kpageflags that tell the type of a page, but not whether it was used lately. */
 #define KPF_KIND	(BIT_ULL(7) | BIT_ULL(10) | BIT_ULL(11) | BIT_ULL(12) | BIT_ULL(15) | \
 			 BIT_ULL(16) | BIT_ULL(17) | BIT_ULL(20) | BIT_ULL(22) | BIT_ULL(26))
 
-/* The flags of a buffer's frames, and how often page tables map each as a page. */
+/* Reads kpageflags and kpagecount of a buffer's frames. */
 static void read_frames(const struct vw_buffer *buffer, __u64 *flags, __u64 *counts)
 {
 	int flag_fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);

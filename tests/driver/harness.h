@@ -118,9 +118,9 @@ void vw_expect_at(const char *file, int line, const char *what, long long got, l
 __u64 vw_now(void);
 #define SECOND	1000000000ULL
 
-/* The next of a sequence of numbers of 31 bits, which its seed determines. */
+/* Pseudo-random number of 31 bits; advances the seed. */
 __u64 vw_random(__u64 *seed);
-/* The number in an environment variable, or another where it is not set. */
+/* The number in an environment variable, or a default if it is not set. */
 __u64 vw_env(const char *name, __u64 otherwise);
 
 /* --- Files ---------------------------------------------------------------------------------- */
@@ -140,7 +140,7 @@ int vw_rmdir(const char *item);
 int vw_set(const char *item, const char *attr, const char *value);
 /* Makes a process, or for 0 whoever calls, the target of the instance "t". */
 void vw_set_target(pid_t pid);
-/* Lets COPY write to other processes, or forbids it, until the test ends. */
+/* Sets allow_target_write until the test ends. */
 void vw_allow_target_write(bool allow);
 int vw_get(const char *item, const char *attr, char *buf, size_t len);
 /* Fails the test unless the attribute reads so. */
@@ -183,7 +183,7 @@ static inline unsigned char vw_peek(const void *at)
 	return __atomic_load_n((const unsigned char *)at, __ATOMIC_RELAXED);
 }
 
-/* One byte of each page read. */
+/* Reads one byte of each page. */
 static inline void vw_touch(const void *at, size_t len)
 {
 	for (size_t i = 0; i < len; i += PAGE)
@@ -205,14 +205,15 @@ bool vw_holds_fill(const void *data, const char *fill, size_t offset, size_t len
 /* --- Memory --------------------------------------------------------------------------------- */
 
 /*
- * Runs several rounds: fails the test if objects of a slab cache, or pages in use, grow in each of
- * them by half of @count or more. A number that moves by itself does not do so in every round.
+ * Runs several rounds. Fails the test if the objects of a slab cache, or the pages in use, grow by
+ * half of @count or more in every round. Unrelated changes do not occur in every round.
  */
 void vw_expect_no_growth(void (*round)(void), int count);
 
 /*
- * A memory cgroup for a child. Where there is no memory controller the test is skipped. The child
- * joins it; the parent sets a limit, @more bytes above what is in use, and removes it in the end.
+ * A memory cgroup for a child. Skips the test without a memory controller. The child joins the
+ * cgroup; the parent sets its limit to the current usage plus @more bytes, and removes the cgroup
+ * at the end.
  */
 #define VW_CGROUP	"/sys/fs/cgroup/vmwalk_test"
 void vw_need_cgroup(void);
@@ -244,7 +245,7 @@ void vw_frames(pid_t pid, const void *addr, size_t pages, __u64 *frames);
 size_t vw_count_frames(pid_t pid, const void *addr, size_t pages, const __u64 *frames,
 		       size_t nframes);
 
-/* A buffer, and the kernel's account of each of its frames while nothing maps the buffer. */
+/* A buffer, with kpageflags and kpagecount of each frame while nothing maps the buffer. */
 struct vw_buffer {
 	int n;
 	int fd;
@@ -254,9 +255,9 @@ struct vw_buffer {
 	__u64 *counts;
 };
 
-/* Makes a device of a combination, filled with letters, and notes its frames. */
+/* Creates a device of a combination, filled with letters, and records its frames. */
 void vw_buffer_make(struct vw_buffer *buffer, const struct vw_combo *combo, size_t size);
-/* Fails the test unless no page is mapped, and the frames and the contents are as they were. */
+/* Fails the test if a page is mapped, or if frames or contents have changed. */
 void vw_buffer_expect_whole(const struct vw_buffer *buffer);
 void vw_buffer_remove(struct vw_buffer *buffer);
 

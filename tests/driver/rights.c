@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a descriptor shows and what it refuses: see rights.h.
+ * Checks of what a descriptor shows and denies: see rights.h.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -28,7 +28,7 @@ static int log_one(int fd, const void *addr)
 	return vw_ioctl(fd, VMWALK_IOC_LOG, &log);
 }
 
-/* A kernel address is refused before anything is looked up. */
+/* Without the right, every kernel address gets the same error, mapped or not. */
 void check_kernel_walks(int fd, int error)
 {
 	static const __u64 addrs[] = { 0xffffffff81000000, ~0ULL, ~0ULL - PMD_SIZE };
@@ -48,19 +48,19 @@ static int scan_one(int fd, const void *addr, struct vmwalk_extent *extent)
 	return vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
 }
 
-/* What a descriptor shows of the buffer itself. */
+/* Checks addresses of the buffer, and copies by them. */
 void check_places(int fd, bool shown)
 {
 	struct vmwalk_place place;
 
 	vw_check_rc(vw_place(fd, 0, &place), shown ? 0 : -EPERM);
 	vw_check(shown ? place.kaddr && place.phys : !place.kaddr && !place.linear && !place.phys);
-	/* Of its own bytes to others of them, by an address that is only known to who may ask. */
+	/* Copy within the buffer; only a descriptor with the right learns the source address. */
 	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_BUFFER, 5 * PAGE, shown ? place.kaddr + 26 : 0,
 			    26), shown ? 26 : -EPERM);
 }
 
-/* To and from the target; with allow_target_write both directions are open if one is. */
+/* Copies to and from the target; with allow_target_write both take the same rights. */
 static void check_copies(int fd, const char *page)
 {
 	__u64 there = (uintptr_t)page + 100;
@@ -73,7 +73,7 @@ static void check_copies(int fd, const char *page)
 	vw_check(byte == 'k');
 }
 
-/* A page that is there, and one after it that isn't, of whichever process is walked. */
+/* @page: a present page of the target, followed by one that isn't present. */
 void check_frames_are_shown(int fd, const char *page)
 {
 	struct vmwalk_translation translation;
@@ -115,7 +115,7 @@ void check_frames_are_hidden(int fd, const char *page)
 		vw_check(!walk.level[i].table && !walk.level[i].entry);
 		read = read || walk.level[i].flags & VMWALK_LEVEL_READ;
 	}
-	/* How the walk went is no secret, only where the frames are. */
+	/* Only frames are hidden, not how the walk went. */
 	vw_check(read && walk.stop == VMWALK_STOP_PAGE && walk.page_shift >= 12);
 	vw_check_rc(vw_walk(fd, (uintptr_t)page + PAGE, &walk), 0);
 	vw_check(!walk.pfn && !walk.phys && walk.state & VMWALK_HIDDEN);
@@ -133,7 +133,7 @@ void check_frames_are_hidden(int fd, const char *page)
 	vw_check(translation.page_shift >= 12);
 	vw_check_rc(translate_one(fd, page + PAGE, &translation), 0);
 	vw_check(!translation.phys && !(translation.state & ~VMWALK_HIDDEN));
-	/* A mapping is not a frame, nor does it tell of one. */
+	/* A VMA has no frames to hide. */
 	vw_check_rc(vw_vma(fd, (uintptr_t)page, &vma), 0);
 	vw_check(vma.start <= (uintptr_t)page && vma.end > (uintptr_t)page);
 	vw_check_rc(log_one(fd, page), -EPERM);
@@ -142,7 +142,7 @@ void check_frames_are_hidden(int fd, const char *page)
 	check_copies(fd, page);
 }
 
-/* Nor is it told by another error whether the address is a good one. */
+/* Valid and invalid addresses get the same error, so that it reveals nothing. */
 static void check_nothing_is_copied(int fd, const char *page)
 {
 	char before[64], after[64];
@@ -156,7 +156,7 @@ static void check_nothing_is_copied(int fd, const char *page)
 	vw_check(!memcmp(before, after, sizeof(before)));
 }
 
-/* Another process may not be looked at, in any way. */
+/* No call may access another process. */
 void check_walks_are_refused(int fd, const char *page)
 {
 	struct vmwalk_translation translation;
@@ -176,7 +176,7 @@ void check_walks_are_refused(int fd, const char *page)
 	check_nothing_is_copied(fd, page);
 }
 
-/* Every owner of a descriptor may use the buffer, and POKE its own memory. */
+/* The buffer is accessible through any descriptor, and so is the caller's own memory to POKE. */
 void check_buffer_is_open(int fd)
 {
 	struct vmwalk_info info = { .size = sizeof(info) };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a descriptor shows and what it refuses, for tests of who may do what. All of it is for
- * children that have become somebody else: it checks by vw_check().
+ * Checks of what a descriptor shows and denies. They run in children that have changed their user
+ * and capabilities, so they use vw_check().
  *
  * Copyright (C) The vmwalk authors
  */
@@ -15,19 +15,19 @@
 #define RW	(PROT_READ | PROT_WRITE)
 #define CAP(c)	(1ULL << (c))
 
-/* A page of this process that is present, and one after it that isn't. */
+/* Maps two pages in this process, of which only the first is present. */
 char *own_page(void);
 
-/* Walks of the kernel get this error, or 0. */
+/* Walks of kernel addresses return -@error. */
 void check_kernel_walks(int fd, int error);
-/* Addresses of the buffer are shown, and a copy by one works; or EPERM. */
+/* @shown: addresses of the buffer are shown, and a copy by address works; else both get EPERM. */
 void check_places(int fd, bool shown);
-/* Of the target, which is another process only with allow_target_write: page as of own_page(). */
+/* @page: as of own_page(), in the target. If that is another process, set allow_target_write. */
 void check_frames_are_shown(int fd, const char *page);
 void check_frames_are_hidden(int fd, const char *page);
-/* Every call that looks at the target gets EPERM. */
+/* Every call that accesses the target gets EPERM. */
 void check_walks_are_refused(int fd, const char *page);
-/* The buffer, of 64 KiB and filled with letters, is open, and so is one's own memory to POKE. */
+/* The buffer (64 KiB, letters) is accessible, and so is the caller's own memory to POKE. */
 void check_buffer_is_open(int fd);
 
 #endif /* VMWALK_TESTS_RIGHTS_H */

@@ -222,7 +222,7 @@ static void lseek_stays_in_the_buffer(void **state)
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), 7);
 }
 
-static void lseek_finds_data_up_to_the_end_and_the_hole_there(void **state)
+static void lseek_finds_data_up_to_the_end_and_a_hole_there(void **state)
 {
 	int fd;
 
@@ -237,7 +237,7 @@ static void lseek_finds_data_up_to_the_end_and_the_hole_there(void **state)
 	vw_expect(vw_sys(lseek(fd, -1, SEEK_DATA)), -ENXIO);
 }
 
-/* Also once the instance is gone: the mapping still works, and a program may sync it at exit. */
+/* Also after the instance is gone: the mapping still works, and a program may sync it at exit. */
 static void syncing_the_buffer_and_its_mappings_succeeds(void **state)
 {
 	char *shared, *private, *map;
@@ -283,13 +283,13 @@ static void splice_and_sendfile_move_bytes_out_and_in(void **state)
 	pos = SIZE;
 	vw_expect(vw_sys(splice(fd, &pos, ends[1], NULL, 1, 0)), 0);
 
-	/* All that there is, and no more. */
+	/* Up to the end of the buffer. */
 	vw_expect(vw_sys(sendfile(copy, fd, NULL, 2 * SIZE)), SIZE);
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), SIZE);
 	vw_expect(vw_sys(pread(copy, data, SIZE, 0)), SIZE);
 	assert_true(vw_holds_fill(data, "letters", 0, SIZE));
 
-	/* In a pipe are copies: what is written later doesn't reach them. */
+	/* The pipe has copies: later writes to the buffer don't change them. */
 	vw_expect(vw_sys(write(ends[1], "vmwalk", 6)), 6);
 	pos = PAGE - 3;
 	vw_expect(vw_sys(splice(ends[0], NULL, fd, &pos, 6, 0)), 6);
@@ -321,7 +321,7 @@ static void o_direct_reads_and_writes_the_same_bytes(void **state)
 	fd = vw_open_rw(n);
 	direct = vw_open(n, O_RDWR | O_DIRECT);
 	assert_true(direct >= 0);
-	/* There is no device below that would want an alignment. */
+	/* No alignment is required, since there is no block device. */
 	vw_expect(vw_sys(pread(direct, data, 100, 7)), 100);
 	assert_true(vw_holds_fill(data, "digits", 7, 100));
 	memset(data, '#', 100);
@@ -333,8 +333,8 @@ static void o_direct_reads_and_writes_the_same_bytes(void **state)
 	vw_ok(vw_sys(fsync(direct)));
 }
 
-/* The table of docs/guide.md. */
-static void calls_made_for_disks_get_what_the_guide_says(void **state)
+/* See the table in docs/guide.md. */
+static void calls_for_files_and_disks_behave_as_the_guide_says(void **state)
 {
 	char bytes[8] = "vmwalk";
 	struct iovec iov = { .iov_base = bytes, .iov_len = sizeof(bytes) };
@@ -492,11 +492,11 @@ int main(void)
 		vw_test_each(nothing_is_read_or_written_with_a_length_of_0),
 		vw_test_each(readv_and_writev_fill_each_piece),
 		vw_test_each(lseek_stays_in_the_buffer),
-		vw_test_each(lseek_finds_data_up_to_the_end_and_the_hole_there),
+		vw_test_each(lseek_finds_data_up_to_the_end_and_a_hole_there),
 		vw_test_each(syncing_the_buffer_and_its_mappings_succeeds),
 		vw_test_each(splice_and_sendfile_move_bytes_out_and_in),
 		vw_test_each(o_direct_reads_and_writes_the_same_bytes),
-		vw_test(calls_made_for_disks_get_what_the_guide_says),
+		vw_test(calls_for_files_and_disks_behave_as_the_guide_says),
 		vw_test_each(bad_pointers_give_efault_and_change_nothing),
 		vw_test_each(the_buffer_copies_into_its_own_mapping_and_out_of_it),
 		vw_test_each(descriptors_keep_to_the_way_they_were_opened),

@@ -1319,7 +1319,7 @@ static void a_block_that_is_broken_comes_back_window_by_window(void **state)
 	vw_peek(map + (BLOCK + 101) * PAGE);
 	vw_expect_stat(n, "mapped_pages", 2 * BLOCK + 4 + 11);
 
-	/* Its neighbours are whole, and stay so. */
+	/* The neighbouring blocks stay mapped. */
 	assert_true(shows(map, 0, BLOCK + 100));
 	assert_true(shows(map + (BLOCK + 101) * PAGE, BLOCK + 101, 2 * BLOCK - 101));
 	vw_expect_stat(n, "mapped_pages", 3 * BLOCK - 1);

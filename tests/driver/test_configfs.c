@@ -689,7 +689,7 @@ static void last_error_is_emptied_by_the_next_write_that_succeeds(void **state)
 		vw_ok(vw_set("t", good[i][0], good[i][1]));
 		vw_expect_attr("t", "last_error", "");
 	}
-	/* Reading empties nothing, and neither does another item's success. */
+	/* Neither a read nor a successful write to another item clears last_error. */
 	vw_expect(vw_set("t", "size", "0"), -ERANGE);
 	vw_expect_attr("t", "size", "4096");
 	vw_ok(vw_mkdir("u"));
@@ -972,10 +972,10 @@ static long long event_count(const char *name)
 }
 
 /*
- * A buffer that the machine would have to swap for, or could not hold at all: it is refused at
- * once, with what is available, and no other process loses a page or is killed for it.
+ * A buffer larger than the available memory fails at once. The message has the available size, and
+ * no other process is swapped out or killed.
  */
-static void more_than_is_available_is_refused_before_anything_is_reclaimed(void **state)
+static void a_size_beyond_available_memory_fails_without_reclaim(void **state)
 {
 	static const char * const made_of_pages[] = { "vmalloc", "pages", "huge" };
 	long long available, total = vw_field("/proc/meminfo", "MemTotal") * 1024;
@@ -999,7 +999,7 @@ static void more_than_is_available_is_refused_before_anything_is_reclaimed(void 
 		expect_pending("t");
 		expect_nothing_in_use();
 
-		/* The same of one node, which has less than the machine. */
+		/* The same for one node, which has less memory than the machine. */
 		if (vw_exists("/sys/devices/system/node/node1")) {
 			on_node = vw_field("/sys/devices/system/node/node0/meminfo",
 					   "Node 0 MemTotal:");
@@ -1014,8 +1014,8 @@ static void more_than_is_available_is_refused_before_anything_is_reclaimed(void 
 	}
 }
 
-/* A size that no block has; how much there is of what would do is in the sentence. */
-static void a_block_that_is_refused_comes_with_the_largest_that_is_free(void **state)
+/* The message for a size that no block has tells how large blocks could be. */
+static void a_missing_block_is_reported_with_the_largest_free_one(void **state)
 {
 	(void)state;
 	vw_ok(vw_file_write(MAX_BUFFER_MB, "67108864"));
@@ -1033,7 +1033,7 @@ static void a_block_that_is_refused_comes_with_the_largest_that_is_free(void **s
 	expect_nothing_in_use();
 }
 
-/* Nanoseconds that a process has run, 0 if it is gone. */
+/* CPU time of a process in nanoseconds, 0 if it is gone. */
 static __u64 cpu_time(pid_t pid)
 {
 	struct timespec time = { };
@@ -1063,8 +1063,8 @@ static bool has_ended(const struct vw_child *child)
 	return !waitid(P_PID, child->pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
 }
 
-/* SIGKILL while it allocates, changes the caching, or fills: the buffer is given up. */
-static void a_large_buffer_that_is_being_made_ends_on_sigkill(void **state)
+/* SIGKILL while the buffer is allocated, filled, or its caching changed: live stays 0. */
+static void sigkill_ends_the_creation_of_a_large_buffer(void **state)
 {
 	static const char * const how[][3] = {
 		{ "vmalloc", "wb", "zero" }, { "pages", "wb", "zero" }, { "pages", "wc", "zero" },
@@ -1084,7 +1084,7 @@ static void a_large_buffer_that_is_being_made_ends_on_sigkill(void **state)
 		whole = vw_hear(&child);
 		vw_join_ok(&child);
 
-		/* Half way. On a busy machine it may be done before the signal comes. */
+		/* Half way. On a busy machine the write may be done before the signal arrives. */
 		for (int try = 0; try < 100; try++) {
 			vw_ok(vw_set("t", "live", "0"));
 			child = vw_fork(go_live, NULL);
@@ -1782,9 +1782,9 @@ int main(void)
 		vw_test(a_removed_buffer_counts_until_its_last_mapping_goes),
 		vw_test(max_buffer_mb_has_a_default_of_a_quarter_of_ram),
 		vw_test(every_type_names_the_limit_that_its_size_exceeds),
-		vw_test(more_than_is_available_is_refused_before_anything_is_reclaimed),
-		vw_test(a_block_that_is_refused_comes_with_the_largest_that_is_free),
-		vw_test(a_large_buffer_that_is_being_made_ends_on_sigkill),
+		vw_test(a_size_beyond_available_memory_fails_without_reclaim),
+		vw_test(a_missing_block_is_reported_with_the_largest_free_one),
+		vw_test(sigkill_ends_the_creation_of_a_large_buffer),
 		vw_test(buffers_are_charged_to_the_memory_cgroup),
 		vw_test(the_buffer_is_on_the_node_that_was_asked_for),
 		vw_test(rmdir_withdraws_an_open_device),

@@ -1420,7 +1420,7 @@ static void whoever_is_killed_copies_no_more(void **state)
 	assert_true(short_from && short_between);
 }
 
-/* Each thread of the target starts the next one and ends, and the first has ended already. */
+/* Each thread of the target starts the next one and exits; the first has exited already. */
 static void *live_for_a_moment(void *arg)
 {
 	pthread_attr_t attr;

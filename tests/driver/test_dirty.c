@@ -411,7 +411,7 @@ static void each_first_write_takes_the_faults_it_must(void **state)
 	vw_poke(t.map + 20 * PAGE, 2);
 	expect_faults(&t, 0, 0, 0);
 
-	/* Clearing takes out the pages from the first to the last that it reports, and no other. */
+	/* Clearing unmaps the pages from the first to the last that it reports, and no others. */
 	expect_once(&t, 20, 100);
 	vw_peek(t.map + 19 * PAGE);
 	vw_peek(t.map + 101 * PAGE);
@@ -773,7 +773,7 @@ static void splice_marks_the_pages_that_it_writes(void **state)
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	vw_expect(vw_sys(write(ends[1], "vmwalk", 6)), 6);
 	vw_expect(vw_sys(splice(ends[0], NULL, t.fd, &at, 6, 0)), 6);
-	/* Reading by splice is reading. */
+	/* A read by splice does not mark the page. */
 	at = 20 * PAGE;
 	vw_expect(vw_sys(splice(t.fd, &at, ends[1], NULL, PAGE, 0)), PAGE);
 
@@ -784,7 +784,7 @@ static void splice_marks_the_pages_that_it_writes(void **state)
 	vw_expect(bits[0], 1 << 6 | 1 << 7);
 }
 
-/* --- Several that clear ---------------------------------------------------------------------- */
+/* --- Concurrent clears ----------------------------------------------------------------------- */
 
 #define CLEARERS	4
 #define CLEAR_ROUNDS	10
@@ -812,8 +812,8 @@ static void *clear_together(void *arg)
 	}
 }
 
-/* More mappings make clearing take longer, and so more calls meet in the middle of it. */
-static void several_that_clear_at_once_report_each_page_once(void **state)
+/* More mappings make clearing take longer, so that more calls overlap. */
+static void concurrent_clears_report_each_page_once(void **state)
 {
 	struct clearer clearers[CLEARERS];
 	pthread_barrier_t start;
@@ -870,7 +870,7 @@ struct collector {
 	int rc;
 };
 
-/* Clears and copies what was reported, until the device goes. */
+/* Clears and copies the reported pages, until told to stop or until the device is gone. */
 static void *keep_collecting(void *arg)
 {
 	struct collector *collector = arg;
@@ -900,7 +900,7 @@ static int map_and_fork(void *arg)
 		vw_check(map != MAP_FAILED);
 		for (size_t j = 0; j < 2 * HOT; j++)
 			vw_peek(map + j * PAGE);
-		/* Of the writers' own mapping, too: what it had comes back by a fault. */
+		/* Changes page tables; fork() copies those of the writers' own mapping, too. */
 		mprotect(map, HOT * PAGE, i % 2 ? PROT_READ : PROT_NONE);
 		pid = fork();
 		if (!pid)
@@ -911,7 +911,7 @@ static int map_and_fork(void *arg)
 	return 0;
 }
 
-/* What a disk, or here another process, writes by a reference that was taken from a page table. */
+/* Writes through references from the page table, as disks do with O_DIRECT. */
 static int write_from_outside(void *arg)
 {
 	const struct writer *writer = arg;
@@ -927,7 +927,7 @@ static int write_from_outside(void *arg)
 	return 0;
 }
 
-static void several_that_clear_beside_everything_lose_no_write(void **state)
+static void concurrent_clears_and_writes_lose_no_page(void **state)
 {
 	struct shared *shared = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct collector collectors[2];
@@ -960,7 +960,7 @@ static void several_that_clear_beside_everything_lose_no_write(void **state)
 		pthread_join(thread[i], NULL);
 	for (size_t i = 0; i < COUNT(child); i++)
 		vw_join_ok(&child[i]);
-	/* What came after the last call of the one is the other's, or this one's. */
+	/* Collect the writes that neither thread has collected. */
 	keep_collecting(&collectors[0]);
 	vw_expect_stat(t.n, "dirty_pages", 0);
 	for (size_t i = 0; i < HOT; i++) {
@@ -976,7 +976,7 @@ static void several_that_clear_beside_everything_lose_no_write(void **state)
 	}
 	print_message("# %u and %u calls\n", collectors[0].calls, collectors[1].calls);
 
-	/* And they end when the device does. */
+	/* The calls end when the device is removed. */
 	shared->stop = false;
 	for (size_t i = 0; i < COUNT(collectors); i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, keep_collecting,
@@ -1106,8 +1106,8 @@ int main(void)
 		vw_test_each(the_bitmap_may_lie_in_the_buffer),
 		vw_test_all(no_write_that_races_with_clearing_is_lost),
 		vw_test_all(splice_marks_the_pages_that_it_writes),
-		vw_test_each(several_that_clear_at_once_report_each_page_once),
-		vw_test_each(several_that_clear_beside_everything_lose_no_write),
+		vw_test_each(concurrent_clears_report_each_page_once),
+		vw_test_each(concurrent_clears_and_writes_lose_no_page),
 		vw_test(a_direct_read_is_reported_again_once_it_is_complete),
 	};
 

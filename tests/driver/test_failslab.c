@@ -224,10 +224,10 @@ static void open_and_mmap_fail_whole_or_succeed_whole(void **state)
 	vw_expect_stat(0, "mapped_pages", 0);
 }
 
-/* Every allocation between entry and end of mmap() of a window of PMD entries with a tail. */
+/* Fails each allocation in mmap() in turn, for a window of whole PMD entries and a tail. */
 static void map_at_each_failure(const struct vw_buffer *buffer, int share, size_t skew)
 {
-	/* Where nothing is near, so that tables of every level are wanted. */
+	/* Far from other mappings, so that page tables of every level are allocated. */
 	char *at = vw_pointer((1UL << 45) + skew), *map;
 	int nth, error, failures = 0;
 	bool failed;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Long walks are no burden: whoever wants to change the target's memory gets in between, also in
- * the middle of one call, and a caller that is killed does not walk on. The same of the other calls
- * that take long: clearing the pages that were written, counting pages, copying.
+ * Long calls must not block others: tasks that change the target's memory get the lock in the
+ * middle of a call, and a caller that is killed ends soon. This holds for walks, and for clearing
+ * dirty pages, counting pages and copying.
  *
  * Copyright (C) The vmwalk authors
  *
@@ -378,8 +378,8 @@ static void a_killed_translation_ends_in_the_middle(void **state)
 
 /* Shared between the processes of these tests. */
 static struct {
-	bool returned;			/* DIRTY has */
-	bool under_way;			/* DIRTY was, after the store */
+	bool returned;			/* DIRTY has returned */
+	bool under_way;			/* DIRTY had not returned after the store */
 	unsigned long waited;		/* rounds of another process during the store */
 	__u64 bitmap[CLEARED_PAGES / 64];
 } *clearing;
@@ -391,7 +391,7 @@ static const struct vw_combo tracked[] = {
 
 static int n;
 
-/* Maps the device over and over; nothing is mapped into page tables. */
+/* Maps the device many times; no page is faulted in. */
 static int be_a_crowd(void *arg)
 {
 	(void)arg;
@@ -443,7 +443,7 @@ static int clear_all(void *arg)
 	return 0;
 }
 
-/* Every second page is written; returns a process that is clearing them. */
+/* Writes every second page; returns a process that is clearing them. */
 static struct vw_child start_clearing(void)
 {
 	struct vw_child child;
@@ -462,7 +462,7 @@ static struct vw_child start_clearing(void)
 	return child;
 }
 
-/* What was not reported is still dirty. Returns how many pages were reported. */
+/* Checks that unreported pages are still dirty. Returns the number of reported pages. */
 static size_t expect_no_page_lost(void)
 {
 	static __u64 left[CLEARED_PAGES / 64];
@@ -479,7 +479,7 @@ static size_t expect_no_page_lost(void)
 	return reported;
 }
 
-static void a_killed_clearing_ends_in_the_middle_and_loses_no_page(void **state)
+static void a_killed_clear_ends_early_and_loses_no_page(void **state)
 {
 	struct vw_child crowd, child;
 	int tries, rc;
@@ -503,7 +503,7 @@ static void a_killed_clearing_ends_in_the_middle_and_loses_no_page(void **state)
 	}
 }
 
-/* Has the device's list of mappings to itself once for each round. */
+/* Takes i_mmap_rwsem of the device for writing in each round. */
 static int map_and_unmap_the_device(void *arg)
 {
 	char *at;
@@ -537,10 +537,10 @@ static int store_when_told(void *arg)
 }
 
 /*
- * A store waits for one batch. What it waits for is measured by what a third process gets done
- * meanwhile, which can map the device between any two passes over the device's mappings.
+ * A store waits for at most one batch. The wait is measured in rounds of a third process, which can
+ * map the device between any two passes over its mappings.
  */
-static void a_store_waits_for_no_more_than_a_batch_of_a_clearing(void **state)
+static void a_store_waits_for_at_most_one_batch_of_a_clear(void **state)
 {
 	struct vw_child crowd, child, mapper, storer;
 	unsigned long least;
@@ -649,8 +649,9 @@ static void *read_once(void *arg)
 }
 
 /*
- * The test shares a processor with the reader and runs before it, so that the reader stands still
- * in the middle of its call until rmdir() waits for it. Then the call has to end, not to count on.
+ * The test shares a processor with the reader and has a higher priority. So the reader is preempted
+ * in the middle of its call until rmdir() waits for it. Then the call must end instead of counting
+ * on.
  */
 static void expect_a_read_ends_with_its_device(const char *file)
 {
@@ -702,7 +703,7 @@ static int read_on_and_on(void *arg)
 	}
 }
 
-static void a_device_goes_while_its_pages_are_counted(void **state)
+static void a_device_can_be_removed_while_its_pages_are_counted(void **state)
 {
 	static char * const files[] = { "dirty_pages", "mapped_pages", "mappings" };
 	struct vw_child readers[COUNT(files)], child, mapper;
@@ -731,9 +732,9 @@ static void a_device_goes_while_its_pages_are_counted(void **state)
 	munmap(progress, PAGE);
 }
 
-/* --- A page table whose lock is held all the time --------------------------------------------- */
+/* --- A page table whose lock is contended --------------------------------------------------- */
 
-static char *hot;			/* what one page table maps */
+static char *hot;			/* the range that one page table maps */
 
 static void *look_at_hot(void *arg)
 {
@@ -772,7 +773,7 @@ static int keep_hot(void *arg)
 	return 0;
 }
 
-static void walks_get_through_beside_a_lock_that_is_always_taken(void **state)
+static void walks_make_progress_on_a_contended_page_table_lock(void **state)
 {
 	const __u64 wanted = 300;
 	struct vmwalk_translation item;
@@ -820,12 +821,12 @@ int main(void)
 		vw_test(writers_go_on_beside_endless_scans),
 		vw_test(a_killed_scan_ends_in_the_middle),
 		vw_test(a_killed_translation_ends_in_the_middle),
-		vw_test(a_killed_clearing_ends_in_the_middle_and_loses_no_page),
-		vw_test(a_store_waits_for_no_more_than_a_batch_of_a_clearing),
+		vw_test(a_killed_clear_ends_early_and_loses_no_page),
+		vw_test(a_store_waits_for_at_most_one_batch_of_a_clear),
 		vw_test(mappings_come_and_go_while_pages_are_counted),
 		vw_test(a_read_of_dirty_pages_ends_when_the_device_does),
-		vw_test(a_device_goes_while_its_pages_are_counted),
-		vw_test(walks_get_through_beside_a_lock_that_is_always_taken),
+		vw_test(a_device_can_be_removed_while_its_pages_are_counted),
+		vw_test(walks_make_progress_on_a_contended_page_table_lock),
 	};
 
 	return vw_run_cases(cases);

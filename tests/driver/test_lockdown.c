@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is left under lockdown, and what Yama has no say in. Neither can be taken back, so this
- * program wants a boot of its own: tests/vm/check gives it one. The kernel may be locked down by
- * its command line; else the tests do that, one level after the other, so their order matters.
+ * What vmwalk allows under lockdown, and that Yama does not apply. Neither setting can be undone,
+ * so this program needs a boot of its own: see tests/vm/check. Unless the kernel's command line has
+ * locked it down, the tests do so, one level after the other, so their order matters.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -21,7 +21,7 @@
 static int n;
 static char *common;
 
-/* The level in brackets is the one that holds: 'n'one, 'i'ntegrity or 'c'onfidentiality. */
+/* First letter of the current level, which is in brackets: none, integrity, confidentiality. */
 static char lockdown_level(void)
 {
 	char text[128], *level;
@@ -40,7 +40,7 @@ static void lock_down(void)
 	vw_expect(lockdown_level(), 'c');
 }
 
-/* One contiguous block that anybody may open, which may write to its target. */
+/* A contiguous buffer that every user may open; COPY may write to its target. */
 static void make_device(void)
 {
 	char path[64];
@@ -110,7 +110,7 @@ static __u64 read_phys_addr(int file)
 
 /* --- Before ----------------------------------------------------------------------------------- */
 
-static void yama_is_not_asked(void **state)
+static void yama_does_not_apply(void **state)
 {
 	struct iovec here = { vw_anon(PAGE), 8 }, there;
 	struct vw_child target;
@@ -128,14 +128,14 @@ static void yama_is_not_asked(void **state)
 	vw_ok(vw_file_write(PTRACE_SCOPE, "3"));
 	vw_expect(vw_sys(process_vm_readv(target.pid, &here, 1, &there, 1, 0)), -EPERM);
 	vw_in_child(see_all_of_another, NULL);
-	/* Who wants no process written to has a parameter of the module for it. */
+	/* To prevent writes, there is the module parameter. */
 	fd = vw_open_rw(n);
 	vw_allow_target_write(false);
 	vw_expect(vw_copy(fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)common, 8), -EPERM);
 	end_target(&target);
 }
 
-static void integrity_takes_nothing_away(void **state)
+static void integrity_restricts_nothing(void **state)
 {
 	struct vw_child target;
 
@@ -169,7 +169,7 @@ static int see_nothing_of_another(void *arg)
 	return 0;
 }
 
-static void what_was_opened_before_shows_nothing_more(void **state)
+static void descriptors_opened_before_lose_their_rights(void **state)
 {
 	bool before = lockdown_level() != 'c';
 	struct vw_child target;
@@ -236,7 +236,7 @@ static void no_capability_helps(void **state)
 			vw_in_child(open_with_capabilities_and_see_nothing,
 				    (void *)&capabilities[i]);
 			end_target(&target);
-			/* Nor is it told that it has gone. */
+			/* The error does not reveal that the target has exited. */
 			vw_in_child(open_with_capabilities_and_see_nothing,
 				    (void *)&capabilities[i]);
 		}
@@ -255,8 +255,8 @@ static void phys_addr_reads_0(void **state)
 	close(file);
 }
 
-/* The level is the one at which the kernel itself withholds its memory. */
-static void the_kernels_own_proc_kcore_is_refused_too(void **state)
+/* The kernel denies access to its memory at the same level. */
+static void proc_kcore_is_denied_too(void **state)
 {
 	(void)state;
 	lock_down();
@@ -265,7 +265,7 @@ static void the_kernels_own_proc_kcore_is_refused_too(void **state)
 	vw_expect(vw_sys(open("/proc/kcore", O_RDONLY | O_CLOEXEC)), -EPERM);
 }
 
-/* --- What the kernel says of it --------------------------------------------------------------- */
+/* --- Notices in the kernel log ---------------------------------------------------------------- */
 
 static int fd, kmsg;
 
@@ -350,7 +350,7 @@ static int ask_for_the_physical_address(void)
 	return rc;
 }
 
-/* How often the kernel has said since the last time that lockdown refused something. */
+/* Number of lockdown notices in the kernel log since the last call. */
 static int count_notices(void)
 {
 	char record[8192];
@@ -378,7 +378,7 @@ static void expect_notices(const struct ask *asks, size_t count, int notices)
 {
 	int rc;
 
-	/* The kernel lets ten through in five seconds. */
+	/* The rate limit is ten notices in five seconds. */
 	usleep(6000000);
 	count_notices();
 	for (size_t i = 0; i < count; i++) {
@@ -422,7 +422,7 @@ static int open_and_send(void *arg)
 	return 0;
 }
 
-static void each_call_that_lockdown_refuses_is_one_notice_in_the_log(void **state)
+static void each_call_that_lockdown_denies_logs_one_notice(void **state)
 {
 	struct vw_child target, opener;
 
@@ -439,7 +439,7 @@ static void each_call_that_lockdown_refuses_is_one_notice_in_the_log(void **stat
 	expect_notices(of_another, COUNT(of_another), 1);
 	vw_set_target(0);
 
-	/* Who could not before can't be why. */
+	/* An opener without the capabilities causes no notice. */
 	opener = vw_fork(open_and_send, NULL);
 	fd = vw_receive_fd(opener.fd);
 	assert_true(fd >= 0);
@@ -454,13 +454,13 @@ static void each_call_that_lockdown_refuses_is_one_notice_in_the_log(void **stat
 int main(void)
 {
 	static const struct vw_case cases[] = {
-		vw_test(yama_is_not_asked),
-		vw_test(integrity_takes_nothing_away),
-		vw_test(what_was_opened_before_shows_nothing_more),
+		vw_test(yama_does_not_apply),
+		vw_test(integrity_restricts_nothing),
+		vw_test(descriptors_opened_before_lose_their_rights),
 		vw_test(no_capability_helps),
 		vw_test(phys_addr_reads_0),
-		vw_test(the_kernels_own_proc_kcore_is_refused_too),
-		vw_test(each_call_that_lockdown_refuses_is_one_notice_in_the_log),
+		vw_test(proc_kcore_is_denied_too),
+		vw_test(each_call_that_lockdown_denies_logs_one_notice),
 	};
 
 	return vw_run_cases(cases);

@@ -220,7 +220,7 @@ static int map_where_reading_implies_execution(void *arg)
 				vw_peek(map);
 			vw_check_rc(vw_walk(dev->fd, (uintptr_t)map, &walk), 0);
 			vw_check(walk.state & VMWALK_PRESENT);
-			/* Neither the buffer's page nor a copy of it. */
+			/* Holds for a page of the buffer and for a private copy. */
 			vw_check(!(walk.state & VMWALK_EXEC));
 		}
 		vw_check_rc(vw_vma(dev->fd, (uintptr_t)map, &vma), 0);
@@ -234,8 +234,8 @@ static int map_where_reading_implies_execution(void *arg)
 	return 0;
 }
 
-/* Programs of old, whose every readable mapping the kernel makes executable. */
-static void a_mapping_is_readable_alone_where_reading_implies_execution(void **state)
+/* For old programs the kernel makes every readable mapping executable. */
+static void read_implies_exec_gets_mappings_that_are_not_executable(void **state)
 {
 	struct device dev = make_device(state, "letters");
 
@@ -372,8 +372,8 @@ static void mapped_pages_follows_partial_munmap(void **state)
 	}
 }
 
-/* A remap promises that all of it is mapped: what is not unmapped stays so, whatever maps it. */
-static void a_part_of_a_remap_is_unmapped_and_no_page_more(void **state)
+/* All pages of a remap stay mapped until they are unmapped: none may depend on a fault. */
+static void unmapping_a_part_of_a_remap_unmaps_no_other_page(void **state)
 {
 	static const struct vw_combo combos[] = {
 		{ .type = "kmalloc", .mode = "remap", .cache = "wb" },
@@ -396,7 +396,7 @@ static void a_part_of_a_remap_is_unmapped_and_no_page_more(void **state)
 		vw_expect_stat(n, "mapped_pages", half / PAGE);
 		assert_true(vw_holds_fill(room + half, "letters", half, half));
 		vw_expect_stat(n, "faults", faults);
-		/* In the middle of what was left, and by other ways than munmap(). */
+		/* In the middle of the rest, and by calls other than munmap(). */
 		vw_ok(vw_sys(munmap(room + half + 5 * PAGE, PAGE)));
 		vw_expect_stat(n, "mapped_pages", half / PAGE - 1);
 		vw_ok(vw_sys(mprotect(room + half + 9 * PAGE, PAGE, PROT_READ)));
@@ -1052,12 +1052,12 @@ int main(void)
 		vw_test_each(a_private_copy_is_no_page_of_the_buffer),
 		vw_test_each(execution_is_refused_now_and_later),
 		vw_test_each(mprotect_takes_writing_away_and_gives_it_back),
-		vw_test_all(a_mapping_is_readable_alone_where_reading_implies_execution),
+		vw_test_all(read_implies_exec_gets_mappings_that_are_not_executable),
 		vw_test_all(a_mapping_without_rights_holds_its_own_pages),
 		vw_test_each(the_smallest_buffers_can_be_mapped),
 		vw_test_each(mapped_pages_follows_each_touch),
 		vw_test_each(mapped_pages_follows_partial_munmap),
-		vw_test(a_part_of_a_remap_is_unmapped_and_no_page_more),
+		vw_test(unmapping_a_part_of_a_remap_unmaps_no_other_page),
 		vw_test_each(mapped_pages_follows_mremap),
 		vw_test_each(a_mapping_never_grows_out_of_the_buffer),
 		vw_test_each(madv_dontneed_is_refused_or_brings_the_pages_back),

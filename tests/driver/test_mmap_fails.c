@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mmap() that ends early: the process is killed inside the call, or a page table cannot be
- * allocated. The buffer, its frames and the machine's memory are afterwards as they were.
+ * mmap() that fails half way: the process is killed in the call, or a page table cannot be
+ * allocated. Afterwards the buffer, its frames and the machine's free memory must be unchanged.
  *
  * Copyright (C) The vmwalk authors
  *
- * The core unmaps what a failed mmap() has installed without the VMA's file, so that PMD entries
- * that map frames look like transparent huge pages there. An error in that place shows as "Bad page
- * state" or "Bad rss-counter state" in the kernel's log, as a frame of the buffer that has become
- * another kind of page, or as other contents.
+ * When mmap() fails, the core clears vma->vm_file before it unmaps the installed entries, and then
+ * mistakes PMD entries of PFN mappings for transparent huge pages. Such a bug shows as "Bad page
+ * state" or "Bad rss-counter state" in the kernel log, as a changed page type of a frame of the
+ * buffer, or as changed contents.
  *
- * VMWALK_KILL_SECONDS: how long each combination is tried (1 if unset).
+ * VMWALK_KILL_SECONDS: seconds for each combination (1 if unset).
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -24,7 +24,7 @@
 static const int shares[] = { MAP_SHARED, MAP_PRIVATE };
 static const int prots[] = { RW, RW, PROT_READ, PROT_WRITE, PROT_NONE };
 
-/* Some PMD entries; the DMA API and kmalloc give no more than 4 MiB. */
+/* Several PMD entries; the DMA API and kmalloc give 4 MiB at most. */
 static size_t size_of(const struct vw_combo *combo)
 {
 	return !strcmp(combo->type, "kmalloc") || !strcmp(combo->type, "dma") ? 4 * MIB : 8 * MIB;
@@ -39,11 +39,11 @@ static struct {
 	struct vw_buffer buffer;
 	size_t size;
 	int share;
-	char *room;			/* reserved, at a multiple of 2 MiB, above the size */
+	char *room;			/* reserved range, aligned to 2 MiB, larger than size */
 	__u64 seed;
 } attack;
 
-/* Windows of the buffer, and where they go: some suit PMD entries, some do not, some in part. */
+/* Windows of the buffer: PMD entries fit some of them, fit others in part, or not at all. */
 static void map_somehow(void)
 {
 	static const struct {
@@ -83,7 +83,7 @@ static int map_until_killed(void *arg)
 	return 0;
 }
 
-/* The core unmaps the old memory first: meanwhile the signal comes, before the driver's part. */
+/* The core unmaps the old memory first, so the signal arrives before the driver's mmap(). */
 static int map_over_old_memory(void *arg)
 {
 	(void)arg;
@@ -109,7 +109,7 @@ static void kill_at_random(void)
 	vw_expect(vw_join(&child), -SIGKILL);
 }
 
-/* Whether the child did not come out of its mmap(). */
+/* Returns true if the child was killed before it returned from mmap(). */
 static bool kill_inside(void)
 {
 	struct vw_child child;
@@ -186,9 +186,9 @@ static void killing_inside_mmap_leaks_no_memory(void **state)
 	vw_expect_no_growth(kill_some_of_each, VW_COMBOS * KILLS);
 }
 
-/* --- Page tables that cannot be had --------------------------------------------------------- */
+/* --- Failing page-table allocations -------------------------------------------------------- */
 
-/* Maps until the memory cgroup is full: that is met in the middle of a mapping. */
+/* Maps until the memory cgroup is full, so that an mmap() fails half way. */
 static int map_until_memory_is_short(void *arg)
 {
 	size_t length = 3 * MIB;
@@ -198,9 +198,9 @@ static int map_until_memory_is_short(void *arg)
 	(void)arg;
 	vw_join_cgroup();
 	vw_check_rc(vw_file_write(VW_CGROUP "/memory.swap.max", "0"), 0);
-	/* A cgroup without a process that may be killed gets ENOMEM instead. */
+	/* If the OOM killer may kill no process of the cgroup, allocations get ENOMEM. */
 	vw_check_rc(vw_file_write("/proc/self/oom_score_adj", "-1000"), 0);
-	/* Its own memory is there already: a fault that found none would be tried for ever. */
+	/* Populate this process's memory: faults would be retried forever. */
 	vw_check(!mlockall(MCL_CURRENT));
 	vw_become(VW_NOBODY, 0);
 	vw_sync(0);
@@ -216,7 +216,7 @@ static int map_until_memory_is_short(void *arg)
 	/* Nor could it send a word as long as the cgroup is full. */
 	while (__atomic_load_n(place, __ATOMIC_SEQ_CST) == OUTSIDE)
 		sched_yield();
-	/* What was mapped before is there, and can be unmapped. */
+	/* Earlier mappings are intact. */
 	vw_check(vw_peek(first) == 'a' && vw_peek(first + length - PAGE) ==
 		 vw_fill_byte("letters", length - PAGE));
 	vw_say(i);
@@ -237,7 +237,7 @@ static void an_mmap_without_page_tables_leaves_nothing_behind(void **state)
 		*place = OUTSIDE;
 		child = vw_fork(map_until_memory_is_short, NULL);
 		vw_hear(&child);
-		/* A little more each time, so that another table is the one that fails. */
+		/* Raise the limit each time, so that the allocation of a different table fails. */
 		vw_limit_cgroup((16 + 3 * s) * PAGE);
 		vw_tell(&child, 0);
 		assert_true(vw_eventually(vw_field(VW_CGROUP "/memory.events", "oom") > 0));

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All calls at random: processes with two threads each map, change, touch, walk and copy whatever
- * devices there are, fork, and are killed in the middle of all that, while others make, change and
- * remove the devices. No answer is looked at: the kernel's log stays clean, every process can be
- * killed, and nothing is left in the end.
+ * All calls at random: processes with two threads each map, change, touch, walk and copy all
+ * devices, fork, and are killed meanwhile, while other processes create, change and remove the
+ * devices. Results of calls are ignored: the kernel log must stay clean, every process must be
+ * killable, and nothing may be left at the end.
  *
  * Copyright (C) The vmwalk authors
  *
  *   test_random [SECONDS]
  *
- * VMWALK_RANDOM_SECONDS: how long it goes on, without an argument (20 if unset)
- * VMWALK_RANDOM_SEED: what it starts from; it is printed
+ * VMWALK_RANDOM_SECONDS: duration if there is no argument (20 if unset)
+ * VMWALK_RANDOM_SEED: seed of the random numbers; it is printed
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -36,10 +36,10 @@
 
 static __u64 seconds;
 
-/* Where all mappings of users are, at the same place in each; nothing else is written to. */
+/* All mappings of users are in this range, at the same address; users write nowhere else. */
 static char *arena;
 
-/* Read by those who set targets. */
+/* Shared: pids that can become targets. */
 static pid_t *users;
 
 /* --- A user --------------------------------------------------------------------------------- */
@@ -69,7 +69,7 @@ static int any_file(struct user *user)
 	return __atomic_load_n(&files[below(user, FILES)], __ATOMIC_RELAXED);
 }
 
-/* Some pages of the arena: often what a PMD entry maps, or begins there. */
+/* A random range of the arena: often aligned to PMD entries, at both ends or at the start. */
 static char *any_pages(struct user *user, size_t *len)
 {
 	size_t first = below(user, ARENA_PAGES), count = below(user, 64) + 1;
@@ -91,7 +91,7 @@ static char *any_place(struct user *user)
 	return any_pages(user, &len) + (one_in(user, 2) ? below(user, PAGE) : 0);
 }
 
-/* An address to look at: the arena's, or any other. */
+/* A random address to walk: in the arena, or anywhere. */
 static __u64 any_address(struct user *user)
 {
 	static const __u64 odd[] = {
@@ -127,7 +127,7 @@ static void do_map(struct user *user)
 		flags |= MAP_POPULATE;
 	if (one_in(user, 16))
 		flags |= MAP_LOCKED;
-	/* Where a PMD entry suits it, more often than chance would have it. */
+	/* Often at an address that suits a PMD entry. */
 	offset = one_in(user, 2) ? (at - arena) % (4 * MIB) : below(user, 512) * PAGE;
 	if (one_in(user, 2))
 		len = (below(user, 1024) + 1) * PAGE;
@@ -198,7 +198,7 @@ static void do_sync(struct user *user)
 		msync(at, len, MS_SYNC);
 }
 
-/* Pages one by one, up to the first that may not be touched. */
+/* Touches pages one by one, up to the first that is not accessible. */
 static void do_touch(struct user *user)
 {
 	bool write = one_in(user, 2);
@@ -255,7 +255,7 @@ static void do_another_process(struct user *user)
 
 /* --- The driver's own calls ----------------------------------------------------------------- */
 
-/* Once in a while one word of an argument is anything. */
+/* Sometimes overwrites one word of an argument by a random number. */
 static int call(struct user *user, unsigned long nr, void *arg, size_t size)
 {
 	if (one_in(user, 12))
@@ -335,7 +335,7 @@ static void call_buffer(struct user *user)
 	call(user, VMWALK_IOC_BUFFER, &place, sizeof(place));
 }
 
-/* What goes to a target goes to its arena. */
+/* Copies to a target go to its arena. */
 static void call_copy(struct user *user)
 {
 	struct vmwalk_copy copy = {
@@ -366,7 +366,7 @@ static void call_log_or_info(struct user *user)
 	struct vmwalk_log log = vw_log_args(any_address(user) & -PAGE, any_address(user));
 	struct vmwalk_info info = { .size = sizeof(info) };
 
-	/* The harness must read the kernel's log before it wraps. */
+	/* Few lines, so that the kernel log does not overflow before the harness reads it. */
 	log.lines = 1;
 	if (one_in(user, 32))
 		vw_ioctl(any_file(user), VMWALK_IOC_LOG, &log);
@@ -433,7 +433,7 @@ static int start_a_user(void *arg)
 	pthread_t thread;
 
 	setpgid(0, 0);
-	/* Whatever is done to a user's memory must not come to others. */
+	/* Nothing that is done to a user's memory may affect other processes. */
 	munmap(users, PAGE);
 	sigaction(SIGSEGV, &action, NULL);
 	sigaction(SIGBUS, &action, NULL);
@@ -444,7 +444,7 @@ static int start_a_user(void *arg)
 		files[i] = -1;
 	for (size_t i = 0; i < 2 * FILES; i++)
 		do_open(&threads[0]);
-	/* Some have a descriptor that they could not open themselves. */
+	/* Some users keep descriptors that they could no longer open. */
 	if (vw_random(&seed) % 3 == 0)
 		vw_become(VW_NOBODY, 0);
 	vw_check(!pthread_create(&thread, NULL, be_a_user, &threads[1]));
@@ -452,7 +452,7 @@ static int start_a_user(void *arg)
 	return 0;
 }
 
-/* --- Those who keep the devices ------------------------------------------------------------- */
+/* --- Keepers of the devices ----------------------------------------------------------------- */
 
 static void set_one_of(struct user *user, const char *item, const char *attr,
 		       const char * const *values, size_t count)
@@ -561,7 +561,7 @@ static struct vw_child start_user(size_t i, __u64 *seed)
 	return child;
 }
 
-/* And its children. */
+/* Kills the whole process group, with all children. */
 static void end_user(struct vw_child *child)
 {
 	kill(-child->pid, SIGKILL);
@@ -612,7 +612,7 @@ static void remove_all(void)
 
 static __u64 seed;
 
-/* A part of the time for each of the rounds that are compared. */
+/* Each of the compared rounds gets a fifth of the time. */
 static void one_round(void)
 {
 	run_at_random(seconds * SECOND / 5, &seed);
@@ -627,7 +627,7 @@ static void all_calls_at_random_leave_nothing_behind(void **state)
 	arena = vw_anon_aligned(ARENA, PMD_SIZE);
 	users = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
 	one_round();
-	/* A leak of less than half of this, 4 MiB, is lost in noise. */
+	/* Leaks of less than half of this, 4 MiB, are not distinguishable from noise. */
 	vw_expect_no_growth(one_round, 2048);
 }
 

@@ -23,7 +23,7 @@
 
 static int n;
 
-/* A device that anybody may open, as after a udev rule, and that may write to its target. */
+/* A device that every user may open, as with a udev rule; COPY may write to its target. */
 static void make_device(void)
 {
 	char path[64];
@@ -346,7 +346,7 @@ static int be_undumpable(void *arg)
 	return be_a_target(arg);
 }
 
-static void an_undumpable_process_takes_cap_sys_ptrace_of_the_opener(void **state)
+static void access_to_an_undumpable_process_takes_cap_sys_ptrace(void **state)
 {
 	static struct opener openers[] = {
 		{ VW_NOBODY, 0, REFUSED },
@@ -387,7 +387,7 @@ static int be_undumpable_and_its_own_target(void *arg)
 	return 0;
 }
 
-static void an_undumpable_process_and_its_threads_may_look_at_it(void **state)
+static void an_undumpable_process_may_access_its_own_memory(void **state)
 {
 	struct vw_child child;
 
@@ -402,7 +402,7 @@ static void an_undumpable_process_and_its_threads_may_look_at_it(void **state)
 	vw_join_ok(&child);
 }
 
-/* Starts another process that has the memory of this one, which has to leave libc alone. */
+/* Starts a process that shares this one's memory; @fn must not use libc's state. */
 static pid_t share_memory(int (*fn)(void *arg), void *arg, int flags)
 {
 	static _Alignas(16) char stack[64 * KIB];
@@ -432,7 +432,7 @@ static int look_at_the_shared(void *arg)
 	return 0;
 }
 
-/* The target: those who share its memory look at it. */
+/* The target: processes that share its memory access it. */
 static int share_with_lookers(void *arg)
 {
 	const struct opener *opener = arg;
@@ -447,13 +447,13 @@ static int share_with_lookers(void *arg)
 		vw_check(!prctl(PR_SET_DUMPABLE, dumpable));
 		sees = dumpable ? HIDDEN : (int)opener->sees;
 		check_ended_well(share_memory(look_at_the_shared, &sees, 0));
-		/* This process is stopped until the other one has ended. */
+		/* With CLONE_VFORK this process sleeps until the other one has exited. */
 		check_ended_well(share_memory(look_at_the_shared, &sees, CLONE_VFORK));
 	}
 	return 0;
 }
 
-static void memory_that_is_shared_is_everybodys_own_while_it_is_dumpable(void **state)
+static void shared_memory_is_the_callers_own_while_it_is_dumpable(void **state)
 {
 	static struct opener openers[] = {
 		{ VW_NOBODY, 0, REFUSED },
@@ -493,7 +493,7 @@ static bool has_executed(pid_t pid)
 	return !strncmp(comm, "vmwalk-setuid", 13);
 }
 
-/* Copies from a target that goes on to other memory, which must not be seen. */
+/* Copies from a target until it calls execve(), whose new memory must not be visible. */
 static void check_copies_until_refused(int fd)
 {
 	char got[4 * PAGE];
@@ -526,7 +526,7 @@ static int share_with_one_who_executes(void *arg)
 		vw_poke(&go, 0);
 		pid = share_memory(wait_for_a_word_and_sleep, &go, 0);
 		vw_sync(pid);
-		/* The parent has made it the target, which has the memory that is here. */
+		/* The parent has made it the target. It shares memory with this process. */
 		vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)common, 4 * PAGE),
 			    4 * PAGE);
 		vw_poke(&go, 1);
@@ -534,16 +534,16 @@ static int share_with_one_who_executes(void *arg)
 		check_walks_are_refused(fd, common);
 		vw_check(vw_eventually(has_executed(pid)));
 		check_walks_are_refused(fd, common);
-		/* It is root's now: only the parent can end it. */
+		/* It runs as root now: only the parent can kill it. */
 		vw_sync(pid);
 		vw_check(waitpid(pid, NULL, 0) == pid);
-		/* And whether it is there at all isn't told. */
+		/* The error does not reveal that it has exited. */
 		check_walks_are_refused(fd, common);
 	}
 	return 0;
 }
 
-static void who_leaves_shared_memory_by_a_setuid_program_is_another_process(void **state)
+static void a_target_that_execs_a_setuid_program_is_another_process(void **state)
 {
 	struct vw_child child;
 	pid_t pid;
@@ -591,7 +591,7 @@ static int look_at_another_in_its_own_namespace(void *arg)
 	vw_sync(pid);
 	fd = vw_open(n, O_RDWR);
 	vw_check(fd >= 0);
-	/* The memory of the other is of this namespace, where the opener has every capability. */
+	/* The target's mm belongs to this namespace, where the opener has every capability. */
 	check_walks_are_refused(fd, common);
 	vw_sync(0);
 	kill(pid, SIGKILL);
@@ -662,7 +662,7 @@ static void writing_to_another_process_takes_allow_target_write(void **state)
 	vw_expect(vw_sys(pread(fd, text, 2, 0)), 2);
 	assert_true(text[0] == 1 && !text[1]);
 
-	/* It is asked at each call. */
+	/* The parameter is checked at each call. */
 	vw_expect(vw_sys(pwrite(fd, "written!", 8, 0)), 8);
 	vw_allow_target_write(true);
 	expect_copy(VMWALK_COPY_TO_TARGET, 8);
@@ -702,7 +702,7 @@ static int write_to_itself(void *arg)
 
 	(void)arg;
 	vw_check(fd >= 0);
-	/* The caller is the target: first by no number, then by its own. */
+	/* The caller is the target: first with target_pid 0, then with its own pid. */
 	for (int i = 0; i < 2; i++) {
 		write_to_the_shared(&fd);
 		vw_check(!pthread_create(&thread, NULL, write_in_a_thread, &fd));
@@ -729,9 +729,9 @@ static void ones_own_memory_is_written_without_allow_target_write(void **state)
 	vw_join_ok(&child);
 }
 
-/* --- What others decide ----------------------------------------------------------------------- */
+/* --- Other restrictions ----------------------------------------------------------------------- */
 
-/* Runs a child while a file of /proc/sys says something else. */
+/* Runs a child while a file of /proc/sys has another value. */
 static void in_child_with(const char *path, const char *value, int (*fn)(void *arg), void *arg)
 {
 	struct vw_child child;
@@ -758,14 +758,14 @@ static int see_places_and_walk_the_kernel(void *arg)
 	return 0;
 }
 
-static void kptr_restrict_is_not_asked(void **state)
+static void kptr_restrict_does_not_apply(void **state)
 {
 	(void)state;
 	make_device();
 	in_child_with("/proc/sys/kernel/kptr_restrict", "2", see_places_and_walk_the_kernel, NULL);
 }
 
-/* Whether this process finds a text in the kernel's log: 1, 0, or a negative errno. */
+/* Returns 1 if the kernel log has the text, 0 if not, or a negative errno. */
 static int find_in_log(const char *text)
 {
 	static char log[64 * KIB];
@@ -784,7 +784,7 @@ static int read_the_log_as_nobody(void *arg)
 	return 0;
 }
 
-static void the_lines_of_log_are_for_all_who_may_read_the_kernel_log(void **state)
+static void log_lines_are_readable_like_the_rest_of_the_kernel_log(void **state)
 {
 	static int found = 1, refused = -EPERM;
 	struct vmwalk_log log;
@@ -825,7 +825,7 @@ static int use_the_device_under_seccomp(void *arg)
 	return 0;
 }
 
-static void seccomp_can_take_single_calls_away(void **state)
+static void seccomp_can_block_single_ioctls(void **state)
 {
 	(void)state;
 	make_device();
@@ -1163,16 +1163,16 @@ int main(void)
 		vw_test(another_process_of_the_same_user_is_refused_too),
 		vw_test(a_target_may_look_at_itself),
 		vw_test(rights_follow_the_target_as_it_changes),
-		vw_test(an_undumpable_process_takes_cap_sys_ptrace_of_the_opener),
-		vw_test(an_undumpable_process_and_its_threads_may_look_at_it),
-		vw_test(memory_that_is_shared_is_everybodys_own_while_it_is_dumpable),
-		vw_test(who_leaves_shared_memory_by_a_setuid_program_is_another_process),
+		vw_test(access_to_an_undumpable_process_takes_cap_sys_ptrace),
+		vw_test(an_undumpable_process_may_access_its_own_memory),
+		vw_test(shared_memory_is_the_callers_own_while_it_is_dumpable),
+		vw_test(a_target_that_execs_a_setuid_program_is_another_process),
 		vw_test(a_user_namespace_opens_no_other_process_and_hides_none_from_outside),
 		vw_test(writing_to_another_process_takes_allow_target_write),
 		vw_test(ones_own_memory_is_written_without_allow_target_write),
-		vw_test(kptr_restrict_is_not_asked),
-		vw_test(the_lines_of_log_are_for_all_who_may_read_the_kernel_log),
-		vw_test(seccomp_can_take_single_calls_away),
+		vw_test(kptr_restrict_does_not_apply),
+		vw_test(log_lines_are_readable_like_the_rest_of_the_kernel_log),
+		vw_test(seccomp_can_block_single_ioctls),
 		vw_test(an_inherited_descriptor_keeps_its_openers_rights),
 		vw_test(a_root_descriptor_passed_to_nobody_keeps_roots_rights),
 		vw_test(nobodys_descriptor_passed_to_root_keeps_nobodys_rights),

@@ -54,7 +54,7 @@ static void expect_target_gone(const void *addr)
 	vw_expect(vw_vma(fd, 0, &vma), -ESRCH);
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), -ESRCH);
 	vw_expect(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)addr, 8), -ESRCH);
-	/* That it may not be written to is said first. */
+	/* EPERM, since the right to write is checked before ESRCH is reported. */
 	vw_expect(vw_copy(fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)addr, 8), -EPERM);
 	vw_allow_target_write(true);
 	vw_expect(vw_copy(fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)addr, 8), -ESRCH);

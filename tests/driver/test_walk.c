@@ -262,7 +262,7 @@ static void prot_none_after_touch_is_present(void **state)
 	expect_page(at, VMWALK_PRESENT, VMWALK_PROTNONE, 12);
 }
 
-/* What PROT_NONE protects is told so and isn't executable, by each call; and then it is again. */
+/* Each call reports PROTNONE and no EXEC under PROT_NONE, and as before afterwards. */
 static void expect_protected(char *at, size_t size, int prot, __u32 page_shift)
 {
 	struct vmwalk_translation translation = { .addr = (uintptr_t)at };
@@ -1198,7 +1198,7 @@ static size_t find_neighbours(size_t size)
 	return at;
 }
 
-/* Maps a window of the buffer where a block of it can be one entry, and touches all of it. */
+/* Maps a window of the buffer so that PMD entries fit, and touches all pages. */
 static char *map_like_blocks(size_t offset, size_t len)
 {
 	char *at = vw_anon_aligned(ALIGN_UP(len, PMD_SIZE) + PMD_SIZE, PMD_SIZE);

@@ -74,8 +74,8 @@ create_with_signal()
 		bash -c 'echo $$ >"$BATS_TEST_TMPDIR/pid"; exec vmwalk-create a'
 }
 
-# create_with PATTERN ACTION WORD...: runs vmwalk-create with the words, and ACTION in it before the
-# first command that matches. As the scripts start by themselves they don't read BASH_ENV.
+# create_with PATTERN ACTION WORD...: runs vmwalk-create with the words, and runs ACTION in it
+# before the first command that matches. Needs bash without -p, which would ignore BASH_ENV.
 create_with()
 {
 	export PATTERN=$1 ACTION=$2
@@ -254,7 +254,7 @@ create_with()
 	no_instances
 }
 
-@test "create: a value comes to the driver whole or not at all" {
+@test "create: a value is written whole or not at all" {
 	vmwalk-create a target_pid="$(printf '%04094d' $$)"
 	[[ $(get_attribute a target_pid) == "$$" ]]
 	for digits in 4095 4200 8190; do
@@ -265,7 +265,7 @@ create_with()
 	done
 }
 
-@test "create: any characters in a value are the driver's to refuse" {
+@test "create: passes any characters in a value to the driver" {
 	mkdir "$VMWALK/witness"
 	cd /
 	# shellcheck disable=SC2016 # no more than characters
@@ -280,7 +280,7 @@ create_with()
 	[[ $(get_attribute a size) == 8192 ]]
 }
 
-@test "create: of many runs at once for one name one makes it" {
+@test "create: of many concurrent runs with the same name one succeeds" {
 	for i in 1 2 3 4 5 6; do
 		vmwalk-create a >"$BATS_TEST_TMPDIR/$i" 2>&1 3>&- &
 		vmwalk-create "a$i" >"$BATS_TEST_TMPDIR/own$i" 2>&1 3>&- &
@@ -325,7 +325,7 @@ create_with()
 	[[ $(get_attribute a live) == 1 ]]
 }
 
-@test "create: an item that another process made meanwhile stays, and isn't written to" {
+@test "create: doesn't touch an item that another process created meanwhile" {
 	for words in 'size=8K size=0' size=8K colour=red live=0; do
 		# shellcheck disable=SC2016,SC2086 # for the script; words
 		create_with 'write_attribute*' 'rmdir "$item"; mkdir "$item"' a $words
@@ -401,7 +401,7 @@ create_with()
 	no_instances
 }
 
-@test "destroy: nor if that can't be said" {
+@test "destroy: nor if the error message can't be written" {
 	for where in '&-' /dev/full; do
 		vmwalk-create a
 		run bash -c "vmwalk-destroy b a 2>$where"
@@ -443,7 +443,7 @@ create_with()
 	done
 }
 
-@test "list: sorted by the bytes of names" {
+@test "list: sorted by the bytes of the names" {
 	for name in a a-b 'a b' a.b a+ ab B b9 b10 b09 é _; do
 		mkdir "$VMWALK/$name"
 	done
@@ -452,13 +452,13 @@ create_with()
 		<(find "$VMWALK" -mindepth 1 -type d -printf '%f\n' | LC_ALL=C sort)
 }
 
-@test "list: an instance that goes while it is read is left out" {
+@test "list: skips an instance that is removed while it is read" {
 	vmwalk-create a live=0
 	mkdir "$BATS_TEST_TMPDIR/whole"
 	for file in "$VMWALK/a"/*; do
 		cat "$file" >"$BATS_TEST_TMPDIR/whole/${file##*/}"
 	done
-	# A read of an attribute whose instance has gone fails, which looks as a file does that is empty.
+	# To bash, a failed read of a removed instance's attribute looks like an empty file.
 	# shellcheck disable=SC2016 # for the inner shell
 	run unshare --mount bash -c '
 		mount -t tmpfs none "${VMWALK%/vmwalk}" && mkdir "$VMWALK" &&
@@ -590,7 +590,7 @@ create_with()
 	done
 }
 
-@test "all: with closed standard streams they do the same, or say why not" {
+@test "all: work with closed standard streams, or report an error" {
 	for closed in '<&-' '2>&-' '<&- 2>&-'; do
 		run bash -c "vmwalk-create a size=8K $closed"
 		refused 0 /dev/vmwalk0
@@ -602,7 +602,7 @@ create_with()
 		[[ $status == 0 ]]
 		run bash -c "vmwalk-create $closed"
 		[[ $status == 2 ]]
-		# What they open must not have taken a stream's number.
+		# No file may be opened with the descriptor number of a standard stream.
 		[[ $(tr -d '\0' </dev/vmwalk0 | wc -c) == 0 ]]
 		run bash -c "vmwalk-destroy a $closed"
 		refused 0 ''
@@ -616,7 +616,7 @@ create_with()
 	no_instances
 }
 
-@test "all: a umask keeps nobody from looking" {
+@test "all: other users can list and show instances that were created under umask 077" {
 	(umask 077; vmwalk-create a)
 	run as_nobody vmwalk-list
 	[[ $status == 0 && ${#lines[@]} == 2 ]]
@@ -676,7 +676,7 @@ create_with()
 	grep -qx '  mappings  *0' <<<"$output"
 }
 
-@test "all: a folder that may not be looked into is named" {
+@test "all: name the folder that the user may not search" {
 	vmwalk-create a
 	for folder in "$VMWALK" "${VMWALK%/vmwalk}"; do
 		chmod 700 "$folder"
@@ -691,7 +691,7 @@ create_with()
 	[[ $status == 1 && $folder == "${VMWALK%/vmwalk}" ]]
 }
 
-@test "all: where configfs is mounted read-only create and destroy say so, list and show work" {
+@test "all: create and destroy report that configfs is mounted read-only, list and show work" {
 	vmwalk-create a
 	# shellcheck disable=SC2016 # for the inner shell
 	readonly=(unshare --mount bash -c
@@ -708,7 +708,7 @@ create_with()
 	done
 }
 
-@test "all: without even a place to mount configfs the module isn't loaded" {
+@test "all: report that the module isn't loaded if configfs has no mount point" {
 	# shellcheck disable=SC2016 # for the inner shell
 	run unshare --mount bash -c 'umount "${VMWALK%/vmwalk}" && mount -t tmpfs none /sys/kernel &&
 		exec vmwalk-list'

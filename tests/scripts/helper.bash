@@ -133,8 +133,8 @@ vmwalk_teardown()
 }
 
 # run_lab NAME: runs a lab once for all tests of a file, in its setup_file; $LAB_OUTPUT is what it said.
-# That is all that the tests look at, so what others begin and end with is done here. Another run goes
-# on meanwhile, in an environment that scripts seldom meet; $LAB_STATUS is how both ended.
+# These tests only check its output, so the common set-up and clean-up is here. A second run goes on
+# meanwhile, in an unusual environment; $LAB_STATUS has the exit statuses of both.
 run_lab()
 {
 	local lab=/usr/lib/vmwalk/labs/$1 first=0 second=0
@@ -150,14 +150,14 @@ run_lab()
 	vmwalk_teardown
 }
 
-# keeps_users_instance LAB NAME: whether the lab gives up where an instance has the name that the lab
-# wants, and leaves that instance and no other.
+# keeps_users_instance LAB NAME: true if the lab fails when an instance with a name that it needs
+# exists, and leaves that instance and no other.
 keeps_users_instance()
 {
 	local items status=0
 
 	vmwalk_setup
-	# The lab's names have its pid.
+	# The names of the lab's instances contain its pid.
 	# shellcheck disable=SC2016 # for the inner shell
 	bash -c 'mkdir "$VMWALK/lab-$$-$2" && exec "/usr/lib/vmwalk/labs/$1"' - "$@" \
 		>"$BATS_TEST_TMPDIR/output" 2>&1 && status=1

@@ -67,6 +67,6 @@ KINDS=("an ordinary page" "a huge page" "a page never touched")
 	[[ $LAB_STATUS == '0 0' ]]
 }
 
-@test "an instance of the user's stays, whatever its name is" {
+@test "an instance of the user stays, whatever its name" {
 	keeps_users_instance follow-the-walk walk
 }

@@ -52,11 +52,11 @@ faults()
 	[[ $LAB_STATUS == '0 0' ]]
 }
 
-@test "an instance of the user's stays, whatever its name is" {
+@test "an instance of the user stays, whatever its name" {
 	keeps_users_instance kernel-fault poke
 }
 
-@test "a signal that arrives once an instance is made leaves none" {
+@test "a signal right after the creation of an instance leaves none" {
 	vmwalk_setup
 	mkdir "$BATS_TEST_TMPDIR/bin"
 	cat >"$BATS_TEST_TMPDIR/bin/vmwalk-create" <<-'EOF'

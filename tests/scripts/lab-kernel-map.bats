@@ -111,6 +111,6 @@ of()
 	[[ $LAB_STATUS == '0 0' ]]
 }
 
-@test "an instance of the user's stays, whatever its name is" {
+@test "an instance of the user stays, whatever its name" {
 	keeps_users_instance kernel-map vmalloc
 }

@@ -159,6 +159,6 @@ says()
 	[[ $LAB_STATUS == '0 0' ]]
 }
 
-@test "an instance of the user's stays, whatever its name is" {
+@test "an instance of the user stays, whatever its name" {
 	keeps_users_instance lazy-populated-locked tracked
 }

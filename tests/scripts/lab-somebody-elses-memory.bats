@@ -41,6 +41,6 @@ shown()
 	[[ $LAB_STATUS == '0 0' ]]
 }
 
-@test "an instance of the user's stays, whatever its name is" {
+@test "an instance of the user stays, whatever its name" {
 	keeps_users_instance somebody-elses-memory memory
 }

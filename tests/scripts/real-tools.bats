@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Tools that know nothing of vmwalk, with its memory as theirs: fio does direct I/O from and to a
-# mapping and verifies every byte, with each way that it has to ask the kernel for it, and writes,
+# mapping and verifies every byte, with each I/O engine, and writes,
 # syncs and verifies the buffer itself; dd moves the buffer as a file.
 #
 # Copyright (C) The vmwalk authors
@@ -165,7 +165,7 @@ registers_files()
 	done
 }
 
-@test "dd syncs what it has written to the buffer, and copies it past a cache that isn't there" {
+@test "dd writes and syncs the buffer, and copies it with O_DIRECT" {
 	local device
 
 	device=$(make_instance demo size=64K)

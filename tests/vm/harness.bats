@@ -2,17 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Tests of the Makefiles, tests/run, tests/vm and .ci/run. Nothing is booted: each test has a copy of
-# the tree, in which stubs replace whatever is slow.
+# the tree, in which stubs replace slow programs.
 #
 # Copyright (C) The vmwalk authors
 #
-# shellcheck disable=SC2016 # what is quoted is for stubs and Makefiles
+# shellcheck disable=SC2016 # quoted expansions are for stubs and Makefiles
 # shellcheck disable=SC2154 # run sets stderr
 
 bats_require_minimum_version 1.5.0
 
 SOURCE=$(realpath "$BATS_TEST_DIRNAME/../..")
-# A folder name with every character that a shell, make or QEMU could misread.
+# A folder name with all characters that a shell, make or QEMU could misread.
 ODD="it's, a \"tree\": 100% \$HOME \`id\` #1; (x)"
 
 setup()
@@ -26,7 +26,7 @@ setup()
 	make_tree "$TMP/tree"
 }
 
-# stub FILE: makes FILE a script of the lines on standard input.
+# stub FILE: makes FILE a bash script with the lines of standard input.
 stub()
 {
 	{ echo '#!/bin/bash'; cat; } >"$1"
@@ -53,8 +53,8 @@ make_tree()
 	: >configfs-scripts/vmwalk-create
 }
 
-# A QEMU whose guest ends at once with status 0, which it also prints. Prints what the command starts
-# with on a terminal.
+# A QEMU whose guest ends at once with status 0, which it also prints. Prints the terminal settings
+# that the command gets.
 stub_qemu()
 {
 	stub "$TMP/bin/qemu-system-x86_64" <<-'END'
@@ -78,13 +78,13 @@ make_kernel()
 	printf 'modules:\n\t@echo "PATH=$$PATH"\n\t@: >$(M)/vmwalk.ko\n' >"$TMP/kernel/Makefile"
 }
 
-# says TEXT: the output of the last run has it.
+# says TEXT: fails unless the output of the last run contains TEXT.
 says()
 {
 	[[ $output == *"$1"* ]] || { printf 'no "%s" in:\n%s\n' "$1" "$output"; return 1; }
 }
 
-# What lib.bash finds out.
+# Prints variables that lib.bash sets.
 print_folders()
 {
 	bash -c '. tests/vm/lib.bash && echo "$vm $tree $cache"'
@@ -105,7 +105,7 @@ print_folders()
 	[[ $output != *export* ]]
 }
 
-@test "run: ends when QEMU ends before it opens its files" {
+@test "run: ends if QEMU ends before it opens its files" {
 	stub "$TMP/bin/qemu-system-x86_64" <<<'exit 3'
 	run -125 timeout 60 tests/vm/run true
 	says 'QEMU ended with status 3'
@@ -121,7 +121,7 @@ print_folders()
 	[[ $output == output && $stderr == *error* ]]
 }
 
-@test "run, make demo: the tree may have any name, and QEMU's options don't have it" {
+@test "run, make demo: the tree may have any name, which no option of QEMU contains" {
 	stub_qemu
 	make_tree "$TMP/$ODD"
 	run -0 make demo
@@ -155,7 +155,7 @@ print_folders()
 	done
 }
 
-@test "lib: the cache is never below a HOME that is no absolute path" {
+@test "lib: the cache is never below a HOME that is not an absolute path" {
 	for home in -u\ HOME HOME= HOME=home; do
 		# shellcheck disable=SC2086 # words
 		run -125 env $home bash -c '. tests/vm/lib.bash'
@@ -171,7 +171,7 @@ print_folders()
 	[[ $output == *" $HOME/.cache/vmwalk" && ! -e relative ]]
 }
 
-@test "lib: the caller's umask does not get into the guest" {
+@test "lib: the caller's umask does not affect the guest" {
 	umask 077
 	run -0 bash -c '. tests/vm/lib.bash; umask'
 	[[ $output == 0022 ]]
@@ -209,7 +209,7 @@ print_folders()
 	[[ ! -e $TMP/installed/lib/modules ]]
 }
 
-@test "make install puts the module in its place without sbin in PATH" {
+@test "make install installs the module without sbin in PATH" {
 	make_kernel
 	for command in bash cp cut echo install make mkdir sh uname; do
 		ln -s "$(type -P $command)" "$TMP/bin"
@@ -220,7 +220,7 @@ print_folders()
 	says "PATH=$TMP/bin:/usr/sbin:/sbin"
 }
 
-@test "make says that a path can't be built in, and builds where OUT says" {
+@test "make rejects a path that it can't build in, and builds in OUT" {
 	make_kernel
 	make_tree "$TMP/$ODD"
 	for target in all module userspace install; do

@@ -15,7 +15,7 @@
 . "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
 program=$bin/caching
-# Another run could get the page that this one looks at once it has freed it.
+# Another run could allocate the page that this run has freed and still examines.
 take_turns
 
 # What the kernel made the three bits stand for, from 0 to 7. Where the log has lost it, this is what

@@ -2,8 +2,9 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # the labs use the names below
 #
-# What the labs share. A lab creates its instances under names of its own run, so that it disturbs
-# neither a second run nor a user's instance, and removes at its end what it made and nothing else.
+# Functions shared by the labs. The names of a lab's instances contain the PID of its run, so it
+# does not disturb a second run or a user's instances. At its end a lab removes its own instances
+# only.
 #
 # Copyright (C) The vmwalk authors
 
@@ -12,12 +13,12 @@ export LC_ALL=C
 
 labs=$(dirname "$(readlink -f "$0")")
 bin=$labs/bin
-# The commands are installed beside the labs; a plain su has no sbin in its PATH.
+# The commands are installed under the same prefix. After plain su, PATH has no sbin.
 PATH+=:${labs%/lib/vmwalk/labs}/bin:${labs%/lib/vmwalk/labs}/sbin
 run=lab-$$
 made=()
 
-# A lab that has more to undo than instances and processes defines it anew.
+# A lab redefines this if it must undo more than instances and processes.
 at_end()
 {
 	:
@@ -33,17 +34,17 @@ clean_up()
 	pids=$(jobs -p)
 	# shellcheck disable=SC2086 # words
 	[[ ! $pids ]] || { kill -KILL $pids; wait $pids; } 2>/dev/null
-	# An instance that a signal kept from being made is not there.
+	# Errors are expected: a signal may have prevented the creation of an instance.
 	((${#made[@]} == 0)) || vmwalk-destroy "${made[@]}" 2>/dev/null
 }
 trap clean_up EXIT
-# The only signal from the keyboard after which bash doesn't do so by itself.
+# SIGQUIT is the only signal from the keyboard that bash ignores, so the EXIT trap would not run.
 trap 'exit 131' QUIT
 
 # make NAME ATTRIBUTE=VALUE...: creates the instance $run-NAME; $device is the path of its device.
 make()
 {
-	# First, or a signal that arrives when vmwalk-create ends would leave it.
+	# Before vmwalk-create, so that clean_up removes the instance whenever a signal arrives.
 	made+=("$run-$1")
 	if ! device=$(vmwalk-create "$run-$1" "${@:2}"); then
 		unset 'made[-1]'
@@ -51,7 +52,7 @@ make()
 	fi
 }
 
-# await PID COMMAND...: until the command succeeds. Ends the lab if the process ends before.
+# await PID COMMAND...: waits until the command succeeds. Ends the lab if the process exits before.
 await()
 {
 	until "${@:2}"; do
@@ -60,7 +61,7 @@ await()
 	done
 }
 
-# take_turns: waits until no other run of the same lab looks at something that all of them change.
+# take_turns: waits for other runs of the same lab, for labs that measure shared state.
 take_turns()
 {
 	local turn

@@ -10,7 +10,7 @@
 
 copy=$bin/somebody-elses-memory
 
-# Writing to another process has to be allowed.
+# Allow COPY to write to another process.
 take_turns
 allow=/sys/module/vmwalk/parameters/allow_target_write
 was=$(<"$allow")

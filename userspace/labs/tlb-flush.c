@@ -2,7 +2,7 @@
 /*
  * A buffer's life, step by step, each announced in the kernel's trace.
  *
- *   tlb-flush prepare NAME       has the kernel flush what was freed before: counts start anew
+ *   tlb-flush prepare NAME       makes the kernel flush what was freed before: counts start at 0
  *   tlb-flush live NAME MARKER   the steps; MARKER is the trace_marker of a trace
  *
  * NAME is a pending instance with buffer_type vmalloc and map_mode insert.

@@ -31,7 +31,7 @@ if [[ ! -d $tracing/events/tlb ]]; then
 	exit 1
 fi
 
-# The kernel's own flushes and addresses are those of all runs.
+# Flushes of kernel addresses can't be told apart by run.
 take_turns
 
 # The event tlb_flush tells of flushes of a program's addresses. There is none for the kernel's own, so

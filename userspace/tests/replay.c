@@ -18,9 +18,9 @@
  * translation is not mapped. Extents and mappings are in the order of their addresses, and the last
  * extent comes COUNT times more, each time STRIDE bytes further; a scan returns those that start in
  * its range, as many as there is room for. What comes to the gate, an extent or a look for a
- * mapping from there on, waits until somebody opens the FIFO that VMWALK_REPLAY_GATE names. What
- * would find nothing more fails with the error instead, if there is one, and so do a walk and a
- * translation.
+ * mapping from there on, waits until somebody opens the FIFO that VMWALK_REPLAY_GATE names. If
+ * an error is given, a call that would find nothing more fails with it, and so do walks and
+ * translations.
  *
  * Copyright (C) The vmwalk authors
  */
