@@ -673,7 +673,7 @@ create_with()
 	[[ $status == 0 && ${#lines[@]} == 2 ]]
 	run as_nobody vmwalk-show a
 	[[ $status == 0 && ${lines[0]} == "$VMWALK/a" && $output != *denied* ]]
-	grep -qx '  mappings  *0' <<<"$output"
+	grep -qx '  opens  *0' <<<"$output"
 }
 
 @test "all: name the folder that the user may not search" {
