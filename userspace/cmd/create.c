@@ -11,7 +11,7 @@
 
 static const struct verb_option create_options[] = {
 	{ "type", 't', "TYPE", "kind of memory" },
-	{ "size", 's', "BYTES", "size of the buffer (suffixes K, M, G, T; 0x for hexadecimal)" },
+	{ "size", 's', "BYTES", "size of the buffer (suffixes K, M, G, T; 0x for hex)" },
 	{ "map-mode", 'm', "MODE", "how mappings get their pages: remap, insert or fault" },
 	{ "cache-mode", 'c', "MODE", "caching of the buffer's mappings" },
 	{ "node", 'N', "NODE", "NUMA node to take memory from, -1 for any" },
