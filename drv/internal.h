@@ -330,7 +330,7 @@ long vmwalk_ioctl_scan(struct vmwalk_file *vf, struct file *file, void __user *u
 long vmwalk_ioctl_log(struct vmwalk_file *vf, void __user *user);
 long vmwalk_ioctl_translate(struct vmwalk_file *vf, void __user *user);
 long vmwalk_ioctl_dirty(struct vmwalk_file *vf, struct file *file, void __user *user);
-long vmwalk_ioctl_buffer(struct vmwalk_file *vf, void __user *user);
+long vmwalk_ioctl_locate(struct vmwalk_file *vf, void __user *user);
 long vmwalk_ioctl_copy(struct vmwalk_file *vf, struct file *file, void __user *user);
 long vmwalk_ioctl_poke(void __user *user);
 

@@ -240,24 +240,24 @@ static long vmwalk_ioctl_walk(struct vmwalk_file *vf, void __user *user)
 
 static u32 vma_traits(const struct vmwalk_device *device, struct vm_area_struct *vma)
 {
-	u32 traits = 0;
+	u32 attrs = 0;
 
 	if (vma->vm_flags & VM_READ)
-		traits |= VMWALK_VMA_READ;
+		attrs |= VMWALK_VMA_READ;
 	if (vma->vm_flags & VM_WRITE)
-		traits |= VMWALK_VMA_WRITE;
+		attrs |= VMWALK_VMA_WRITE;
 	if (vma->vm_flags & VM_EXEC)
-		traits |= VMWALK_VMA_EXEC;
+		attrs |= VMWALK_VMA_EXEC;
 	if (vma->vm_flags & VM_MAYSHARE)
-		traits |= VMWALK_VMA_SHARED;
+		attrs |= VMWALK_VMA_SHARED;
 	if (vma->vm_file)
-		traits |= VMWALK_VMA_FILE;
+		attrs |= VMWALK_VMA_FILE;
 	if (vma->vm_file && vma->vm_file->f_mapping == device->inode->i_mapping)
-		traits |= VMWALK_VMA_DEVICE;
+		attrs |= VMWALK_VMA_DEVICE;
 	if (is_vm_hugetlb_page(vma))
-		traits |= VMWALK_VMA_HUGETLB;
+		attrs |= VMWALK_VMA_HUGETLB;
 
-	return traits;
+	return attrs;
 }
 
 static void describe_vma(struct vmwalk_vma *out, struct vm_area_struct *vma)
@@ -298,7 +298,7 @@ static long vmwalk_ioctl_vma(struct vmwalk_file *vf, void __user *user)
 	vma = find_vma(mm, out.addr);
 	if (vma) {
 		describe_vma(&out, vma);
-		out.traits = vma_traits(vf->device, vma);
+		out.attrs = vma_traits(vf->device, vma);
 	} else {
 		err = -ENOENT;
 	}
@@ -344,8 +344,8 @@ long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return vmwalk_ioctl_vma(vf, user);
 	case VMWALK_IOC_LOG:
 		return vmwalk_ioctl_log(vf, user);
-	case VMWALK_IOC_BUFFER:
-		return vmwalk_ioctl_buffer(vf, user);
+	case VMWALK_IOC_LOCATE:
+		return vmwalk_ioctl_locate(vf, user);
 	case VMWALK_IOC_COPY:
 		return vmwalk_ioctl_copy(vf, file, user);
 	case VMWALK_IOC_POKE:

@@ -18,7 +18,7 @@
 #include "internal.h"
 
 static_assert(sizeof(struct vmwalk_dirty) == VMWALK_DIRTY_SIZE_VER0);
-static_assert(sizeof(struct vmwalk_place) == VMWALK_PLACE_SIZE_VER0);
+static_assert(sizeof(struct vmwalk_locate) == VMWALK_LOCATE_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_copy) == VMWALK_COPY_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_poke) == VMWALK_POKE_SIZE_VER0);
 
@@ -75,32 +75,32 @@ long vmwalk_ioctl_dirty(struct vmwalk_file *vf, struct file *file, void __user *
 }
 
 /**
- * vmwalk_ioctl_buffer - VMWALK_IOC_BUFFER
+ * vmwalk_ioctl_locate - VMWALK_IOC_LOCATE
  * @vf: the descriptor
- * @user: the caller's struct vmwalk_place
+ * @user: the caller's struct vmwalk_locate
  */
-long vmwalk_ioctl_buffer(struct vmwalk_file *vf, void __user *user)
+long vmwalk_ioctl_locate(struct vmwalk_file *vf, void __user *user)
 {
 	const struct vmwalk_buffer *buffer = &vf->device->buffer;
 	struct vmwalk_entry entry;
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 	int err;
 
-	err = vmwalk_get_struct(&place, sizeof(place), VMWALK_PLACE_SIZE_VER0, user);
+	err = vmwalk_get_struct(&location, sizeof(location), VMWALK_LOCATE_SIZE_VER0, user);
 	if (err)
 		return err;
-	if (place.flags || place.offset >= buffer->size)
+	if (location.flags || location.offset >= buffer->size)
 		return -EINVAL;
 	if (!vmwalk_file_sees_frames(vf))
 		return -EPERM;
 
-	place.kaddr = vmwalk_buffer_address(buffer, place.offset);
-	place.linear = vmwalk_linear_phys(place.kaddr);
-	entry = vmwalk_descend_kernel(place.kaddr, NULL);
-	place.phys = entry.present ? PFN_PHYS(entry.pfn) + offset_in_page(place.kaddr) : 0;
-	place.run = vmwalk_buffer_run(buffer, place.offset);
+	location.kaddr = vmwalk_buffer_address(buffer, location.offset);
+	location.linear = vmwalk_linear_phys(location.kaddr);
+	entry = vmwalk_descend_kernel(location.kaddr, NULL);
+	location.phys = entry.present ? PFN_PHYS(entry.pfn) + offset_in_page(location.kaddr) : 0;
+	location.contig_len = vmwalk_buffer_run(buffer, location.offset);
 
-	return vmwalk_put_struct(user, &place, sizeof(place));
+	return vmwalk_put_struct(user, &location, sizeof(location));
 }
 
 /**
@@ -134,7 +134,7 @@ static ssize_t copy_part(struct copier *copier, u64 done)
 		vmwalk_buffer_leave(&copier->source->buffer, there);
 	} else {
 		len = vmwalk_target_access(copier->vf, addr, here, len,
-					   copy->way == VMWALK_COPY_TO_TARGET);
+					   copy->direction == VMWALK_COPY_TO_TARGET);
 	}
 	vmwalk_buffer_leave(buffer, here);
 
@@ -154,7 +154,7 @@ static int copy_all(struct copier *copier, struct vmwalk_copy *copy)
 		copy->copied += part;
 		cond_resched();
 	}
-	if (copy->way != VMWALK_COPY_TO_TARGET)
+	if (copy->direction != VMWALK_COPY_TO_TARGET)
 		vmwalk_dirty_mark(copier->vf->device, copy->offset, copy->copied);
 
 	return copy->copied ? 0 : part;
@@ -164,9 +164,9 @@ static int check_copy(const struct vmwalk_file *vf, const struct file *file,
 		      const struct vmwalk_copy *copy)
 {
 	const u64 size = vf->device->buffer.size;
-	bool out = copy->way == VMWALK_COPY_TO_TARGET;
+	bool out = copy->direction == VMWALK_COPY_TO_TARGET;
 
-	if (copy->flags || copy->pad || copy->way > VMWALK_COPY_FROM_BUFFER)
+	if (copy->flags || copy->pad || copy->direction > VMWALK_COPY_FROM_BUFFER)
 		return -EINVAL;
 	if (!copy->length || copy->offset >= size || copy->length > size - copy->offset ||
 	    copy->length - 1 > U64_MAX - copy->addr)
@@ -174,7 +174,7 @@ static int check_copy(const struct vmwalk_file *vf, const struct file *file,
 
 	if (!(file->f_mode & (out ? FMODE_READ : FMODE_WRITE)))
 		return -EPERM;
-	if (copy->way == VMWALK_COPY_FROM_BUFFER && !vmwalk_file_sees_frames(vf))
+	if (copy->direction == VMWALK_COPY_FROM_BUFFER && !vmwalk_file_sees_frames(vf))
 		return -EPERM;
 
 	return 0;
@@ -223,7 +223,7 @@ long vmwalk_ioctl_copy(struct vmwalk_file *vf, struct file *file, void __user *u
 	if (err)
 		return err;
 
-	err = copy.way == VMWALK_COPY_FROM_BUFFER ? copy_from_buffer(&copier, &copy) :
+	err = copy.direction == VMWALK_COPY_FROM_BUFFER ? copy_from_buffer(&copier, &copy) :
 						    copy_all(&copier, &copy);
 	return err ?: vmwalk_put_struct(user, &copy, sizeof(copy));
 }

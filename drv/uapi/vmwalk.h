@@ -52,7 +52,7 @@
  *   5  VMWALK_IOC_TRANSLATE  struct vmwalk_translate  VMWALK_TRANSLATE_SIZE_VER0
  *   6  VMWALK_IOC_VMA        struct vmwalk_vma        VMWALK_VMA_SIZE_VER0
  *   7  VMWALK_IOC_LOG        struct vmwalk_log        VMWALK_LOG_SIZE_VER0
- *   8  VMWALK_IOC_BUFFER     struct vmwalk_place      VMWALK_PLACE_SIZE_VER0
+ *   8  VMWALK_IOC_LOCATE     struct vmwalk_locate      VMWALK_LOCATE_SIZE_VER0
  *   9  VMWALK_IOC_COPY       struct vmwalk_copy       VMWALK_COPY_SIZE_VER0
  *  10  VMWALK_IOC_POKE       struct vmwalk_poke       VMWALK_POKE_SIZE_VER0
  */
@@ -64,7 +64,7 @@
 #define VMWALK_IOC_TRANSLATE	_IO(VMWALK_IOC_MAGIC, 5)
 #define VMWALK_IOC_VMA		_IO(VMWALK_IOC_MAGIC, 6)
 #define VMWALK_IOC_LOG		_IO(VMWALK_IOC_MAGIC, 7)
-#define VMWALK_IOC_BUFFER	_IO(VMWALK_IOC_MAGIC, 8)
+#define VMWALK_IOC_LOCATE	_IO(VMWALK_IOC_MAGIC, 8)
 #define VMWALK_IOC_COPY		_IO(VMWALK_IOC_MAGIC, 9)
 #define VMWALK_IOC_POKE		_IO(VMWALK_IOC_MAGIC, 10)
 
@@ -112,7 +112,7 @@ struct vmwalk_info {
 	__u32 map_mode;
 	__u32 cache_mode;
 	__u32 page_size;
-	__u64 buffer_size;
+	__aligned_u64 buffer_size;
 	__u32 paging_levels;
 	__s32 target_pid;
 };
@@ -174,8 +174,8 @@ struct vmwalk_info {
  * All of it is zero for a level that the walk did not reach. A folded level has only its flag.
  */
 struct vmwalk_level {
-	__u64 table;
-	__u64 entry;
+	__aligned_u64 table;
+	__aligned_u64 entry;
 	__u32 index;
 	__u32 flags;
 };
@@ -211,9 +211,9 @@ struct vmwalk_level {
 struct vmwalk_walk {
 	__u32 size;
 	__u32 flags;
-	__u64 addr;
-	__u64 pfn;
-	__u64 phys;
+	__aligned_u64 addr;
+	__aligned_u64 pfn;
+	__aligned_u64 phys;
 	__u32 state;
 	__u32 page_shift;
 	__u32 stop_level;
@@ -234,9 +234,9 @@ struct vmwalk_walk {
  * @node: NUMA node of the frames, -1 where there is none to tell
  */
 struct vmwalk_extent {
-	__u64 start;
-	__u64 pfn;
-	__u64 pages;
+	__aligned_u64 start;
+	__aligned_u64 pfn;
+	__aligned_u64 pages;
 	__u32 flags;
 	__u16 page_shift;
 	__s16 node;
@@ -272,16 +272,16 @@ struct vmwalk_extent {
 struct vmwalk_scan {
 	__u32 size;
 	__u32 flags;
-	__u64 start;
-	__u64 end;
-	__u64 walk_end;
-	__u64 vec;
-	__u64 vec_len;
-	__u64 max_pages;
-	__u64 category_inverted;
-	__u64 category_mask;
-	__u64 category_anyof_mask;
-	__u64 return_mask;
+	__aligned_u64 start;
+	__aligned_u64 end;
+	__aligned_u64 walk_end;
+	__aligned_u64 vec;
+	__aligned_u64 vec_len;
+	__aligned_u64 max_pages;
+	__aligned_u64 category_inverted;
+	__aligned_u64 category_mask;
+	__aligned_u64 category_anyof_mask;
+	__aligned_u64 return_mask;
 };
 
 #define VMWALK_SCAN_SIZE_VER0	88
@@ -296,8 +296,8 @@ struct vmwalk_scan {
  * @node: (out) NUMA node of the frame, -1 where there is none to tell
  */
 struct vmwalk_translation {
-	__u64 addr;
-	__u64 phys;
+	__aligned_u64 addr;
+	__aligned_u64 phys;
 	__u32 state;
 	__u16 page_shift;
 	__s16 node;
@@ -317,13 +317,13 @@ struct vmwalk_translation {
 struct vmwalk_translate {
 	__u32 size;
 	__u32 flags;
-	__u64 vec;
-	__u64 vec_len;
+	__aligned_u64 vec;
+	__aligned_u64 vec_len;
 };
 
 #define VMWALK_TRANSLATE_SIZE_VER0	24
 
-/* Values of vmwalk_vma.traits. */
+/* Values of vmwalk_vma.attrs. */
 #define VMWALK_VMA_READ		0x0001
 #define VMWALK_VMA_WRITE	0x0002
 #define VMWALK_VMA_EXEC		0x0004
@@ -345,7 +345,7 @@ struct vmwalk_translate {
  * @inode: (out) number of the file's inode, 0 without a file
  * @dev_major: (out) device that the file lies on, as in /proc/PID/maps
  * @dev_minor: (out) the same
- * @traits: (out) flags VMWALK_VMA_*
+ * @attrs: (out) flags VMWALK_VMA_*
  * @page_shift: (out) log2 of the smallest page that it can map
  *
  * Returns 0; ENOENT if no mapping ends above @addr.
@@ -353,16 +353,16 @@ struct vmwalk_translate {
 struct vmwalk_vma {
 	__u32 size;
 	__u32 flags;
-	__u64 addr;
-	__u64 start;
-	__u64 end;
-	__u64 vm_flags;
-	__u64 page_prot;
-	__u64 pgoff;
-	__u64 inode;
+	__aligned_u64 addr;
+	__aligned_u64 start;
+	__aligned_u64 end;
+	__aligned_u64 vm_flags;
+	__aligned_u64 page_prot;
+	__aligned_u64 pgoff;
+	__aligned_u64 inode;
 	__u32 dev_major;
 	__u32 dev_minor;
-	__u32 traits;
+	__u32 attrs;
 	__u32 page_shift;
 };
 
@@ -388,9 +388,9 @@ struct vmwalk_vma {
 struct vmwalk_log {
 	__u32 size;
 	__u32 flags;
-	__u64 start;
-	__u64 end;
-	__u64 walk_end;
+	__aligned_u64 start;
+	__aligned_u64 end;
+	__aligned_u64 walk_end;
 	__u32 lines;
 	__u32 pad;
 };
@@ -421,16 +421,16 @@ struct vmwalk_log {
 struct vmwalk_dirty {
 	__u32 size;
 	__u32 flags;
-	__u64 offset;
-	__u64 length;
-	__u64 bitmap;
-	__u64 pages;
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__aligned_u64 bitmap;
+	__aligned_u64 pages;
 };
 
 #define VMWALK_DIRTY_SIZE_VER0	40
 
 /**
- * struct vmwalk_place - where in memory a byte of the buffer is
+ * struct vmwalk_locate - where in memory a byte of the buffer is
  * @size: (in) size of this structure as the caller knows it
  * @flags: (in) must be zero
  * @offset: (in) the byte's offset in the buffer, below the buffer's size
@@ -438,24 +438,24 @@ struct vmwalk_dirty {
  * @linear: (out) what the kernel's arithmetic, __pa(), makes of @kaddr: its physical address if it
  *          is an address of the linear map, and if it is any other a number that means nothing
  * @phys: (out) the physical address to which the kernel's page tables lead from @kaddr
- * @run: (out) bytes from there to the end of the buffer, or as far as they lie side by side in
+ * @contig_len: (out) bytes from there to the end of the buffer, or as far as they lie side by side in
  *       physical memory
  *
  * Returns 0. It takes CAP_SYS_ADMIN of the opener.
  */
-struct vmwalk_place {
+struct vmwalk_locate {
 	__u32 size;
 	__u32 flags;
-	__u64 offset;
-	__u64 kaddr;
-	__u64 linear;
-	__u64 phys;
-	__u64 run;
+	__aligned_u64 offset;
+	__aligned_u64 kaddr;
+	__aligned_u64 linear;
+	__aligned_u64 phys;
+	__aligned_u64 contig_len;
 };
 
-#define VMWALK_PLACE_SIZE_VER0	48
+#define VMWALK_LOCATE_SIZE_VER0	48
 
-/* Values of vmwalk_copy.way. */
+/* Values of vmwalk_copy.direction. */
 #define VMWALK_COPY_FROM_TARGET	0	/* from the target's memory to the buffer */
 #define VMWALK_COPY_TO_TARGET	1	/* from the buffer to the target's memory */
 #define VMWALK_COPY_FROM_BUFFER	2	/* from a buffer of any instance to this one's */
@@ -464,11 +464,11 @@ struct vmwalk_place {
  * struct vmwalk_copy - bytes to or from the buffer
  * @size: (in) size of this structure as the caller knows it
  * @flags: (in) must be zero
- * @way: (in) one of VMWALK_COPY_*
+ * @direction: (in) one of VMWALK_COPY_*
  * @pad: (in) must be zero
  * @offset: (in) where they are in this instance's buffer
  * @addr: (in) where else they are: an address of the target, or for VMWALK_COPY_FROM_BUFFER one of
- *        the kernel, such as VMWALK_IOC_BUFFER tells of a live instance
+ *        the kernel, such as VMWALK_IOC_LOCATE tells of a live instance
  * @length: (in) how many, at least 1, none of them beyond the buffer's end
  * @copied: (out) how many were copied
  *
@@ -491,12 +491,12 @@ struct vmwalk_place {
 struct vmwalk_copy {
 	__u32 size;
 	__u32 flags;
-	__u32 way;
+	__u32 direction;
 	__u32 pad;
-	__u64 offset;
-	__u64 addr;
-	__u64 length;
-	__u64 copied;
+	__aligned_u64 offset;
+	__aligned_u64 addr;
+	__aligned_u64 length;
+	__aligned_u64 copied;
 };
 
 #define VMWALK_COPY_SIZE_VER0	48
@@ -514,7 +514,7 @@ struct vmwalk_copy {
 struct vmwalk_poke {
 	__u32 size;
 	__u32 flags;
-	__u64 addr;
+	__aligned_u64 addr;
 	__u32 value;
 	__u32 faults;
 };

@@ -969,17 +969,17 @@ int vw_vma(int fd, __u64 addr, struct vmwalk_vma *vma)
 	return vw_ioctl(fd, VMWALK_IOC_VMA, vma);
 }
 
-int vw_place(int fd, __u64 offset, struct vmwalk_place *place)
+int vw_place(int fd, __u64 offset, struct vmwalk_locate *location)
 {
-	*place = (struct vmwalk_place){ .size = sizeof(*place), .offset = offset };
-	return vw_ioctl(fd, VMWALK_IOC_BUFFER, place);
+	*place = (struct vmwalk_locate){ .size = sizeof(*place), .offset = offset };
+	return vw_ioctl(fd, VMWALK_IOC_LOCATE, location);
 }
 
-long long vw_copy(int fd, __u32 way, __u64 offset, __u64 addr, __u64 length)
+long long vw_copy(int fd, __u32 direction, __u64 offset, __u64 addr, __u64 length)
 {
 	struct vmwalk_copy copy = {
 		.size = sizeof(copy),
-		.way = way,
+		.direction = direction,
 		.offset = offset,
 		.addr = addr,
 		.length = length,

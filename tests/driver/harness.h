@@ -266,9 +266,9 @@ int vw_walk(int fd, __u64 addr, struct vmwalk_walk *walk);
 int vw_walk_kernel(int fd, __u64 addr, struct vmwalk_walk *walk);
 int vw_translate(int fd, struct vmwalk_translation *vec, __u64 vec_len);
 int vw_vma(int fd, __u64 addr, struct vmwalk_vma *vma);
-int vw_place(int fd, __u64 offset, struct vmwalk_place *place);
+int vw_place(int fd, __u64 offset, struct vmwalk_locate *location);
 /* How many bytes were copied, or a negative errno; -EPROTO if a refused call told of some. */
-long long vw_copy(int fd, __u32 way, __u64 offset, __u64 addr, __u64 length);
+long long vw_copy(int fd, __u32 direction, __u64 offset, __u64 addr, __u64 length);
 /* The driver's store, of a byte: how many faults it took, or a negative errno. */
 int vw_poke_by_driver(int fd, const void *at, __u32 value);
 /*

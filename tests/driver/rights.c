@@ -51,12 +51,12 @@ static int scan_one(int fd, const void *addr, struct vmwalk_extent *extent)
 /* Checks addresses of the buffer, and copies by them. */
 void check_places(int fd, bool shown)
 {
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 
-	vw_check_rc(vw_place(fd, 0, &place), shown ? 0 : -EPERM);
-	vw_check(shown ? place.kaddr && place.phys : !place.kaddr && !place.linear && !place.phys);
+	vw_check_rc(vw_place(fd, 0, &location), shown ? 0 : -EPERM);
+	vw_check(shown ? location.kaddr && location.phys : !location.kaddr && !location.linear && !location.phys);
 	/* Copy within the buffer; only a descriptor with the right learns the source address. */
-	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_BUFFER, 5 * PAGE, shown ? place.kaddr + 26 : 0,
+	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_BUFFER, 5 * PAGE, shown ? location.kaddr + 26 : 0,
 			    26), shown ? 26 : -EPERM);
 }
 

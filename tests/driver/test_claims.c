@@ -80,15 +80,15 @@ static int reopen(int file, int flags)
 
 /* --- kmalloc -------------------------------------------------------------------------------- */
 
-static struct vmwalk_place place_of(const char *size)
+static struct vmwalk_locate place_of(const char *size)
 {
-	struct vmwalk_place place = { .size = sizeof(place) };
+	struct vmwalk_locate location = { .size = sizeof(location) };
 	int buffer;
 
 	buffer = vw_open_rw(vw_make("k", "buffer_type", "kmalloc", "size", size, NULL));
-	vw_ok(vw_ioctl(buffer, VMWALK_IOC_BUFFER, &place));
+	vw_ok(vw_ioctl(buffer, VMWALK_IOC_LOCATE, &location));
 	close(buffer);
-	return place;
+	return location;
 }
 
 static void kmalloc_aligns_a_power_of_two_to_itself(void **state)
@@ -97,10 +97,10 @@ static void kmalloc_aligns_a_power_of_two_to_itself(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(sizes); i++) {
-		struct vmwalk_place place = place_of(sizes[i]);
+		struct vmwalk_locate location = place_of(sizes[i]);
 
-		assert_int_equal(place.kaddr % place.run, 0);
-		assert_int_equal(place.phys % place.run, 0);
+		assert_int_equal(location.kaddr % location.contig_len, 0);
+		assert_int_equal(location.phys % location.contig_len, 0);
 		vw_ok(vw_rmdir("k"));
 	}
 }
@@ -108,17 +108,17 @@ static void kmalloc_aligns_a_power_of_two_to_itself(void **state)
 static void kmalloc_takes_more_than_was_asked_for(void **state)
 {
 	const __u64 head = BIT_ULL(15), tail = BIT_ULL(16);	/* of /proc/kpageflags */
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 	__u64 flags[9];
 	int file;
 
 	(void)state;
-	place = place_of("20K");
-	assert_int_equal(place.run, 5 * PAGE);
+	location = place_of("20K");
+	assert_int_equal(location.contig_len, 5 * PAGE);
 	file = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 	if (file < 0)
 		vw_skip("this kernel has no /proc/kpageflags");
-	vw_expect(vw_sys(pread(file, flags, sizeof(flags), place.phys / PAGE * sizeof(flags[0]))),
+	vw_expect(vw_sys(pread(file, flags, sizeof(flags), location.phys / PAGE * sizeof(flags[0]))),
 		  sizeof(flags));
 	close(file);
 	/* Eight pages are one block, though five have the buffer. */
@@ -256,11 +256,11 @@ static void reading_implies_executing_if_one_says_so(void **state)
 
 	(void)state;
 	open_device();
-	assert_false(vma_at(vw_anon(PAGE)).traits & VMWALK_VMA_EXEC);
+	assert_false(vma_at(vw_anon(PAGE)).attrs & VMWALK_VMA_EXEC);
 	vw_expect(vw_sys(personality(before | READ_IMPLIES_EXEC)), before);
 	map = mmap(NULL, PAGE, RW, ANON, -1, 0);
 	personality(before);
-	assert_true(vma_at(map).traits & VMWALK_VMA_EXEC);
+	assert_true(vma_at(map).attrs & VMWALK_VMA_EXEC);
 }
 
 static void neighbours_that_are_alike_become_one(void **state)
@@ -343,13 +343,13 @@ static void anonymous_memory_is_a_file_if_shared_and_its_address_if_private(void
 	open_device();
 	map = vw_anon(PAGE);
 	vma = vma_at(map);
-	assert_false(vma.traits & VMWALK_VMA_FILE);
+	assert_false(vma.attrs & VMWALK_VMA_FILE);
 	/* Of a mapping that became one with a neighbour as well. */
 	assert_int_equal(vma.pgoff, vma.start / PAGE);
 
 	map = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	vma = vma_at(map);
-	assert_true(vma.traits & VMWALK_VMA_FILE && vma.inode);
+	assert_true(vma.attrs & VMWALK_VMA_FILE && vma.inode);
 	assert_int_equal(vma.pgoff, 0);
 }
 

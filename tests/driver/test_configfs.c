@@ -1244,7 +1244,7 @@ static void expect_gone(int fd)
 	struct vmwalk_log log = vw_log_args(0, PAGE);
 	struct vmwalk_translation translation;
 	struct vmwalk_extent extent;
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 	struct vmwalk_walk walk;
 	struct vmwalk_vma vma;
 	char byte = 0;
@@ -1265,9 +1265,9 @@ static void expect_gone(int fd)
 	vw_expect(vw_translate(fd, &translation, 1), -ENODEV);
 	vw_expect(vw_vma(fd, (uintptr_t)&byte, &vma), -ENODEV);
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), -ENODEV);
-	vw_expect(vw_place(fd, 0, &place), -ENODEV);
-	for (__u32 way = VMWALK_COPY_FROM_TARGET; way <= VMWALK_COPY_FROM_BUFFER; way++)
-		vw_expect(vw_copy(fd, way, 0, (uintptr_t)&byte, 1), -ENODEV);
+	vw_expect(vw_place(fd, 0, &location), -ENODEV);
+	for (__u32 direction = VMWALK_COPY_FROM_TARGET; direction <= VMWALK_COPY_FROM_BUFFER; direction++)
+		vw_expect(vw_copy(fd, direction, 0, (uintptr_t)&byte, 1), -ENODEV);
 	vw_expect(vw_poke_by_driver(fd, &byte, 1), -ENODEV);
 	assert_int_equal(byte, 0);
 	assert_ptr_equal(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0), MAP_FAILED);

@@ -35,8 +35,8 @@ static void open_combo(const struct vw_combo *combo)
 	fd = vw_open_rw(n);
 }
 
-#define expect_copy(way, offset, addr, length, wanted) \
-	vw_expect(vw_copy(fd, way, offset, (uintptr_t)(addr), length), wanted)
+#define expect_copy(direction, offset, addr, length, wanted) \
+	vw_expect(vw_copy(fd, direction, offset, (uintptr_t)(addr), length), wanted)
 
 /* What a byte of a target holds in these tests: other from byte to byte, and no letter. */
 static unsigned char mark(size_t at)
@@ -170,7 +170,7 @@ static void what_another_buffer_has_comes_to_this_one(void **state)
 {
 	static const char * const types[] = { "kmalloc", "vmalloc", "pages", "huge", "dma" };
 	static char wanted[SIZE], source[SIZE];
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 	int other;
 
 	open_combo(vw_combo(state));
@@ -183,13 +183,13 @@ static void what_another_buffer_has_comes_to_this_one(void **state)
 		for (size_t j = 0; j < COUNT(spans); j++) {
 			size_t length = spans[j].length;
 
-			vw_ok(vw_place(other, spans[j].there, &place));
+			vw_ok(vw_place(other, spans[j].there, &location));
 			/* Single pages have one address after the other only where they lie so. */
-			if (!strcmp(types[i], "pages") && length > place.run)
-				length = place.run;
+			if (!strcmp(types[i], "pages") && length > location.contig_len)
+				length = location.contig_len;
 			if (length > SIZE - spans[j].there)
 				length = SIZE - spans[j].there;
-			expect_copy(BETWEEN, spans[j].offset, place.kaddr, length, length);
+			expect_copy(BETWEEN, spans[j].offset, location.kaddr, length, length);
 			memcpy(wanted + spans[j].offset, source + spans[j].there, length);
 			expect_buffer(fd, wanted);
 			expect_buffer(other, source);
@@ -213,7 +213,7 @@ static void bytes_of_one_buffer_go_where_they_do_not_overlap(void **state)
 		{ 5, 5, 100, true }, { 8 * PAGE - 1, 0, 8 * PAGE, true },
 	};
 	static char wanted[SIZE];
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 
 	(void)state;
 	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "fault", "size", "64K", "fill",
@@ -222,12 +222,12 @@ static void bytes_of_one_buffer_go_where_they_do_not_overlap(void **state)
 	fill_marks(wanted, SIZE);
 	vw_expect(vw_sys(pwrite(fd, wanted, SIZE, 0)), SIZE);
 	for (size_t i = 0; i < COUNT(moves); i++) {
-		vw_ok(vw_place(fd, moves[i].from, &place));
+		vw_ok(vw_place(fd, moves[i].from, &location));
 		if (moves[i].overlap) {
-			expect_copy(BETWEEN, moves[i].offset, place.kaddr, moves[i].length,
+			expect_copy(BETWEEN, moves[i].offset, location.kaddr, moves[i].length,
 				    -EINVAL);
 		} else {
-			expect_copy(BETWEEN, moves[i].offset, place.kaddr, moves[i].length,
+			expect_copy(BETWEEN, moves[i].offset, location.kaddr, moves[i].length,
 				    moves[i].length);
 			memcpy(wanted + moves[i].offset, wanted + moves[i].from, moves[i].length);
 		}
@@ -326,7 +326,7 @@ static void make_beyond_a_file(char *page)
 
 static const struct barrier {
 	void (*make)(char *page);
-	bool from, to;			/* it ends copies of this way */
+	bool from, to;			/* it ends copies of this direction */
 } barriers[] = {
 	{ make_unmapped, true, true },
 	{ make_forbidden, true, true },
@@ -416,10 +416,10 @@ static void a_copy_ends_before_a_page_that_may_not_be_written(void **state)
 /* The kernel's base of the linear map, which BUFFER's arithmetic gives away. */
 static __u64 linear(const void *page)
 {
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 
-	vw_ok(vw_place(fd, 0, &place));
-	return place.kaddr - place.linear + vw_pfn(page) * PAGE;
+	vw_ok(vw_place(fd, 0, &location));
+	return location.kaddr - location.linear + vw_pfn(page) * PAGE;
 }
 
 /* Some of the kernel's own: its text and data, and a module's. 0 for what it doesn't tell. */
@@ -462,7 +462,7 @@ static void what_is_no_address_of_the_target_gets_efault(void **state)
 	vw_poke(map, 'a');
 	find_symbols(symbols);
 	{
-		struct vmwalk_place place;
+		struct vmwalk_locate location;
 		__u64 bad[] = {
 			0, 1, vw_user_end(), vw_user_end() + PAGE, 1ULL << 57, 1ULL << 62,
 			1ULL << 63, linear(own), linear(map), symbols[0], symbols[1], symbols[2],
@@ -475,9 +475,9 @@ static void what_is_no_address_of_the_target_gets_efault(void **state)
 			expect_copy(TO, 0, bad[i], 8, -EFAULT);
 		}
 		/* Nor are the buffer's own bytes by the kernel's address. */
-		vw_ok(vw_place(fd, 0, &place));
-		expect_copy(FROM, PAGE, place.kaddr, 8, -EFAULT);
-		expect_copy(TO, PAGE, place.kaddr, 8, -EFAULT);
+		vw_ok(vw_place(fd, 0, &location));
+		expect_copy(FROM, PAGE, location.kaddr, 8, -EFAULT);
+		expect_copy(TO, PAGE, location.kaddr, 8, -EFAULT);
 	}
 	expect_marks(own, PAGE);
 	expect_fill("letters");
@@ -539,7 +539,7 @@ static void user_space_ends_a_copy_as_any_hole_does(void **state)
 
 static void the_kernels_other_memory_gets_efault(void **state)
 {
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 	__u64 symbols[SYMBOLS];
 	char *own, *map;
 
@@ -549,24 +549,24 @@ static void the_kernels_other_memory_gets_efault(void **state)
 	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
 	vw_poke(map, 'a');
 	find_symbols(symbols);
-	vw_ok(vw_place(fd, 0, &place));
+	vw_ok(vw_place(fd, 0, &location));
 	{
 		__u64 bad[] = {
 			/* What isn't the kernel's, or isn't anybody's. */
 			0, 1, (uintptr_t)own, (uintptr_t)map, vw_user_end(), 1ULL << 57, 1ULL << 62,
 			1ULL << 63, ~0ULL - 8,
 			/* The linear map, also of the buffer's page, which has another address. */
-			linear(own), linear(NULL), linear(map), place.kaddr - place.linear,
+			linear(own), linear(NULL), linear(map), location.kaddr - location.linear,
 			/* What is beside a buffer in vmalloc's space. */
-			place.kaddr - 8, place.kaddr - 4, place.kaddr - PAGE,
-			place.kaddr + SIZE - 4, place.kaddr + SIZE,
-			place.kaddr + SIZE + PAGE, place.kaddr + (1ULL << 32),
-			place.kaddr - (1ULL << 32), place.kaddr ^ 1ULL << 63,
+			location.kaddr - 8, location.kaddr - 4, location.kaddr - PAGE,
+			location.kaddr + SIZE - 4, location.kaddr + SIZE,
+			location.kaddr + SIZE + PAGE, location.kaddr + (1ULL << 32),
+			location.kaddr - (1ULL << 32), location.kaddr ^ 1ULL << 63,
 			/* The kernel's text and data, a module's, and what is at the top. */
 			symbols[0], symbols[1], symbols[2], symbols[3], symbols[4],
 			0xffffffff81000000, 0xffffffffff600000, -PAGE,
 			/* The buffer's physical address. */
-			place.phys, place.linear,
+			location.phys, location.linear,
 		};
 
 		for (size_t i = 0; i < COUNT(bad); i++)
@@ -577,7 +577,7 @@ static void the_kernels_other_memory_gets_efault(void **state)
 
 static void a_byte_beyond_a_buffers_end_gets_efault(void **state)
 {
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 	int other;
 
 	open_device();
@@ -587,22 +587,22 @@ static void a_byte_beyond_a_buffers_end_gets_efault(void **state)
 	for (__u64 offset = 0; offset < 16 * KIB; offset += 1000) {
 		__u64 most = 16 * KIB - offset;
 
-		vw_ok(vw_place(other, offset, &place));
+		vw_ok(vw_place(other, offset, &location));
 		/* Single pages: as far as they lie side by side. */
 		if (!strcmp(vw_combo(state)->type, "pages"))
-			most = place.run;
-		expect_copy(BETWEEN, 0, place.kaddr, most + 1, -EFAULT);
-		expect_copy(BETWEEN, 0, place.kaddr, most + PAGE, -EFAULT);
+			most = location.contig_len;
+		expect_copy(BETWEEN, 0, location.kaddr, most + 1, -EFAULT);
+		expect_copy(BETWEEN, 0, location.kaddr, most + PAGE, -EFAULT);
 	}
-	vw_ok(vw_place(other, 16 * KIB - 1, &place));
-	expect_copy(BETWEEN, 0, place.kaddr, 2, -EFAULT);
+	vw_ok(vw_place(other, 16 * KIB - 1, &location));
+	expect_copy(BETWEEN, 0, location.kaddr, 2, -EFAULT);
 	expect_fill("letters");
-	expect_copy(BETWEEN, 0, place.kaddr, 1, 1);
+	expect_copy(BETWEEN, 0, location.kaddr, 1, 1);
 }
 
 static void a_buffer_that_was_removed_gets_efault(void **state)
 {
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 	int other;
 	char *map;
 
@@ -610,55 +610,55 @@ static void a_buffer_that_was_removed_gets_efault(void **state)
 	other = vw_open_rw(vw_make("source", "buffer_type", vw_combo(state)->type, "map_mode",
 				   vw_combo(state)->mode, "cache_mode", vw_combo(state)->cache,
 				   "size", "16K", "fill", "digits", NULL));
-	vw_ok(vw_place(other, 0, &place));
-	expect_copy(BETWEEN, 0, place.kaddr, 8, 8);
+	vw_ok(vw_place(other, 0, &location));
+	expect_copy(BETWEEN, 0, location.kaddr, 8, 8);
 	/* The memory is still there, since it is still mapped; but that is another matter. */
 	map = vw_map(other, 16 * KIB, 0, PROT_READ, MAP_SHARED);
 	vw_ok(vw_set("source", "live", "0"));
-	expect_copy(BETWEEN, 8, place.kaddr, 8, -EFAULT);
+	expect_copy(BETWEEN, 8, location.kaddr, 8, -EFAULT);
 	vw_ok(vw_rmdir("source"));
-	expect_copy(BETWEEN, 8, place.kaddr, 8, -EFAULT);
+	expect_copy(BETWEEN, 8, location.kaddr, 8, -EFAULT);
 	assert_true(vw_holds_fill(map, "digits", 0, 16 * KIB));
 	munmap(map, 16 * KIB);
 	close(other);
-	expect_copy(BETWEEN, 8, place.kaddr, 8, -EFAULT);
+	expect_copy(BETWEEN, 8, location.kaddr, 8, -EFAULT);
 }
 
 static void bytes_of_two_buffers_are_not_of_one(void **state)
 {
-	struct vmwalk_place place[32];
+	struct vmwalk_locate location[32];
 	char name[16];
 	int other;
 
 	(void)state;
 	open_device();
 	/* Some of them lie side by side. */
-	for (size_t i = 0; i < COUNT(place); i++) {
+	for (size_t i = 0; i < COUNT(location); i++) {
 		snprintf(name, sizeof(name), "s%zu", i);
 		other = vw_open_rw(vw_make(name, "buffer_type", "kmalloc", "map_mode", "fault",
 					   "size", "4K", NULL));
-		vw_ok(vw_place(other, 0, &place[i]));
+		vw_ok(vw_place(other, 0, &location[i]));
 		close(other);
 	}
-	for (size_t i = 0; i < COUNT(place); i++) {
-		expect_copy(BETWEEN, 0, place[i].kaddr, PAGE, PAGE);
-		expect_copy(BETWEEN, 0, place[i].kaddr, PAGE + 1, -EFAULT);
-		expect_copy(BETWEEN, 0, place[i].kaddr + PAGE - 1, 2, -EFAULT);
+	for (size_t i = 0; i < COUNT(location); i++) {
+		expect_copy(BETWEEN, 0, location[i].kaddr, PAGE, PAGE);
+		expect_copy(BETWEEN, 0, location[i].kaddr, PAGE + 1, -EFAULT);
+		expect_copy(BETWEEN, 0, location[i].kaddr + PAGE - 1, 2, -EFAULT);
 	}
 }
 
 /* --- Arguments ------------------------------------------------------------------------------ */
 
-static struct vmwalk_copy good_copy(__u32 way)
+static struct vmwalk_copy good_copy(__u32 direction)
 {
-	struct vmwalk_copy copy = { .size = sizeof(copy), .way = way, .length = 8, .copied = 99 };
-	struct vmwalk_place place;
+	struct vmwalk_copy copy = { .size = sizeof(copy), .direction = direction, .length = 8, .copied = 99 };
+	struct vmwalk_locate location;
 	static char *there;
 
 	if (!there)
 		there = anon_with_marks(PAGE);
-	vw_ok(vw_place(fd, 8 * PAGE, &place));
-	copy.addr = way == BETWEEN ? place.kaddr : (uintptr_t)there;
+	vw_ok(vw_place(fd, 8 * PAGE, &location));
+	copy.addr = direction == BETWEEN ? location.kaddr : (uintptr_t)there;
 	return copy;
 }
 
@@ -687,41 +687,41 @@ static void bad_values_get_einval(void **state)
 
 	(void)state;
 	open_device();
-	for (__u32 way = FROM; way <= BETWEEN; way++) {
-		copy = good_copy(way);
+	for (__u32 direction = FROM; direction <= BETWEEN; direction++) {
+		copy = good_copy(direction);
 		vw_ok(vw_ioctl(fd, VMWALK_IOC_COPY, &copy));
 		assert_int_equal(copy.copied, 8);
 		for (size_t i = 0; i < COUNT(bad); i++) {
-			copy = good_copy(way);
+			copy = good_copy(direction);
 			copy.offset = bad[i][0];
 			copy.length = bad[i][1];
 			expect_refused(copy, EINVAL);
 		}
 		for (int bit = 0; bit < 32; bit++) {
-			copy = good_copy(way);
+			copy = good_copy(direction);
 			copy.pad = 1U << bit;
 			expect_refused(copy, EINVAL);
-			copy = good_copy(way);
+			copy = good_copy(direction);
 			copy.flags = 1U << bit;
 			expect_refused(copy, EINVAL);
 		}
 		/* So many bytes that there are no such addresses. */
 		for (__u64 length = 2; length <= SIZE; length *= 2) {
-			copy = good_copy(way);
+			copy = good_copy(direction);
 			copy.length = length;
 			copy.addr = -length + 1;
 			expect_refused(copy, EINVAL);
 			copy.addr = ~0ULL;
 			expect_refused(copy, EINVAL);
 		}
-		copy = good_copy(way);
+		copy = good_copy(direction);
 		copy.addr = ~0ULL;
 		copy.length = 1;
 		expect_refused(copy, EFAULT);
 	}
 	for (size_t i = 0; i < COUNT(ways); i++) {
 		copy = good_copy(FROM);
-		copy.way = ways[i];
+		copy.direction = ways[i];
 		expect_refused(copy, EINVAL);
 	}
 }
@@ -734,10 +734,10 @@ static void where_the_answer_cannot_go_nothing_is_copied(void **state)
 	(void)state;
 	open_device();
 	own = anon_with_marks(PAGE);
-	for (__u32 way = FROM; way <= TO; way++) {
+	for (__u32 direction = FROM; direction <= TO; direction++) {
 		vw_ok(vw_sys(mprotect(copy, PAGE, RW)));
 		*copy = (struct vmwalk_copy){
-			.size = sizeof(*copy), .way = way, .addr = (uintptr_t)own, .length = PAGE,
+			.size = sizeof(*copy), .direction = direction, .addr = (uintptr_t)own, .length = PAGE,
 		};
 		vw_ok(vw_sys(mprotect(copy, PAGE, PROT_READ)));
 		vw_expect(vw_ioctl(fd, VMWALK_IOC_COPY, copy), -EFAULT);
@@ -751,7 +751,7 @@ static void a_descriptor_reads_and_writes_what_it_was_opened_for(void **state)
 {
 	static const struct {
 		int mode;
-		int error[3];		/* by the way */
+		int error[3];		/* by the direction */
 	} modes[] = {
 		{ O_RDONLY, { EPERM, 0, EPERM } },
 		{ O_WRONLY, { 0, EPERM, 0 } },
@@ -768,14 +768,14 @@ static void a_descriptor_reads_and_writes_what_it_was_opened_for(void **state)
 		int own = fd, other = vw_open(n, modes[i].mode);
 
 		assert_true(other >= 0);
-		for (__u32 way = FROM; way <= BETWEEN; way++) {
+		for (__u32 direction = FROM; direction <= BETWEEN; direction++) {
 			vw_expect(vw_sys(pread(own, before, SIZE, 0)), SIZE);
-			copy = good_copy(way);
-			if (way != BETWEEN)
+			copy = good_copy(direction);
+			if (direction != BETWEEN)
 				copy.addr = (uintptr_t)there;
 			fd = other;
-			if (modes[i].error[way]) {
-				expect_refused(copy, modes[i].error[way]);
+			if (modes[i].error[direction]) {
+				expect_refused(copy, modes[i].error[direction]);
 				assert_int_equal((unsigned char)*there, mark(0));
 				expect_buffer(own, before);
 			} else {
@@ -931,7 +931,7 @@ static void open_tracked(const struct vw_combo *combo)
 
 static void what_comes_to_the_buffer_makes_its_pages_dirty(void **state)
 {
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 	char *there;
 
 	open_tracked(vw_combo(state));
@@ -946,10 +946,10 @@ static void what_comes_to_the_buffer_makes_its_pages_dirty(void **state)
 	expect_dirty(0x60);
 	expect_copy(FROM, 0, there, SIZE, SIZE);
 	expect_dirty(0xffff);
-	vw_ok(vw_place(fd, 0, &place));
-	expect_copy(BETWEEN, 7 * PAGE + 5, place.kaddr, 4090, 4090);
+	vw_ok(vw_place(fd, 0, &location));
+	expect_copy(BETWEEN, 7 * PAGE + 5, location.kaddr, 4090, 4090);
 	expect_dirty(0x80);
-	expect_copy(BETWEEN, 8 * PAGE - 1, place.kaddr, PAGE, PAGE);
+	expect_copy(BETWEEN, 8 * PAGE - 1, location.kaddr, PAGE, PAGE);
 	expect_dirty(0x180);
 
 	/* What was read of it, or was refused, does not. */
@@ -1126,7 +1126,7 @@ static void a_source_may_go_at_any_time(void **state)
 {
 	static const char * const types[] = { "kmalloc", "vmalloc", "huge", "dma" };
 	static struct copier copier;
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 	__u64 end, rounds = 0;
 	int other;
 
@@ -1140,9 +1140,9 @@ static void a_source_may_go_at_any_time(void **state)
 	for (end = vw_now() + 5 * SECOND; vw_now() < end; rounds++) {
 		other = vw_open_rw(vw_make("source", "buffer_type", types[rounds % 4], "map_mode",
 					   "fault", "size", "64K", "fill", "letters", NULL));
-		vw_ok(vw_place(other, 0, &place));
+		vw_ok(vw_place(other, 0, &location));
 		close(other);
-		__atomic_store_n(&source_addr, place.kaddr, __ATOMIC_RELAXED);
+		__atomic_store_n(&source_addr, location.kaddr, __ATOMIC_RELAXED);
 		usleep(rounds % 7 * 300);
 		vw_ok(vw_rmdir("source"));
 	}
@@ -1330,7 +1330,7 @@ static void *copy_over_and_over(void *arg)
 
 static void two_buffers_may_be_copied_to_each_other(void **state)
 {
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 	static struct pair pair[2];
 
 	(void)state;
@@ -1339,8 +1339,8 @@ static void two_buffers_may_be_copied_to_each_other(void **state)
 	pair[1].to = vw_open_rw(vw_make("b", "size", "64K", "fill", "letters", "track_dirty", "1",
 					NULL));
 	for (int i = 0; i < 2; i++) {
-		vw_ok(vw_place(pair[!i].to, 0, &place));
-		pair[i].from = place.kaddr;
+		vw_ok(vw_place(pair[!i].to, 0, &location));
+		pair[i].from = location.kaddr;
 	}
 	stop = false;
 	for (int i = 0; i < 2; i++)
@@ -1365,7 +1365,7 @@ static int copy_for_ever(void *arg)
 
 	vw_say(0);
 	for (;;)
-		vw_check(vw_copy(fd, copy->way, 0, copy->addr, MUCH) > 0);
+		vw_check(vw_copy(fd, copy->direction, 0, copy->addr, MUCH) > 0);
 }
 
 /* Whoever copies so much is killed when the first byte has come: whether the last one has not. */
@@ -1396,16 +1396,16 @@ static bool is_cut_short(struct vmwalk_copy *copy)
 
 static void whoever_is_killed_copies_no_more(void **state)
 {
-	struct vmwalk_copy from = { .way = FROM }, between = { .way = BETWEEN };
+	struct vmwalk_copy from = { .direction = FROM }, between = { .direction = BETWEEN };
 	unsigned int short_from = 0, short_between = 0;
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 	int other;
 
 	(void)state;
 	fd = vw_open_rw(vw_make("t", "size", "64M", NULL));
 	other = vw_open_rw(vw_make("source", "size", "64M", NULL));
-	vw_ok(vw_place(other, 0, &place));
-	between.addr = place.kaddr;
+	vw_ok(vw_place(other, 0, &location));
+	between.addr = location.kaddr;
 	vw_expect(vw_sys(pwrite(other, "\1", 1, 0)), 1);
 	vw_expect(vw_sys(pwrite(other, "\1", 1, MUCH - 1)), 1);
 	common = vw_anon(MUCH);

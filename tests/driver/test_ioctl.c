@@ -29,7 +29,7 @@ static const struct call calls[] = {
 	{ "TRANSLATE", VMWALK_IOC_TRANSLATE, sizeof(struct vmwalk_translate), 0 },
 	{ "VMA", VMWALK_IOC_VMA, sizeof(struct vmwalk_vma), 0 },
 	{ "LOG", VMWALK_IOC_LOG, sizeof(struct vmwalk_log), 0 },
-	{ "BUFFER", VMWALK_IOC_BUFFER, sizeof(struct vmwalk_place), 0 },
+	{ "BUFFER", VMWALK_IOC_LOCATE, sizeof(struct vmwalk_locate), 0 },
 	{ "COPY", VMWALK_IOC_COPY, sizeof(struct vmwalk_copy), 0 },
 	{ "POKE", VMWALK_IOC_POKE, sizeof(struct vmwalk_poke), 0 },
 };
@@ -87,13 +87,13 @@ static void good_argument(const struct call *call, void *arg)
 	} else if (call->nr == VMWALK_IOC_LOG) {
 		*(struct vmwalk_log *)arg = vw_log_args((uintptr_t)touched,
 							(uintptr_t)touched + PAGE);
-	} else if (call->nr == VMWALK_IOC_BUFFER) {
-		((struct vmwalk_place *)arg)->offset = PAGE + 5;
+	} else if (call->nr == VMWALK_IOC_LOCATE) {
+		((struct vmwalk_locate *)arg)->offset = PAGE + 5;
 	} else if (call->nr == VMWALK_IOC_COPY) {
 		struct vmwalk_copy *copy = arg;
 
 		memset(touched + 100, 1, 8);
-		copy->way = VMWALK_COPY_TO_TARGET;
+		copy->direction = VMWALK_COPY_TO_TARGET;
 		copy->offset = 2;
 		copy->addr = (uintptr_t)touched + 100;
 		copy->length = 8;
@@ -114,7 +114,7 @@ static void expect_good_answer(const struct call *call, const void *arg, int rc)
 	const struct vmwalk_translation *translation = (void *)vec;
 	const struct vmwalk_vma *vma = arg;
 	const struct vmwalk_log *log = arg;
-	const struct vmwalk_place *place = arg;
+	const struct vmwalk_locate *location = arg;
 	const struct vmwalk_copy *copy = arg;
 	const struct vmwalk_poke *poke = arg;
 
@@ -138,10 +138,10 @@ static void expect_good_answer(const struct call *call, const void *arg, int rc)
 	} else if (call->nr == VMWALK_IOC_LOG) {
 		vw_expect(rc, 1);
 		assert_int_equal(log->walk_end, (uintptr_t)touched + PAGE);
-	} else if (call->nr == VMWALK_IOC_BUFFER) {
+	} else if (call->nr == VMWALK_IOC_LOCATE) {
 		vw_expect(rc, 0);
-		assert_true(place->kaddr % PAGE == 5 && place->phys % PAGE == 5);
-		assert_int_equal(place->run % PAGE, PAGE - 5);
+		assert_true(location->kaddr % PAGE == 5 && location->phys % PAGE == 5);
+		assert_int_equal(location->contig_len % PAGE, PAGE - 5);
 	} else if (call->nr == VMWALK_IOC_COPY) {
 		vw_expect(rc, 0);
 		assert_int_equal(copy->copied, 8);
@@ -203,7 +203,7 @@ static void the_headers_sizes_are_those_of_version_0(void **state)
 	assert_int_equal(sizeof(struct vmwalk_translate), VMWALK_TRANSLATE_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_vma), VMWALK_VMA_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_log), VMWALK_LOG_SIZE_VER0);
-	assert_int_equal(sizeof(struct vmwalk_place), VMWALK_PLACE_SIZE_VER0);
+	assert_int_equal(sizeof(struct vmwalk_locate), VMWALK_LOCATE_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_copy), VMWALK_COPY_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_poke), VMWALK_POKE_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_extent), 32);

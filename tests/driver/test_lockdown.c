@@ -314,9 +314,9 @@ static int ask_for_a_walk_of_the_kernel(void)
 
 static int ask_for_a_place(void)
 {
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 
-	return vw_place(fd, 0, &place);
+	return vw_place(fd, 0, &location);
 }
 
 static int ask_for_a_mapping(void)

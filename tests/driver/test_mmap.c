@@ -224,7 +224,7 @@ static int map_where_reading_implies_execution(void *arg)
 			vw_check(!(walk.state & VMWALK_EXEC));
 		}
 		vw_check_rc(vw_vma(dev->fd, (uintptr_t)map, &vma), 0);
-		vw_check(!(vma.traits & VMWALK_VMA_EXEC));
+		vw_check(!(vma.attrs & VMWALK_VMA_EXEC));
 		vw_check_rc(vw_sys(mprotect(map, SIZE, PROT_READ)), 0);
 		vw_check_rc(vw_walk(dev->fd, (uintptr_t)map, &walk), 0);
 		vw_check(!(walk.state & VMWALK_EXEC));

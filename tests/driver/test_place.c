@@ -31,15 +31,15 @@ static void open_combo(const struct vw_combo *combo)
 	fd = vw_open_rw(n);
 }
 
-static struct vmwalk_place place_at(__u64 offset)
+static struct vmwalk_locate place_at(__u64 offset)
 {
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 
-	vw_ok(vw_place(fd, offset, &place));
-	assert_int_equal(place.size, sizeof(place));
-	assert_int_equal(place.flags, 0);
-	assert_int_equal(place.offset, offset);
-	return place;
+	vw_ok(vw_place(fd, offset, &location));
+	assert_int_equal(location.size, sizeof(location));
+	assert_int_equal(location.flags, 0);
+	assert_int_equal(location.offset, offset);
+	return location;
 }
 
 /* Some byte of each page, another one from page to page. */
@@ -78,15 +78,15 @@ static void the_frame_is_the_one_that_programs_have_mapped(void **state)
 	frames = frames_of_buffer(vw_combo(state));
 	for (size_t i = 0; i < pages; i++) {
 		__u64 offset = byte_of(i), run = PAGE - offset % PAGE;
-		struct vmwalk_place place = place_at(offset);
+		struct vmwalk_locate location = place_at(offset);
 
-		if (place.phys != frames[i] * PAGE + offset % PAGE)
+		if (location.phys != frames[i] * PAGE + offset % PAGE)
 			vw_fail("byte 0x%llx: phys is 0x%llx, the frame is 0x%llx", offset,
-				place.phys, frames[i]);
+				location.phys, frames[i]);
 		for (size_t j = i + 1; j < pages && frames[j] == frames[j - 1] + 1; j++)
 			run += PAGE;
-		if (place.run != run)
-			vw_fail("byte 0x%llx: run is 0x%llx, not 0x%llx", offset, place.run, run);
+		if (location.contig_len != run)
+			vw_fail("byte 0x%llx: contig_len is 0x%llx, not 0x%llx", offset, location.contig_len, run);
 	}
 	free(frames);
 }
@@ -97,7 +97,7 @@ static void the_runs_are_the_segments_of_sysfs(void **state)
 	__u64 offset, runs = 0;
 
 	open_combo(vw_combo(state));
-	for (offset = 0; offset < size; offset += place_at(offset).run)
+	for (offset = 0; offset < size; offset += place_at(offset).contig_len)
 		runs++;
 	assert_int_equal(offset, size);
 	snprintf(wanted, sizeof(wanted), "%llu", runs);
@@ -120,22 +120,22 @@ static void the_kernels_address_leads_there(void **state)
 
 	open_combo(vw_combo(state));
 	for (size_t i = 0; i < pages; i += pages > 200 ? 37 : 3) {
-		struct vmwalk_place place = place_at(i * PAGE + i % (PAGE - sizeof(there)));
+		struct vmwalk_locate location = place_at(i * PAGE + i % (PAGE - sizeof(there)));
 
-		vw_ok(vw_walk_kernel(fd, place.kaddr, &walk));
-		assert_int_equal(walk.phys, place.phys);
+		vw_ok(vw_walk_kernel(fd, location.kaddr, &walk));
+		assert_int_equal(walk.phys, location.phys);
 		assert_true(walk.state & VMWALK_PRESENT && walk.state & VMWALK_WRITE);
-		assert_int_equal(place.kaddr % PAGE, place.offset % PAGE);
-		if (vw_read_kernel(place.kaddr, there, sizeof(there)) &&
-		    vw_read_physical(place.phys, here, sizeof(here))) {
-			assert_true(vw_holds_fill(there, "letters", place.offset, sizeof(there)));
-			assert_true(vw_holds_fill(here, "letters", place.offset, sizeof(here)));
+		assert_int_equal(location.kaddr % PAGE, location.offset % PAGE);
+		if (vw_read_kernel(location.kaddr, there, sizeof(there)) &&
+		    vw_read_physical(location.phys, here, sizeof(here))) {
+			assert_true(vw_holds_fill(there, "letters", location.offset, sizeof(there)));
+			assert_true(vw_holds_fill(here, "letters", location.offset, sizeof(here)));
 			compared++;
 		}
 		/* The address goes on with the offset: in the page, and in all of some types. */
-		assert_int_equal(place_at(place.offset + 1).kaddr, place.kaddr + 1);
+		assert_int_equal(place_at(location.offset + 1).kaddr, location.kaddr + 1);
 		if (has_one_address(vw_combo(state)->type))
-			assert_int_equal(place.kaddr - place.offset, place_at(0).kaddr);
+			assert_int_equal(location.kaddr - location.offset, place_at(0).kaddr);
 	}
 	print_message("# %zu times the contents were compared, too\n", compared);
 }
@@ -144,7 +144,7 @@ static void the_first_and_the_last_byte_are_the_buffers(void **state)
 {
 	open_combo(vw_combo(state));
 	assert_int_equal(place_at(0).kaddr % PAGE, 0);
-	assert_int_equal(place_at(size - 1).run, 1);
+	assert_int_equal(place_at(size - 1).contig_len, 1);
 	assert_int_equal(place_at(size - 1).phys - place_at(size - PAGE).phys, PAGE - 1);
 }
 
@@ -158,16 +158,16 @@ static void arithmetic_is_right_of_the_linear_map_alone(void **state)
 		n = vw_make("t", "buffer_type", types[i], "map_mode", "fault", "size", "40K", NULL);
 		fd = vw_open_rw(n);
 		for (__u64 offset = 0; offset < 40 * KIB; offset += 1234) {
-			struct vmwalk_place place = place_at(offset);
-			bool right = place.linear == place.phys;
+			struct vmwalk_locate location = place_at(offset);
+			bool right = location.linear == location.phys;
 
 			if (right != !!strcmp(types[i], "vmalloc"))
 				vw_fail("%s, byte 0x%llx: 0x%llx by arithmetic, is at 0x%llx",
-					types[i], offset, place.linear, place.phys);
+					types[i], offset, location.linear, location.phys);
 			/* It takes the same off every address. */
 			if (!linear_map)
-				linear_map = place.kaddr - place.linear;
-			assert_int_equal(place.kaddr - place.linear, linear_map);
+				linear_map = location.kaddr - location.linear;
+			assert_int_equal(location.kaddr - location.linear, linear_map);
 		}
 		close(fd);
 		vw_ok(vw_rmdir("t"));
@@ -176,7 +176,7 @@ static void arithmetic_is_right_of_the_linear_map_alone(void **state)
 
 static void memory_of_a_node_is_told_as_well(void **state)
 {
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 	char *map;
 
 	(void)state;
@@ -185,17 +185,17 @@ static void memory_of_a_node_is_told_as_well(void **state)
 	fd = vw_open_rw(n);
 	map = vw_map(fd, 40 * KIB, 0, PROT_READ, MAP_SHARED);
 	for (__u64 offset = 7; offset < 40 * KIB; offset += PAGE) {
-		place = place_at(offset);
+		location = place_at(offset);
 		vw_peek(map + offset);
-		assert_int_equal(place.phys, vw_pfn(map + offset) * PAGE + 7);
-		assert_int_not_equal(place.linear, place.phys);
-		assert_int_equal(place.kaddr - offset, place_at(0).kaddr);
+		assert_int_equal(location.phys, vw_pfn(map + offset) * PAGE + 7);
+		assert_int_not_equal(location.linear, location.phys);
+		assert_int_equal(location.kaddr - offset, place_at(0).kaddr);
 	}
 }
 
 static void no_two_buffers_share_an_address(void **state)
 {
-	struct vmwalk_place place[VW_COMBOS];
+	struct vmwalk_locate location[VW_COMBOS];
 	char name[16], bytes[16];
 
 	(void)state;
@@ -205,11 +205,11 @@ static void no_two_buffers_share_an_address(void **state)
 		n = vw_make(name, "buffer_type", vw_combos[i].type, "map_mode", vw_combos[i].mode,
 			    "cache_mode", vw_combos[i].cache, "size", bytes, NULL);
 		fd = vw_open_rw(n);
-		place[i] = place_at(0);
-		assert_int_equal(place[i].run, PAGE);
+		location[i] = place_at(0);
+		assert_int_equal(location[i].contig_len, PAGE);
 		for (size_t j = 0; j < i; j++) {
-			assert_int_not_equal(place[i].kaddr, place[j].kaddr);
-			assert_int_not_equal(place[i].phys, place[j].phys);
+			assert_int_not_equal(location[i].kaddr, location[j].kaddr);
+			assert_int_not_equal(location[i].phys, location[j].phys);
 		}
 		close(fd);
 	}
@@ -217,7 +217,7 @@ static void no_two_buffers_share_an_address(void **state)
 
 static void it_stays_where_it_is(void **state)
 {
-	struct vmwalk_place first, last, again;
+	struct vmwalk_locate first, last, again;
 	char *map;
 
 	open_combo(vw_combo(state));
@@ -240,30 +240,30 @@ static void a_byte_beyond_the_buffer_gets_einval(void **state)
 		64 * KIB, 64 * KIB + 1, 65 * KIB, 1ULL << 32, (1ULL << 32) + 5, 1ULL << 63,
 		-PAGE, ~0ULL,
 	};
-	struct vmwalk_place place, before;
+	struct vmwalk_locate location, before;
 
 	(void)state;
 	fd = vw_open_rw(vw_make("t", "size", "64K", NULL));
-	memset(&place, 0xa5, sizeof(place));
-	place.size = sizeof(place);
-	place.flags = 0;
+	memset(&location, 0xa5, sizeof(location));
+	location.size = sizeof(location);
+	location.flags = 0;
 	for (size_t i = 0; i < COUNT(beyond); i++) {
-		place.offset = beyond[i];
-		before = place;
-		vw_expect(vw_ioctl(fd, VMWALK_IOC_BUFFER, &place), -EINVAL);
-		assert_memory_equal(&place, &before, sizeof(place));
+		location.offset = beyond[i];
+		before = location;
+		vw_expect(vw_ioctl(fd, VMWALK_IOC_LOCATE, &location), -EINVAL);
+		assert_memory_equal(&location, &before, sizeof(location));
 	}
 	/* What it held makes no difference to what it is told. */
-	place.offset = 64 * KIB - 1;
-	vw_ok(vw_ioctl(fd, VMWALK_IOC_BUFFER, &place));
+	location.offset = 64 * KIB - 1;
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_LOCATE, &location));
 	before = place_at(64 * KIB - 1);
-	assert_memory_equal(&place, &before, sizeof(place));
+	assert_memory_equal(&location, &before, sizeof(location));
 }
 
 static void any_descriptor_of_who_may_will_do(void **state)
 {
 	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
-	struct vmwalk_place place, first;
+	struct vmwalk_locate location, first;
 
 	(void)state;
 	n = vw_make("t", "size", "64K", NULL);
@@ -273,8 +273,8 @@ static void any_descriptor_of_who_may_will_do(void **state)
 		int other = vw_open(n, modes[i]);
 
 		assert_true(other >= 0);
-		vw_ok(vw_place(other, PAGE, &place));
-		assert_memory_equal(&place, &first, sizeof(place));
+		vw_ok(vw_place(other, PAGE, &location));
+		assert_memory_equal(&location, &first, sizeof(location));
 		close(other);
 	}
 }

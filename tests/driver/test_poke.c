@@ -379,13 +379,13 @@ static void a_read_only_mapping_of_the_buffer_stays_so(void **state)
 
 static void the_kernels_own_address_of_the_buffer_gets_efault(void **state)
 {
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 	char byte;
 
 	n = vw_make_combo(vw_combo(state), SIZE, "letters");
 	fd = vw_open_rw(n);
-	vw_ok(vw_place(fd, 0, &place));
-	expect_refused(vw_pointer(place.kaddr));
+	vw_ok(vw_place(fd, 0, &location));
+	expect_refused(vw_pointer(location.kaddr));
 	vw_expect(vw_sys(pread(fd, &byte, 1, 0)), 1);
 	assert_int_equal(byte, 'a');
 }

@@ -330,9 +330,9 @@ static void call_dirty(struct user *user)
 
 static void call_buffer(struct user *user)
 {
-	struct vmwalk_place place = { .size = sizeof(place), .offset = below(user, 4 * MIB) };
+	struct vmwalk_locate location = { .size = sizeof(location), .offset = below(user, 4 * MIB) };
 
-	call(user, VMWALK_IOC_BUFFER, &place, sizeof(place));
+	call(user, VMWALK_IOC_LOCATE, &location, sizeof(location));
 }
 
 /* Copies to a target go to its arena. */
@@ -340,17 +340,17 @@ static void call_copy(struct user *user)
 {
 	struct vmwalk_copy copy = {
 		.size = sizeof(copy),
-		.way = below(user, 3),
+		.direction = below(user, 3),
 		.offset = below(user, 4 * MIB),
 		.addr = (uintptr_t)any_place(user),
 		.length = one_in(user, 2) ? below(user, 3 * PAGE) : below(user, MIB),
 	};
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 
-	if (copy.way == VMWALK_COPY_FROM_BUFFER &&
-	    !vw_place(any_file(user), below(user, MIB), &place))
-		copy.addr = place.kaddr;
-	if (copy.way == VMWALK_COPY_TO_TARGET &&
+	if (copy.direction == VMWALK_COPY_FROM_BUFFER &&
+	    !vw_place(any_file(user), below(user, MIB), &location))
+		copy.addr = location.kaddr;
+	if (copy.direction == VMWALK_COPY_TO_TARGET &&
 	    copy.length > ARENA - (copy.addr - (uintptr_t)arena))
 		copy.length = 1;
 	vw_ioctl(any_file(user), VMWALK_IOC_COPY, &copy);

@@ -638,8 +638,8 @@ static void a_user_namespace_opens_no_other_process_and_hides_none_from_outside(
 
 /* --- Writing to other processes --------------------------------------------------------------- */
 
-#define expect_copy(way, wanted) \
-	vw_expect(vw_copy(fd, way, 0, (uintptr_t)common, 8), wanted)
+#define expect_copy(direction, wanted) \
+	vw_expect(vw_copy(fd, direction, 0, (uintptr_t)common, 8), wanted)
 
 static void writing_to_another_process_takes_allow_target_write(void **state)
 {

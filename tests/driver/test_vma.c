@@ -50,7 +50,7 @@ static struct vmwalk_vma vma_at(const void *addr)
 	return vma;
 }
 
-#define expect_traits(addr, wanted)	vw_expect(vma_at(addr).traits, wanted)
+#define expect_traits(addr, wanted)	vw_expect(vma_at(addr).attrs, wanted)
 
 /* --- Whole processes ------------------------------------------------------------------------ */
 
@@ -87,7 +87,7 @@ static size_t read_maps(pid_t pid, struct line *lines, size_t room)
 
 static void expect_line(const struct vmwalk_vma *vma, const struct line *line)
 {
-	__u32 traits = (line->perms[0] == 'r' ? VMWALK_VMA_READ : 0) |
+	__u32 attrs = (line->perms[0] == 'r' ? VMWALK_VMA_READ : 0) |
 		       (line->perms[1] == 'w' ? VMWALK_VMA_WRITE : 0) |
 		       (line->perms[2] == 'x' ? VMWALK_VMA_EXEC : 0) |
 		       (line->perms[3] == 's' ? VMWALK_VMA_SHARED : 0);
@@ -96,19 +96,19 @@ static void expect_line(const struct vmwalk_vma *vma, const struct line *line)
 	if (vma->start != line->start || vma->end != line->end)
 		vw_fail("0x%llx-0x%llx is told to be at 0x%llx-0x%llx", line->start, line->end,
 			vma->start, vma->end);
-	if ((vma->traits & (ACCESS | VMWALK_VMA_SHARED)) != traits)
-		vw_fail("0x%llx: traits 0x%x for %s", line->start, vma->traits, line->perms);
+	if ((vma->attrs & (ACCESS | VMWALK_VMA_SHARED)) != attrs)
+		vw_fail("0x%llx: attrs 0x%x for %s", line->start, vma->attrs, line->perms);
 	if (vma->inode != line->inode || vma->dev_major != line->major ||
 	    vma->dev_minor != line->minor)
 		vw_fail("0x%llx: %x:%x %llu is told to be %x:%x %llu", line->start, line->major,
 			line->minor, line->inode, vma->dev_major, vma->dev_minor, vma->inode);
-	assert_int_equal(!(vma->traits & VMWALK_VMA_FILE), !file);
+	assert_int_equal(!(vma->attrs & VMWALK_VMA_FILE), !file);
 	if (file)
 		assert_int_equal(vma->pgoff * PAGE, line->offset);
-	assert_int_equal(!(vma->vm_flags & VM_READ), !(vma->traits & VMWALK_VMA_READ));
-	assert_int_equal(!(vma->vm_flags & VM_WRITE), !(vma->traits & VMWALK_VMA_WRITE));
-	assert_int_equal(!(vma->vm_flags & VM_EXEC), !(vma->traits & VMWALK_VMA_EXEC));
-	assert_int_equal(vma->traits & ~0x7fU, 0);
+	assert_int_equal(!(vma->vm_flags & VM_READ), !(vma->attrs & VMWALK_VMA_READ));
+	assert_int_equal(!(vma->vm_flags & VM_WRITE), !(vma->attrs & VMWALK_VMA_WRITE));
+	assert_int_equal(!(vma->vm_flags & VM_EXEC), !(vma->attrs & VMWALK_VMA_EXEC));
+	assert_int_equal(vma->attrs & ~0x7fU, 0);
 	assert_int_equal(vma->size, sizeof(*vma));
 	assert_int_equal(vma->flags, 0);
 }
@@ -244,7 +244,7 @@ static void above_a_hole_is_the_next_mapping(void **state)
 		assert_int_equal(vma.addr, (uintptr_t)at + off);
 		assert_int_equal(vma.start, (uintptr_t)at + (off < PAGE ? 0 : 10 * PAGE));
 		assert_int_equal(vma.end, (uintptr_t)at + (off < PAGE ? PAGE : 12 * PAGE));
-		assert_int_equal(vma.traits, off < PAGE ? VMWALK_VMA_READ | VMWALK_VMA_WRITE :
+		assert_int_equal(vma.attrs, off < PAGE ? VMWALK_VMA_READ | VMWALK_VMA_WRITE :
 							  VMWALK_VMA_READ);
 	}
 	/* From below both, and right at the borders. */
@@ -333,8 +333,8 @@ static void hugetlb_is_told_with_the_size_of_its_pages(void **state)
 		assert_int_equal(vma.start, (uintptr_t)at);
 		assert_int_equal(vma.end - vma.start, kinds[i / 2].size);
 		assert_int_equal(vma.page_shift, kinds[i / 2].shift);
-		assert_true(vma.traits & VMWALK_VMA_HUGETLB);
-		assert_int_equal(!(vma.traits & VMWALK_VMA_SHARED), !shared);
+		assert_true(vma.attrs & VMWALK_VMA_HUGETLB);
+		assert_int_equal(!(vma.attrs & VMWALK_VMA_SHARED), !shared);
 		munmap(at, kinds[i / 2].size);
 	}
 	/* Huge pages alone don't make it hugetlb's: small ones may be there as well. */
@@ -343,7 +343,7 @@ static void hugetlb_is_told_with_the_size_of_its_pages(void **state)
 	vw_poke(at, 1);
 	vma = vma_at(at);
 	assert_int_equal(vma.page_shift, 12);
-	assert_false(vma.traits & VMWALK_VMA_HUGETLB);
+	assert_false(vma.attrs & VMWALK_VMA_HUGETLB);
 	if (!seen)
 		vw_skip("no hugetlb page is left");
 }
@@ -389,15 +389,15 @@ static void only_this_very_device_is_told_as_such(void **state)
 	expect_traits(own, common | VMWALK_VMA_DEVICE);
 	expect_traits(others, common);
 	vw_ok(vw_vma(other, (uintptr_t)own, &vma));
-	assert_int_equal(vma.traits, common);
+	assert_int_equal(vma.attrs, common);
 	vw_ok(vw_vma(other, (uintptr_t)others, &vma));
-	assert_int_equal(vma.traits, common | VMWALK_VMA_DEVICE);
+	assert_int_equal(vma.attrs, common | VMWALK_VMA_DEVICE);
 
 	/* A part of it, a private one, one of another descriptor: its own they are. */
 	expect_traits(vw_map(fd, PAGE, 3 * PAGE, PROT_READ, MAP_PRIVATE),
 		      VMWALK_VMA_READ | VMWALK_VMA_FILE | VMWALK_VMA_DEVICE);
 	vma = vma_at(vw_map(vw_open_rw(n), 2 * PAGE, 5 * PAGE, RW, MAP_SHARED));
-	assert_int_equal(vma.traits, common | VMWALK_VMA_DEVICE);
+	assert_int_equal(vma.attrs, common | VMWALK_VMA_DEVICE);
 	assert_int_equal(vma.pgoff, 5);
 	assert_int_equal(vma.page_shift, 12);
 
@@ -417,7 +417,7 @@ static void only_this_very_device_is_told_as_such(void **state)
 		own = vw_map(node, PAGE, 0, RW, MAP_SHARED);
 		expect_traits(own, common | VMWALK_VMA_DEVICE);
 		vw_ok(vw_vma(other, (uintptr_t)own, &vma));
-		assert_int_equal(vma.traits, common);
+		assert_int_equal(vma.attrs, common);
 		munmap(own, PAGE);
 		close(node);
 	}
@@ -432,16 +432,16 @@ static void a_device_of_the_same_number_is_not_the_same(void **state)
 	first = vw_make("first", "size", "64K", NULL);
 	fd = vw_open_rw(first);
 	old = vw_map(fd, 64 * KIB, 0, RW, MAP_SHARED);
-	assert_true(vma_at(old).traits & VMWALK_VMA_DEVICE);
+	assert_true(vma_at(old).attrs & VMWALK_VMA_DEVICE);
 	vw_ok(vw_rmdir("first"));
 	again = vw_make("t", "size", "64K", NULL);
 	if (again != first)
 		vw_skip("the new instance has another number");
 	fd = vw_open_rw(again);
 	new = vw_map(fd, 64 * KIB, 0, RW, MAP_SHARED);
-	assert_false(vma_at(old).traits & VMWALK_VMA_DEVICE);
-	assert_true(vma_at(old).traits & VMWALK_VMA_FILE);
-	assert_true(vma_at(new).traits & VMWALK_VMA_DEVICE);
+	assert_false(vma_at(old).attrs & VMWALK_VMA_DEVICE);
+	assert_true(vma_at(old).attrs & VMWALK_VMA_FILE);
+	assert_true(vma_at(new).attrs & VMWALK_VMA_DEVICE);
 }
 
 /* --- Other processes ------------------------------------------------------------------------ */
@@ -475,10 +475,10 @@ static void each_target_has_its_own_mappings(void **state)
 			vma = vma_at(common);
 			assert_int_equal(vma.start, (uintptr_t)common);
 			assert_int_equal(vma.end, (uintptr_t)common + PAGE);
-			assert_int_equal(vma.traits, VMWALK_VMA_READ | (i ? 0 : VMWALK_VMA_WRITE));
+			assert_int_equal(vma.attrs, VMWALK_VMA_READ | (i ? 0 : VMWALK_VMA_WRITE));
 		}
 		vw_set_target(0);
-		assert_int_equal(vma_at(common).traits, 0);
+		assert_int_equal(vma_at(common).attrs, 0);
 		assert_int_equal(vma_at(common).end - vma_at(common).start, 4 * PAGE);
 	}
 	vw_set_target(child[0].pid);
@@ -519,10 +519,10 @@ static void a_mapping_is_told_whole_while_it_changes(void **state)
 
 		vw_ok(vw_vma(fd, start, &vma));
 		if (vma.start == start - PAGE && vma.end == start + 3 * PAGE) {
-			assert_int_equal(vma.traits, VMWALK_VMA_READ | VMWALK_VMA_WRITE);
+			assert_int_equal(vma.attrs, VMWALK_VMA_READ | VMWALK_VMA_WRITE);
 			seen[0]++;
 		} else if (vma.start == start && vma.end == start + PAGE) {
-			assert_int_equal(vma.traits, VMWALK_VMA_READ);
+			assert_int_equal(vma.attrs, VMWALK_VMA_READ);
 			seen[1]++;
 		} else if (vma.start >= start + 3 * PAGE) {
 			seen[2]++;

@@ -808,7 +808,7 @@ capture_vmas()
 		    0x50000000     0x50010000 rw-s     0x10000   00:06        7         4K 0x4044400fb 0x8000000000000037 file,device  -
 		    0x60000000     0x60200000 r--s         0x0   00:11       88         2M   0x4000fb               0x27 file,hugetlb -
 	END
-	run --separate-stderr replay vmwalk vmas -d demo -r -n -o start,page_size,traits,mapping
+	run --separate-stderr replay vmwalk vmas -d demo -r -n -o start,page_size,attrs,mapping
 	prints <<-'END'
 		0x400000 4096 file /usr/bin/a\x20program
 		0x42c000 4096 - [anon]
@@ -822,9 +822,9 @@ capture_vmas()
 	replay vmwalk vmas -d demo --json | jq -e '.vmas | length == 4 and
 		.[0] == { start: "0x400000", end: "0x42c000", perm: "r-xp", offset: "0x1000",
 			  device: "08:01", inode: 1234, page_size: 4096, vm_flags: "0x875",
-			  page_prot: "0x25", traits: ["file"], mapping: "/usr/bin/a program" } and
+			  page_prot: "0x25", attrs: ["file"], mapping: "/usr/bin/a program" } and
 		.[1].offset == null and .[1].device == null and .[1].inode == null and
-		.[1].traits == [] and .[2].mapping == null'
+		.[1].attrs == [] and .[2].mapping == null'
 	capture_device <<<'info 4096 4 4242'
 	replay vmwalk vmas -d demo --json | jq -e '.vmas == []'
 }

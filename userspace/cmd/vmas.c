@@ -40,29 +40,29 @@ struct row {
 	__u32 page_size;
 };
 
-static char *permissions(__u32 traits)
+static char *permissions(__u32 attrs)
 {
-	return text("%c%c%c%c", traits & VMWALK_VMA_READ ? 'r' : '-',
-		    traits & VMWALK_VMA_WRITE ? 'w' : '-', traits & VMWALK_VMA_EXEC ? 'x' : '-',
-		    traits & VMWALK_VMA_SHARED ? 's' : 'p');
+	return text("%c%c%c%c", attrs & VMWALK_VMA_READ ? 'r' : '-',
+		    attrs & VMWALK_VMA_WRITE ? 'w' : '-', attrs & VMWALK_VMA_EXEC ? 'x' : '-',
+		    attrs & VMWALK_VMA_SHARED ? 's' : 'p');
 }
 
 /* What permissions() doesn't tell. */
-static char *other_traits(__u32 traits)
+static char *other_traits(__u32 attrs)
 {
 	static const char *const names[] = {
 		"read", "write", "exec", "shared", "file", "device", "hugetlb",
 	};
 
-	traits &= ~(VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_EXEC | VMWALK_VMA_SHARED);
-	return flag_names(names, ARRAY_SIZE(names), traits);
+	attrs &= ~(VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_EXEC | VMWALK_VMA_SHARED);
+	return flag_names(names, ARRAY_SIZE(names), attrs);
 }
 
 static char *vmas_cell(const void *data, size_t column, bool exact)
 {
 	const struct row *row = data;
 	const struct vmwalk_vma *vma = row->vma;
-	bool file = vma->traits & VMWALK_VMA_FILE;
+	bool file = vma->attrs & VMWALK_VMA_FILE;
 
 	switch (column) {
 	case COL_START:
@@ -70,7 +70,7 @@ static char *vmas_cell(const void *data, size_t column, bool exact)
 	case COL_END:
 		return text("0x%llx", vma->end);
 	case COL_PERM:
-		return permissions(vma->traits);
+		return permissions(vma->attrs);
 	case COL_OFFSET:
 		return file ? text("0x%llx", vma->pgoff * row->page_size) : NULL;
 	case COL_DEVICE:
@@ -84,7 +84,7 @@ static char *vmas_cell(const void *data, size_t column, bool exact)
 	case COL_PAGE_PROT:
 		return text("0x%llx", vma->page_prot);
 	case COL_TRAITS:
-		return other_traits(vma->traits);
+		return other_traits(vma->attrs);
 	case COL_MAPPING:
 		return row->mapping ? strdup(row->mapping->name) : NULL;
 	}

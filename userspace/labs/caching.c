@@ -61,15 +61,15 @@ static unsigned long *map_buffer(void)
 
 static void show_both(const char *mode)
 {
-	struct vmwalk_place place = { .size = sizeof(place) };
+	struct vmwalk_locate location = { .size = sizeof(location) };
 	unsigned long *words = map_buffer();
 
-	if (ioctl(fd, VMWALK_IOC_BUFFER, &place))
-		err(1, "VMWALK_IOC_BUFFER");
+	if (ioctl(fd, VMWALK_IOC_LOCATE, &location))
+		err(1, "VMWALK_IOC_LOCATE");
 	/* What isn't touched may not be mapped. */
 	__atomic_store_n(words, 0, __ATOMIC_RELAXED);
 	show(mode, "a program", (uintptr_t)words, 0);
-	show(mode, "the kernel", place.kaddr, VMWALK_WALK_KERNEL);
+	show(mode, "the kernel", location.kaddr, VMWALK_WALK_KERNEL);
 }
 
 static double now(void)

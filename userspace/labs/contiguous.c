@@ -43,7 +43,7 @@ static unsigned long long frame_of(const char *page)
 
 static void write_records(char *mapping, long roll_number, int marks)
 {
-	struct vmwalk_place place;
+	struct vmwalk_locate location;
 	struct record *record;
 	int i;
 
@@ -51,14 +51,14 @@ static void write_records(char *mapping, long roll_number, int marks)
 	printf("%-5s %-18s  %-18s  %-18s  %s\n", "page", "kernel address", "by __pa()",
 	       "by a walk", "in this program");
 	for (i = 0; i < PAGES; i++) {
-		place = (struct vmwalk_place){ .size = sizeof(place), .offset = i * page_size };
-		if (ioctl(fd, VMWALK_IOC_BUFFER, &place))
-			err(1, "VMWALK_IOC_BUFFER");
+		location = (struct vmwalk_locate){ .size = sizeof(location), .offset = i * page_size };
+		if (ioctl(fd, VMWALK_IOC_LOCATE, &location))
+			err(1, "VMWALK_IOC_LOCATE");
 		/* One at the start of each page: what isn't touched isn't mapped. */
 		record = (struct record *)(mapping + i * page_size);
 		*record = (struct record){ roll_number, marks };
-		printf("%-5d 0x%016llx  0x%016llx  0x%016llx  0x%016llx\n", i, place.kaddr,
-		       place.linear, place.phys,
+		printf("%-5d 0x%016llx  0x%016llx  0x%016llx  0x%016llx\n", i, location.kaddr,
+		       location.linear, location.phys,
 		       frame_of(mapping + i * page_size) * page_size);
 	}
 }
@@ -67,7 +67,7 @@ static void read_record(const struct record *record, __u64 addr)
 {
 	struct vmwalk_copy copy = {
 		.size = sizeof(copy),
-		.way = VMWALK_COPY_FROM_BUFFER,
+		.direction = VMWALK_COPY_FROM_BUFFER,
 		.addr = addr,
 		.length = sizeof(*record),
 	};

@@ -109,7 +109,7 @@ static void walk_ranges(void)
 
 int main(int argc, char **argv)
 {
-	struct vmwalk_place place = { .size = sizeof(place) };
+	struct vmwalk_locate location = { .size = sizeof(location) };
 
 	if (argc != 3)
 		errx(2, "arguments: buffer or walk, DEVICE");
@@ -121,8 +121,8 @@ int main(int argc, char **argv)
 		walk_ranges();
 		return 0;
 	}
-	if (ioctl(fd, VMWALK_IOC_BUFFER, &place))
-		err(1, "VMWALK_IOC_BUFFER");
-	printf("0x%llx 0x%llx\n", place.kaddr, place.phys);
+	if (ioctl(fd, VMWALK_IOC_LOCATE, &location))
+		err(1, "VMWALK_IOC_LOCATE");
+	printf("0x%llx 0x%llx\n", location.kaddr, location.phys);
 	return 0;
 }

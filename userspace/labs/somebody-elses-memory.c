@@ -22,7 +22,7 @@ int main(int argc, char **argv)
 
 	if (argc != 5)
 		errx(2, "arguments: from|to DEVICE ADDRESS LENGTH");
-	copy.way = strcmp(argv[1], "to") ? VMWALK_COPY_FROM_TARGET : VMWALK_COPY_TO_TARGET;
+	copy.direction = strcmp(argv[1], "to") ? VMWALK_COPY_FROM_TARGET : VMWALK_COPY_TO_TARGET;
 	copy.addr = strtoull(argv[3], NULL, 0);
 	copy.length = strtoull(argv[4], NULL, 0);
 

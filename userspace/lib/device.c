@@ -149,9 +149,9 @@ int vmwalk_device_dirty(struct vmwalk_device *device, struct vmwalk_dirty *dirty
 	return ioctl(device->fd, VMWALK_IOC_DIRTY, dirty);
 }
 
-int vmwalk_device_buffer(struct vmwalk_device *device, struct vmwalk_place *place)
+int vmwalk_device_buffer(struct vmwalk_device *device, struct vmwalk_locate *location)
 {
-	return ioctl(device->fd, VMWALK_IOC_BUFFER, place);
+	return ioctl(device->fd, VMWALK_IOC_LOCATE, location);
 }
 
 int vmwalk_device_copy(struct vmwalk_device *device, struct vmwalk_copy *copy)

@@ -283,7 +283,7 @@ int vmwalk_device_dirty(struct vmwalk_device *device, struct vmwalk_dirty *dirty
  * Return: 0; or -1 with errno as <linux/vmwalk.h> has it: EPERM unless the device was opened with
  * CAP_SYS_ADMIN.
  */
-int vmwalk_device_buffer(struct vmwalk_device *device, struct vmwalk_place *place);
+int vmwalk_device_buffer(struct vmwalk_device *device, struct vmwalk_locate *location);
 
 /**
  * vmwalk_device_copy() - bytes between the buffer and the target, or from another buffer

@@ -23,22 +23,22 @@ static const char *result(int ret)
 	return ret ? strerrorname_np(errno) : "0";
 }
 
-static void try_buffer(struct vmwalk_device *device, struct vmwalk_place *place)
+static void try_buffer(struct vmwalk_device *device, struct vmwalk_locate *location)
 {
-	int ret = vmwalk_device_buffer(device, place);
+	int ret = vmwalk_device_buffer(device, location);
 
-	printf("buffer %llu: %s, in place %s\n", place->offset, result(ret),
-	       place->kaddr && place->kaddr % 4096 == place->phys % 4096 ? "yes" : "no");
+	printf("buffer %llu: %s, in place %s\n", location->offset, result(ret),
+	       location->kaddr && location->kaddr % 4096 == location->phys % 4096 ? "yes" : "no");
 }
 
-static void try_copy(struct vmwalk_device *device, __u32 way, __u64 addr, const char *shown)
+static void try_copy(struct vmwalk_device *device, __u32 direction, __u64 addr, const char *shown)
 {
 	struct vmwalk_copy copy = {
-		.size = sizeof(copy), .way = way, .offset = 26, .addr = addr, .length = 5,
+		.size = sizeof(copy), .direction = direction, .offset = 26, .addr = addr, .length = 5,
 	};
 	int ret = vmwalk_device_copy(device, &copy);
 
-	printf("copy %u: %s, %llu bytes, %.5s\n", way, result(ret), copy.copied, shown);
+	printf("copy %u: %s, %llu bytes, %.5s\n", direction, result(ret), copy.copied, shown);
 }
 
 static void try_poke(struct vmwalk_device *device, void *addr, __u32 value)
@@ -54,7 +54,7 @@ static void try_poke(struct vmwalk_device *device, void *addr, __u32 value)
 int main(int argc, char **argv)
 {
 	struct vmwalk_device *device = argc == 2 ? vmwalk_device_open_by_name(argv[1]) : NULL;
-	struct vmwalk_place place = { .size = sizeof(place), .offset = 5000 };
+	struct vmwalk_locate location = { .size = sizeof(location), .offset = 5000 };
 	char text[] = "-----", *buffer;
 
 	if (!device)
@@ -74,10 +74,10 @@ int main(int argc, char **argv)
 	try_copy(device, VMWALK_COPY_FROM_TARGET, (uintptr_t)text, buffer + 26);
 	try_copy(device, VMWALK_COPY_FROM_TARGET, 0, buffer + 26);
 
-	try_buffer(device, &place);
-	try_copy(device, VMWALK_COPY_FROM_BUFFER, place.kaddr, buffer + 26);
-	place = (struct vmwalk_place){ .size = sizeof(place), .offset = -1 };
-	try_buffer(device, &place);
+	try_buffer(device, &location);
+	try_copy(device, VMWALK_COPY_FROM_BUFFER, location.kaddr, buffer + 26);
+	location = (struct vmwalk_locate){ .size = sizeof(location), .offset = -1 };
+	try_buffer(device, &location);
 
 	munmap(buffer, 8192);
 	vmwalk_device_close(device);

@@ -85,7 +85,7 @@ static void replay_line(const char *what, const long long *field)
 		vmas[nr_vmas++] = (struct vmwalk_vma) {
 			.start = field[0], .end = field[1], .vm_flags = field[2],
 			.page_prot = field[3], .pgoff = field[4], .inode = field[5],
-			.dev_major = field[6], .dev_minor = field[7], .traits = field[8],
+			.dev_major = field[6], .dev_minor = field[7], .attrs = field[8],
 			.page_shift = field[9],
 		};
 	} else if (!strcmp(what, "gate")) {

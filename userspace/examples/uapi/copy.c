@@ -17,21 +17,21 @@
 
 #include <linux/vmwalk.h>
 
-static void copy(int fd, __u32 way, __u64 offset, __u64 addr, __u64 length)
+static void copy(int fd, __u32 direction, __u64 offset, __u64 addr, __u64 length)
 {
 	static const char *const name[] = { "from the target", "to the target", "from a buffer" };
 	struct vmwalk_copy copy = {
 		.size = sizeof(copy),
-		.way = way,
+		.direction = direction,
 		.offset = offset,
 		.addr = addr,
 		.length = length,
 	};
 
 	if (ioctl(fd, VMWALK_IOC_COPY, &copy))
-		printf("%s: %s\n", name[way], strerror(errno));
+		printf("%s: %s\n", name[direction], strerror(errno));
 	else
-		printf("%s: %llu of %llu bytes\n", name[way], copy.copied, length);
+		printf("%s: %llu of %llu bytes\n", name[direction], copy.copied, length);
 }
 
 int main(int argc, char **argv)
@@ -39,11 +39,11 @@ int main(int argc, char **argv)
 	int fd = open(argc > 1 ? argv[1] : "/dev/vmwalk0", O_RDWR);
 	char *buffer = mmap(NULL, 0x8000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	char *hole = mmap(NULL, 0x3000, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct vmwalk_place place = { .size = sizeof(place) };
+	struct vmwalk_locate location = { .size = sizeof(location) };
 	char text[24] = "what the target had";
 
 	if (buffer == MAP_FAILED || mprotect(hole + 0x2000, 0x1000, PROT_NONE) ||
-	    ioctl(fd, VMWALK_IOC_BUFFER, &place))
+	    ioctl(fd, VMWALK_IOC_LOCATE, &location))
 		err(1, "set-up");
 
 	copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)text, sizeof(text));
@@ -58,9 +58,9 @@ int main(int argc, char **argv)
 	copy(fd, VMWALK_COPY_FROM_TARGET, 0x1000, (uintptr_t)hole + 0x2000, 0x1000);
 
 	/* By the kernel's address, this buffer's or another's; no other address will do. */
-	copy(fd, VMWALK_COPY_FROM_BUFFER, 0x5000, place.kaddr, sizeof(text));
+	copy(fd, VMWALK_COPY_FROM_BUFFER, 0x5000, location.kaddr, sizeof(text));
 	printf("the buffer has: %s\n", buffer + 0x5000);
-	copy(fd, VMWALK_COPY_FROM_BUFFER, 0x5000, place.kaddr - 1, sizeof(text));
+	copy(fd, VMWALK_COPY_FROM_BUFFER, 0x5000, location.kaddr - 1, sizeof(text));
 	copy(fd, VMWALK_COPY_FROM_BUFFER, 0x5000, (uintptr_t)text, sizeof(text));
 	return 0;
 }

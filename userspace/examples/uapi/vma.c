@@ -25,11 +25,11 @@ int main(int argc, char **argv)
 		err(1, "set-up");
 
 	for (; !ioctl(fd, VMWALK_IOC_VMA, &vma); vma.addr = vma.end)
-		if (vma.traits & VMWALK_VMA_DEVICE)
+		if (vma.attrs & VMWALK_VMA_DEVICE)
 			printf("%llu bytes from page %llu of the buffer on, %s, %s\n",
 			       vma.end - vma.start, vma.pgoff,
-			       vma.traits & VMWALK_VMA_WRITE ? "writable" : "read-only",
-			       vma.traits & VMWALK_VMA_SHARED ? "shared" : "private");
+			       vma.attrs & VMWALK_VMA_WRITE ? "writable" : "read-only",
+			       vma.attrs & VMWALK_VMA_SHARED ? "shared" : "private");
 	if (errno != ENOENT)
 		err(1, "VMWALK_IOC_VMA");
 	printf("no more above 0x%llx\n", vma.addr);
