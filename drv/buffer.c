@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The buffer of an instance: its limit, its life, its first contents, and the way to its bytes.
+ * A buffer of kernel memory: limit, allocation, first contents, kernel access.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -11,26 +11,29 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "internal.h"
+#include "alloc.h"
+#include "buffer.h"
+#include "config.h"
+#include "errmsg.h"
+#include "uapi/vmwalk.h"
 
 static unsigned long max_buffer_mb;
 module_param(max_buffer_mb, ulong, 0644);
-MODULE_PARM_DESC(max_buffer_mb, "MiB that all buffers together may take (default: a quarter of RAM)");
+MODULE_PARM_DESC(max_buffer_mb, "limit of all buffers together, in MiB (default: a quarter of RAM)");
 
-/* Pages in all buffers; compared with max_buffer_mb when a buffer is made. */
+/* Pages that are charged to max_buffer_mb. */
 static atomic_long_t buffer_pages;
 
-/* What the fill attribute's words stand for; NULL: zeroes. */
+/* Indexed by vmwalk_config.fill; NULL: zeroes. */
 static const char *const fill_patterns[] = { NULL, "0123456789", "abcdefghijklmnopqrstuvwxyz" };
 
-/* A module parameter of 0 at load time stands for the default. */
 void __init vmwalk_buffer_init(void)
 {
 	if (!max_buffer_mb)
 		max_buffer_mb = totalram_pages() / 4 >> (20 - PAGE_SHIFT);
 }
 
-static int take_pages(unsigned long pages, struct vmwalk_reason *why)
+static int charge_pages(unsigned long pages, struct vmwalk_errmsg *errmsg)
 {
 	unsigned long limit_mb = min(READ_ONCE(max_buffer_mb), ULONG_MAX >> 20);
 	unsigned long limit = limit_mb << (20 - PAGE_SHIFT);
@@ -38,12 +41,11 @@ static int take_pages(unsigned long pages, struct vmwalk_reason *why)
 
 	do {
 		if (pages > limit || used > limit - pages)
-			return vmwalk_refuse(why, -ENOMEM,
+			return vmwalk_errmsg_set(errmsg, -ENOMEM,
 				"size %llu exceeds what max_buffer_mb leaves: %lu MiB for all buffers, %llu bytes in use",
 				(u64)pages << PAGE_SHIFT, limit_mb, (u64)used << PAGE_SHIFT);
-		/* Taking all that there is before finding out would hurt everybody else. */
 		if (pages > totalram_pages())
-			return vmwalk_refuse(why, -ENOMEM,
+			return vmwalk_errmsg_set(errmsg, -ENOMEM,
 				"size %llu exceeds the machine's memory, %llu bytes",
 				(u64)pages << PAGE_SHIFT, (u64)totalram_pages() << PAGE_SHIFT);
 	} while (!atomic_long_try_cmpxchg(&buffer_pages, &used, used + pages));
@@ -51,7 +53,7 @@ static int take_pages(unsigned long pages, struct vmwalk_reason *why)
 	return 0;
 }
 
-static void give_pages(unsigned long pages)
+static void uncharge_pages(unsigned long pages)
 {
 	atomic_long_sub(pages, &buffer_pages);
 }
@@ -78,10 +80,10 @@ static int fill_buffer(struct vmwalk_buffer *buffer, const char *pattern)
 	for (offset = 0; offset < buffer->size; offset += PAGE_SIZE) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		byte = vmwalk_buffer_reach(buffer, offset);
+		byte = vmwalk_buffer_kmap(buffer, offset);
 		for (i = 0; i < PAGE_SIZE; i++)
 			byte[i] = pattern[(offset + i) % len];
-		vmwalk_buffer_leave(buffer, byte);
+		vmwalk_buffer_kunmap(buffer, byte);
 		cond_resched();
 	}
 
@@ -90,46 +92,47 @@ static int fill_buffer(struct vmwalk_buffer *buffer, const char *pattern)
 
 /**
  * vmwalk_buffer_create - allocate and fill a buffer
- * @buffer: is set up; the caller calls vmwalk_buffer_destroy() in the end
- * @config: type, size, node, cache mode and fill; judged to go together
- * @why: says which limit was met
+ * @buffer: set up; to be passed to vmwalk_buffer_destroy()
+ * @config: the configuration, validated
+ * @errmsg: set on error
  *
- * Return: 0, or with nothing allocated -ENOMEM, -EOPNOTSUPP, or -EINTR on a
- * fatal signal.
+ * Return: 0; on error -ENOMEM, -EOPNOTSUPP, or -EINTR on a fatal signal, with
+ * nothing allocated.
  */
 int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_config *config,
-			 struct vmwalk_reason *why)
+			 struct vmwalk_errmsg *errmsg)
 {
-	const struct vmwalk_memory *memory = &vmwalk_memory[config->buffer_type];
+	const struct vmwalk_buffer_type *type = &vmwalk_buffer_type_ops[config->buffer_type];
 	const char *pattern = fill_patterns[config->fill];
 	int err;
 
 	*buffer = (struct vmwalk_buffer) {
-		.memory = memory,
+		.type = type,
+		.map_mode = config->map_mode,
 		.cache_mode = config->cache_mode,
 		.size = config->size,
 		.nr_pages = config->size >> PAGE_SHIFT,
 	};
-	buffer->cost = memory->cost(buffer->nr_pages);
+	buffer->charged = type->charge(buffer->nr_pages);
 
-	err = take_pages(buffer->cost, why);
+	err = charge_pages(buffer->charged, errmsg);
 	if (err)
 		return err;
 
-	err = vmwalk_memory_check(buffer, 0, config->numa_node, why);
+	err = vmwalk_alloc_check(buffer, 0, config->numa_node, errmsg);
 	if (err)
 		goto err_give;
 
 	buffer->pages = kvmalloc_array(buffer->nr_pages, sizeof(*buffer->pages),
 				       GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!buffer->pages) {
-		err = vmwalk_refuse(why, -ENOMEM,
-				    "size %zu: no memory left, in the machine or the memory cgroup, for the buffer's page array",
+		err = vmwalk_errmsg_set(errmsg, -ENOMEM,
+					"size %zu: no memory left, in the machine or the memory cgroup, for the buffer's page array",
 				    buffer->size);
 		goto err_give;
 	}
 
-	err = memory->create(buffer, config->numa_node, why);
+	err = type->create(buffer, config->numa_node, errmsg);
 	if (err)
 		goto err_free;
 
@@ -141,37 +144,65 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 	return 0;
 
 err_destroy:
-	memory->destroy(buffer);
+	type->destroy(buffer);
 err_free:
 	kvfree(buffer->pages);
 err_give:
-	give_pages(buffer->cost);
+	uncharge_pages(buffer->charged);
 	/* Allocations may have failed because of the signal. */
 	if (fatal_signal_pending(current))
-		err = vmwalk_refuse(why, -EINTR, "the process that wrote live was killed");
+		err = vmwalk_errmsg_set(errmsg, -EINTR, "interrupted by a fatal signal");
 	return err;
 }
 
 /**
  * vmwalk_buffer_destroy - free a buffer
- * @buffer: the buffer; nobody maps or uses it any more
+ * @buffer: the buffer; no longer mapped or used
  */
 void vmwalk_buffer_destroy(struct vmwalk_buffer *buffer)
 {
-	buffer->memory->destroy(buffer);
+	buffer->type->destroy(buffer);
 	kvfree(buffer->pages);
-	give_pages(buffer->cost);
+	uncharge_pages(buffer->charged);
 }
 
 /**
- * vmwalk_buffer_reach - where the kernel finds a byte of the buffer
+ * vmwalk_buffer_is_pfnmap - check whether programs get a PFN mapping
  * @buffer: the buffer
- * @offset: of the byte, below the buffer's size
  *
- * Return: its address, good to the end of its page until vmwalk_buffer_leave() is called, by the
- * same task and, if several are held, for the last one first.
+ * Refcounted pages are mapped with references, all others by their PFN. So are
+ * all pages of map_mode remap, and PMD mappings, since the core has no
+ * refcounted PMD entries for drivers.
+ *
+ * Return: true if mappings of the buffer do not hold references to its pages.
  */
-void *vmwalk_buffer_reach(const struct vmwalk_buffer *buffer, size_t offset)
+bool vmwalk_buffer_is_pfnmap(const struct vmwalk_buffer *buffer)
+{
+	return buffer->map_mode == VMWALK_MAP_REMAP || !buffer->type->refcounted ||
+	       vmwalk_buffer_maps_pmds(buffer);
+}
+
+/**
+ * vmwalk_buffer_maps_pmds - check whether programs can get PMD mappings
+ * @buffer: the buffer
+ */
+bool vmwalk_buffer_maps_pmds(const struct vmwalk_buffer *buffer)
+{
+	return buffer->map_mode == VMWALK_MAP_FAULT &&
+	       buffer->type == &vmwalk_buffer_type_ops[VMWALK_BUFFER_HUGE];
+}
+
+/**
+ * vmwalk_buffer_kmap - map a byte of the buffer into the kernel
+ * @buffer: the buffer
+ * @offset: offset of the byte, less than the buffer's size
+ *
+ * Nested calls must be undone in reverse order, by the same task.
+ *
+ * Return: its address, valid to the end of its page until
+ * vmwalk_buffer_kunmap().
+ */
+void *vmwalk_buffer_kmap(const struct vmwalk_buffer *buffer, size_t offset)
 {
 	if (buffer->kaddr)
 		return buffer->kaddr + offset;
@@ -180,24 +211,25 @@ void *vmwalk_buffer_reach(const struct vmwalk_buffer *buffer, size_t offset)
 }
 
 /**
- * vmwalk_buffer_leave - done with what vmwalk_buffer_reach() gave
+ * vmwalk_buffer_kunmap - undo vmwalk_buffer_kmap()
  * @buffer: the buffer
- * @addr: the address
+ * @addr: the address that it returned
  */
-void vmwalk_buffer_leave(const struct vmwalk_buffer *buffer, const void *addr)
+void vmwalk_buffer_kunmap(const struct vmwalk_buffer *buffer, const void *addr)
 {
 	if (!buffer->kaddr)
 		kunmap_local(addr);
 }
 
 /**
- * vmwalk_buffer_address - the address by which the kernel always knows a byte of the buffer
+ * vmwalk_buffer_kaddr - get the permanent kernel address of a byte of the
+ * buffer
  * @buffer: the buffer
- * @offset: of the byte, below the buffer's size
+ * @offset: offset of the byte, less than the buffer's size
  *
- * Return: the address; 0 if it has none.
+ * Return: the address; 0 if there is none.
  */
-unsigned long vmwalk_buffer_address(const struct vmwalk_buffer *buffer, size_t offset)
+unsigned long vmwalk_buffer_kaddr(const struct vmwalk_buffer *buffer, size_t offset)
 {
 	const void *page;
 
@@ -209,16 +241,16 @@ unsigned long vmwalk_buffer_address(const struct vmwalk_buffer *buffer, size_t o
 }
 
 /**
- * vmwalk_buffer_find - find bytes by the address by which the kernel always knows them
+ * vmwalk_buffer_find_kaddr - find bytes of the buffer by their kernel address
  * @buffer: the buffer
- * @addr: of the first byte, not 0
- * @len: their number, at least 1
- * @offset: where to put the offset of the first
+ * @addr: permanent kernel address of the first byte, not 0
+ * @len: number of bytes, at least 1
+ * @offset: set to the offset of the first byte
  *
- * Return: whether all of them are the buffer's, one after the other.
+ * Return: true if all bytes are consecutive bytes of the buffer.
  */
-bool vmwalk_buffer_find(const struct vmwalk_buffer *buffer, unsigned long addr, size_t len,
-			size_t *offset)
+bool vmwalk_buffer_find_kaddr(const struct vmwalk_buffer *buffer, unsigned long addr, size_t len,
+			      size_t *offset)
 {
 	size_t at;
 
@@ -228,7 +260,7 @@ bool vmwalk_buffer_find(const struct vmwalk_buffer *buffer, unsigned long addr, 
 	}
 
 	for (at = 0; at < buffer->size; at += PAGE_SIZE) {
-		if (vmwalk_buffer_address(buffer, at) == (addr & PAGE_MASK))
+		if (vmwalk_buffer_kaddr(buffer, at) == (addr & PAGE_MASK))
 			break;
 		if (fatal_signal_pending(current))
 			return false;
@@ -240,7 +272,7 @@ bool vmwalk_buffer_find(const struct vmwalk_buffer *buffer, unsigned long addr, 
 		if (fatal_signal_pending(current))
 			return false;
 		cond_resched();
-		if (vmwalk_buffer_address(buffer, at) != ((addr - *offset + at) & PAGE_MASK))
+		if (vmwalk_buffer_kaddr(buffer, at) != ((addr - *offset + at) & PAGE_MASK))
 			return false;
 		if (len <= PAGE_SIZE)
 			return true;
@@ -250,13 +282,13 @@ bool vmwalk_buffer_find(const struct vmwalk_buffer *buffer, unsigned long addr, 
 }
 
 /**
- * vmwalk_buffer_run - how far the buffer's memory runs on
+ * vmwalk_buffer_contig_len - measure physically contiguous memory
  * @buffer: the buffer
- * @offset: where to start, below the buffer's size
+ * @offset: offset of the first byte, less than the buffer's size
  *
- * Return: bytes from there on that lie side by side in physical memory.
+ * Return: contiguous bytes from @offset on. Less on a fatal signal.
  */
-size_t vmwalk_buffer_run(const struct vmwalk_buffer *buffer, size_t offset)
+size_t vmwalk_buffer_contig_len(const struct vmwalk_buffer *buffer, size_t offset)
 {
 	unsigned long first = offset >> PAGE_SHIFT, count = 1;
 

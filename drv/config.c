@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What an instance shall be: values, how they are written down, and which go together.
+ * The configuration of an instance: defaults, parsing, formatting, validation.
  *
  * Copyright (C) The vmwalk authors
  */
+#include <linux/bits.h>
 #include <linux/ctype.h>
 #include <linux/kernel.h>
 #include <linux/log2.h>
@@ -14,37 +15,14 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
-#include "internal.h"
+#include "config.h"
+#include "errmsg.h"
+#include "uapi/vmwalk.h"
 
-/* 64 TiB: more than any machine has, and far from where sums of byte offsets overflow. */
-#define VMWALK_MAX_SIZE		(64ULL << 40)
+/* 64 TiB: sums of byte offsets cannot overflow. */
+#define MAX_SIZE		(64ULL << 40)
 
-/**
- * vmwalk_refuse - say why something is refused
- * @why: where the sentence goes
- * @err: negative errno
- * @fmt: the sentence, with the limit that was met; no newline
- *
- * Return: @err, for the caller to pass on.
- */
-int vmwalk_refuse(struct vmwalk_reason *why, int err, const char *fmt, ...)
-{
-	va_list args;
-	char *c;
-
-	va_start(args, fmt);
-	vscnprintf(why->text, sizeof(why->text), fmt, args);
-	va_end(args);
-
-	/* What was written may be quoted in it, and last_error is one line whatever that was. */
-	for (c = why->text; *c; c++)
-		if (!isprint(*c))
-			*c = '?';
-
-	return err;
-}
-
-static const char *const buffer_type_words[] = {
+static const char *const buffer_type_names[] = {
 	[VMWALK_BUFFER_KMALLOC] = "kmalloc",
 	[VMWALK_BUFFER_VMALLOC] = "vmalloc",
 	[VMWALK_BUFFER_PAGES] = "pages",
@@ -52,99 +30,103 @@ static const char *const buffer_type_words[] = {
 	[VMWALK_BUFFER_DMA] = "dma",
 };
 
-static const char *const map_mode_words[] = {
+static const char *const map_mode_names[] = {
 	[VMWALK_MAP_REMAP] = "remap",
 	[VMWALK_MAP_INSERT] = "insert",
 	[VMWALK_MAP_FAULT] = "fault",
 };
 
-static const char *const cache_mode_words[] = {
+static const char *const cache_mode_names[] = {
 	[VMWALK_CACHE_WB] = "wb",
 	[VMWALK_CACHE_WC] = "wc",
 	[VMWALK_CACHE_UC] = "uc",
 };
 
-static const char *const fill_words[] = {
+static const char *const fill_names[] = {
 	"zero",
 	"digits",
 	"letters",
 };
 
-const struct vmwalk_words vmwalk_buffer_types = {
-	"buffer_type", buffer_type_words, ARRAY_SIZE(buffer_type_words)
+const struct vmwalk_names vmwalk_buffer_types = {
+	"buffer_type", buffer_type_names, ARRAY_SIZE(buffer_type_names)
 };
 
-const struct vmwalk_words vmwalk_map_modes = {
-	"map_mode", map_mode_words, ARRAY_SIZE(map_mode_words)
+const struct vmwalk_names vmwalk_map_modes = {
+	"map_mode", map_mode_names, ARRAY_SIZE(map_mode_names)
 };
 
-const struct vmwalk_words vmwalk_cache_modes = {
-	"cache_mode", cache_mode_words, ARRAY_SIZE(cache_mode_words)
+const struct vmwalk_names vmwalk_cache_modes = {
+	"cache_mode", cache_mode_names, ARRAY_SIZE(cache_mode_names)
 };
 
-const struct vmwalk_words vmwalk_fills = {
-	"fill", fill_words, ARRAY_SIZE(fill_words)
+const struct vmwalk_names vmwalk_fills = {
+	"fill", fill_names, ARRAY_SIZE(fill_names)
 };
 
 /**
- * vmwalk_words_show - the words of an attribute, in one line
- * @words: the list
- * @page: where the line goes
+ * vmwalk_names_show - format the names that an attribute accepts
+ * @names: the names
+ * @page: gets one line
  *
- * Return: its length.
+ * Return: length of the line.
  */
-ssize_t vmwalk_words_show(const struct vmwalk_words *words, char *page)
+ssize_t vmwalk_names_show(const struct vmwalk_names *names, char *page)
 {
 	const char *gap = "";
 	ssize_t len = 0;
 	unsigned int i;
 
-	for (i = 0; i < words->count; i++) {
-		len += sysfs_emit_at(page, len, "%s%s", gap, words->word[i]);
+	for (i = 0; i < names->count; i++) {
+		len += sysfs_emit_at(page, len, "%s%s", gap, names->name[i]);
 		gap = " ";
 	}
 
 	return len + sysfs_emit_at(page, len, "\n");
 }
 
-static int parse_word(const struct vmwalk_words *words, const char *text, unsigned int *value,
-		      struct vmwalk_reason *why)
+static int parse_name(const struct vmwalk_names *names, const char *text, unsigned int *value,
+		      struct vmwalk_errmsg *errmsg)
 {
-	int i = match_string(words->word, words->count, text);
+	int i = match_string(names->name, names->count, text);
 
 	if (i >= 0) {
 		*value = i;
 		return 0;
 	}
 
-	return vmwalk_refuse(why, -EINVAL,
-		"%s takes one of the words in available_%ss, not '%.32s'",
-		words->attribute, words->attribute, text);
+	return vmwalk_errmsg_set(errmsg, -EINVAL,
+		"%s takes one of the names in available_%ss, not '%.32s'",
+		names->attribute, names->attribute, text);
 }
 
-#define VMWALK_WORD_FIELD(_attribute)						\
+/*
+ * Defines show_NAME(), store_NAME() and vmwalk_attr_NAME for an attribute whose
+ * value is the index of a name.
+ */
+#define VMWALK_NAMED_ATTR(_attribute)						\
 static ssize_t show_##_attribute(const struct vmwalk_config *config, char *page) \
 {										\
-	return sysfs_emit(page, "%s\n", _attribute##_words[config->_attribute]); \
+	return sysfs_emit(page, "%s\n", _attribute##_names[config->_attribute]); \
 }										\
 static int store_##_attribute(struct vmwalk_config *config, const char *text,	\
-			      struct vmwalk_reason *why)			\
+			      struct vmwalk_errmsg *errmsg)			\
 {										\
-	return parse_word(&vmwalk_##_attribute##s, text, &config->_attribute, why); \
+	return parse_name(&vmwalk_##_attribute##s, text, &config->_attribute, errmsg); \
 }										\
-const struct vmwalk_field vmwalk_field_##_attribute = {				\
+const struct vmwalk_attr vmwalk_attr_##_attribute = {				\
 	.name = #_attribute, .show = show_##_attribute, .store = store_##_attribute, \
 }
 
-VMWALK_WORD_FIELD(buffer_type);
-VMWALK_WORD_FIELD(map_mode);
-VMWALK_WORD_FIELD(cache_mode);
-VMWALK_WORD_FIELD(fill);
+VMWALK_NAMED_ATTR(buffer_type);
+VMWALK_NAMED_ATTR(map_mode);
+VMWALK_NAMED_ATTR(cache_mode);
+VMWALK_NAMED_ATTR(fill);
 
 /*
  * Parse a number of bytes: decimal, or hexadecimal after 0x, optionally
- * followed by K, M, G or T. Returns 0, -EINVAL for any other text, or -ERANGE
- * for a number beyond 64 bits.
+ * followed by K, M, G or T. Returns 0; -EINVAL for other text; -ERANGE beyond
+ * 64 bits.
  */
 static int parse_bytes(const char *text, u64 *bytes)
 {
@@ -182,19 +164,20 @@ static ssize_t show_size(const struct vmwalk_config *config, char *page)
 	return sysfs_emit(page, "%llu\n", config->size);
 }
 
-static int store_size(struct vmwalk_config *config, const char *text, struct vmwalk_reason *why)
+static int store_size(struct vmwalk_config *config, const char *text, struct vmwalk_errmsg *errmsg)
 {
 	u64 bytes;
 	int err;
 
 	err = parse_bytes(text, &bytes);
-	if (!err && (!bytes || bytes > VMWALK_MAX_SIZE))
+	if (!err && (!bytes || bytes > MAX_SIZE))
 		err = -ERANGE;
 	if (err == -ERANGE)
-		return vmwalk_refuse(why, err, "size %.32s is out of range, 1 to %llu bytes",
-				     text, VMWALK_MAX_SIZE);
+		return vmwalk_errmsg_set(errmsg, err,
+					 "size %.32s is out of range, 1 to %llu bytes",
+				     text, MAX_SIZE);
 	if (err)
-		return vmwalk_refuse(why, err,
+		return vmwalk_errmsg_set(errmsg, err,
 			"size: '%.32s' is not a size in bytes (suffixes K, M, G, T; 0x for hexadecimal)",
 			text);
 
@@ -202,7 +185,7 @@ static int store_size(struct vmwalk_config *config, const char *text, struct vmw
 	return 0;
 }
 
-const struct vmwalk_field vmwalk_field_size = {
+const struct vmwalk_attr vmwalk_attr_size = {
 	.name = "size", .show = show_size, .store = store_size,
 };
 
@@ -211,9 +194,9 @@ static ssize_t show_fault_around(const struct vmwalk_config *config, char *page)
 	return sysfs_emit(page, "%lu\n", config->fault_around);
 }
 
-/* A window of at most one PMD's size, aligned to its own: one fault fills one PTE table at most. */
+/* At most PMD_SIZE: one fault fills at most one PTE table. */
 static int store_fault_around(struct vmwalk_config *config, const char *text,
-			      struct vmwalk_reason *why)
+			      struct vmwalk_errmsg *errmsg)
 {
 	u64 bytes;
 	int err;
@@ -222,11 +205,11 @@ static int store_fault_around(struct vmwalk_config *config, const char *text,
 	if (!err && (bytes < PAGE_SIZE || bytes > PMD_SIZE))
 		err = -ERANGE;
 	if (err == -ERANGE)
-		return vmwalk_refuse(why, err,
+		return vmwalk_errmsg_set(errmsg, err,
 			"fault_around %.32s is out of range, %lu to %lu bytes",
 			text, PAGE_SIZE, PMD_SIZE);
 	if (err || !is_power_of_2(bytes))
-		return vmwalk_refuse(why, -EINVAL,
+		return vmwalk_errmsg_set(errmsg, -EINVAL,
 			"fault_around: '%.32s' is not a power of two in bytes (suffixes K, M; 0x for hexadecimal)",
 			text);
 
@@ -234,7 +217,7 @@ static int store_fault_around(struct vmwalk_config *config, const char *text,
 	return 0;
 }
 
-const struct vmwalk_field vmwalk_field_fault_around = {
+const struct vmwalk_attr vmwalk_attr_fault_around = {
 	.name = "fault_around", .show = show_fault_around, .store = store_fault_around,
 };
 
@@ -244,7 +227,7 @@ static ssize_t show_numa_node(const struct vmwalk_config *config, char *page)
 }
 
 static int store_numa_node(struct vmwalk_config *config, const char *text,
-			   struct vmwalk_reason *why)
+			   struct vmwalk_errmsg *errmsg)
 {
 	int err, node;
 
@@ -252,21 +235,22 @@ static int store_numa_node(struct vmwalk_config *config, const char *text,
 	if (!err && (node < NUMA_NO_NODE || node >= MAX_NUMNODES))
 		err = -ERANGE;
 	if (err == -ERANGE)
-		return vmwalk_refuse(why, err, "numa_node %.32s is out of range, -1 to %d",
+		return vmwalk_errmsg_set(errmsg, err, "numa_node %.32s is out of range, -1 to %d",
 				     text, MAX_NUMNODES - 1);
 	if (err)
-		return vmwalk_refuse(why, err, "numa_node takes a node's number or -1, not '%.32s'",
+		return vmwalk_errmsg_set(errmsg, err,
+					 "numa_node takes a node's number or -1, not '%.32s'",
 				     text);
 	if (node != NUMA_NO_NODE && !node_state(node, N_MEMORY))
-		return vmwalk_refuse(why, -EINVAL,
-			"numa_node %d has no memory here; the nodes that have: %*pbl", node,
+		return vmwalk_errmsg_set(errmsg, -EINVAL,
+			"numa_node %d has no memory; nodes with memory: %*pbl", node,
 			nodemask_pr_args(&node_states[N_MEMORY]));
 
 	config->numa_node = node;
 	return 0;
 }
 
-const struct vmwalk_field vmwalk_field_numa_node = {
+const struct vmwalk_attr vmwalk_attr_numa_node = {
 	.name = "numa_node", .show = show_numa_node, .store = store_numa_node,
 };
 
@@ -276,22 +260,23 @@ static ssize_t show_track_dirty(const struct vmwalk_config *config, char *page)
 }
 
 static int store_track_dirty(struct vmwalk_config *config, const char *text,
-			     struct vmwalk_reason *why)
+			     struct vmwalk_errmsg *errmsg)
 {
 	if (strcmp(text, "0") && strcmp(text, "1"))
-		return vmwalk_refuse(why, -EINVAL, "track_dirty takes 0 or 1, not '%.32s'", text);
+		return vmwalk_errmsg_set(errmsg, -EINVAL,
+					 "track_dirty takes 0 or 1, not '%.32s'", text);
 
 	config->track_dirty = *text == '1';
 	return 0;
 }
 
-const struct vmwalk_field vmwalk_field_track_dirty = {
+const struct vmwalk_attr vmwalk_attr_track_dirty = {
 	.name = "track_dirty", .show = show_track_dirty, .store = store_track_dirty,
 };
 
 /**
- * vmwalk_config_init - the working defaults
- * @config: is set to them
+ * vmwalk_config_init - set the defaults
+ * @config: the configuration
  */
 void vmwalk_config_init(struct vmwalk_config *config)
 {
@@ -305,30 +290,52 @@ void vmwalk_config_init(struct vmwalk_config *config)
 	};
 }
 
+#define ALL_MAP_MODES	(BIT(VMWALK_MAP_REMAP) | BIT(VMWALK_MAP_INSERT) | BIT(VMWALK_MAP_FAULT))
+#define PFN_MAP_MODES	(BIT(VMWALK_MAP_REMAP) | BIT(VMWALK_MAP_FAULT))
+
+/*
+ * The modes that each buffer type supports, a bit for each VMWALK_MAP_* or
+ * _CACHE_*.
+ */
+static const struct {
+	unsigned long map_modes;
+	unsigned long cache_modes;
+} supported[] = {
+	[VMWALK_BUFFER_KMALLOC] = { PFN_MAP_MODES, BIT(VMWALK_CACHE_WB) },
+	[VMWALK_BUFFER_VMALLOC] = { ALL_MAP_MODES, BIT(VMWALK_CACHE_WB) },
+	[VMWALK_BUFFER_PAGES] = {
+		ALL_MAP_MODES,
+		BIT(VMWALK_CACHE_WB) | BIT(VMWALK_CACHE_WC) | BIT(VMWALK_CACHE_UC),
+	},
+	[VMWALK_BUFFER_HUGE] = { ALL_MAP_MODES, BIT(VMWALK_CACHE_WB) },
+	[VMWALK_BUFFER_DMA] = { PFN_MAP_MODES, BIT(VMWALK_CACHE_WB) },
+};
+
 /**
- * vmwalk_config_judge - do the values go together?
- * @config: the config
- * @why: says why not
+ * vmwalk_config_validate - check that the values can be combined
+ * @config: the configuration
+ * @errmsg: set on error
  *
  * Return: 0, or -EINVAL.
  */
-int vmwalk_config_judge(const struct vmwalk_config *config, struct vmwalk_reason *why)
+int vmwalk_config_validate(const struct vmwalk_config *config, struct vmwalk_errmsg *errmsg)
 {
-	const struct vmwalk_memory *memory = &vmwalk_memory[config->buffer_type];
-	const char *type = buffer_type_words[config->buffer_type];
+	const char *type = buffer_type_names[config->buffer_type];
 
-	if (!(memory->map_modes & BIT(config->map_mode)))
-		return vmwalk_refuse(why, -EINVAL, "buffer_type %s can't be mapped by map_mode %s",
-				     type, map_mode_words[config->map_mode]);
-	if (!(memory->cache_modes & BIT(config->cache_mode)))
-		return vmwalk_refuse(why, -EINVAL, "buffer_type %s can't have cache_mode %s",
-				     type, cache_mode_words[config->cache_mode]);
+	if (!(supported[config->buffer_type].map_modes & BIT(config->map_mode)))
+		return vmwalk_errmsg_set(errmsg, -EINVAL,
+					 "buffer_type %s does not support map_mode %s",
+					 type, map_mode_names[config->map_mode]);
+	if (!(supported[config->buffer_type].cache_modes & BIT(config->cache_mode)))
+		return vmwalk_errmsg_set(errmsg, -EINVAL,
+					 "buffer_type %s does not support cache_mode %s",
+					 type, cache_mode_names[config->cache_mode]);
 
-	/* The kernel keeps the dirty flag of refcounted pages, one for a whole block. */
+	/* The core keeps one dirty flag for all pages of a huge page. */
 	if (config->track_dirty && config->buffer_type == VMWALK_BUFFER_HUGE &&
 	    config->map_mode == VMWALK_MAP_INSERT)
-		return vmwalk_refuse(why, -EINVAL,
-			"track_dirty can't tell the pages of a block apart that buffer_type huge inserts; remap and fault can");
+		return vmwalk_errmsg_set(errmsg, -EINVAL,
+			"track_dirty does not support buffer_type huge with map_mode insert: the kernel keeps one dirty flag per huge page; use map_mode remap or fault");
 
 	return 0;
 }

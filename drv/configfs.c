@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /sys/kernel/config/vmwalk: one item per instance, and what this build offers.
+ * /sys/kernel/config/vmwalk: the configfs tree of instances.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -13,45 +13,52 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
-#include "internal.h"
+#include "config.h"
+#include "configfs.h"
+#include "device.h"
+#include "errmsg.h"
+#include "target.h"
+#include "uapi/vmwalk.h"
 
-/* Numbers of all items, live or not. */
+/* Numbers of all instances, pending or live. */
 static DEFINE_IDA(vmwalk_numbers);
 
-struct vmwalk_item {
+/* An instance: what mkdir makes. */
+struct vmwalk_instance {
 	struct config_item item;
-	unsigned int number;		/* N of vmwalkN, for the item's whole life */
+	unsigned int number;		/* N of /dev/vmwalkN, never changes */
 
-	struct mutex lock;		/* protects the below */
+	struct mutex lock;		/* protects the fields below */
 	struct vmwalk_config config;
-	struct pid *target;		/* NULL: whoever makes the call */
+	struct pid *target;		/* NULL: the caller of each ioctl */
 	struct vmwalk_device *device;	/* NULL: pending */
-	struct vmwalk_reason last_error;
+	struct vmwalk_errmsg last_error;
 };
 
-static struct vmwalk_item *to_vmwalk_item(struct config_item *item)
+static struct vmwalk_instance *to_vmwalk_instance(struct config_item *item)
 {
-	return container_of(item, struct vmwalk_item, item);
+	return container_of(item, struct vmwalk_instance, item);
 }
 
-static bool vmwalk_item_is_live(const struct vmwalk_item *item)
+static bool vmwalk_instance_is_live(const struct vmwalk_instance *instance)
 {
-	lockdep_assert_held(&item->lock);
+	lockdep_assert_held(&instance->lock);
 
-	return item->device;
+	return instance->device;
 }
+
+typedef int store_fn(struct vmwalk_instance *instance, const char *text, const void *arg,
+		     struct vmwalk_errmsg *errmsg);
 
 /*
- * Returns the value that @store returned. On error its message becomes the
- * item's last_error, on success last_error becomes empty.
+ * Call @store with the text that was written, without surrounding white space.
+ * On error its message becomes last_error, on success last_error is emptied.
  */
-static ssize_t vmwalk_item_store(struct config_item *config_item, const char *page, size_t count,
-				 int (*store)(struct vmwalk_item *item, const char *text,
-					      const void *arg, struct vmwalk_reason *why),
-				 const void *arg)
+static ssize_t vmwalk_instance_store(struct config_item *item, const char *page, size_t count,
+				     store_fn *store, const void *arg)
 {
-	struct vmwalk_item *item = to_vmwalk_item(config_item);
-	struct vmwalk_reason why = { };
+	struct vmwalk_instance *instance = to_vmwalk_instance(item);
+	struct vmwalk_errmsg errmsg = { };
 	char *text;
 	int err;
 
@@ -59,248 +66,255 @@ static ssize_t vmwalk_item_store(struct config_item *config_item, const char *pa
 	if (!text)
 		return -ENOMEM;
 
-	/* The holder may be allocating a large buffer. */
-	if (mutex_lock_killable(&item->lock)) {
+	/* The owner may be allocating a large buffer. */
+	if (mutex_lock_killable(&instance->lock)) {
 		kfree(text);
 		return -EINTR;
 	}
-	err = store(item, strim(text), arg, &why);
+	err = store(instance, strim(text), arg, &errmsg);
 	if (err)
-		item->last_error = why;
+		instance->last_error = errmsg;
 	else
-		item->last_error.text[0] = '\0';
-	mutex_unlock(&item->lock);
+		instance->last_error.text[0] = '\0';
+	mutex_unlock(&instance->lock);
 
 	kfree(text);
 	return err ?: count;
 }
 
-static int vmwalk_item_store_field(struct vmwalk_item *item, const char *text, const void *arg,
-				   struct vmwalk_reason *why)
+static int vmwalk_instance_store_attr(struct vmwalk_instance *instance, const char *text,
+				      const void *arg, struct vmwalk_errmsg *errmsg)
 {
-	const struct vmwalk_field *field = arg;
+	const struct vmwalk_attr *attr = arg;
 
-	if (vmwalk_item_is_live(item))
-		return vmwalk_refuse(why, -EBUSY, "%s can't change while live is 1", field->name);
+	if (vmwalk_instance_is_live(instance))
+		return vmwalk_errmsg_set(errmsg, -EBUSY, "%s can't change while live is 1",
+					 attr->name);
 
-	return field->store(&item->config, text, why);
+	return attr->store(&instance->config, text, errmsg);
 }
 
-#define VMWALK_ITEM_FIELD(_name)						\
-static ssize_t vmwalk_item_##_name##_show(struct config_item *config_item, char *page) \
+/*
+ * Defines vmwalk_instance_NAME_show(), vmwalk_instance_NAME_store() and the
+ * configfs attribute for an attribute of the configuration. A write goes
+ * through vmwalk_instance_store() and vmwalk_instance_store_attr() to the store
+ * function of vmwalk_attr_NAME in config.c.
+ */
+#define VMWALK_INSTANCE_ATTR(_name)						\
+static ssize_t vmwalk_instance_##_name##_show(struct config_item *item, char *page) \
 {										\
-	struct vmwalk_item *item = to_vmwalk_item(config_item);			\
+	struct vmwalk_instance *instance = to_vmwalk_instance(item);		\
 	ssize_t len;								\
 										\
-	if (mutex_lock_killable(&item->lock))					\
+	if (mutex_lock_killable(&instance->lock))				\
 		return -EINTR;							\
-	len = vmwalk_field_##_name.show(&item->config, page);			\
-	mutex_unlock(&item->lock);						\
+	len = vmwalk_attr_##_name.show(&instance->config, page);		\
+	mutex_unlock(&instance->lock);						\
 										\
 	return len;								\
 }										\
 										\
-static ssize_t vmwalk_item_##_name##_store(struct config_item *config_item,	\
-					   const char *page, size_t count)	\
+static ssize_t vmwalk_instance_##_name##_store(struct config_item *item,	\
+					       const char *page, size_t count)	\
 {										\
-	return vmwalk_item_store(config_item, page, count,			\
-				 vmwalk_item_store_field, &vmwalk_field_##_name); \
+	return vmwalk_instance_store(item, page, count,				\
+				     vmwalk_instance_store_attr, &vmwalk_attr_##_name); \
 }										\
-CONFIGFS_ATTR(vmwalk_item_, _name)
+CONFIGFS_ATTR(vmwalk_instance_, _name)
 
-VMWALK_ITEM_FIELD(buffer_type);
-VMWALK_ITEM_FIELD(size);
-VMWALK_ITEM_FIELD(map_mode);
-VMWALK_ITEM_FIELD(cache_mode);
-VMWALK_ITEM_FIELD(numa_node);
-VMWALK_ITEM_FIELD(fill);
-VMWALK_ITEM_FIELD(track_dirty);
-VMWALK_ITEM_FIELD(fault_around);
+VMWALK_INSTANCE_ATTR(buffer_type);
+VMWALK_INSTANCE_ATTR(size);
+VMWALK_INSTANCE_ATTR(map_mode);
+VMWALK_INSTANCE_ATTR(cache_mode);
+VMWALK_INSTANCE_ATTR(numa_node);
+VMWALK_INSTANCE_ATTR(fill);
+VMWALK_INSTANCE_ATTR(track_dirty);
+VMWALK_INSTANCE_ATTR(fault_around);
 
-static ssize_t vmwalk_item_target_pid_show(struct config_item *config_item, char *page)
+static ssize_t vmwalk_instance_target_pid_show(struct config_item *item, char *page)
 {
-	struct vmwalk_item *item = to_vmwalk_item(config_item);
+	struct vmwalk_instance *instance = to_vmwalk_instance(item);
 	int nr;
 
-	if (mutex_lock_killable(&item->lock))
+	if (mutex_lock_killable(&instance->lock))
 		return -EINTR;
-	nr = pid_vnr(item->target);
-	mutex_unlock(&item->lock);
+	nr = pid_vnr(instance->target);
+	mutex_unlock(&instance->lock);
 
 	return sysfs_emit(page, "%d\n", nr);
 }
 
-static int vmwalk_item_store_target(struct vmwalk_item *item, const char *text, const void *arg,
-				    struct vmwalk_reason *why)
+static int vmwalk_instance_store_target(struct vmwalk_instance *instance, const char *text,
+					const void *arg, struct vmwalk_errmsg *errmsg)
 {
-	struct pid *target = vmwalk_target_find(text, why);
+	struct pid *target = vmwalk_target_find(text, errmsg);
 
 	if (IS_ERR(target))
 		return PTR_ERR(target);
 
-	put_pid(item->target);
-	item->target = target;
-	if (vmwalk_item_is_live(item))
-		vmwalk_target_set(item->device, target);
+	put_pid(instance->target);
+	instance->target = target;
+	if (vmwalk_instance_is_live(instance))
+		vmwalk_target_set(instance->device, target);
 
 	return 0;
 }
 
-static ssize_t vmwalk_item_target_pid_store(struct config_item *config_item, const char *page,
-					    size_t count)
+static ssize_t vmwalk_instance_target_pid_store(struct config_item *item, const char *page,
+						size_t count)
 {
-	return vmwalk_item_store(config_item, page, count, vmwalk_item_store_target, NULL);
+	return vmwalk_instance_store(item, page, count, vmwalk_instance_store_target, NULL);
 }
-CONFIGFS_ATTR(vmwalk_item_, target_pid);
+CONFIGFS_ATTR(vmwalk_instance_, target_pid);
 
-static ssize_t vmwalk_item_live_show(struct config_item *config_item, char *page)
+static ssize_t vmwalk_instance_live_show(struct config_item *item, char *page)
 {
-	struct vmwalk_item *item = to_vmwalk_item(config_item);
+	struct vmwalk_instance *instance = to_vmwalk_instance(item);
 	bool live;
 
-	if (mutex_lock_killable(&item->lock))
+	if (mutex_lock_killable(&instance->lock))
 		return -EINTR;
-	live = vmwalk_item_is_live(item);
-	mutex_unlock(&item->lock);
+	live = vmwalk_instance_is_live(instance);
+	mutex_unlock(&instance->lock);
 
 	return sysfs_emit(page, "%d\n", live);
 }
 
-static int vmwalk_item_publish(struct vmwalk_item *item, struct vmwalk_reason *why)
+static int vmwalk_instance_publish(struct vmwalk_instance *instance, struct vmwalk_errmsg *errmsg)
 {
 	struct vmwalk_device *device;
 
-	if (vmwalk_item_is_live(item))
+	if (vmwalk_instance_is_live(instance))
 		return 0;
 
-	device = vmwalk_instance_publish(item->number, config_item_name(&item->item),
-					 &item->config, item->target, why);
+	device = vmwalk_device_publish(instance->number, config_item_name(&instance->item),
+				       &instance->config, instance->target, errmsg);
 	if (IS_ERR(device))
 		return PTR_ERR(device);
 
-	item->device = device;
+	instance->device = device;
 	return 0;
 }
 
-static void vmwalk_item_withdraw(struct vmwalk_item *item)
+static void vmwalk_instance_withdraw(struct vmwalk_instance *instance)
 {
-	if (!vmwalk_item_is_live(item))
+	if (!vmwalk_instance_is_live(instance))
 		return;
 
-	vmwalk_instance_withdraw(item->device);
-	item->device = NULL;
+	vmwalk_device_withdraw(instance->device);
+	instance->device = NULL;
 }
 
-static int vmwalk_item_store_live(struct vmwalk_item *item, const char *text, const void *arg,
-				  struct vmwalk_reason *why)
+static int vmwalk_instance_store_live(struct vmwalk_instance *instance, const char *text,
+				      const void *arg, struct vmwalk_errmsg *errmsg)
 {
 	if (!strcmp(text, "1"))
-		return vmwalk_item_publish(item, why);
+		return vmwalk_instance_publish(instance, errmsg);
 	if (strcmp(text, "0"))
-		return vmwalk_refuse(why, -EINVAL, "live takes 0 or 1, not '%.32s'", text);
+		return vmwalk_errmsg_set(errmsg, -EINVAL, "live takes 0 or 1, not '%.32s'", text);
 
-	vmwalk_item_withdraw(item);
+	vmwalk_instance_withdraw(instance);
 	return 0;
 }
 
-static ssize_t vmwalk_item_live_store(struct config_item *config_item, const char *page,
-				      size_t count)
+static ssize_t vmwalk_instance_live_store(struct config_item *item, const char *page,
+					  size_t count)
 {
-	return vmwalk_item_store(config_item, page, count, vmwalk_item_store_live, NULL);
+	return vmwalk_instance_store(item, page, count, vmwalk_instance_store_live, NULL);
 }
-CONFIGFS_ATTR(vmwalk_item_, live);
+CONFIGFS_ATTR(vmwalk_instance_, live);
 
-static ssize_t vmwalk_item_dev_name_show(struct config_item *config_item, char *page)
+static ssize_t vmwalk_instance_dev_name_show(struct config_item *item, char *page)
 {
-	return sysfs_emit(page, VMWALK_NAME "%u\n", to_vmwalk_item(config_item)->number);
+	return sysfs_emit(page, VMWALK_NAME "%u\n", to_vmwalk_instance(item)->number);
 }
-CONFIGFS_ATTR_RO(vmwalk_item_, dev_name);
+CONFIGFS_ATTR_RO(vmwalk_instance_, dev_name);
 
-static ssize_t vmwalk_item_last_error_show(struct config_item *config_item, char *page)
+static ssize_t vmwalk_instance_last_error_show(struct config_item *item, char *page)
 {
-	struct vmwalk_item *item = to_vmwalk_item(config_item);
+	struct vmwalk_instance *instance = to_vmwalk_instance(item);
 	ssize_t len = 0;
 
-	if (mutex_lock_killable(&item->lock))
+	if (mutex_lock_killable(&instance->lock))
 		return -EINTR;
-	if (*item->last_error.text)
-		len = sysfs_emit(page, "%s\n", item->last_error.text);
-	mutex_unlock(&item->lock);
+	if (*instance->last_error.text)
+		len = sysfs_emit(page, "%s\n", instance->last_error.text);
+	mutex_unlock(&instance->lock);
 
 	return len;
 }
-CONFIGFS_ATTR_RO(vmwalk_item_, last_error);
+CONFIGFS_ATTR_RO(vmwalk_instance_, last_error);
 
-static struct configfs_attribute *vmwalk_item_attrs[] = {
-	&vmwalk_item_attr_live,
-	&vmwalk_item_attr_dev_name,
-	&vmwalk_item_attr_buffer_type,
-	&vmwalk_item_attr_size,
-	&vmwalk_item_attr_target_pid,
-	&vmwalk_item_attr_map_mode,
-	&vmwalk_item_attr_cache_mode,
-	&vmwalk_item_attr_numa_node,
-	&vmwalk_item_attr_fill,
-	&vmwalk_item_attr_track_dirty,
-	&vmwalk_item_attr_fault_around,
-	&vmwalk_item_attr_last_error,
+static struct configfs_attribute *vmwalk_instance_attrs[] = {
+	&vmwalk_instance_attr_live,
+	&vmwalk_instance_attr_dev_name,
+	&vmwalk_instance_attr_buffer_type,
+	&vmwalk_instance_attr_size,
+	&vmwalk_instance_attr_target_pid,
+	&vmwalk_instance_attr_map_mode,
+	&vmwalk_instance_attr_cache_mode,
+	&vmwalk_instance_attr_numa_node,
+	&vmwalk_instance_attr_fill,
+	&vmwalk_instance_attr_track_dirty,
+	&vmwalk_instance_attr_fault_around,
+	&vmwalk_instance_attr_last_error,
 	NULL
 };
 
-static void vmwalk_item_release(struct config_item *config_item)
+static void vmwalk_instance_release(struct config_item *item)
 {
-	struct vmwalk_item *item = to_vmwalk_item(config_item);
+	struct vmwalk_instance *instance = to_vmwalk_instance(item);
 
-	put_pid(item->target);
-	ida_free(&vmwalk_numbers, item->number);
-	mutex_destroy(&item->lock);
-	kfree(item);
+	put_pid(instance->target);
+	ida_free(&vmwalk_numbers, instance->number);
+	mutex_destroy(&instance->lock);
+	kfree(instance);
 }
 
-static struct configfs_item_operations vmwalk_item_ops = {
-	.release = vmwalk_item_release,
+static struct configfs_item_operations vmwalk_instance_ops = {
+	.release = vmwalk_instance_release,
 };
 
-static const struct config_item_type vmwalk_item_type = {
+static const struct config_item_type vmwalk_instance_type = {
 	.ct_owner = THIS_MODULE,
-	.ct_item_ops = &vmwalk_item_ops,
-	.ct_attrs = vmwalk_item_attrs,
+	.ct_item_ops = &vmwalk_instance_ops,
+	.ct_attrs = vmwalk_instance_attrs,
 };
 
 static struct config_item *vmwalk_make_item(struct config_group *group, const char *name)
 {
-	struct vmwalk_item *item;
+	struct vmwalk_instance *instance;
 	int number;
 
-	item = kzalloc(sizeof(*item), GFP_KERNEL_ACCOUNT);
-	if (!item)
+	instance = kzalloc(sizeof(*instance), GFP_KERNEL_ACCOUNT);
+	if (!instance)
 		return ERR_PTR(-ENOMEM);
 
 	/* The lowest free number; ENOSPC if there is none. */
 	number = ida_alloc_max(&vmwalk_numbers, VMWALK_MAX_INSTANCES - 1, GFP_KERNEL);
 	if (number < 0) {
-		kfree(item);
+		kfree(instance);
 		return ERR_PTR(number);
 	}
 
-	item->number = number;
-	mutex_init(&item->lock);
-	vmwalk_config_init(&item->config);
-	config_item_init_type_name(&item->item, name, &vmwalk_item_type);
+	instance->number = number;
+	mutex_init(&instance->lock);
+	vmwalk_config_init(&instance->config);
+	config_item_init_type_name(&instance->item, name, &vmwalk_instance_type);
 
-	return &item->item;
+	return &instance->item;
 }
 
-/* rmdir(2): the same way down as live = 0. */
-static void vmwalk_drop_item(struct config_group *group, struct config_item *config_item)
+/* rmdir(2) */
+static void vmwalk_drop_item(struct config_group *group, struct config_item *item)
 {
-	struct vmwalk_item *item = to_vmwalk_item(config_item);
+	struct vmwalk_instance *instance = to_vmwalk_instance(item);
 
-	mutex_lock(&item->lock);
-	vmwalk_item_withdraw(item);
-	mutex_unlock(&item->lock);
+	mutex_lock(&instance->lock);
+	vmwalk_instance_withdraw(instance);
+	mutex_unlock(&instance->lock);
 
-	config_item_put(config_item);
+	config_item_put(item);
 }
 
 static struct configfs_group_operations vmwalk_group_ops = {
@@ -314,17 +328,18 @@ static ssize_t vmwalk_group_abi_version_show(struct config_item *item, char *pag
 }
 CONFIGFS_ATTR_RO(vmwalk_group_, abi_version);
 
-#define VMWALK_GROUP_WORDS(_words)						\
-static ssize_t vmwalk_group_available_##_words##_show(struct config_item *item, char *page) \
+/* Defines the attribute available_NAMES of the group. */
+#define VMWALK_GROUP_NAMES(_names)						\
+static ssize_t vmwalk_group_available_##_names##_show(struct config_item *item, char *page) \
 {										\
-	return vmwalk_words_show(&vmwalk_##_words, page);			\
+	return vmwalk_names_show(&vmwalk_##_names, page);			\
 }										\
-CONFIGFS_ATTR_RO(vmwalk_group_, available_##_words)
+CONFIGFS_ATTR_RO(vmwalk_group_, available_##_names)
 
-VMWALK_GROUP_WORDS(buffer_types);
-VMWALK_GROUP_WORDS(map_modes);
-VMWALK_GROUP_WORDS(cache_modes);
-VMWALK_GROUP_WORDS(fills);
+VMWALK_GROUP_NAMES(buffer_types);
+VMWALK_GROUP_NAMES(map_modes);
+VMWALK_GROUP_NAMES(cache_modes);
+VMWALK_GROUP_NAMES(fills);
 
 static struct configfs_attribute *vmwalk_group_attrs[] = {
 	&vmwalk_group_attr_abi_version,

@@ -1,209 +1,327 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The character device: open, and the buffer as a file of its fixed size.
+ * Device lifetime: publish, look up, withdraw.
  *
  * Copyright (C) The vmwalk authors
  */
-#include <linux/capability.h>
-#include <linux/cred.h>
+#include <linux/cdev.h>
 #include <linux/module.h>
-#include <linux/sched/signal.h>
-#include <linux/security.h>
+#include <linux/mount.h>
+#include <linux/pseudo_fs.h>
 #include <linux/slab.h>
-#include <linux/uio.h>
+#include <linux/xarray.h>
 
-#include "compat.h"
-#include "internal.h"
+#include "device.h"
+#include "errmsg.h"
+#include "trace.h"
 
-static int vmwalk_open(struct inode *inode, struct file *file)
-{
-	struct vmwalk_device *device;
-	struct vmwalk_file *vf;
+#define VMWALK_FS_MAGIC		0x766d776b	/* "vmwk" */
 
-	device = vmwalk_instance_get(iminor(inode));
-	if (!device)
-		return -ENODEV;
+static dev_t vmwalk_first_devt;
+static struct cdev vmwalk_cdev;
+static struct class vmwalk_class = { .name = VMWALK_NAME };
 
-	vf = kzalloc(sizeof(*vf), GFP_KERNEL_ACCOUNT);
-	if (!vf) {
-		vmwalk_instance_put(device);
-		return -ENOMEM;
-	}
-
-	/*
-	 * Frames go to those who could read them in /proc/PID/pagemap, other processes to those who
-	 * could trace any. Asked of the initial user namespace: frames and pids know no other.
-	 */
-	vf->device = device;
-	vf->file = file;
-	vf->has_admin = file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN);
-	vf->has_ptrace = file_ns_capable(file, &init_user_ns, CAP_SYS_PTRACE);
-
-	file->private_data = vf;
-	/* Accept O_DIRECT: there is no page cache to bypass. */
-	file->f_mode |= FMODE_CAN_ODIRECT;
-	file->f_mapping = device->inode->i_mapping;
-	atomic_long_inc(&device->opens);
-
-	return 0;
-}
-
-static int vmwalk_release(struct inode *inode, struct file *file)
-{
-	struct vmwalk_file *vf = file->private_data;
-
-	atomic_long_dec(&vf->device->opens);
-	vmwalk_instance_put(vf->device);
-	kfree(vf);
-
-	return 0;
-}
+/* Devices by number. References are taken under the array's lock. */
+static DEFINE_XARRAY(vmwalk_devices);
 
 /*
- * Lockdown can be raised while a descriptor is open, so check it in each call.
- * The kernel logs a notice for each failed check, so a call must not check
- * again after the first failure.
+ * A file system that user space cannot mount, for one inode per device. All
+ * open files of a device share the address space of this inode, so that it
+ * lists all mappings of the device, whichever device node they were made
+ * through.
  */
-
-/**
- * vmwalk_file_sees_frames - check the right to PFNs and kernel addresses
- * @vf: the descriptor
- *
- * Return: true if the opener had CAP_SYS_ADMIN and lockdown allows reading
- * kernel memory.
- */
-bool vmwalk_file_sees_frames(const struct vmwalk_file *vf)
+static int vmwalk_fs_init_context(struct fs_context *fc)
 {
-	return vf->has_admin && !security_locked_down(LOCKDOWN_KCORE);
+	return init_pseudo(fc, VMWALK_FS_MAGIC) ? 0 : -ENOMEM;
 }
 
-/**
- * vmwalk_file_sees_others - check the right to the memory of other processes
- * @vf: the descriptor
- *
- * Return: true if the opener had CAP_SYS_PTRACE and lockdown allows reading
- * kernel memory.
- */
-bool vmwalk_file_sees_others(const struct vmwalk_file *vf)
-{
-	return vf->has_ptrace && !security_locked_down(LOCKDOWN_KCORE);
-}
-
-static struct vmwalk_device *vmwalk_file_device(struct file *file)
-{
-	struct vmwalk_file *vf = file->private_data;
-
-	return vf->device;
-}
-
-static loff_t vmwalk_llseek(struct file *file, loff_t offset, int whence)
-{
-	struct vmwalk_device *device = vmwalk_file_device(file);
-
-	if (vmwalk_instance_is_dead(device))
-		return -ENODEV;
-
-	/* Unlike fixed_size_llseek(), this supports SEEK_DATA and SEEK_HOLE. */
-	return generic_file_llseek_size(file, offset, whence, device->buffer.size,
-					device->buffer.size);
-}
-
-/* Copies between the buffer and user space, page by page. Returns the number of bytes. */
-static size_t copy_buffer(struct vmwalk_buffer *buffer, loff_t pos, struct iov_iter *iter,
-			  size_t (*copy)(void *addr, size_t len, struct iov_iter *iter))
-{
-	size_t left = min(iov_iter_count(iter), buffer->size - (size_t)pos);
-	size_t done = 0, len, copied;
-	void *addr;
-
-	do {
-		len = min(left - done, PAGE_SIZE - offset_in_page(pos));
-		addr = vmwalk_buffer_reach(buffer, pos);
-		copied = copy(addr, len, iter);
-		vmwalk_buffer_leave(buffer, addr);
-		done += copied;
-		pos += copied;
-		cond_resched();
-	} while (copied == len && done < left && !fatal_signal_pending(current));
-
-	return done;
-}
-
-static size_t copy_out(void *addr, size_t len, struct iov_iter *to)
-{
-	return copy_to_iter(addr, len, to);
-}
-
-static size_t copy_in(void *addr, size_t len, struct iov_iter *from)
-{
-	return copy_from_iter(addr, len, from);
-}
-
-static ssize_t vmwalk_read_iter(struct kiocb *iocb, struct iov_iter *to)
-{
-	struct vmwalk_device *device = vmwalk_file_device(iocb->ki_filp);
-	size_t done;
-
-	if (vmwalk_instance_is_dead(device))
-		return -ENODEV;
-	if (iocb->ki_pos >= device->buffer.size || !iov_iter_count(to))
-		return 0;
-
-	done = copy_buffer(&device->buffer, iocb->ki_pos, to, copy_out);
-	iocb->ki_pos += done;
-
-	return done ?: -EFAULT;
-}
-
-static ssize_t vmwalk_write_iter(struct kiocb *iocb, struct iov_iter *from)
-{
-	struct vmwalk_device *device = vmwalk_file_device(iocb->ki_filp);
-	size_t done;
-
-	if (vmwalk_instance_is_dead(device))
-		return -ENODEV;
-	if (!iov_iter_count(from))
-		return 0;
-	if (iocb->ki_flags & IOCB_APPEND || iocb->ki_pos >= device->buffer.size)
-		return -ENOSPC;
-
-	done = copy_buffer(&device->buffer, iocb->ki_pos, from, copy_in);
-	vmwalk_dirty_mark(device, iocb->ki_pos, done);
-	iocb->ki_pos += done;
-
-	return done ?: -EFAULT;
-}
-
-static int vmwalk_mmap(struct file *file, struct vm_area_struct *vma)
-{
-	struct vmwalk_device *device = vmwalk_file_device(file);
-
-	if (vmwalk_instance_is_dead(device))
-		return -ENODEV;
-
-	return vmwalk_map(device, vma);
-}
-
-static unsigned long vmwalk_get_unmapped_area(struct file *file, unsigned long addr,
-					      unsigned long len, unsigned long pgoff,
-					      unsigned long flags)
-{
-	return vmwalk_map_place(vmwalk_file_device(file), file, addr, len, pgoff, flags);
-}
-
-const struct file_operations vmwalk_file_operations = {
+static struct file_system_type vmwalk_fs_type = {
+	.name = VMWALK_NAME,
 	.owner = THIS_MODULE,
-	.open = vmwalk_open,
-	.release = vmwalk_release,
-	.llseek = vmwalk_llseek,
-	.read_iter = vmwalk_read_iter,
-	.write_iter = vmwalk_write_iter,
-	.splice_read = vmwalk_splice_read,
-	.splice_write = iter_file_splice_write,
-	/* Succeeds on a withdrawn device, too: its mappings stay usable. */
-	.fsync = noop_fsync,
-	.mmap = vmwalk_mmap,
-	.get_unmapped_area = vmwalk_get_unmapped_area,
-	.unlocked_ioctl = vmwalk_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
+	.init_fs_context = vmwalk_fs_init_context,
+	.kill_sb = kill_anon_super,
 };
+
+static struct vfsmount *vmwalk_fs_mount;
+static int vmwalk_fs_users;
+
+static struct inode *vmwalk_inode_create(void)
+{
+	struct inode *inode;
+	int err;
+
+	err = simple_pin_fs(&vmwalk_fs_type, &vmwalk_fs_mount, &vmwalk_fs_users);
+	if (err)
+		return ERR_PTR(err);
+
+	inode = alloc_anon_inode(vmwalk_fs_mount->mnt_sb);
+	if (IS_ERR(inode))
+		simple_release_fs(&vmwalk_fs_mount, &vmwalk_fs_users);
+
+	return inode;
+}
+
+static void vmwalk_inode_destroy(struct inode *inode)
+{
+	iput(inode);
+	simple_release_fs(&vmwalk_fs_mount, &vmwalk_fs_users);
+}
+
+static void vmwalk_device_release(struct kref *ref)
+{
+	struct vmwalk_device *device = container_of(ref, struct vmwalk_device, ref);
+
+	put_pid(device->target);
+	vmwalk_inode_destroy(device->inode);
+	vmwalk_stats_free(&device->stats);
+	vmwalk_dirty_free(&device->dirty);
+	vmwalk_buffer_destroy(&device->buffer);
+	kfree(device->name);
+	kfree(device);
+}
+
+/**
+ * vmwalk_device_put - drop a reference
+ * @device: the device; freed with the last reference
+ */
+void vmwalk_device_put(struct vmwalk_device *device)
+{
+	kref_put(&device->ref, vmwalk_device_release);
+}
+
+/**
+ * vmwalk_device_get - look up a published device
+ * @number: N of /dev/vmwalkN
+ *
+ * Return: the device, referenced, or NULL.
+ */
+struct vmwalk_device *vmwalk_device_get(unsigned int number)
+{
+	struct vmwalk_device *device;
+
+	xa_lock(&vmwalk_devices);
+	device = xa_load(&vmwalk_devices, number);
+	if (device)
+		kref_get(&device->ref);
+	xa_unlock(&vmwalk_devices);
+
+	return device;
+}
+
+/* Get the device with the lowest number that is at least *@number, or NULL. */
+static struct vmwalk_device *get_next(unsigned long *number)
+{
+	struct vmwalk_device *device;
+
+	xa_lock(&vmwalk_devices);
+	device = xa_find(&vmwalk_devices, number, ULONG_MAX, XA_PRESENT);
+	if (device)
+		kref_get(&device->ref);
+	xa_unlock(&vmwalk_devices);
+
+	return device;
+}
+
+/**
+ * vmwalk_device_get_by_kaddr - look up the device whose buffer contains a range
+ * @addr: permanent kernel address of the first byte
+ * @len: number of bytes, at least 1
+ * @offset: set to the offset of the first byte in the buffer
+ *
+ * Return: the device, referenced; NULL if no buffer contains the whole range.
+ */
+struct vmwalk_device *vmwalk_device_get_by_kaddr(unsigned long addr, size_t len, size_t *offset)
+{
+	struct vmwalk_device *device;
+	unsigned long number = 0;
+
+	for (; (device = get_next(&number)); number++) {
+		if (vmwalk_buffer_find_kaddr(&device->buffer, addr, len, offset))
+			break;
+		vmwalk_device_put(device);
+	}
+
+	return device;
+}
+
+static int no_memory(struct vmwalk_errmsg *errmsg)
+{
+	return vmwalk_errmsg_set(errmsg, -ENOMEM, "no memory for the device itself");
+}
+
+/* Allocate a device with everything but its device node. */
+static struct vmwalk_device *vmwalk_device_alloc(unsigned int number, const char *name,
+						 const struct vmwalk_config *config,
+						 struct pid *target, struct vmwalk_errmsg *errmsg)
+{
+	struct vmwalk_device *device;
+	int err;
+
+	device = kzalloc(sizeof(*device), GFP_KERNEL_ACCOUNT);
+	if (!device)
+		return ERR_PTR(no_memory(errmsg));
+
+	kref_init(&device->ref);
+	spin_lock_init(&device->target_lock);
+	device->number = number;
+	device->config = *config;
+	device->target = get_pid(target);
+
+	device->name = kstrdup(name, GFP_KERNEL_ACCOUNT);
+	if (!device->name) {
+		err = no_memory(errmsg);
+		goto err_free_device;
+	}
+
+	if (vmwalk_stats_init(&device->stats)) {
+		err = no_memory(errmsg);
+		goto err_free_name;
+	}
+
+	device->inode = vmwalk_inode_create();
+	if (IS_ERR(device->inode)) {
+		err = no_memory(errmsg);
+		goto err_free_stats;
+	}
+
+	err = vmwalk_buffer_create(&device->buffer, config, errmsg);
+	if (err)
+		goto err_free_inode;
+
+	err = vmwalk_dirty_init(&device->dirty, config, errmsg);
+	if (err)
+		goto err_free_buffer;
+
+	return device;
+
+err_free_buffer:
+	vmwalk_buffer_destroy(&device->buffer);
+err_free_inode:
+	vmwalk_inode_destroy(device->inode);
+err_free_stats:
+	vmwalk_stats_free(&device->stats);
+err_free_name:
+	kfree(device->name);
+err_free_device:
+	put_pid(device->target);
+	kfree(device);
+	return ERR_PTR(err);
+}
+
+/**
+ * vmwalk_device_publish - create a device and show it to user space
+ * @number: N of /dev/vmwalkN, reserved for the caller
+ * @name: name of the instance; copied
+ * @config: its configuration; copied
+ * @target: the target process, or NULL; the device takes its own reference
+ * @errmsg: set on error
+ *
+ * Return: the device, to be passed to vmwalk_device_withdraw(), or an
+ * ERR_PTR().
+ */
+struct vmwalk_device *vmwalk_device_publish(unsigned int number, const char *name,
+					    const struct vmwalk_config *config,
+					    struct pid *target, struct vmwalk_errmsg *errmsg)
+{
+	struct vmwalk_device *device;
+	int err;
+
+	err = vmwalk_config_validate(config, errmsg);
+	if (err)
+		return ERR_PTR(err);
+
+	device = vmwalk_device_alloc(number, name, config, target, errmsg);
+	if (IS_ERR(device))
+		return device;
+
+	/* open() can find the device from here on: undo by put(). */
+	err = xa_err(xa_store(&vmwalk_devices, number, device, GFP_KERNEL_ACCOUNT));
+	if (err) {
+		err = no_memory(errmsg);
+		goto err_put;
+	}
+
+	device->dev = device_create(&vmwalk_class, NULL,
+				    MKDEV(MAJOR(vmwalk_first_devt), number), device,
+				    VMWALK_NAME "%u", number);
+	if (IS_ERR(device->dev)) {
+		err = PTR_ERR(device->dev);
+		vmwalk_errmsg_set(errmsg, err,
+				  "could not create the device " VMWALK_NAME "%u: error %d",
+				  number, -err);
+		goto err_erase;
+	}
+
+	trace_vmwalk_live(device);
+	return device;
+
+err_erase:
+	WRITE_ONCE(device->dead, true);
+	xa_erase(&vmwalk_devices, number);
+err_put:
+	vmwalk_device_put(device);
+	return ERR_PTR(err);
+}
+
+/**
+ * vmwalk_device_withdraw - remove a device from user space
+ * @device: the device; the caller's reference is dropped
+ *
+ * Does not wait for open files or mappings. Mappings stay usable until they are
+ * unmapped.
+ */
+void vmwalk_device_withdraw(struct vmwalk_device *device)
+{
+	/* 1. Fail new calls with -ENODEV. */
+	WRITE_ONCE(device->dead, true);
+	/* 2. Fail new open() calls. */
+	xa_erase(&vmwalk_devices, device->number);
+	trace_vmwalk_dead(device);
+	/* 3. Remove the node and the sysfs directory; waits for sysfs reads. */
+	device_unregister(device->dev);
+	/* 4. The last user frees the device. */
+	vmwalk_device_put(device);
+}
+
+/**
+ * vmwalk_device_init - register the character device and the device class
+ * @fops: file operations of all devices
+ * @groups: sysfs attributes of all devices
+ *
+ * Return: 0, or a negative errno.
+ */
+int __init vmwalk_device_init(const struct file_operations *fops,
+			      const struct attribute_group **groups)
+{
+	int err;
+
+	vmwalk_class.dev_groups = groups;
+	err = class_register(&vmwalk_class);
+	if (err)
+		return err;
+
+	err = alloc_chrdev_region(&vmwalk_first_devt, 0, VMWALK_MAX_INSTANCES, VMWALK_NAME);
+	if (err)
+		goto err_class;
+
+	cdev_init(&vmwalk_cdev, fops);
+	vmwalk_cdev.owner = THIS_MODULE;
+	err = cdev_add(&vmwalk_cdev, vmwalk_first_devt, VMWALK_MAX_INSTANCES);
+	if (err)
+		goto err_region;
+
+	return 0;
+
+err_region:
+	unregister_chrdev_region(vmwalk_first_devt, VMWALK_MAX_INSTANCES);
+err_class:
+	class_unregister(&vmwalk_class);
+	return err;
+}
+
+void vmwalk_device_exit(void)
+{
+	cdev_del(&vmwalk_cdev);
+	unregister_chrdev_region(vmwalk_first_devt, VMWALK_MAX_INSTANCES);
+	class_unregister(&vmwalk_class);
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * track_dirty: which pages of a buffer were written.
+ * Write tracking: which pages of a buffer were written.
  *
  * Copyright (C) The vmwalk authors
  *
@@ -14,7 +14,8 @@
  * cleared is installed by then, and is zapped by the unmapping that follows.
  * The lock is
  *
- *   - the tracker's, for PFN mappings: the fault handler installs the PTE;
+ *   - vmwalk_dirty_log.lock, for PFN mappings: the fault handler installs the
+ *     PTE;
  *   - the page lock, for refcounted pages: the core makes the PTE writable
  *     after the handler has returned.
  *
@@ -34,43 +35,93 @@
 #include <linux/pagemap.h>
 #include <linux/sched.h>
 
-#include "internal.h"
+#include "buffer.h"
+#include "config.h"
+#include "device.h"
+#include "dirty.h"
+#include "errmsg.h"
 
 /* Pages that are cleared, or counted, between two checks for signals. */
 #define DIRTY_BATCH	1024UL
 
-int vmwalk_dirty_init(struct vmwalk_tracker *tracker, const struct vmwalk_config *config,
-		      struct vmwalk_reason *why)
+int vmwalk_dirty_init(struct vmwalk_dirty_log *log, const struct vmwalk_config *config,
+		      struct vmwalk_errmsg *errmsg)
 {
 	unsigned long words = BITS_TO_LONGS(config->size >> PAGE_SHIFT);
 
-	mutex_init(&tracker->lock);
-	mutex_init(&tracker->clear_lock);
+	mutex_init(&log->lock);
+	mutex_init(&log->clear_lock);
 	if (!config->track_dirty)
 		return 0;
 
-	tracker->bits = kvcalloc(words, sizeof(*tracker->bits),
-				 GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
-	if (!tracker->bits)
-		return vmwalk_refuse(why, -ENOMEM,
-			"size %llu: the kernel is out of memory for track_dirty's bits",
-			config->size);
+	log->bits = kvcalloc(words, sizeof(*log->bits),
+			     GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	if (!log->bits)
+		return vmwalk_errmsg_set(errmsg, -ENOMEM, "size %llu: no memory for the dirty bits",
+					 config->size);
 
 	return 0;
 }
 
-void vmwalk_dirty_free(struct vmwalk_tracker *tracker)
+void vmwalk_dirty_free(struct vmwalk_dirty_log *log)
 {
-	kvfree(tracker->bits);
-	mutex_destroy(&tracker->clear_lock);
-	mutex_destroy(&tracker->lock);
+	kvfree(log->bits);
+	mutex_destroy(&log->clear_lock);
+	mutex_destroy(&log->lock);
 }
 
 /**
- * vmwalk_dirty_mark - bytes of the buffer were written by the driver
+ * vmwalk_dirty_map_pfn - handle a write fault of a PFN mapping
+ * @device: the device; has track_dirty
+ * @vmf: the fault
+ * @prot: protection of a writable PTE
+ *
+ * Sets the page's bit, and replaces the PTE by a writable one.
+ *
+ * Return: VM_FAULT_NOPAGE, or an error.
+ */
+vm_fault_t vmwalk_dirty_map_pfn(struct vmwalk_device *device, struct vm_fault *vmf,
+				pgprot_t prot)
+{
+	unsigned long addr = vmf->address & PAGE_MASK;
+	vm_fault_t ret;
+
+	if (mutex_lock_killable(&device->dirty.lock))
+		return VM_FAULT_SIGBUS;
+	set_bit(vmf->pgoff, device->dirty.bits);
+	/* vmf_insert_pfn_prot() does not replace a PTE. */
+	zap_vma_ptes(vmf->vma, addr, PAGE_SIZE);
+	ret = vmf_insert_pfn_prot(vmf->vma, addr, vmwalk_buffer_pfn(&device->buffer, vmf->pgoff),
+				  prot);
+	mutex_unlock(&device->dirty.lock);
+
+	return ret;
+}
+
+/**
+ * vmwalk_dirty_lock_page - handle the first write to a refcounted page
+ * @device: the device; has track_dirty
+ * @vmf: the fault
+ *
+ * Sets the page's bit. The core makes the PTE writable while the page is
+ * locked, and then unlocks the page.
+ *
+ * Return: VM_FAULT_LOCKED with the page locked, or an error.
+ */
+vm_fault_t vmwalk_dirty_lock_page(struct vmwalk_device *device, struct vm_fault *vmf)
+{
+	if (folio_lock_killable(page_folio(vmf->page)))
+		return VM_FAULT_SIGBUS;
+	set_bit(vmf->pgoff, device->dirty.bits);
+
+	return VM_FAULT_LOCKED;
+}
+
+/**
+ * vmwalk_dirty_mark - mark bytes of the buffer that the driver has written
  * @device: the device
- * @offset: of the first byte
- * @len: their number
+ * @offset: offset of the first byte
+ * @len: number of bytes
  *
  * Call this after the bytes are written. If VMWALK_DIRTY_CLEAR runs
  * concurrently, either that call or the next one reports them.
@@ -89,15 +140,16 @@ void vmwalk_dirty_mark(struct vmwalk_device *device, size_t offset, size_t len)
 	}
 }
 
-static bool keeps_flags(const struct vmwalk_device *device)
+/* Does the core keep PG_dirty of the buffer's pages? */
+static bool has_page_flags(const struct vmwalk_device *device)
 {
-	return !vmwalk_maps_frames(device);
+	return !vmwalk_buffer_is_pfnmap(&device->buffer);
 }
 
 static bool is_dirty(struct vmwalk_device *device, unsigned long index)
 {
 	return test_bit(index, device->dirty.bits) ||
-	       (keeps_flags(device) && PageDirty(device->buffer.pages[index]));
+	       (has_page_flags(device) && PageDirty(device->buffer.pages[index]));
 }
 
 /**
@@ -119,7 +171,7 @@ long vmwalk_dirty_count(struct vmwalk_device *device)
 		count += is_dirty(device, i);
 		if (i % DIRTY_BATCH)
 			continue;
-		err = vmwalk_instance_interrupted(device);
+		err = vmwalk_device_interrupted(device);
 		if (err)
 			return err;
 	}
@@ -128,12 +180,12 @@ long vmwalk_dirty_count(struct vmwalk_device *device)
 }
 
 /* Clear the bits of the pages in @bitmap, whose bit 0 is page @first. */
-static void take_bits(struct vmwalk_device *device, unsigned long first, unsigned long count,
-		      const unsigned long *bitmap)
+static void clear_bits(struct vmwalk_device *device, unsigned long first, unsigned long count,
+		       const unsigned long *bitmap)
 {
 	unsigned long i;
 
-	if (!keeps_flags(device)) {
+	if (!has_page_flags(device)) {
 		mutex_lock(&device->dirty.lock);
 		for_each_set_bit(i, bitmap, count)
 			clear_bit(first + i, device->dirty.bits);
@@ -164,11 +216,11 @@ static int clear_batch(struct vmwalk_device *device, unsigned long first, unsign
 			__set_bit(i, bitmap);
 	from = find_first_bit(bitmap, count);
 	if (from < count) {
-		take_bits(device, first, count, bitmap);
+		clear_bits(device, first, count, bitmap);
 		to = find_last_bit(bitmap, count) + 1;
 		/* One call for all: it visits every mapping of the device. */
 		unmap_mapping_pages(device->inode->i_mapping, first + from, to - from, false);
-		if (keeps_flags(device))
+		if (has_page_flags(device))
 			for_each_set_bit(i, bitmap, count)
 				ClearPageDirty(device->buffer.pages[first + i]);
 	}
@@ -178,12 +230,12 @@ static int clear_batch(struct vmwalk_device *device, unsigned long first, unsign
 }
 
 /**
- * vmwalk_dirty_collect - collect which pages of a window were written
+ * vmwalk_dirty_collect - collect the written pages of a range
  * @device: the device; has track_dirty
- * @first: the window's first page
- * @count: pages in it
- * @clear: take them as read
- * @bitmap: a bit for each page of the window, all 0; those of the pages that were written are set
+ * @first: first page of the range
+ * @count: pages in the range
+ * @clear: clear the pages that are collected
+ * @bitmap: one bit per page of the range, all 0; set for each written page
  *
  * Return: 0; -EINTR on a fatal signal; -ENODEV if the device is withdrawn
  * meanwhile. On error @bitmap has the pages that were collected so far.
@@ -197,7 +249,7 @@ int vmwalk_dirty_collect(struct vmwalk_device *device, unsigned long first, unsi
 	for (done = 0; done < count; done += batch) {
 		batch = min(count - done, DIRTY_BATCH);
 
-		err = vmwalk_instance_interrupted(device);
+		err = vmwalk_device_interrupted(device);
 		if (!err && clear)
 			err = clear_batch(device, first + done, batch, bitmap + BIT_WORD(done));
 		if (err)
@@ -213,8 +265,8 @@ int vmwalk_dirty_collect(struct vmwalk_device *device, unsigned long first, unsi
 /**
  * vmwalk_dirty_return - undo the clearing of pages that could not be reported
  * @device: the device
- * @first: the window's first page
- * @count: pages in it
+ * @first: first page of the range
+ * @count: pages in the range
  * @bitmap: from vmwalk_dirty_collect()
  */
 void vmwalk_dirty_return(struct vmwalk_device *device, unsigned long first, unsigned long count,

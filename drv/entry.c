@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a page-table entry says.
+ * Decoding of page-table entries.
  *
  * Copyright (C) The vmwalk authors
  *
- * Entries of every level are decoded as a pte_t by the kernel's helpers, as the kernel itself reads
- * the entries of hugetlb. Only presence and frame are asked of an entry's own level: a huge entry
- * has other bits for those.
+ * Entries of every level are decoded by the helpers for pte_t, as the core does
+ * for hugetlb. Only whether a page is mapped, and its PFN, are decoded by the
+ * helpers of the entry's own level: they are in other bits of a huge entry.
  */
 #include <linux/hugetlb.h>
 #include <linux/memory_hotplug.h>
@@ -17,13 +17,14 @@
 #include <linux/userfaultfd_k.h>
 
 #include "compat.h"
-#include "internal.h"
+#include "entry.h"
+#include "uapi/vmwalk.h"
 
 /**
- * vmwalk_pte_entry - an entry of a PTE table
- * @pte: as it was read
+ * vmwalk_entry_from_pte - create an entry from a PTE
+ * @pte: the PTE
  */
-struct vmwalk_entry vmwalk_pte_entry(pte_t pte)
+struct vmwalk_entry vmwalk_entry_from_pte(pte_t pte)
 {
 	struct vmwalk_entry entry = {
 		.pte = pte,
@@ -38,11 +39,11 @@ struct vmwalk_entry vmwalk_pte_entry(pte_t pte)
 }
 
 /**
- * vmwalk_pmd_entry - an entry of a PMD table that isn't a table in turn
- * @pmd: as it was read
- * @addr: the address that led to it
+ * vmwalk_entry_from_pmd - create an entry from a PMD that is not a table
+ * @pmd: the PMD
+ * @addr: the address that is walked
  */
-struct vmwalk_entry vmwalk_pmd_entry(pmd_t pmd, unsigned long addr)
+struct vmwalk_entry vmwalk_entry_from_pmd(pmd_t pmd, unsigned long addr)
 {
 	struct vmwalk_entry entry = {
 		.pte = __pte(pmd_val(pmd)),
@@ -57,11 +58,11 @@ struct vmwalk_entry vmwalk_pmd_entry(pmd_t pmd, unsigned long addr)
 }
 
 /**
- * vmwalk_pud_entry - an entry of a PUD table that isn't a table in turn
- * @pud: as it was read
- * @addr: the address that led to it
+ * vmwalk_entry_from_pud - create an entry from a PUD that is not a table
+ * @pud: the PUD
+ * @addr: the address that is walked
  */
-struct vmwalk_entry vmwalk_pud_entry(pud_t pud, unsigned long addr)
+struct vmwalk_entry vmwalk_entry_from_pud(pud_t pud, unsigned long addr)
 {
 	struct vmwalk_entry entry = {
 		.pte = __pte(pud_val(pud)),
@@ -75,7 +76,7 @@ struct vmwalk_entry vmwalk_pud_entry(pud_t pud, unsigned long addr)
 	return entry;
 }
 
-/* Not empty, not present: swapped, moving, or a mark that userfaultfd or madvise left. */
+/* Swap, migration, device-private entries, and markers. */
 static u32 absent_state(pte_t pte)
 {
 	swp_entry_t swap = pte_to_swp_entry(pte);
@@ -119,8 +120,8 @@ static u32 present_state(pte_t pte)
 }
 
 /*
- * The page that a present entry maps, which is another's as soon as the entry goes; NULL for a bare
- * frame.
+ * Returns the page that a present entry maps, valid while the entry cannot
+ * change; NULL for a PFN mapping.
  */
 static struct page *entry_page(const struct vmwalk_entry *entry, struct vm_area_struct *vma)
 {
@@ -130,21 +131,29 @@ static struct page *entry_page(const struct vmwalk_entry *entry, struct vm_area_
 		return pfn_to_page(entry->pfn);
 	}
 
-	/* Not every kernel marks huge entries of bare frames; but such a VMA has no others. */
+	/*
+	 * Some kernels have no special bit in PMDs: all PMDs of this VMA map
+	 * PFNs.
+	 */
 	if (vma && vma->vm_flags & VM_PFNMAP)
 		return NULL;
 
-	/* Frames that aren't RAM may have no struct page, or one that nobody has set up. */
+	/*
+	 * A PFN that is not RAM may have no struct page, or an uninitialised
+	 * one.
+	 */
 	return pfn_to_online_page(entry->pfn);
 }
 
 /**
- * vmwalk_vma_is_uniform - whether all pages of a VMA are anonymous, or none is
- * @vma: the VMA; the caller has read the entries in question before it asks, or has the page
- *       table's lock
+ * vmwalk_vma_is_uniform - check whether all pages of a VMA are of the same kind
+ * @vma: the VMA; the caller holds the page table's lock, or has read the
+ *       entries before it calls
  *
- * A page of a file is copied into anonymous memory in private mappings only, and not before the VMA
- * has an anon_vma.
+ * A private mapping of a file contains anonymous copies only once it has an
+ * anon_vma.
+ *
+ * Return: true if either all pages are anonymous, or none.
  */
 bool vmwalk_vma_is_uniform(struct vm_area_struct *vma)
 {
@@ -165,13 +174,16 @@ static u32 page_state(const struct vmwalk_entry *entry, struct page *page,
 		return PageAnon(page) ? state : state | VMWALK_FILE;
 
 	/*
-	 * Modules can't ask for the huge zero page by name. But in anonymous memory a huge entry
-	 * maps either an anonymous page or that one.
+	 * is_huge_zero_page() is not exported. But a huge entry of an anonymous
+	 * VMA maps either an anonymous page or the huge zero page.
 	 */
 	if (state && vma_is_anonymous(vma) && !PageAnon(page))
 		return state | VMWALK_ZERO;
 
-	/* Without the page table's lock the page may be another's by now. The VMA is not. */
+	/*
+	 * Ask the VMA: without the lock, the page may have been reused
+	 * meanwhile.
+	 */
 	if (is_vm_hugetlb_page(vma))
 		state |= VMWALK_HUGETLB;
 	anonymous = vmwalk_vma_is_uniform(vma) ? vma_is_anonymous(vma) : PageAnon(page);
@@ -188,14 +200,14 @@ static int pfn_node(unsigned long pfn)
 }
 
 /**
- * vmwalk_entry_judge - find out what an entry says
- * @entry: the entry; is given @state and @node
- * @vma: the VMA that it is in; NULL if there is none, or if it is on its way out
+ * vmwalk_entry_decode - decode an entry
+ * @entry: the entry; state and node are set
+ * @vma: the VMA of the address; NULL if there is none
  *
- * The entry is still there, since the caller has its table's lock; or it may have gone, and the
- * caller looks at it again afterwards and believes nothing if it has.
+ * The caller holds the lock of the page table. Without the lock, it reads the
+ * entry again afterwards, and ignores the result if the entry has changed.
  */
-void vmwalk_entry_judge(struct vmwalk_entry *entry, struct vm_area_struct *vma)
+void vmwalk_entry_decode(struct vmwalk_entry *entry, struct vm_area_struct *vma)
 {
 	struct page *page = entry->present ? entry_page(entry, vma) : NULL;
 
@@ -213,12 +225,13 @@ void vmwalk_entry_judge(struct vmwalk_entry *entry, struct vm_area_struct *vma)
 }
 
 /**
- * vmwalk_entry_state_of_kernel - what an entry says that maps a part of the kernel
+ * vmwalk_entry_decode_kernel - decode an entry of the kernel's page tables
  * @entry: the entry
  *
- * Return: flags as vmwalk_entry_judge() has them, of the entry alone: its page belongs to nobody.
+ * Return: flags from VMWALK_PRESENT on. They are from the entry alone: kernel
+ * mappings have no VMA.
  */
-u32 vmwalk_entry_state_of_kernel(const struct vmwalk_entry *entry)
+u32 vmwalk_entry_decode_kernel(const struct vmwalk_entry *entry)
 {
 	if (!entry->present)
 		return 0;
@@ -227,26 +240,27 @@ u32 vmwalk_entry_state_of_kernel(const struct vmwalk_entry *entry)
 }
 
 /**
- * vmwalk_sample_take - remember a page, if others can be compared with it
- * @sample: where
- * @entry: of a PTE table, judged, in a VMA that is uniform
+ * vmwalk_template_set - make an entry the template
+ * @template: the template
+ * @entry: a decoded PTE of a VMA that is uniform
  *
- * Return: whether they can.
+ * Return: false if other PTEs cannot be compared with this one; the template is
+ * unchanged then.
  */
-bool vmwalk_sample_take(struct vmwalk_sample *sample, const struct vmwalk_entry *entry)
+bool vmwalk_template_set(struct vmwalk_template *template, const struct vmwalk_entry *entry)
 {
 	if (!entry->present || entry->state & (VMWALK_ZERO | VMWALK_SPECIAL) ||
-	    !vmwalk_pte_compares(entry->pte))
+	    !vmwalk_pte_is_comparable(entry->pte))
 		return false;
 
-	sample->pte = entry->pte;
-	sample->pfn = entry->pfn;
-	sample->state = entry->state;
+	template->pte = entry->pte;
+	template->pfn = entry->pfn;
+	template->state = entry->state;
 
 	return true;
 }
 
-void vmwalk_sample_drop(struct vmwalk_sample *sample)
+void vmwalk_template_clear(struct vmwalk_template *template)
 {
-	sample->pte = VMWALK_PTE_UNLIKE;
+	template->pte = VMWALK_PTE_NO_MATCH;
 }

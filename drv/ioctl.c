@@ -1,356 +1,174 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The calls: arguments, rights, and results on their way back. See uapi/vmwalk.h for what they
- * promise, ioctl_scan.c for those that have many results, ioctl_buffer.c for those on the buffer.
+ * The table of ioctls, and their dispatcher.
  *
  * Copyright (C) The vmwalk authors
  */
 #include <linux/fs.h>
-#include <linux/hugetlb.h>
-#include <linux/kdev_t.h>
-#include <linux/ktime.h>
 #include <linux/mm.h>
-#include <linux/pgtable.h>
-#include <linux/sched/mm.h>
+#include <linux/nospec.h>
 #include <linux/uaccess.h>
 
-#include "compat.h"
-#include "internal.h"
+#include "device.h"
+#include "file.h"
+#include "ioctl.h"
+#include "target.h"
+#include "walk.h"
 
+static long vmwalk_ioctl_info(struct vmwalk_call *call)
+{
+	struct vmwalk_device *device = call->vf->device;
+	struct vmwalk_info *info = call->arg;
+
+	info->abi_version = VMWALK_ABI_VERSION;
+	info->instance = device->number;
+	info->buffer_type = device->config.buffer_type;
+	info->map_mode = device->config.map_mode;
+	info->cache_mode = device->config.cache_mode;
+	info->page_size = PAGE_SIZE;
+	info->buffer_size = device->buffer.size;
+	info->paging_levels = vmwalk_walk_paging_levels();
+	info->target_pid = vmwalk_target_number(device);
+
+	return vmwalk_call_respond(call);
+}
+
+/**
+ * struct ioctl_op - an ioctl
+ * @cmd: VMWALK_IOC_*
+ * @flags: the flags that the ioctl defines
+ * @size: size of its structure; 0 if it takes a value
+ * @min_size: size of the structure in the first version of the ABI
+ * @handler: performs the ioctl; the arguments' other fields are its to validate
+ */
+struct ioctl_op {
+	unsigned int cmd;
+	u32 flags;
+	u16 size;
+	u16 min_size;
+	long (*handler)(struct vmwalk_call *call);
+};
+
+#define IOCTL_OP(_cmd, _handler, _struct, _min_size, _flags)			\
+	[_IOC_NR(_cmd)] = {							\
+		.cmd = _cmd,							\
+		.flags = _flags,						\
+		.size = sizeof(_struct),					\
+		.min_size = _min_size,						\
+		.handler = _handler,						\
+	}
+
+static const struct ioctl_op ioctl_ops[] = {
+	IOCTL_OP(VMWALK_IOC_INFO, vmwalk_ioctl_info, struct vmwalk_info,
+		 VMWALK_INFO_SIZE_VER0, 0),
+	[_IOC_NR(VMWALK_IOC_GET_PFN)] = {
+		.cmd = VMWALK_IOC_GET_PFN,
+		.handler = vmwalk_ioctl_get_pfn,
+	},
+	IOCTL_OP(VMWALK_IOC_WALK, vmwalk_ioctl_walk, struct vmwalk_walk,
+		 VMWALK_WALK_SIZE_VER0, VMWALK_WALK_KERNEL),
+	IOCTL_OP(VMWALK_IOC_SCAN, vmwalk_ioctl_scan, struct vmwalk_scan,
+		 VMWALK_SCAN_SIZE_VER0, VMWALK_SCAN_TO_BUFFER),
+	IOCTL_OP(VMWALK_IOC_DIRTY, vmwalk_ioctl_dirty, struct vmwalk_dirty,
+		 VMWALK_DIRTY_SIZE_VER0, VMWALK_DIRTY_CLEAR),
+	IOCTL_OP(VMWALK_IOC_TRANSLATE, vmwalk_ioctl_translate, struct vmwalk_translate,
+		 VMWALK_TRANSLATE_SIZE_VER0, 0),
+	IOCTL_OP(VMWALK_IOC_VMA, vmwalk_ioctl_vma, struct vmwalk_vma,
+		 VMWALK_VMA_SIZE_VER0, 0),
+	IOCTL_OP(VMWALK_IOC_LOG, vmwalk_ioctl_log, struct vmwalk_log,
+		 VMWALK_LOG_SIZE_VER0, 0),
+	IOCTL_OP(VMWALK_IOC_LOCATE, vmwalk_ioctl_locate, struct vmwalk_locate,
+		 VMWALK_LOCATE_SIZE_VER0, 0),
+	IOCTL_OP(VMWALK_IOC_COPY, vmwalk_ioctl_copy, struct vmwalk_copy,
+		 VMWALK_COPY_SIZE_VER0, 0),
+	IOCTL_OP(VMWALK_IOC_POKE, vmwalk_ioctl_poke, struct vmwalk_poke,
+		 VMWALK_POKE_SIZE_VER0, 0),
+};
+
+/* The current layout of every structure is that of its first version. */
 static_assert(sizeof(struct vmwalk_info) == VMWALK_INFO_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_walk) == VMWALK_WALK_SIZE_VER0);
+static_assert(sizeof(struct vmwalk_scan) == VMWALK_SCAN_SIZE_VER0);
+static_assert(sizeof(struct vmwalk_extent) == 32);
+static_assert(sizeof(struct vmwalk_dirty) == VMWALK_DIRTY_SIZE_VER0);
+static_assert(sizeof(struct vmwalk_translate) == VMWALK_TRANSLATE_SIZE_VER0);
+static_assert(sizeof(struct vmwalk_translation) == 24);
 static_assert(sizeof(struct vmwalk_vma) == VMWALK_VMA_SIZE_VER0);
+static_assert(sizeof(struct vmwalk_log) == VMWALK_LOG_SIZE_VER0);
+static_assert(sizeof(struct vmwalk_locate) == VMWALK_LOCATE_SIZE_VER0);
+static_assert(sizeof(struct vmwalk_copy) == VMWALK_COPY_SIZE_VER0);
+static_assert(sizeof(struct vmwalk_poke) == VMWALK_POKE_SIZE_VER0);
 
-/**
- * vmwalk_get_struct - fetch a structure whose size its first word tells
- * @to: where
- * @known: its size as the driver knows it
- * @smallest: its size in the first version
- * @from: where the caller has it
- *
- * On return the first word is the size that was checked, whatever the caller may have written there
- * since.
- *
- * Return: 0; -EFAULT, -EINVAL, -E2BIG.
- */
-int vmwalk_get_struct(void *to, size_t known, size_t smallest, void __user *from)
-{
+/* What every structure begins with. */
+struct ioctl_header {
 	u32 size;
+	u32 flags;
+};
+
+union ioctl_arg {
+	struct ioctl_header header;
+	struct vmwalk_info info;
+	struct vmwalk_walk walk;
+	struct vmwalk_scan scan;
+	struct vmwalk_dirty dirty;
+	struct vmwalk_translate translate;
+	struct vmwalk_vma vma;
+	struct vmwalk_log log;
+	struct vmwalk_locate locate;
+	struct vmwalk_copy copy;
+	struct vmwalk_poke poke;
+};
+
+/* Copy the caller's structure in, and run the handler on the copy. */
+static long call_with_struct(struct vmwalk_file *vf, const struct ioctl_op *op, void __user *user)
+{
+	struct vmwalk_call call = { .vf = vf, .size = op->size, .user = user };
+	union ioctl_arg arg;
 	int err;
 
-	if (get_user(size, (u32 __user *)from))
+	if (get_user(call.user_size, (u32 __user *)user))
 		return -EFAULT;
-	if (size < smallest)
+	if (call.user_size < op->min_size)
 		return -EINVAL;
-	if (size > PAGE_SIZE)
+	if (call.user_size > PAGE_SIZE)
 		return -E2BIG;
 
-	err = copy_struct_from_user(to, known, from, size);
+	err = copy_struct_from_user(&arg, op->size, user, call.user_size);
 	if (err)
 		return err;
+	/* Another thread may have changed it since. */
+	arg.header.size = call.user_size;
+	if (arg.header.flags & ~op->flags)
+		return -EINVAL;
 
-	*(u32 *)to = size;
-	return 0;
+	call.arg = &arg;
+	return op->handler(&call);
 }
 
 /**
- * vmwalk_put_struct - give a structure back, as much of it as the caller knows
- * @to: where the caller has it
- * @from: the structure
- * @known: its size as the driver knows it
- *
- * Return: 0; -EFAULT.
- */
-int vmwalk_put_struct(void __user *to, const void *from, size_t known)
-{
-	return copy_to_user(to, from, min_t(size_t, *(u32 *)from, known)) ? -EFAULT : 0;
-}
-
-static long vmwalk_ioctl_info(struct vmwalk_file *vf, void __user *user)
-{
-	struct vmwalk_device *device = vf->device;
-	struct vmwalk_info info;
-	int err;
-
-	err = vmwalk_get_struct(&info, sizeof(info), VMWALK_INFO_SIZE_VER0, user);
-	if (err)
-		return err;
-	if (info.flags)
-		return -EINVAL;
-
-	info.abi_version = VMWALK_ABI_VERSION;
-	info.instance = device->number;
-	info.buffer_type = device->config.buffer_type;
-	info.map_mode = device->config.map_mode;
-	info.cache_mode = device->config.cache_mode;
-	info.page_size = PAGE_SIZE;
-	info.buffer_size = device->buffer.size;
-	info.paging_levels = vmwalk_paging_levels();
-	info.target_pid = vmwalk_target_number(device);
-
-	return vmwalk_put_struct(user, &info, sizeof(info));
-}
-
-/**
- * vmwalk_count_walk - count a walk that is done
- * @device: the device
- * @started: ktime_get_ns() when it began
- * @pages: pages that it told of
- * @extents: extents that it returned
- */
-void vmwalk_count_walk(struct vmwalk_device *device, u64 started, u64 pages, u64 extents)
-{
-	vmwalk_stats_add(&device->stats, VMWALK_WALKS, 1);
-	vmwalk_stats_add(&device->stats, VMWALK_WALKED_PAGES, pages);
-	vmwalk_stats_add(&device->stats, VMWALK_WALK_NS, ktime_get_ns() - started);
-	vmwalk_stats_add(&device->stats, VMWALK_EXTENTS, extents);
-}
-
-/* The frame at an address of the target. Returns 0, -ENOENT, -EINTR, -ESRCH, -EPERM. */
-static long find_frame(struct vmwalk_file *vf, unsigned long addr, unsigned long *pfn)
-{
-	struct vmwalk_entry entry;
-	struct mm_struct *mm;
-	int err;
-
-	if (vmwalk_target_is_caller(vf->device) && vmwalk_glance(addr, pfn))
-		return 0;
-
-	mm = vmwalk_target_mm(vf, NULL);
-	if (IS_ERR(mm))
-		return PTR_ERR(mm);
-
-	err = vmwalk_target_lock(mm);
-	if (err)
-		goto out;
-	entry = vmwalk_descend(mm, addr, NULL);
-	vmwalk_target_unlock(mm);
-
-	*pfn = entry.pfn;
-	err = entry.present ? 0 : -ENOENT;
-out:
-	mmdrop(mm);
-	return err;
-}
-
-static long vmwalk_ioctl_get_pfn(struct vmwalk_file *vf, unsigned long page_number)
-{
-	u64 started = ktime_get_ns();
-	unsigned long pfn;
-	long ret;
-
-	if (!vmwalk_file_sees_frames(vf))
-		return -EPERM;
-	if (page_number >= TASK_SIZE_MAX >> PAGE_SHIFT)
-		return -EINVAL;
-
-	ret = find_frame(vf, page_number << PAGE_SHIFT, &pfn);
-	if (!ret || ret == -ENOENT)
-		vmwalk_count_walk(vf->device, started, !ret, 0);
-	if (ret)
-		return ret;
-
-	return pfn > INT_MAX ? -EOVERFLOW : pfn;
-}
-
-/* Everything that tells where things are in memory. */
-static void hide_frames(struct vmwalk_walk *walk)
-{
-	int i;
-
-	walk->pfn = 0;
-	walk->phys = 0;
-	walk->state |= VMWALK_HIDDEN;
-	for (i = 0; i < VMWALK_LEVELS; i++) {
-		walk->level[i].table = 0;
-		walk->level[i].entry = 0;
-	}
-}
-
-/* The way down from walk->addr in the target. Returns 0, -EINTR, -ESRCH, -EPERM. */
-static int walk_target(struct vmwalk_file *vf, struct vmwalk_walk *walk, struct vmwalk_entry *entry)
-{
-	struct mm_struct *mm;
-	int err;
-
-	mm = vmwalk_target_mm(vf, NULL);
-	if (IS_ERR(mm))
-		return PTR_ERR(mm);
-
-	err = vmwalk_target_lock(mm);
-	if (err)
-		goto out;
-	*entry = vmwalk_descend(mm, walk->addr, walk->level);
-	vmwalk_target_unlock(mm);
-	walk->state = entry->state;
-out:
-	mmdrop(mm);
-	return err;
-}
-
-static int walk_kernel(struct vmwalk_file *vf, struct vmwalk_walk *walk, struct vmwalk_entry *entry)
-{
-	if (!vmwalk_file_sees_frames(vf))
-		return -EPERM;
-
-	*entry = vmwalk_descend_kernel(walk->addr, walk->level);
-	walk->state = vmwalk_entry_state_of_kernel(entry);
-	return 0;
-}
-
-/* The kernel's half of what the CPU can address. */
-static bool is_kernel_address(u64 addr)
-{
-	return addr >= -(PGDIR_SIZE * (PTRS_PER_PGD / 2));
-}
-
-static long vmwalk_ioctl_walk(struct vmwalk_file *vf, void __user *user)
-{
-	u64 started = ktime_get_ns();
-	struct vmwalk_entry entry;
-	struct vmwalk_walk walk;
-	bool kernel;
-	int err;
-
-	err = vmwalk_get_struct(&walk, sizeof(walk), VMWALK_WALK_SIZE_VER0, user);
-	if (err)
-		return err;
-	if (walk.flags & ~VMWALK_WALK_KERNEL)
-		return -EINVAL;
-	kernel = walk.flags & VMWALK_WALK_KERNEL;
-	if (kernel ? !is_kernel_address(walk.addr) : walk.addr >= TASK_SIZE_MAX)
-		return -EINVAL;
-
-	err = kernel ? walk_kernel(vf, &walk, &entry) : walk_target(vf, &walk, &entry);
-	if (err)
-		return err;
-
-	walk.pfn = entry.pfn;
-	walk.phys = entry.present ? PFN_PHYS(entry.pfn) + offset_in_page(walk.addr) : 0;
-	walk.page_shift = entry.shift;
-	walk.stop_level = entry.level;
-	walk.stop = entry.present ? VMWALK_STOP_PAGE :
-		    pte_none(entry.pte) ? VMWALK_STOP_EMPTY : VMWALK_STOP_ABSENT;
-	if (!vmwalk_file_sees_frames(vf))
-		hide_frames(&walk);
-
-	vmwalk_count_walk(vf->device, started, entry.present, 0);
-	return vmwalk_put_struct(user, &walk, sizeof(walk));
-}
-
-static u32 vma_traits(const struct vmwalk_device *device, struct vm_area_struct *vma)
-{
-	u32 attrs = 0;
-
-	if (vma->vm_flags & VM_READ)
-		attrs |= VMWALK_VMA_READ;
-	if (vma->vm_flags & VM_WRITE)
-		attrs |= VMWALK_VMA_WRITE;
-	if (vma->vm_flags & VM_EXEC)
-		attrs |= VMWALK_VMA_EXEC;
-	if (vma->vm_flags & VM_MAYSHARE)
-		attrs |= VMWALK_VMA_SHARED;
-	if (vma->vm_file)
-		attrs |= VMWALK_VMA_FILE;
-	if (vma->vm_file && vma->vm_file->f_mapping == device->inode->i_mapping)
-		attrs |= VMWALK_VMA_DEVICE;
-	if (is_vm_hugetlb_page(vma))
-		attrs |= VMWALK_VMA_HUGETLB;
-
-	return attrs;
-}
-
-static void describe_vma(struct vmwalk_vma *out, struct vm_area_struct *vma)
-{
-	const struct inode *inode = vma->vm_file ? file_user_inode(vma->vm_file) : NULL;
-
-	out->start = vma->vm_start;
-	out->end = vma->vm_end;
-	out->vm_flags = vma->vm_flags;
-	out->page_prot = pgprot_val(vma->vm_page_prot);
-	out->pgoff = vma->vm_pgoff;
-	out->inode = inode ? inode->i_ino : 0;
-	out->dev_major = inode ? MAJOR(inode->i_sb->s_dev) : 0;
-	out->dev_minor = inode ? MINOR(inode->i_sb->s_dev) : 0;
-	out->page_shift = ilog2(vma_kernel_pagesize(vma));
-}
-
-static long vmwalk_ioctl_vma(struct vmwalk_file *vf, void __user *user)
-{
-	struct vm_area_struct *vma;
-	struct vmwalk_vma out;
-	struct mm_struct *mm;
-	int err;
-
-	err = vmwalk_get_struct(&out, sizeof(out), VMWALK_VMA_SIZE_VER0, user);
-	if (err)
-		return err;
-	if (out.flags)
-		return -EINVAL;
-
-	mm = vmwalk_target_mm(vf, NULL);
-	if (IS_ERR(mm))
-		return PTR_ERR(mm);
-
-	err = vmwalk_target_lock(mm);
-	if (err)
-		goto out;
-	vma = find_vma(mm, out.addr);
-	if (vma) {
-		describe_vma(&out, vma);
-		out.attrs = vma_traits(vf->device, vma);
-	} else {
-		err = -ENOENT;
-	}
-	vmwalk_target_unlock(mm);
-
-	if (!err)
-		err = vmwalk_put_struct(user, &out, sizeof(out));
-out:
-	mmdrop(mm);
-	return err;
-}
-
-/**
- * vmwalk_ioctl - ioctl(2) of a device, for 32- and 64-bit callers alike
- * @file: the descriptor
+ * vmwalk_ioctl - ioctl(2) of a device, for 32-bit and 64-bit callers
+ * @file: the open file
  * @cmd: VMWALK_IOC_*
  * @arg: its argument
  *
- * Return: what uapi/vmwalk.h says.
+ * Return: see uapi/vmwalk.h.
  */
 long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vmwalk_file *vf = file->private_data;
-	void __user *user = (void __user *)arg;
+	unsigned int nr = _IOC_NR(cmd);
+	const struct ioctl_op *op;
 
-	if (vmwalk_instance_is_dead(vf->device))
+	if (vmwalk_device_is_dead(vf->device))
 		return -ENODEV;
-
-	switch (cmd) {
-	case VMWALK_IOC_INFO:
-		return vmwalk_ioctl_info(vf, user);
-	case VMWALK_IOC_GET_PFN:
-		return vmwalk_ioctl_get_pfn(vf, arg);
-	case VMWALK_IOC_WALK:
-		return vmwalk_ioctl_walk(vf, user);
-	case VMWALK_IOC_SCAN:
-		return vmwalk_ioctl_scan(vf, file, user);
-	case VMWALK_IOC_DIRTY:
-		return vmwalk_ioctl_dirty(vf, file, user);
-	case VMWALK_IOC_TRANSLATE:
-		return vmwalk_ioctl_translate(vf, user);
-	case VMWALK_IOC_VMA:
-		return vmwalk_ioctl_vma(vf, user);
-	case VMWALK_IOC_LOG:
-		return vmwalk_ioctl_log(vf, user);
-	case VMWALK_IOC_LOCATE:
-		return vmwalk_ioctl_locate(vf, user);
-	case VMWALK_IOC_COPY:
-		return vmwalk_ioctl_copy(vf, file, user);
-	case VMWALK_IOC_POKE:
-		return vmwalk_ioctl_poke(user);
-	default:
+	if (nr >= ARRAY_SIZE(ioctl_ops))
 		return -ENOTTY;
-	}
+
+	op = &ioctl_ops[array_index_nospec(nr, ARRAY_SIZE(ioctl_ops))];
+	if (op->cmd != cmd)
+		return -ENOTTY;
+	if (op->size)
+		return call_with_struct(vf, op, (void __user *)arg);
+
+	return op->handler(&(struct vmwalk_call){ .vf = vf, .arg = &arg });
 }

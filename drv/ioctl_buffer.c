@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The calls on the buffer itself: DIRTY, BUFFER and COPY; and POKE, which is the driver's way into
- * memory that programs have of it.
+ * Ioctls that work on the buffer: DIRTY, LOCATE, COPY; and POKE.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -15,57 +14,49 @@
 #include <linux/uaccess.h>
 
 #include "compat.h"
-#include "internal.h"
-
-static_assert(sizeof(struct vmwalk_dirty) == VMWALK_DIRTY_SIZE_VER0);
-static_assert(sizeof(struct vmwalk_locate) == VMWALK_LOCATE_SIZE_VER0);
-static_assert(sizeof(struct vmwalk_copy) == VMWALK_COPY_SIZE_VER0);
-static_assert(sizeof(struct vmwalk_poke) == VMWALK_POKE_SIZE_VER0);
+#include "buffer.h"
+#include "device.h"
+#include "dirty.h"
+#include "file.h"
+#include "ioctl.h"
+#include "target.h"
+#include "walk.h"
 
 /**
  * vmwalk_ioctl_dirty - VMWALK_IOC_DIRTY
- * @vf: the descriptor
- * @file: the same, as the kernel knows it
- * @user: the caller's struct vmwalk_dirty
+ * @call: has a struct vmwalk_dirty
  */
-long vmwalk_ioctl_dirty(struct vmwalk_file *vf, struct file *file, void __user *user)
+long vmwalk_ioctl_dirty(struct vmwalk_call *call)
 {
-	struct vmwalk_device *device = vf->device;
+	struct vmwalk_device *device = call->vf->device;
 	const u64 size = device->buffer.size;
+	struct vmwalk_dirty *dirty = call->arg;
+	bool clear = dirty->flags & VMWALK_DIRTY_CLEAR;
 	unsigned long first, count, bytes;
-	struct vmwalk_dirty dirty;
 	unsigned long *bitmap;
-	bool clear;
 	int err;
 
-	err = vmwalk_get_struct(&dirty, sizeof(dirty), VMWALK_DIRTY_SIZE_VER0, user);
-	if (err)
-		return err;
-	if (dirty.flags & ~VMWALK_DIRTY_CLEAR)
+	if (!PAGE_ALIGNED(dirty->offset) || !PAGE_ALIGNED(dirty->length) || !dirty->length ||
+	    dirty->offset >= size || dirty->length > size - dirty->offset)
 		return -EINVAL;
-	if (!PAGE_ALIGNED(dirty.offset) || !PAGE_ALIGNED(dirty.length) || !dirty.length ||
-	    dirty.offset >= size || dirty.length > size - dirty.offset)
-		return -EINVAL;
-
-	clear = dirty.flags & VMWALK_DIRTY_CLEAR;
-	if (clear && !(file->f_mode & FMODE_WRITE))
+	if (clear && !vmwalk_file_is_writable(call->vf))
 		return -EPERM;
 	if (!device->dirty.bits)
 		return -ENODATA;
 
-	first = dirty.offset >> PAGE_SHIFT;
-	count = dirty.length >> PAGE_SHIFT;
+	first = dirty->offset >> PAGE_SHIFT;
+	count = dirty->length >> PAGE_SHIFT;
 	bytes = ALIGN(count, 64) / 8;
 	bitmap = kvzalloc(bytes, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!bitmap)
 		return -ENOMEM;
 
 	err = vmwalk_dirty_collect(device, first, count, clear, bitmap);
-	dirty.pages = bitmap_weight(bitmap, count);
-	if (!err && copy_to_user(u64_to_user_ptr(dirty.bitmap), bitmap, bytes))
+	dirty->pages = bitmap_weight(bitmap, count);
+	if (!err && copy_to_user(u64_to_user_ptr(dirty->bitmap), bitmap, bytes))
 		err = -EFAULT;
 	if (!err)
-		err = vmwalk_put_struct(user, &dirty, sizeof(dirty));
+		err = vmwalk_call_respond(call);
 	/* Pages that the caller does not learn of must stay dirty. */
 	if (err && clear)
 		vmwalk_dirty_return(device, first, count, bitmap);
@@ -76,39 +67,34 @@ long vmwalk_ioctl_dirty(struct vmwalk_file *vf, struct file *file, void __user *
 
 /**
  * vmwalk_ioctl_locate - VMWALK_IOC_LOCATE
- * @vf: the descriptor
- * @user: the caller's struct vmwalk_locate
+ * @call: has a struct vmwalk_locate
  */
-long vmwalk_ioctl_locate(struct vmwalk_file *vf, void __user *user)
+long vmwalk_ioctl_locate(struct vmwalk_call *call)
 {
-	const struct vmwalk_buffer *buffer = &vf->device->buffer;
+	const struct vmwalk_buffer *buffer = &call->vf->device->buffer;
+	struct vmwalk_locate *locate = call->arg;
 	struct vmwalk_entry entry;
-	struct vmwalk_locate location;
-	int err;
 
-	err = vmwalk_get_struct(&location, sizeof(location), VMWALK_LOCATE_SIZE_VER0, user);
-	if (err)
-		return err;
-	if (location.flags || location.offset >= buffer->size)
+	if (locate->offset >= buffer->size)
 		return -EINVAL;
-	if (!vmwalk_file_sees_frames(vf))
+	if (!vmwalk_file_sees_pfns(call->vf))
 		return -EPERM;
 
-	location.kaddr = vmwalk_buffer_address(buffer, location.offset);
-	location.linear = vmwalk_linear_phys(location.kaddr);
-	entry = vmwalk_descend_kernel(location.kaddr, NULL);
-	location.phys = entry.present ? PFN_PHYS(entry.pfn) + offset_in_page(location.kaddr) : 0;
-	location.contig_len = vmwalk_buffer_run(buffer, location.offset);
+	locate->kaddr = vmwalk_buffer_kaddr(buffer, locate->offset);
+	locate->linear = vmwalk_linear_phys(locate->kaddr);
+	entry = vmwalk_walk_kernel_addr(locate->kaddr, NULL);
+	locate->phys = entry.present ? PFN_PHYS(entry.pfn) + offset_in_page(locate->kaddr) : 0;
+	locate->contig_len = vmwalk_buffer_contig_len(buffer, locate->offset);
 
-	return vmwalk_put_struct(user, &location, sizeof(location));
+	return vmwalk_call_respond(call);
 }
 
 /**
- * struct copier - a copy under way
- * @vf: whose buffer it is on one side
- * @copy: what is asked for, checked
- * @source: the device that the buffer on the other side belongs to; NULL if the target is there
- * @from: where in that buffer
+ * struct copier - a copy in progress
+ * @vf: the file; one side of the copy is its device's buffer
+ * @copy: the caller's arguments, validated
+ * @source: the device whose buffer is the other side; NULL: the target is
+ * @from: offset in the buffer of @source
  */
 struct copier {
 	struct vmwalk_file *vf;
@@ -117,7 +103,10 @@ struct copier {
 	size_t from;
 };
 
-/* Copy what is in one page on both sides. Returns how much, or -EPERM, -ESRCH, -EFAULT. */
+/*
+ * Copy up to the next page boundary of either side. Returns the number of
+ * bytes, or -EPERM, -ESRCH or -EFAULT.
+ */
 static ssize_t copy_part(struct copier *copier, u64 done)
 {
 	const struct vmwalk_copy *copy = copier->copy;
@@ -126,142 +115,140 @@ static ssize_t copy_part(struct copier *copier, u64 done)
 	u64 addr = copy->addr + done;
 	ssize_t len = min3(copy->length - done, (u64)(PAGE_SIZE - offset_in_page(offset)),
 			   (u64)(PAGE_SIZE - offset_in_page(addr)));
-	void *here = vmwalk_buffer_reach(buffer, offset), *there;
+	void *to = vmwalk_buffer_kmap(buffer, offset), *from;
 
 	if (copier->source) {
-		there = vmwalk_buffer_reach(&copier->source->buffer, copier->from + done);
-		memcpy(here, there, len);
-		vmwalk_buffer_leave(&copier->source->buffer, there);
+		from = vmwalk_buffer_kmap(&copier->source->buffer, copier->from + done);
+		memcpy(to, from, len);
+		vmwalk_buffer_kunmap(&copier->source->buffer, from);
 	} else {
-		len = vmwalk_target_access(copier->vf, addr, here, len,
+		len = vmwalk_target_access(copier->vf, addr, to, len,
 					   copy->direction == VMWALK_COPY_TO_TARGET);
 	}
-	vmwalk_buffer_leave(buffer, here);
+	vmwalk_buffer_kunmap(buffer, to);
 
 	return len ?: -EFAULT;
 }
 
-/* Copy as much as can be. Returns 0 with copy->copied set, or why nothing could be copied. */
-static int copy_all(struct copier *copier, struct vmwalk_copy *copy)
+/* Returns 0 with @copied set, or a negative errno if nothing was copied. */
+static int copy_all(struct copier *copier, u64 *copied)
 {
+	const struct vmwalk_copy *copy = copier->copy;
 	ssize_t part = 0;
 
-	copy->copied = 0;
-	while (copy->copied < copy->length) {
-		part = fatal_signal_pending(current) ? -EINTR : copy_part(copier, copy->copied);
+	*copied = 0;
+	while (*copied < copy->length) {
+		part = fatal_signal_pending(current) ? -EINTR : copy_part(copier, *copied);
 		if (part < 0)
 			break;
-		copy->copied += part;
+		*copied += part;
 		cond_resched();
 	}
 	if (copy->direction != VMWALK_COPY_TO_TARGET)
-		vmwalk_dirty_mark(copier->vf->device, copy->offset, copy->copied);
+		vmwalk_dirty_mark(copier->vf->device, copy->offset, *copied);
 
-	return copy->copied ? 0 : part;
+	return *copied ? 0 : part;
 }
 
-static int check_copy(const struct vmwalk_file *vf, const struct file *file,
-		      const struct vmwalk_copy *copy)
+static int copy_from_buffer(struct copier *copier, u64 *copied)
+{
+	const struct vmwalk_copy *copy = copier->copy;
+	u64 distance;
+	int err;
+
+	copier->source = vmwalk_device_get_by_kaddr(copy->addr, copy->length, &copier->from);
+	if (!copier->source)
+		return -EFAULT;
+
+	distance = max_t(u64, copier->from, copy->offset) - min_t(u64, copier->from, copy->offset);
+	if (copier->source == copier->vf->device && distance < copy->length)
+		err = -EINVAL;
+	else
+		err = copy_all(copier, copied);
+	vmwalk_device_put(copier->source);
+
+	return err;
+}
+
+static int validate_copy(const struct vmwalk_file *vf, const struct vmwalk_copy *copy)
 {
 	const u64 size = vf->device->buffer.size;
-	bool out = copy->direction == VMWALK_COPY_TO_TARGET;
+	bool to_target = copy->direction == VMWALK_COPY_TO_TARGET;
 
-	if (copy->flags || copy->pad || copy->direction > VMWALK_COPY_FROM_BUFFER)
+	if (copy->pad || copy->direction > VMWALK_COPY_FROM_BUFFER)
 		return -EINVAL;
 	if (!copy->length || copy->offset >= size || copy->length > size - copy->offset ||
 	    copy->length - 1 > U64_MAX - copy->addr)
 		return -EINVAL;
 
-	if (!(file->f_mode & (out ? FMODE_READ : FMODE_WRITE)))
+	if (!(to_target ? vmwalk_file_is_readable(vf) : vmwalk_file_is_writable(vf)))
 		return -EPERM;
-	if (copy->direction == VMWALK_COPY_FROM_BUFFER && !vmwalk_file_sees_frames(vf))
+	if (copy->direction == VMWALK_COPY_FROM_BUFFER && !vmwalk_file_sees_pfns(vf))
 		return -EPERM;
 
 	return 0;
 }
 
-static int copy_from_buffer(struct copier *copier, struct vmwalk_copy *copy)
-{
-	u64 apart;
-	int err;
-
-	copier->source = vmwalk_instance_get_by_address(copy->addr, copy->length, &copier->from);
-	if (!copier->source)
-		return -EFAULT;
-
-	apart = max_t(u64, copier->from, copy->offset) - min_t(u64, copier->from, copy->offset);
-	if (copier->source == copier->vf->device && apart < copy->length)
-		err = -EINVAL;
-	else
-		err = copy_all(copier, copy);
-	vmwalk_instance_put(copier->source);
-
-	return err;
-}
-
 /**
  * vmwalk_ioctl_copy - VMWALK_IOC_COPY
- * @vf: the descriptor
- * @file: the same, as the kernel knows it
- * @user: the caller's struct vmwalk_copy
+ * @call: has a struct vmwalk_copy
  */
-long vmwalk_ioctl_copy(struct vmwalk_file *vf, struct file *file, void __user *user)
+long vmwalk_ioctl_copy(struct vmwalk_call *call)
 {
-	struct vmwalk_copy copy;
-	struct copier copier = { .vf = vf, .copy = &copy };
+	struct vmwalk_copy *copy = call->arg;
+	struct copier copier = { .vf = call->vf, .copy = copy };
+	u64 copied;
 	int err;
 
-	err = vmwalk_get_struct(&copy, sizeof(copy), VMWALK_COPY_SIZE_VER0, user);
-	if (err)
-		return err;
-	err = check_copy(vf, file, &copy);
+	err = validate_copy(call->vf, copy);
 	if (err)
 		return err;
 
-	/* Where the answer can't go nothing shall happen. What is there comes back as it was. */
-	err = vmwalk_put_struct(user, &copy, sizeof(copy));
+	/*
+	 * Check first that the result can be written back: a call that fails
+	 * must have no side effects.
+	 */
+	err = vmwalk_call_respond(call);
 	if (err)
 		return err;
 
-	err = copy.direction == VMWALK_COPY_FROM_BUFFER ? copy_from_buffer(&copier, &copy) :
-						    copy_all(&copier, &copy);
-	return err ?: vmwalk_put_struct(user, &copy, sizeof(copy));
+	err = copy->direction == VMWALK_COPY_FROM_BUFFER ? copy_from_buffer(&copier, &copied) :
+							   copy_all(&copier, &copied);
+	if (err)
+		return err;
+
+	copy->copied = copied;
+	return vmwalk_call_respond(call);
 }
 
-/*
- * The faults that this thread has taken so far; one that the kernel takes on a program's memory is
- * put down to the program. They grow behind the compiler's back.
- */
-static unsigned long faults_so_far(void)
+/* The core adds page faults on user memory in the kernel to these, too. */
+static unsigned long count_faults(void)
 {
 	return READ_ONCE(current->min_flt) + READ_ONCE(current->maj_flt);
 }
 
 /**
  * vmwalk_ioctl_poke - VMWALK_IOC_POKE
- * @user: the caller's struct vmwalk_poke
+ * @call: has a struct vmwalk_poke
  */
-long vmwalk_ioctl_poke(void __user *user)
+long vmwalk_ioctl_poke(struct vmwalk_call *call)
 {
-	struct vmwalk_poke poke;
+	struct vmwalk_poke *poke = call->arg;
 	unsigned long faults;
 	int err;
 
-	err = vmwalk_get_struct(&poke, sizeof(poke), VMWALK_POKE_SIZE_VER0, user);
-	if (err)
-		return err;
-	if (poke.flags || poke.value > U8_MAX)
+	if (poke->value > U8_MAX)
 		return -EINVAL;
 
 	/* As in vmwalk_ioctl_copy(). */
-	err = vmwalk_put_struct(user, &poke, sizeof(poke));
+	err = vmwalk_call_respond(call);
 	if (err)
 		return err;
 
-	faults = faults_so_far();
-	if (put_user((u8)poke.value, (u8 __user *)u64_to_user_ptr(poke.addr)))
+	faults = count_faults();
+	if (put_user((u8)poke->value, (u8 __user *)u64_to_user_ptr(poke->addr)))
 		return -EFAULT;
-	poke.faults = faults_so_far() - faults;
+	poke->faults = count_faults() - faults;
 
-	return vmwalk_put_struct(user, &poke, sizeof(poke));
+	return vmwalk_call_respond(call);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vmwalk: kernel buffers of a chosen kind in user space, and a page-table walker beside them.
+ * vmwalk: kernel buffers that programs can map, and a page-table walker.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -11,10 +11,12 @@
 
 #include <linux/module.h>
 
-#include "internal.h"
-
-#define CREATE_TRACE_POINTS
-#include "trace.h"
+#include "alloc.h"
+#include "buffer.h"
+#include "configfs.h"
+#include "device.h"
+#include "file.h"
+#include "sysfs.h"
 
 static int __init vmwalk_init(void)
 {
@@ -22,24 +24,24 @@ static int __init vmwalk_init(void)
 
 	vmwalk_buffer_init();
 
-	err = vmwalk_memory_init();
+	err = vmwalk_alloc_init();
 	if (err)
 		return err;
 
-	err = vmwalk_instance_init();
+	err = vmwalk_device_init(&vmwalk_file_operations, vmwalk_sysfs_groups);
 	if (err)
-		goto err_memory;
+		goto err_alloc;
 
 	err = vmwalk_configfs_init();
 	if (err)
-		goto err_instance;
+		goto err_device;
 
 	return 0;
 
-err_instance:
-	vmwalk_instance_exit();
-err_memory:
-	vmwalk_memory_exit();
+err_device:
+	vmwalk_device_exit();
+err_alloc:
+	vmwalk_alloc_exit();
 	return err;
 }
 module_init(vmwalk_init);
@@ -47,11 +49,11 @@ module_init(vmwalk_init);
 static void __exit vmwalk_exit(void)
 {
 	vmwalk_configfs_exit();
-	vmwalk_instance_exit();
-	vmwalk_memory_exit();
+	vmwalk_device_exit();
+	vmwalk_alloc_exit();
 }
 module_exit(vmwalk_exit);
 
 MODULE_AUTHOR("The vmwalk authors");
-MODULE_DESCRIPTION("Buffers of a chosen kind in user space, and a page-table walker");
+MODULE_DESCRIPTION("Kernel buffers that programs can map, and a page-table walker");
 MODULE_LICENSE("GPL");

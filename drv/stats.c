@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counters of a device: one set per CPU, so that counting takes no lock and shares no cache line.
+ * Counters of a device. One set per CPU: counting takes no lock and shares no
+ * cache line.
  *
  * Copyright (C) The vmwalk authors
  */
 #include <linux/cpumask.h>
 #include <linux/gfp.h>
+#include <linux/ktime.h>
 
-#include "internal.h"
+#include "stats.h"
 
 int vmwalk_stats_init(struct vmwalk_stats *stats)
 {
@@ -36,11 +38,11 @@ static u64 vmwalk_stats_sum(struct vmwalk_stats *stats, enum vmwalk_counter coun
 }
 
 /**
- * vmwalk_stats_reset - let every counter start from 0 again
+ * vmwalk_stats_reset - reset all counters to 0
  * @stats: the counters
  *
- * The counters themselves are left alone, since another CPU may be adding to them: what they stand
- * at now becomes the base that reading subtracts.
+ * Other CPUs may be counting, so the counters themselves stay unchanged: their
+ * current sums become the base that vmwalk_stats_read() subtracts.
  */
 void vmwalk_stats_reset(struct vmwalk_stats *stats)
 {
@@ -53,11 +55,11 @@ void vmwalk_stats_reset(struct vmwalk_stats *stats)
 }
 
 /**
- * vmwalk_stats_read - what was counted since the last reset
+ * vmwalk_stats_read - read a counter
  * @stats: the counters
- * @counter: which one
+ * @counter: the counter
  *
- * Return: the count; events that go on meanwhile may or may not be in it.
+ * Return: the count since the last reset. Concurrent events may be missing.
  */
 u64 vmwalk_stats_read(struct vmwalk_stats *stats, enum vmwalk_counter counter)
 {
@@ -68,4 +70,19 @@ u64 vmwalk_stats_read(struct vmwalk_stats *stats, enum vmwalk_counter counter)
 	spin_unlock(&stats->reset_lock);
 
 	return n;
+}
+
+/**
+ * vmwalk_stats_count_walk - count a finished walk
+ * @stats: the counters
+ * @started: ktime_get_ns() of its start
+ * @pages: pages that it has reported
+ * @extents: extents that it has returned
+ */
+void vmwalk_stats_count_walk(struct vmwalk_stats *stats, u64 started, u64 pages, u64 extents)
+{
+	vmwalk_stats_add(stats, VMWALK_WALKS, 1);
+	vmwalk_stats_add(stats, VMWALK_WALKED_PAGES, pages);
+	vmwalk_stats_add(stats, VMWALK_WALK_NS, ktime_get_ns() - started);
+	vmwalk_stats_add(stats, VMWALK_EXTENTS, extents);
 }

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /sys/class/vmwalk/vmwalkN: what an instance is, and what happened to it.
+ * /sys/class/vmwalk/vmwalkN: attributes and counters of a device.
  *
  * Copyright (C) The vmwalk authors
  *
- * The kernel waits for a reader before it takes the folder away, and the item that published the
- * device holds it until then; so a device that is found here lives.
+ * Removal of the directory waits for readers, and the instance references the
+ * device until then: attributes need no reference of their own.
  */
 #include <linux/capability.h>
 #include <linux/device.h>
 #include <linux/security.h>
 #include <linux/sysfs.h>
 
-#include "internal.h"
+#include "config.h"
+#include "device.h"
+#include "dirty.h"
+#include "rmap.h"
+#include "stats.h"
+#include "sysfs.h"
+#include "target.h"
 
 static ssize_t name_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -22,21 +28,21 @@ static ssize_t name_show(struct device *dev, struct device_attribute *attr, char
 }
 static DEVICE_ATTR_RO(name);
 
-/* What the config says, in the config's own words. */
-#define VMWALK_SYSFS_FIELD(_name)						\
+/* What the config says, in the config's own names. */
+#define VMWALK_SYSFS_CONFIG(_name)						\
 static ssize_t _name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
 {										\
 	struct vmwalk_device *device = dev_get_drvdata(dev);			\
 										\
-	return vmwalk_field_##_name.show(&device->config, buf);			\
+	return vmwalk_attr_##_name.show(&device->config, buf);			\
 }										\
 static DEVICE_ATTR_RO(_name)
 
-VMWALK_SYSFS_FIELD(buffer_type);
-VMWALK_SYSFS_FIELD(size);
-VMWALK_SYSFS_FIELD(map_mode);
-VMWALK_SYSFS_FIELD(cache_mode);
-VMWALK_SYSFS_FIELD(numa_node);
+VMWALK_SYSFS_CONFIG(buffer_type);
+VMWALK_SYSFS_CONFIG(size);
+VMWALK_SYSFS_CONFIG(map_mode);
+VMWALK_SYSFS_CONFIG(cache_mode);
+VMWALK_SYSFS_CONFIG(numa_node);
 
 static ssize_t target_pid_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -45,8 +51,8 @@ static ssize_t target_pid_show(struct device *dev, struct device_attribute *attr
 static DEVICE_ATTR_RO(target_pid);
 
 /*
- * A physical address is shown to those who could read it in /proc/PID/pagemap: to who opened the
- * file, which only a binary attribute is told.
+ * For openers with CAP_SYS_ADMIN, as in /proc/PID/pagemap. Binary, since only
+ * binary attributes get the struct file.
  */
 static ssize_t phys_addr_read(struct file *file, struct kobject *kobj, struct bin_attribute *attr,
 			      char *buf, loff_t offset, size_t count)
@@ -127,13 +133,10 @@ VMWALK_SYSFS_COUNTER(walked_pages, VMWALK_WALKED_PAGES);
 VMWALK_SYSFS_COUNTER(walk_ns, VMWALK_WALK_NS);
 VMWALK_SYSFS_COUNTER(extents, VMWALK_EXTENTS);
 
-/*
- * Only for root, like mappings: counting holds i_mmap_rwsem while it passes all
- * mappings, or a batch of their page tables.
- */
+/* For root only, like mappings: counting holds i_mmap_rwsem. */
 static ssize_t mapped_pages_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	long pages = vmwalk_map_count_pages(dev_get_drvdata(dev));
+	long pages = vmwalk_rmap_count_pages(dev_get_drvdata(dev));
 
 	return pages < 0 ? pages : sysfs_emit(buf, "%ld\n", pages);
 }
@@ -141,7 +144,7 @@ static DEVICE_ATTR_ADMIN_RO(mapped_pages);
 
 static ssize_t mappings_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	long mappings = vmwalk_map_count(dev_get_drvdata(dev));
+	long mappings = vmwalk_rmap_count_vmas(dev_get_drvdata(dev));
 
 	return mappings < 0 ? mappings : sysfs_emit(buf, "%ld\n", mappings);
 }

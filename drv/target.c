@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The process that is walked: found once by number, held as a struct pid, and its memory held by
- * nothing that would keep it alive.
+ * The target: the process whose page tables are walked.
+ *
+ * A device references the struct pid of its target, and an ioctl the mm_struct
+ * by mm_count: both keep the structures, but neither the process nor its
+ * memory.
  *
  * Copyright (C) The vmwalk authors
  */
 #include <linux/capability.h>
-#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
 #include <linux/moduleparam.h>
@@ -17,26 +19,28 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 
-#include "internal.h"
+#include "device.h"
+#include "errmsg.h"
+#include "file.h"
+#include "target.h"
 
 static bool allow_target_write;
 module_param(allow_target_write, bool, 0644);
 MODULE_PARM_DESC(allow_target_write, "let VMWALK_IOC_COPY write to other processes (default: off)");
 
-/* How long to stay away from a lock that others wait for: a nap, and so many at most. */
-#define NAP_US		25
-#define MOST_NAPS	20
-
 /**
- * vmwalk_target_find - the process that a number means now, in the caller's pid namespace
- * @text: the number
- * @why: says why not
+ * vmwalk_target_find - look up the target process
+ * @text: a PID in the caller's pid namespace, or "0" for the caller of each
+ *        ioctl
+ * @errmsg: set on error
  *
- * The number of a thread means its process: that is who has the memory.
+ * A thread ID selects the thread's process.
  *
- * Return: a reference for the caller to put_pid(), NULL for 0, or an ERR_PTR().
+ * Return: a struct pid, referenced; NULL for "0"; or ERR_PTR(): -EINVAL,
+ * -ERANGE,
+ * -ESRCH.
  */
-struct pid *vmwalk_target_find(const char *text, struct vmwalk_reason *why)
+struct pid *vmwalk_target_find(const char *text, struct vmwalk_errmsg *errmsg)
 {
 	struct task_struct *task;
 	bool kernel_thread;
@@ -47,10 +51,12 @@ struct pid *vmwalk_target_find(const char *text, struct vmwalk_reason *why)
 	if (!err && nr < 0)
 		err = -ERANGE;
 	if (err == -ERANGE)
-		return ERR_PTR(vmwalk_refuse(why, err, "target_pid %.32s is out of range, 0 to %d",
+		return ERR_PTR(vmwalk_errmsg_set(errmsg, err,
+						 "target_pid %.32s is out of range, 0 to %d",
 					     text, INT_MAX));
 	if (err)
-		return ERR_PTR(vmwalk_refuse(why, err, "target_pid takes a pid or 0, not '%.32s'",
+		return ERR_PTR(vmwalk_errmsg_set(errmsg, err,
+						 "target_pid takes a pid or 0, not '%.32s'",
 					     text));
 	if (!nr)
 		return NULL;
@@ -59,28 +65,30 @@ struct pid *vmwalk_target_find(const char *text, struct vmwalk_reason *why)
 	task = get_pid_task(pid, PIDTYPE_PID);
 	put_pid(pid);
 	if (!task)
-		return ERR_PTR(vmwalk_refuse(why, -ESRCH, "target_pid %d: no such process", nr));
+		return ERR_PTR(vmwalk_errmsg_set(errmsg, -ESRCH,
+						 "target_pid %d: no such process", nr));
 
 	kernel_thread = task->flags & PF_KTHREAD;
 	pid = get_task_pid(task, PIDTYPE_TGID);
 	put_task_struct(task);
 	if (!pid)
-		return ERR_PTR(vmwalk_refuse(why, -ESRCH, "target_pid %d: no such process", nr));
+		return ERR_PTR(vmwalk_errmsg_set(errmsg, -ESRCH,
+						 "target_pid %d: no such process", nr));
 	if (kernel_thread) {
 		put_pid(pid);
-		return ERR_PTR(vmwalk_refuse(why, -EINVAL,
-			"target_pid %d is a kernel thread and has no memory of its own", nr));
+		return ERR_PTR(vmwalk_errmsg_set(errmsg, -EINVAL,
+			"target_pid %d is a kernel thread, which has no user memory", nr));
 	}
 
 	return pid;
 }
 
 /**
- * vmwalk_target_set - walk another process from now on
+ * vmwalk_target_set - change the target of a device
  * @device: the device
- * @target: the process, or NULL; the device takes a reference of its own
+ * @target: the process, or NULL; the device takes its own reference
  *
- * A walk under way ends with the old one.
+ * A walk in progress finishes with the old target.
  */
 void vmwalk_target_set(struct vmwalk_device *device, struct pid *target)
 {
@@ -109,10 +117,10 @@ static struct pid *vmwalk_target_get(struct vmwalk_device *device)
 }
 
 /**
- * vmwalk_target_number - the target's number in the caller's pid namespace
+ * vmwalk_target_number - PID of the target in the caller's pid namespace
  * @device: the device
  *
- * Return: the number; 0 without a target, or if it has no number there.
+ * Return: the PID; 0 without a target, or if it has no PID in that namespace.
  */
 int vmwalk_target_number(struct vmwalk_device *device)
 {
@@ -123,7 +131,7 @@ int vmwalk_target_number(struct vmwalk_device *device)
 	return nr;
 }
 
-/* By mm_count, not mm_users: see vmwalk_target_lock(). */
+/* Takes mm_count, not mm_users: see vmwalk_target_lock(). */
 static struct mm_struct *grab_thread_mm(struct task_struct *thread)
 {
 	struct mm_struct *mm;
@@ -138,10 +146,10 @@ static struct mm_struct *grab_thread_mm(struct task_struct *thread)
 }
 
 /*
- * The memory of a process, and a thread that has it, each with a reference. A process whose first
- * thread has ended lives on in the others. Returns NULL if none has any.
+ * Get the mm of a process and a thread that uses it, both referenced. The first
+ * thread of a process may exit before the others. Returns NULL without an mm.
  */
-static struct mm_struct *grab_mm(struct task_struct *task, struct task_struct **has_it)
+static struct mm_struct *grab_mm(struct task_struct *task, struct task_struct **user)
 {
 	struct mm_struct *mm = grab_thread_mm(task);
 	struct task_struct *thread = task;
@@ -155,7 +163,7 @@ static struct mm_struct *grab_mm(struct task_struct *task, struct task_struct **
 		}
 	}
 	if (mm)
-		*has_it = get_task_struct(thread);
+		*user = get_task_struct(thread);
 	rcu_read_unlock();
 
 	return mm;
@@ -197,8 +205,8 @@ static bool may_access_others(const struct vmwalk_file *vf, struct mm_struct *mm
  * Get the target's mm and a thread that uses it, both referenced, if the opener
  * may access the mm.
  */
-static struct mm_struct *find_memory(const struct vmwalk_file *vf, struct pid *target, bool write,
-				     struct task_struct **thread)
+static struct mm_struct *find_mm(const struct vmwalk_file *vf, struct pid *target, bool write,
+				 struct task_struct **thread)
 {
 	struct task_struct *task = get_pid_task(target, PIDTYPE_TGID);
 	struct mm_struct *mm = NULL;
@@ -219,12 +227,11 @@ static struct mm_struct *find_memory(const struct vmwalk_file *vf, struct pid *t
 }
 
 /**
- * vmwalk_target_mm - the memory to walk, for who may
- * @vf: the descriptor that asks
- * @number: where to put the number of the process that has it, in the first pid namespace, as all
- *          of the kernel's log has it; or NULL
+ * vmwalk_target_mm - get the target's mm, if the opener may access it
+ * @vf: the file
+ * @number: set to the target's PID in the initial pid namespace; or NULL
  *
- * Return: the mm, for the caller to mmdrop(), or an ERR_PTR(): -ESRCH, -EPERM.
+ * Return: the mm, to be released by mmdrop(); or ERR_PTR(): -ESRCH, -EPERM.
  */
 struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *number)
 {
@@ -234,7 +241,7 @@ struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *number)
 
 	target = vmwalk_target_get(vf->device);
 	if (!target) {
-		/* Nobody but the caller itself ever changes which memory it has. */
+		/* Only the caller itself changes current->mm. */
 		mm = current->mm;
 		if (!mm)
 			return ERR_PTR(-ESRCH);
@@ -246,7 +253,7 @@ struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *number)
 
 	if (number)
 		*number = pid_nr(target);
-	mm = find_memory(vf, target, false, &thread);
+	mm = find_mm(vf, target, false, &thread);
 	put_pid(target);
 	if (!IS_ERR(mm))
 		put_task_struct(thread);
@@ -254,14 +261,14 @@ struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *number)
 	return mm;
 }
 
-/* A part that lies in one page: how many bytes were copied; -EINTR or -ESRCH. */
+/* Copy inside one page. Returns the number of bytes, -EINTR or -ESRCH. */
 static int access_page(struct task_struct *task, struct mm_struct *mm, unsigned long addr,
 		       void *buf, int len, bool write)
 {
 	bool mapped;
 	int err;
 
-	/* access_process_vm() would let a stack below which it is grow to there. */
+	/* Without a VMA, access_process_vm() would expand a stack above. */
 	err = vmwalk_target_lock(mm);
 	if (err)
 		return err;
@@ -272,14 +279,15 @@ static int access_page(struct task_struct *task, struct mm_struct *mm, unsigned 
 }
 
 /**
- * vmwalk_target_access - copy to or from a target's memory, for who may
- * @vf: the descriptor that asks
- * @addr: where
- * @buf: the kernel's side
- * @len: bytes; all are in one page
- * @write: to the target
+ * vmwalk_target_access - copy from or to the target's memory
+ * @vf: the file
+ * @addr: user address in the target
+ * @buf: kernel buffer
+ * @len: number of bytes, inside one page of the target
+ * @write: true: to the target; false: from the target
  *
- * Return: how many bytes were copied, as far as the target's mappings allow; -ESRCH, -EPERM.
+ * Return: number of bytes copied; 0 if the target may not access the page in
+ * this way; -EINTR, -ESRCH, -EPERM.
  */
 int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, int len, bool write)
 {
@@ -295,19 +303,23 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
 				     -ESRCH;
 
 	do {
-		mm = find_memory(vf, target, write, &thread);
+		mm = find_mm(vf, target, write, &thread);
 		if (IS_ERR(mm)) {
 			copied = PTR_ERR(mm);
 			break;
 		}
 
 		/*
-		 * Who shares our memory may go on to another's by execve() at any moment. So go by
-		 * ourselves if we may look at nobody else.
+		 * A thread that shares our mm may switch to another mm by
+		 * execve() at any time, which we may not be allowed to access.
+		 * Use current.
 		 */
 		copied = access_page(mm == current->mm ? current : thread, mm, addr, buf, len,
 				     write);
-		/* A thread that ends just now has no memory to copy; another one may have it. */
+		/*
+		 * The thread has exited or called execve(): look for another
+		 * one.
+		 */
 		gone = !copied && READ_ONCE(thread->mm) != mm;
 		mmdrop(mm);
 		put_task_struct(thread);
@@ -318,16 +330,17 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
 }
 
 /**
- * vmwalk_target_lock - keep a target's page tables for one chunk of a walk
+ * vmwalk_target_lock - lock the target's mm for a part of a walk
  * @mm: from vmwalk_target_mm()
  *
- * The mm is held by mm_count, which keeps the structure and the top-level table and lets the memory
- * go when the process exits. While mm_users is not yet zero under mmap_lock its VMAs are all there,
- * and they stay: exit_mmap() takes mmap_lock for writing before it takes them apart. Entries may go
- * empty at any time, as they do under madvise().
+ * mm_count keeps the structure and the top-level page table, but not the
+ * memory. If mm_users is not zero under mmap_lock, all VMAs exist, and stay:
+ * exit_mmap() takes mmap_lock for writing before it frees them. Page-table
+ * entries may become empty at any time, as by madvise().
  *
- * Return: 0, to be followed by vmwalk_target_unlock(); -EINTR on a fatal signal; -ESRCH if nobody
- * uses the memory any more: the process has exited, or has gone on to other memory by execve().
+ * Return: 0, to be followed by vmwalk_target_unlock(); -EINTR on a fatal
+ * signal;
+ * -ESRCH if the process has exited or has called execve().
  */
 int vmwalk_target_lock(struct mm_struct *mm)
 {
@@ -345,21 +358,4 @@ int vmwalk_target_lock(struct mm_struct *mm)
 void vmwalk_target_unlock(struct mm_struct *mm)
 {
 	mmap_read_unlock(mm);
-}
-
-/**
- * vmwalk_yield - let waiters of a lock go first, between two batches of work
- * @sem: the lock, which the caller has released
- *
- * Releasing the lock only wakes a waiting writer. A reader that retries at once
- * gets the lock before the writer runs. So back off until no task waits, for a
- * bounded time.
- */
-void vmwalk_yield(struct rw_semaphore *sem)
-{
-	unsigned int i;
-
-	for (i = 0; i < MOST_NAPS && rwsem_is_contended(sem); i++)
-		usleep_range(NAP_US, 2 * NAP_US);
-	cond_resched();
 }

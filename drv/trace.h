@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The events that perf, ftrace and bpftrace can see. An instance goes by its N.
+ * Trace events. A device is identified by its number.
  *
- * Events check no rights, so they must not contain PFNs or kernel addresses.
- * They may contain user addresses, since tracefs is only accessible to root.
+ * No rights are checked when an event is read, so events must not contain PFNs
+ * or kernel addresses. They may contain user addresses: tracefs is only
+ * accessible to root.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -16,7 +17,9 @@
 #include <linux/mm.h>
 #include <linux/tracepoint.h>
 
-#include "internal.h"
+#include "device.h"
+#include "stats.h"
+#include "uapi/vmwalk.h"
 
 #define vmwalk_show_type(type)				\
 	__print_symbolic(type,				\

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where many addresses lead, in whatever order they come.
+ * Translation of many addresses, in any order.
  *
  * Copyright (C) The vmwalk authors
  *
- * Most addresses are of a VMA and a PMD table that the one before was of, and have an entry like an
- * earlier one's. Those are answered with interrupts off and no lock but the caller's mmap_lock.
- * What looks empty then, and hugetlb, takes the careful way of vmwalk_descend().
+ * Most addresses are in the same VMA and PMD table as the previous one, and
+ * have a PTE that matches an earlier one. They are translated with interrupts
+ * off and without the lock of the page table. Empty entries, which may be in
+ * the middle of a change, and hugetlb VMAs are left to vmwalk_walk_addr().
  */
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
@@ -14,30 +15,32 @@
 #include <linux/pgtable.h>
 
 #include "compat.h"
-#include "internal.h"
+#include "entry.h"
+#include "translate.h"
+#include "walk.h"
 
-/* Addresses that are looked up in a row with interrupts off: some microseconds. */
+/* Addresses that are translated with interrupts off: some microseconds. */
 #define BATCH	256U
 
 /**
- * struct translator - what earlier addresses have shown
- * @mm: whose page tables
- * @hide: withhold frames
- * @vma: where the last address was; NULL if it was nowhere
- * @sample: a page of @vma
- * @pmds: a PMD table
- * @start: first address of @vma that @pmds has an entry for
- * @length: how far those addresses go
- * @pmd: an entry that leads to a PTE table; VMWALK_PMD_UNLIKE for none
- * @table: that table
+ * struct translator - a translation in progress
+ * @mm: the mm
+ * @hide_pfns: report no PFNs
+ * @vma: the VMA of the last address, or NULL
+ * @template: a PTE of @vma that others are compared with
+ * @pmds: the PMD table of the last address
+ * @start: first address of @vma that @pmds covers
+ * @length: number of bytes that it covers from there
+ * @pmd: an entry that points to a PTE table, or VMWALK_PMD_NO_MATCH
+ * @table: this PTE table
  *
- * All that follows @sample holds only as long as interrupts stay off.
+ * The fields after @template are valid while interrupts stay off.
  */
 struct translator {
 	struct mm_struct *mm;
-	bool hide;
+	bool hide_pfns;
 	struct vm_area_struct *vma;
-	struct vmwalk_sample sample;
+	struct vmwalk_template template;
 	pmd_t *pmds;
 	unsigned long start;
 	unsigned long length;
@@ -45,28 +48,31 @@ struct translator {
 	pte_t *table;
 };
 
-/* @entry is judged. */
-static void answer_entry(struct translator *translator, struct vmwalk_translation *item,
-			 const struct vmwalk_entry *entry)
+/* @entry is decoded. */
+static void fill_item(struct translator *translator, struct vmwalk_translation *item,
+		      const struct vmwalk_entry *entry)
 {
 	struct vm_area_struct *vma = translator->vma;
 
 	item->phys = 0;
-	if (entry->present && !translator->hide)
+	if (entry->present && !translator->hide_pfns)
 		item->phys = PFN_PHYS(entry->pfn) + offset_in_page(item->addr);
 	item->state = entry->state;
-	if (item->state && translator->hide)
+	if (item->state && translator->hide_pfns)
 		item->state |= VMWALK_HIDDEN;
 	item->page_shift = entry->shift;
 	item->node = entry->node;
 
-	/* A mapping of frames and pages may have the page of zeroes, which is like others there. */
+	/*
+	 * In a VM_MIXEDMAP mapping, the PTE of the zero page can match the
+	 * template.
+	 */
 	if (vma && !(vma->vm_flags & VM_MIXEDMAP) && entry->level == VMWALK_PTE &&
 	    vmwalk_vma_is_uniform(vma))
-		vmwalk_sample_take(&translator->sample, entry);
+		vmwalk_template_set(&translator->template, entry);
 }
 
-static void translate_with_care(struct translator *translator, struct vmwalk_translation *item)
+static void translate_slow(struct translator *translator, struct vmwalk_translation *item)
 {
 	struct vm_area_struct *vma;
 	struct vmwalk_entry entry;
@@ -79,45 +85,32 @@ static void translate_with_care(struct translator *translator, struct vmwalk_tra
 	vma = vma_lookup(translator->mm, item->addr);
 	if (vma != translator->vma) {
 		translator->vma = vma;
-		vmwalk_sample_drop(&translator->sample);
+		vmwalk_template_clear(&translator->template);
 	}
 
-	entry = vmwalk_descend(translator->mm, item->addr, NULL);
-	answer_entry(translator, item, &entry);
+	entry = vmwalk_walk_addr(translator->mm, item->addr, NULL);
+	fill_item(translator, item, &entry);
 }
 
 /*
- * Find the PMD table for an address of the VMA, with interrupts off. Returns false if the address
- * is none of the VMA's, or if the way ends above.
+ * Find the PMD table of an address, with interrupts off. Returns false if the
+ * address is not in the VMA, or if the walk ends above the PMD level.
  */
 static bool find_pmds(struct translator *translator, unsigned long addr)
 {
 	struct vm_area_struct *vma = translator->vma;
-	pgd_t *pgdp, pgd;
-	p4d_t *p4dp, p4d;
-	pud_t *pudp, pud;
+	pmd_t *pmdp;
 
 	if (addr - translator->start < translator->length)
 		return true;
 	if (!vma || addr < vma->vm_start || addr >= vma->vm_end || is_vm_hugetlb_page(vma))
 		return false;
 
-	pgdp = pgd_offset(translator->mm, addr);
-	pgd = READ_ONCE(*pgdp);
-	if (pgd_none(pgd) || pgd_bad(pgd))
+	pmdp = vmwalk_walk_pmd_offset(translator->mm, addr);
+	if (!pmdp)
 		return false;
 
-	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
-	p4d = READ_ONCE(*p4dp);
-	if (p4d_none(p4d) || p4d_bad(p4d))
-		return false;
-
-	pudp = pud_offset_lockless(p4dp, p4d, addr);
-	pud = READ_ONCE(*pudp);
-	if (!pud_present(pud) || pud_leaf(pud) || pud_bad(pud))
-		return false;
-
-	translator->pmds = pmd_offset_lockless(pudp, pud, addr) - pmd_index(addr);
+	translator->pmds = pmdp - pmd_index(addr);
 	translator->start = max(addr & PUD_MASK, vma->vm_start);
 	translator->length = pud_addr_end(addr, vma->vm_end) - translator->start;
 
@@ -125,8 +118,8 @@ static bool find_pmds(struct translator *translator, unsigned long addr)
 }
 
 /*
- * Answer an item of the VMA from its entry, with interrupts off. Returns false if it takes the
- * careful way.
+ * Translate an address of the VMA with interrupts off. Returns false if it is
+ * left to translate_slow().
  */
 static bool translate_one(struct translator *translator, struct vmwalk_translation *item)
 {
@@ -142,9 +135,9 @@ static bool translate_one(struct translator *translator, struct vmwalk_translati
 	if (!pmd_present(pmd))
 		return false;
 	if (pmd_leaf(pmd)) {
-		entry = vmwalk_pmd_entry(pmd, item->addr);
-		vmwalk_entry_judge(&entry, translator->vma);
-		answer_entry(translator, item, &entry);
+		entry = vmwalk_entry_from_pmd(pmd, item->addr);
+		vmwalk_entry_decode(&entry, translator->vma);
+		fill_item(translator, item, &entry);
 		return pmd_same(READ_ONCE(*pmdp), pmd);
 	}
 	if (pmd_bad(pmd))
@@ -154,35 +147,38 @@ static bool translate_one(struct translator *translator, struct vmwalk_translati
 	pte = ptep_get(ptep);
 	if (pte_none(pte))
 		return false;
-	/* Pairs with the page table's lock: whoever mapped a first copy had set anon_vma. */
+	/*
+	 * Read anon_vma after the PTE: it is set before a first copy is mapped.
+	 */
 	smp_rmb();
-	entry = vmwalk_pte_entry(pte);
-	vmwalk_entry_judge(&entry, translator->vma);
-	answer_entry(translator, item, &entry);
-	if (vmwalk_pmd_compares(pmd)) {
+	entry = vmwalk_entry_from_pte(pte);
+	vmwalk_entry_decode(&entry, translator->vma);
+	fill_item(translator, item, &entry);
+	if (vmwalk_pmd_is_comparable(pmd)) {
 		translator->pmd = pmd;
 		translator->table = ptep - pte_index(item->addr);
 	}
 
-	/* If the page has left meanwhile, its kind may have been another's. */
+	/* If the PTE has changed, the page may have been reused meanwhile. */
 	return pte_same(ptep_get(ptep), pte);
 }
 
 /*
- * Answer items as long as they are like what is known, with interrupts off. Returns how many. All
- * that decides is in locals: each instruction here counts.
+ * Translate addresses whose PTE matches the template, with interrupts off. For
+ * the row translate_random: everything is in local variables. Returns the
+ * number of addresses.
  */
-static unsigned int translate_alike(struct translator *translator,
-				    struct vmwalk_translation *items, unsigned int count)
+static unsigned int translate_matching(struct translator *translator,
+				       struct vmwalk_translation *items, unsigned int count)
 {
-	const u32 state = translator->sample.state | (translator->hide ? VMWALK_HIDDEN : 0);
+	const u32 state = translator->template.state | (translator->hide_pfns ? VMWALK_HIDDEN : 0);
 	const unsigned long start = translator->start, length = translator->length;
-	const u64 shown = translator->hide ? 0 : U64_MAX;
-	const phys_addr_t base = PFN_PHYS(translator->sample.pfn);
-	const pte_t sample = translator->sample.pte;
+	const u64 shown = translator->hide_pfns ? 0 : U64_MAX;
+	const phys_addr_t base = PFN_PHYS(translator->template.pfn);
+	const pte_t template = translator->template.pte;
 	const pmd_t *pmds = translator->pmds;
-	const pmd_t model = translator->pmd;
-	pte_t *const others = translator->table;
+	const pmd_t template_pmd = translator->pmd;
+	pte_t *const table = translator->table;
 	struct vmwalk_translation *const end = items + count, *item;
 	unsigned long addr;
 	phys_addr_t phys;
@@ -194,30 +190,30 @@ static unsigned int translate_alike(struct translator *translator,
 		if (addr - start >= length)
 			break;
 		pmd = READ_ONCE(pmds[pmd_index(addr)]);
-		if (!vmwalk_pmds_alike(pmd, model))
+		if (!vmwalk_pmd_same_flags(pmd, template_pmd))
 			break;
-		pte = READ_ONCE(vmwalk_table_of(pmd, model, others)[pte_index(addr)]);
-		if (!vmwalk_ptes_alike(pte, sample))
+		pte = READ_ONCE(vmwalk_pmd_table(pmd, template_pmd, table)[pte_index(addr)]);
+		if (!vmwalk_pte_same_flags(pte, template))
 			break;
 
-		phys = base + vmwalk_ptes_apart(sample, pte);
+		phys = base + vmwalk_pte_phys_delta(template, pte);
 		item->phys = (phys + offset_in_page(addr)) & shown;
 		item->state = state;
 		item->page_shift = PAGE_SHIFT;
 		item->node = page_to_nid(pfn_to_page(PHYS_PFN(phys)));
 	}
 
-	/* As in translate_one(), for all of them at once. */
+	/* As in translate_one(), for all addresses at once. */
 	smp_rmb();
 	if (item > items && !vmwalk_vma_is_uniform(translator->vma)) {
-		vmwalk_sample_drop(&translator->sample);
+		vmwalk_template_clear(&translator->template);
 		return 0;
 	}
 
 	return item - items;
 }
 
-/* Answer items up to the first that takes the careful way. Returns how many. */
+/* Translate up to the first address that is left to translate_slow(). */
 static unsigned int translate_batch(struct translator *translator,
 				    struct vmwalk_translation *items, unsigned int count)
 {
@@ -226,9 +222,9 @@ static unsigned int translate_batch(struct translator *translator,
 
 	local_irq_save(flags);
 	translator->length = 0;
-	translator->pmd = VMWALK_PMD_UNLIKE;
+	translator->pmd = VMWALK_PMD_NO_MATCH;
 	for (;;) {
-		i += translate_alike(translator, items + i, count - i);
+		i += translate_matching(translator, items + i, count - i);
 		if (i == count || !translate_one(translator, items + i) || ++i == count)
 			break;
 	}
@@ -238,21 +234,22 @@ static unsigned int translate_batch(struct translator *translator,
 }
 
 /**
- * vmwalk_translate - look up addresses
- * @mm: whose; the caller has its mmap_lock, and interrupts on
- * @items: have the addresses, and are given the rest
- * @count: how many, at least 1
- * @hide: withhold frames
+ * vmwalk_translate - translate addresses
+ * @mm: the mm; the caller holds its mmap_lock, with interrupts on
+ * @items: the addresses; the other fields are filled in
+ * @count: number of items, at least 1
+ * @hide_pfns: report no PFNs
  *
- * Return: how many are done, at least 1; fewer than @count if somebody waits for mmap_lock.
+ * Return: number of items translated, at least 1; less than @count if a task
+ * waits for mmap_lock.
  */
 unsigned int vmwalk_translate(struct mm_struct *mm, struct vmwalk_translation *items,
-			      unsigned int count, bool hide)
+			      unsigned int count, bool hide_pfns)
 {
 	struct translator translator = {
 		.mm = mm,
-		.hide = hide,
-		.sample = { .pte = VMWALK_PTE_UNLIKE },
+		.hide_pfns = hide_pfns,
+		.template = { .pte = VMWALK_PTE_NO_MATCH },
 	};
 	unsigned int asked, batch, done = 0;
 
@@ -261,7 +258,7 @@ unsigned int vmwalk_translate(struct mm_struct *mm, struct vmwalk_translation *i
 		batch = translate_batch(&translator, items + done, asked);
 		done += batch;
 		if (batch < asked)
-			translate_with_care(&translator, &items[done++]);
+			translate_slow(&translator, &items[done++]);
 	} while (done < count && !mmap_lock_is_contended(mm));
 
 	return done;

@@ -1,52 +1,64 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Page tables: the way down from an address, and the entries of a range.
+ * Page-table walks: a range of a VMA, one address, one kernel address.
  *
  * Copyright (C) The vmwalk authors
  *
- * A table may be read while it maps, or spans, a part of a VMA that can't go: one that is found
- * under mmap_lock (held for reading will do), or one that is on its file's list under i_mmap_rwsem.
- * Where there is no VMA there is no right to look: munmap() takes its VMAs away, goes on with
- * mmap_lock for reading only, and frees the tables that were theirs alone.
+ * Lifetime of page tables
  *
- * Two kinds of tables go even so: PTE tables that the kernel replaces or reclaims, and PMD tables
- * that hugetlb shares between processes. Those are freed after an RCU grace period or after an
- * interrupt on every CPU, so no table is looked at but with interrupts off, and the way down starts
- * from the top each time that they were on. Each entry is read once, into a local; what is decided
- * and what is reported is that one value.
+ * A page table may be read if it covers a part of a VMA that cannot be unmapped
+ * meanwhile: the caller has looked up the VMA under mmap_lock, or holds
+ * i_mmap_rwsem of the VMA's file; both locks may be held for reading. A table
+ * that covers no VMA must not be read: munmap() detaches its VMAs, downgrades
+ * mmap_lock, and then frees the tables of these VMAs while readers run.
  *
- * The kernel empties an entry for a moment when it changes it (mprotect, migration, a NUMA hint, a
- * huge page that is split), with the table's lock held. So that no page is missed that was there
- * all the time, an entry that isn't a table is read and decoded under that
- * lock: its page cannot be freed until the lock is released. The holder of the
- * lock may be waiting for every CPU to answer an IPI, so while interrupts are
- * off the lock is only tried for. If that fails, interrupts are turned on, and
- * the walk restarts from the top.
+ * Two kinds of tables can be freed even so: PTE tables, by khugepaged and by
+ * page-table reclaim, and PMD tables that hugetlb shares between processes.
+ * They are freed only after an RCU grace period or an IPI to every CPU.
+ * Therefore interrupts are off while a table is read, and the walk restarts
+ * from the top whenever they were on.
  *
- * spin_trylock() never succeeds while other CPUs queue for the lock. After
- * TRIES failures in a row the walker therefore waits for the lock, with
- * interrupts on. RCU then keeps PTE tables from being freed, and i_mmap_rwsem
- * of the file those PMD tables that hugetlb shares: see lock_shared_tables().
+ * Locking of entries
+ *
+ * The core clears an entry for a moment while it changes the entry (mprotect,
+ * migration, NUMA hints, splitting a huge page), with the lock of the page
+ * table held. A walk must not miss a page that is mapped all the time, so leaf
+ * entries and empty entries are read and decoded under that lock. The page that
+ * an entry maps cannot be freed before the lock is released. Every entry is
+ * read once.
+ *
+ * The owner of the lock may wait for this CPU to answer an IPI, so the lock is
+ * only tried for while interrupts are off. spin_trylock() never succeeds while
+ * other CPUs queue for the lock. After TRIES failures in a row the walk
+ * therefore waits for the lock, with interrupts on. RCU then keeps PTE tables,
+ * and i_mmap_rwsem keeps shared PMD tables: see lock_shared_tables().
  */
+#include <linux/delay.h>
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
 #include <linux/pgtable.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/uaccess.h>
 
 #include "compat.h"
-#include "internal.h"
+#include "walk.h"
+#include "uapi/vmwalk.h"
 
-/* Failed attempts in a row, after which the walker waits for the lock. */
-#define TRIES	16
+/* Failed attempts in a row after which a walk waits for the lock. */
+#define TRIES		16
 
-/* Take a page table's lock, or only try to. Returns false if that fails. */
+/* vmwalk_walk_yield() sleeps for this long, at most that many times. */
+#define YIELD_US	25
+#define MAX_YIELDS	20
+
+/* A macro, so that sparse sees that the lock is held on success. */
 #define lock_table(lock, wait)	((wait) ? (spin_lock(lock), true) : spin_trylock(lock))
 
 /*
- * Keep the PMD tables that a hugetlb VMA shares with other processes. mmap_lock
- * is not enough: migration unshares them under i_mmap_rwsem alone. Returns the
+ * mmap_lock does not keep the PMD tables that a hugetlb VMA shares with other
+ * processes: migration unshares them under i_mmap_rwsem alone. Returns the
  * argument for unlock_shared_tables().
  */
 static struct address_space *lock_shared_tables(struct vm_area_struct *vma)
@@ -68,15 +80,15 @@ static void unlock_shared_tables(struct address_space *mapping)
 }
 
 /**
- * vmwalk_paging_levels - levels of the page tables that the CPU reads now
+ * vmwalk_walk_paging_levels - number of page-table levels that the CPU uses
  */
-int vmwalk_paging_levels(void)
+int vmwalk_walk_paging_levels(void)
 {
 	return VMWALK_LEVELS - (mm_p4d_folded(NULL) ? 1 : 0) - (mm_pud_folded(NULL) ? 1 : 0) -
 	       (mm_pmd_folded(NULL) ? 1 : 0);
 }
 
-/* Not a table: it is empty, maps a page, or stands for one that is elsewhere. */
+/* Leaf entries, empty entries, and entries that are not present. */
 static bool pmd_ends_walk(pmd_t pmd)
 {
 	return !pmd_present(pmd) || pmd_leaf(pmd);
@@ -87,208 +99,6 @@ static bool pud_ends_walk(pud_t pud)
 	return !pud_present(pud) || pud_leaf(pud);
 }
 
-/*
- * Show the visitor the entries of one PTE table. Returns @addr if the table's lock is taken, or if
- * the table isn't there any more now that nobody changes it: the way down is to start again.
- */
-static unsigned long visit_ptes(struct mm_struct *mm, pmd_t *pmdp, pmd_t pmd, unsigned long addr,
-				unsigned long end, struct vmwalk_visitor *visitor)
-{
-	spinlock_t *lock = pte_lockptr(mm, &pmd);	/* protects the table's entries */
-
-	if (!lock_table(lock, visitor->waits))
-		return addr;
-	if (pmd_same(pmd, READ_ONCE(*pmdp)))
-		addr = visitor->ptes(visitor, pte_offset_kernel(&pmd, addr), addr, end);
-	spin_unlock(lock);
-
-	return addr;
-}
-
-/* Of their own, so that the common way down has no struct to set up. */
-static noinline unsigned long visit_pmd_leaf(struct vmwalk_visitor *visitor, pmd_t pmd,
-					     unsigned long addr, unsigned long end)
-{
-	struct vmwalk_entry entry = vmwalk_pmd_entry(pmd, addr);
-
-	return visitor->leaf(visitor, &entry, addr, end);
-}
-
-static noinline unsigned long visit_pud_leaf(struct vmwalk_visitor *visitor, pud_t pud,
-					     unsigned long addr, unsigned long end)
-{
-	struct vmwalk_entry entry = vmwalk_pud_entry(pud, addr);
-
-	return visitor->leaf(visitor, &entry, addr, end);
-}
-
-/*
- * Where the first entry from @entryp on that isn't empty starts, or @end. @entryp is for @addr,
- * @shift log2 of what an entry covers, and all up to @end is in the same table.
- */
-static unsigned long skip_empty(const void *entryp, unsigned long addr, unsigned long end,
-				unsigned int shift)
-{
-	unsigned long first = addr >> shift;
-	unsigned long next = first + vmwalk_count_empty(entryp, ((end - 1) >> shift) - first + 1);
-
-	return next > (end - 1) >> shift ? end : next << shift;
-}
-
-/*
- * Deal with an entry that isn't a table, and with the empty ones that follow an empty one. Returns
- * @addr if the lock is taken, or if the entry is a table by now: the way down is to start again.
- */
-static unsigned long visit_pmd(struct mm_struct *mm, pmd_t *pmdp, unsigned long addr,
-			       unsigned long end, struct vmwalk_visitor *visitor)
-{
-	spinlock_t *lock = pmd_lockptr(mm, pmdp);	/* protects the table's entries */
-	pmd_t pmd;
-
-	if (!lock_table(lock, visitor->waits))
-		return addr;
-	pmd = READ_ONCE(*pmdp);
-	if (pmd_none(pmd))
-		addr = skip_empty(pmdp, addr, end, PMD_SHIFT);
-	else if (pmd_ends_walk(pmd))
-		addr = visit_pmd_leaf(visitor, pmd, addr, pmd_addr_end(addr, end));
-	spin_unlock(lock);
-
-	return addr;
-}
-
-static unsigned long visit_pud(struct mm_struct *mm, pud_t *pudp, unsigned long addr,
-			       unsigned long end, struct vmwalk_visitor *visitor)
-{
-	spinlock_t *lock = pud_lockptr(mm, pudp);	/* protects the table's entries */
-	pud_t pud;
-
-	if (!lock_table(lock, visitor->waits))
-		return addr;
-	pud = READ_ONCE(*pudp);
-	if (pud_none(pud))
-		addr = skip_empty(pudp, addr, p4d_addr_end(addr, end), PUD_SHIFT);
-	else if (pud_ends_walk(pud))
-		addr = visit_pud_leaf(visitor, pud, addr, pud_addr_end(addr, end));
-	spin_unlock(lock);
-
-	return addr;
-}
-
-/* Show the visitor the entries of one PMD table up to the first that isn't empty. */
-static unsigned long visit_pmds(struct mm_struct *mm, pmd_t *pmdp, unsigned long addr,
-				unsigned long end, struct vmwalk_visitor *visitor)
-{
-	unsigned long next;
-	pmd_t pmd;
-
-	for (; addr < end; pmdp += (next >> PMD_SHIFT) - (addr >> PMD_SHIFT), addr = next) {
-		pmd = READ_ONCE(*pmdp);
-		if (pmd_ends_walk(pmd)) {
-			next = visit_pmd(mm, pmdp, addr, end, visitor);
-			if (next == addr || !pmd_none(pmd) || visitor->enough)
-				return next;
-			continue;
-		}
-
-		next = pmd_addr_end(addr, end);
-		if (!pmd_bad(pmd))
-			return visit_ptes(mm, pmdp, pmd, addr, next, visitor);
-	}
-
-	return end;
-}
-
-/*
- * One step of a visit: down from the top, as far as one PTE table or one huge entry. Returns @addr
- * if a lock was taken.
- */
-static unsigned long visit_step(struct mm_struct *mm, unsigned long addr, unsigned long end,
-				struct vmwalk_visitor *visitor)
-{
-	unsigned long next;
-	pgd_t *pgdp, pgd;
-	p4d_t *p4dp, p4d;
-	pud_t *pudp, pud;
-
-	pgdp = pgd_offset(mm, addr);
-	pgd = READ_ONCE(*pgdp);
-	if (pgd_none(pgd) || pgd_bad(pgd))
-		return pgd_addr_end(addr, end);
-
-	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
-	p4d = READ_ONCE(*p4dp);
-	if (p4d_none(p4d) || p4d_bad(p4d))
-		return p4d_addr_end(addr, end);
-
-	pudp = pud_offset_lockless(p4dp, p4d, addr);
-	pud = READ_ONCE(*pudp);
-	if (pud_ends_walk(pud))
-		return visit_pud(mm, pudp, addr, end, visitor);
-	next = pud_addr_end(addr, end);
-	if (pud_bad(pud))
-		return next;
-
-	return visit_pmds(mm, pmd_offset_lockless(pudp, pud, addr), addr, next, visitor);
-}
-
-static unsigned long visit_step_trying(struct mm_struct *mm, unsigned long addr, unsigned long end,
-				       struct vmwalk_visitor *visitor)
-{
-	unsigned long flags;
-
-	local_irq_save(flags);
-	addr = visit_step(mm, addr, end, visitor);
-	local_irq_restore(flags);
-
-	return addr;
-}
-
-static unsigned long visit_step_waiting(struct mm_struct *mm, unsigned long addr,
-					unsigned long end, struct vmwalk_visitor *visitor)
-{
-	rcu_read_lock();
-	addr = visit_step(mm, addr, end, visitor);
-	rcu_read_unlock();
-
-	return addr;
-}
-
-/**
- * vmwalk_visit - show a visitor the entries of a part of a VMA
- * @vma: the VMA; the caller has a lock that keeps it
- * @addr: first address, page aligned, not below the VMA
- * @end: first address beyond, page aligned, not above the VMA
- * @visitor: is shown every entry that isn't empty, once, from low to high addresses
- *
- * Return: the address to go on from. It is @end if there is nothing left; otherwise the visitor had
- * enough, or its steps are used up, or somebody waits for the lock that it yields.
- */
-unsigned long vmwalk_visit(struct vm_area_struct *vma, unsigned long addr, unsigned long end,
-			   struct vmwalk_visitor *visitor)
-{
-	struct address_space *shared = lock_shared_tables(vma);
-	unsigned int failures = 0;
-	unsigned long next;
-
-	for (; addr < end && !visitor->enough && visitor->steps; addr = next) {
-		visitor->waits = failures == TRIES;
-		next = visitor->waits ? visit_step_waiting(vma->vm_mm, addr, end, visitor) :
-					visit_step_trying(vma->vm_mm, addr, end, visitor);
-		if (next != addr)
-			failures = 0;
-		else if (failures < TRIES)
-			failures++;
-		visitor->steps--;
-		if (visitor->yields && mmap_lock_is_contended(visitor->yields))
-			visitor->steps = 0;
-	}
-	unlock_shared_tables(shared);
-
-	return addr;
-}
-
-/* Note an entry that was read, if anybody wants to know. Entries are words in a table of a page. */
 static void note_level(struct vmwalk_level *levels, unsigned int level, void *entryp, u64 entry)
 {
 	if (!levels)
@@ -300,101 +110,392 @@ static void note_level(struct vmwalk_level *levels, unsigned int level, void *en
 	levels[level].flags = VMWALK_LEVEL_READ;
 }
 
-/*
- * May the table under an entry be read, where the entry covers all addresses that are as @addr in
- * @mask? Yes if a VMA keeps it: it can't go while the caller has mmap_lock.
+/* No lock keeps kernel page tables: read a table that is gone as empty. */
+#define READ_NOFAULT(entryp)								\
+({											\
+	typeof(*(entryp)) value_;							\
+											\
+	if (copy_from_kernel_nofault(&value_, entryp, sizeof(value_)))			\
+		memset(&value_, 0, sizeof(value_));					\
+	value_;										\
+})
+
+#define READ_ENTRY(entryp, kernel)							\
+	((kernel) ? READ_NOFAULT(entryp) : READ_ONCE(*(entryp)))
+
+/**
+ * struct upper - the entries of an address down to the PUD level
+ * @pgd: read first
+ * @p4d: on a machine without this level, a copy of @pgd
+ * @pudp: points into the PUD table
+ * @pud: read last, not yet noted
  */
-static bool spans_vma(struct mm_struct *mm, unsigned long addr, unsigned long mask)
+struct upper {
+	pgd_t pgd;
+	p4d_t p4d;
+	pud_t *pudp;
+	pud_t pud;
+};
+
+/*
+ * Read the entries of @addr down to the PUD level, but no table below the level
+ * @deepest. @kernel: walk the kernel's page tables. Returns the level
+ * of the last entry; if that is above VMWALK_PUD, the walk ends there.
+ */
+static __always_inline unsigned int read_upper(struct mm_struct *mm, unsigned long addr,
+					       unsigned int deepest, struct vmwalk_level *levels,
+					       struct upper *upper, bool kernel)
+{
+	pgd_t *pgdp = pgd_offset(mm, addr);
+	p4d_t *p4dp;
+
+	upper->pgd = READ_ENTRY(pgdp, kernel);
+	note_level(levels, VMWALK_PGD, pgdp, pgd_val(upper->pgd));
+	if (pgd_none(upper->pgd) || pgd_bad(upper->pgd) || deepest < VMWALK_P4D)
+		return VMWALK_PGD;
+
+	/* Without this level, p4dp points to upper->pgd. */
+	p4dp = p4d_offset_lockless(pgdp, upper->pgd, addr);
+	upper->p4d = READ_ENTRY(p4dp, kernel);
+	if (levels && mm_p4d_folded(mm))
+		levels[VMWALK_P4D].flags = VMWALK_LEVEL_FOLDED;
+	else
+		note_level(levels, VMWALK_P4D, p4dp, p4d_val(upper->p4d));
+	if (p4d_none(upper->p4d) || p4d_bad(upper->p4d) || deepest < VMWALK_PUD)
+		return mm_p4d_folded(mm) ? VMWALK_PGD : VMWALK_P4D;
+
+	upper->pudp = pud_offset_lockless(p4dp, upper->p4d, addr);
+	upper->pud = READ_ENTRY(upper->pudp, kernel);
+	return VMWALK_PUD;
+}
+
+/*
+ * Call @ptes for one PTE table. Returns @addr if the walk must restart from the
+ * top: the lock is contended, or the PMD entry has changed.
+ */
+static unsigned long walk_ptes(struct mm_struct *mm, pmd_t *pmdp, pmd_t pmd, unsigned long addr,
+			       unsigned long end, struct vmwalk_walker *walker)
+{
+	spinlock_t *lock = pte_lockptr(mm, &pmd);	/* protects the table's entries */
+
+	if (!lock_table(lock, walker->waits))
+		return addr;
+	if (pmd_same(pmd, READ_ONCE(*pmdp)))
+		addr = walker->ptes(walker, pte_offset_kernel(&pmd, addr), addr, end);
+	spin_unlock(lock);
+
+	return addr;
+}
+
+/* noinline: keep the entry out of the stack frame of the common path. */
+static noinline unsigned long walk_pmd_leaf(struct vmwalk_walker *walker, pmd_t pmd,
+					    unsigned long addr, unsigned long end)
+{
+	struct vmwalk_entry entry = vmwalk_entry_from_pmd(pmd, addr);
+
+	return walker->leaf(walker, &entry, addr, end);
+}
+
+static noinline unsigned long walk_pud_leaf(struct vmwalk_walker *walker, pud_t pud,
+					    unsigned long addr, unsigned long end)
+{
+	struct vmwalk_entry entry = vmwalk_entry_from_pud(pud, addr);
+
+	return walker->leaf(walker, &entry, addr, end);
+}
+
+/*
+ * Returns the address of the first entry from @entryp on that is not empty, or
+ * @end. @entryp maps @addr; all entries up to @end are in the same table.
+ */
+static unsigned long skip_empty(const void *entryp, unsigned long addr, unsigned long end,
+				unsigned int shift)
+{
+	unsigned long first = addr >> shift;
+	unsigned long next = first + vmwalk_walk_count_empty(entryp,
+							     ((end - 1) >> shift) - first + 1);
+
+	return next > (end - 1) >> shift ? end : next << shift;
+}
+
+/*
+ * Handle an entry that ends the walk; skip it and the following ones if it is
+ * empty. Returns @addr if the walk must restart from the top: the lock is
+ * contended, or the entry has become a table.
+ */
+static unsigned long walk_pmd(struct mm_struct *mm, pmd_t *pmdp, unsigned long addr,
+			      unsigned long end, struct vmwalk_walker *walker)
+{
+	spinlock_t *lock = pmd_lockptr(mm, pmdp);	/* protects the table's entries */
+	pmd_t pmd;
+
+	if (!lock_table(lock, walker->waits))
+		return addr;
+	pmd = READ_ONCE(*pmdp);
+	if (pmd_none(pmd))
+		addr = skip_empty(pmdp, addr, end, PMD_SHIFT);
+	else if (pmd_ends_walk(pmd))
+		addr = walk_pmd_leaf(walker, pmd, addr, pmd_addr_end(addr, end));
+	spin_unlock(lock);
+
+	return addr;
+}
+
+static unsigned long walk_pud(struct mm_struct *mm, pud_t *pudp, unsigned long addr,
+			      unsigned long end, struct vmwalk_walker *walker)
+{
+	spinlock_t *lock = pud_lockptr(mm, pudp);	/* protects the table's entries */
+	pud_t pud;
+
+	if (!lock_table(lock, walker->waits))
+		return addr;
+	pud = READ_ONCE(*pudp);
+	if (pud_none(pud))
+		addr = skip_empty(pudp, addr, p4d_addr_end(addr, end), PUD_SHIFT);
+	else if (pud_ends_walk(pud))
+		addr = walk_pud_leaf(walker, pud, addr, pud_addr_end(addr, end));
+	spin_unlock(lock);
+
+	return addr;
+}
+
+/* Walk a PMD table up to the first entry that is not empty. */
+static unsigned long walk_pmds(struct mm_struct *mm, pmd_t *pmdp, unsigned long addr,
+			       unsigned long end, struct vmwalk_walker *walker)
+{
+	unsigned long next;
+	pmd_t pmd;
+
+	for (; addr < end; pmdp += (next >> PMD_SHIFT) - (addr >> PMD_SHIFT), addr = next) {
+		pmd = READ_ONCE(*pmdp);
+		if (pmd_ends_walk(pmd)) {
+			next = walk_pmd(mm, pmdp, addr, end, walker);
+			if (next == addr || !pmd_none(pmd) || walker->stop)
+				return next;
+			continue;
+		}
+
+		next = pmd_addr_end(addr, end);
+		if (!pmd_bad(pmd))
+			return walk_ptes(mm, pmdp, pmd, addr, next, walker);
+	}
+
+	return end;
+}
+
+/*
+ * Walk from the top to one PTE table or one huge entry. Returns the address up
+ * to which the range is handled; @addr if the walk must restart from the top.
+ */
+static unsigned long walk_step(struct mm_struct *mm, unsigned long addr, unsigned long end,
+			       struct vmwalk_walker *walker)
+{
+	struct upper upper;
+	unsigned long next;
+
+	switch (read_upper(mm, addr, VMWALK_PTE, NULL, &upper, false)) {
+	case VMWALK_PGD:
+		return pgd_addr_end(addr, end);
+	case VMWALK_P4D:
+		return p4d_addr_end(addr, end);
+	}
+
+	if (pud_ends_walk(upper.pud))
+		return walk_pud(mm, upper.pudp, addr, end, walker);
+	next = pud_addr_end(addr, end);
+	if (pud_bad(upper.pud))
+		return next;
+
+	return walk_pmds(mm, pmd_offset_lockless(upper.pudp, upper.pud, addr), addr, next, walker);
+}
+
+static unsigned long walk_step_trying(struct mm_struct *mm, unsigned long addr, unsigned long end,
+				      struct vmwalk_walker *walker)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	addr = walk_step(mm, addr, end, walker);
+	local_irq_restore(flags);
+
+	return addr;
+}
+
+static unsigned long walk_step_waiting(struct mm_struct *mm, unsigned long addr,
+				       unsigned long end, struct vmwalk_walker *walker)
+{
+	rcu_read_lock();
+	addr = walk_step(mm, addr, end, walker);
+	rcu_read_unlock();
+
+	return addr;
+}
+
+/**
+ * vmwalk_walk_range - walk the page tables of a part of a VMA
+ * @vma: the VMA; the caller holds a lock that keeps it
+ * @addr: first address, page aligned, inside the VMA
+ * @end: end of the range, page aligned, inside the VMA or at its end
+ * @walker: gets every entry that is not empty, once, in ascending order
+ *
+ * Return: address to continue from; @end if nothing is left. If @walker->stop
+ * is set, a callback, the number of steps, or contention has stopped the walk.
+ */
+unsigned long vmwalk_walk_range(struct vm_area_struct *vma, unsigned long addr, unsigned long end,
+				struct vmwalk_walker *walker)
+{
+	struct address_space *shared = lock_shared_tables(vma);
+	unsigned int failures = 0;
+	unsigned long next;
+
+	for (; addr < end && !walker->stop; addr = next) {
+		walker->waits = failures == TRIES;
+		next = walker->waits ? walk_step_waiting(vma->vm_mm, addr, end, walker) :
+				       walk_step_trying(vma->vm_mm, addr, end, walker);
+		if (next != addr)
+			failures = 0;
+		else if (failures < TRIES)
+			failures++;
+		if (!--walker->steps ||
+		    (walker->contended_mm && mmap_lock_is_contended(walker->contended_mm)))
+			walker->stop = true;
+	}
+	unlock_shared_tables(shared);
+
+	return addr;
+}
+
+/**
+ * vmwalk_walk_yield - let waiters of a lock run, between two batches of work
+ * @sem: the lock, which the caller has released
+ *
+ * Releasing the lock only wakes a waiting writer: a reader that retries at once
+ * gets the lock before the writer runs. Back off until no task waits, for a
+ * bounded time.
+ */
+void vmwalk_walk_yield(struct rw_semaphore *sem)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_YIELDS && rwsem_is_contended(sem); i++)
+		usleep_range(YIELD_US, 2 * YIELD_US);
+	cond_resched();
+}
+
+/*
+ * Does an entry that covers all addresses equal to @addr under @mask cover a
+ * VMA?
+ */
+static bool covers_vma(struct mm_struct *mm, unsigned long addr, unsigned long mask)
 {
 	struct vm_area_struct *vma = find_vma(mm, addr & mask);
 
 	return vma && vma->vm_start <= (addr | ~mask);
 }
 
-static struct vmwalk_entry empty_entry(unsigned int level, unsigned int shift)
+/* The level of the deepest table over @addr that covers a VMA. */
+static unsigned int deepest_table(struct mm_struct *mm, unsigned long addr)
 {
+	if (covers_vma(mm, addr, PMD_MASK))
+		return VMWALK_PTE;
+	if (covers_vma(mm, addr, PUD_MASK))
+		return VMWALK_PMD;
+	if (covers_vma(mm, addr, P4D_MASK))
+		return VMWALK_PUD;
+	if (covers_vma(mm, addr, PGDIR_MASK))
+		return VMWALK_P4D;
+
+	return VMWALK_PGD;
+}
+
+static struct vmwalk_entry empty_entry(unsigned int level)
+{
+	unsigned int shift = level == VMWALK_PGD ? PGDIR_SHIFT : level == VMWALK_P4D ? P4D_SHIFT :
+			     level == VMWALK_PUD ? PUD_SHIFT : PMD_SHIFT;
+
 	return (struct vmwalk_entry) { .level = level, .shift = shift, .node = NUMA_NO_NODE };
 }
 
 /**
- * struct descent - a walk of one address
- * @mm: the mm whose page tables are walked
+ * struct addr_walk - a walk of one address
+ * @mm: the mm that is walked
  * @addr: the address
  * @vma: the VMA that covers the address, or NULL
+ * @deepest: the deepest level whose table may be read
  * @levels: array of VMWALK_LEVELS, filled in for each level; or NULL
  * @entry: set to the entry at which the walk ends
- * @waits: true: take page-table locks, with interrupts on; false: only try,
- *         with interrupts off
+ * @waits: true: wait for page-table locks, with interrupts on; false: only try
+ *         to take them, with interrupts off
  */
-struct descent {
+struct addr_walk {
 	struct mm_struct *mm;
 	unsigned long addr;
 	struct vm_area_struct *vma;
+	unsigned int deepest;
 	struct vmwalk_level *levels;
 	struct vmwalk_entry *entry;
 	bool waits;
 };
 
 /*
- * The way down ends at an entry that isn't a table. As long as its lock is held it can't go, nor
- * can its page. Returns false if the lock is taken, or if the entry is a table by now.
+ * The finish_at functions return false if the walk must restart from the top:
+ * the lock is contended, or the entry, or for a PTE the PMD entry, has changed.
  */
-static bool end_at_pmd(const struct descent *descent, pmd_t *pmdp)
+static bool finish_at_pud(const struct addr_walk *walk, pud_t *pudp)
 {
-	spinlock_t *lock = pmd_lockptr(descent->mm, pmdp);	/* protects the entry */
-	bool ends;
-	pmd_t pmd;
-
-	if (!lock_table(lock, descent->waits))
-		return false;
-	pmd = READ_ONCE(*pmdp);
-	ends = pmd_ends_walk(pmd);
-	if (ends) {
-		note_level(descent->levels, VMWALK_PMD, pmdp, pmd_val(pmd));
-		*descent->entry = vmwalk_pmd_entry(pmd, descent->addr);
-		vmwalk_entry_judge(descent->entry, descent->vma);
-	}
-	spin_unlock(lock);
-
-	return ends;
-}
-
-static bool end_at_pud(const struct descent *descent, pud_t *pudp)
-{
-	spinlock_t *lock = pud_lockptr(descent->mm, pudp);	/* protects the entry */
+	spinlock_t *lock = pud_lockptr(walk->mm, pudp);	/* protects the entry */
 	bool ends;
 	pud_t pud;
 
-	if (!lock_table(lock, descent->waits))
+	if (!lock_table(lock, walk->waits))
 		return false;
 	pud = READ_ONCE(*pudp);
 	ends = pud_ends_walk(pud);
 	if (ends) {
-		note_level(descent->levels, VMWALK_PUD, pudp, pud_val(pud));
-		*descent->entry = vmwalk_pud_entry(pud, descent->addr);
-		vmwalk_entry_judge(descent->entry, descent->vma);
+		note_level(walk->levels, VMWALK_PUD, pudp, pud_val(pud));
+		*walk->entry = vmwalk_entry_from_pud(pud, walk->addr);
+		vmwalk_entry_decode(walk->entry, walk->vma);
 	}
 	spin_unlock(lock);
 
 	return ends;
 }
 
-/* Returns false if the lock is contended, or if the PMD entry has changed. */
-static bool end_at_pte(const struct descent *descent, pmd_t *pmdp, pmd_t pmd)
+static bool finish_at_pmd(const struct addr_walk *walk, pmd_t *pmdp)
 {
-	spinlock_t *lock = pte_lockptr(descent->mm, &pmd);	/* protects the entry */
+	spinlock_t *lock = pmd_lockptr(walk->mm, pmdp);	/* protects the entry */
+	bool ends;
+	pmd_t pmd;
+
+	if (!lock_table(lock, walk->waits))
+		return false;
+	pmd = READ_ONCE(*pmdp);
+	ends = pmd_ends_walk(pmd);
+	if (ends) {
+		note_level(walk->levels, VMWALK_PMD, pmdp, pmd_val(pmd));
+		*walk->entry = vmwalk_entry_from_pmd(pmd, walk->addr);
+		vmwalk_entry_decode(walk->entry, walk->vma);
+	}
+	spin_unlock(lock);
+
+	return ends;
+}
+
+static bool finish_at_pte(const struct addr_walk *walk, pmd_t *pmdp, pmd_t pmd)
+{
+	spinlock_t *lock = pte_lockptr(walk->mm, &pmd);	/* protects the entry */
 	pte_t *ptep, pte;
 	bool same;
 
-	if (!lock_table(lock, descent->waits))
+	if (!lock_table(lock, walk->waits))
 		return false;
 	same = pmd_same(pmd, READ_ONCE(*pmdp));
 	if (same) {
-		ptep = pte_offset_kernel(&pmd, descent->addr);
+		ptep = pte_offset_kernel(&pmd, walk->addr);
 		pte = ptep_get(ptep);
-		note_level(descent->levels, VMWALK_PTE, ptep, pte_val(pte));
-		*descent->entry = vmwalk_pte_entry(pte);
-		vmwalk_entry_judge(descent->entry, descent->vma);
+		note_level(walk->levels, VMWALK_PTE, ptep, pte_val(pte));
+		*walk->entry = vmwalk_entry_from_pte(pte);
+		vmwalk_entry_decode(walk->entry, walk->vma);
 	}
 	spin_unlock(lock);
 
@@ -402,110 +503,91 @@ static bool end_at_pte(const struct descent *descent, pmd_t *pmdp, pmd_t pmd)
 }
 
 /* Returns false if the walk must restart from the top. */
-static bool descend(const struct descent *descent)
+static bool walk_addr(const struct addr_walk *walk)
 {
-	struct vm_area_struct *vma = descent->vma;
-	struct vmwalk_level *levels = descent->levels;
-	struct vmwalk_entry *entry = descent->entry;
-	struct mm_struct *mm = descent->mm;
-	unsigned long addr = descent->addr;
-	pgd_t *pgdp, pgd;
-	p4d_t *p4dp, p4d;
-	pud_t *pudp, pud;
+	struct vmwalk_level *levels = walk->levels;
+	unsigned long addr = walk->addr;
+	struct upper upper;
+	unsigned int level;
 	pmd_t *pmdp, pmd;
 
-	pgdp = pgd_offset(mm, addr);
-	pgd = READ_ONCE(*pgdp);
-	note_level(levels, VMWALK_PGD, pgdp, pgd_val(pgd));
-	*entry = empty_entry(VMWALK_PGD, PGDIR_SHIFT);
-	/* Over an address that has a VMA every table spans one. */
-	if (pgd_none(pgd) || pgd_bad(pgd) || !(vma || spans_vma(mm, addr, PGDIR_MASK)))
+	level = read_upper(walk->mm, addr, walk->deepest, levels, &upper, false);
+	*walk->entry = empty_entry(level);
+	if (level < VMWALK_PUD)
 		return true;
 
-	/* A folded level has no table of its own: its helper hands the entry above down. */
-	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
-	p4d = READ_ONCE(*p4dp);
-	if (!mm_p4d_folded(mm)) {
-		note_level(levels, VMWALK_P4D, p4dp, p4d_val(p4d));
-		*entry = empty_entry(VMWALK_P4D, P4D_SHIFT);
-	} else if (levels) {
-		levels[VMWALK_P4D].flags = VMWALK_LEVEL_FOLDED;
-	}
-	if (p4d_none(p4d) || p4d_bad(p4d) || !(vma || spans_vma(mm, addr, P4D_MASK)))
+	if (pud_ends_walk(upper.pud))
+		return finish_at_pud(walk, upper.pudp);
+	note_level(levels, VMWALK_PUD, upper.pudp, pud_val(upper.pud));
+	if (pud_bad(upper.pud) || walk->deepest < VMWALK_PMD)
 		return true;
 
-	pudp = pud_offset_lockless(p4dp, p4d, addr);
-	pud = READ_ONCE(*pudp);
-	if (pud_ends_walk(pud))
-		return end_at_pud(descent, pudp);
-	note_level(levels, VMWALK_PUD, pudp, pud_val(pud));
-	*entry = empty_entry(VMWALK_PUD, PUD_SHIFT);
-	if (pud_bad(pud) || !(vma || spans_vma(mm, addr, PUD_MASK)))
-		return true;
-
-	pmdp = pmd_offset_lockless(pudp, pud, addr);
+	pmdp = pmd_offset_lockless(upper.pudp, upper.pud, addr);
 	pmd = READ_ONCE(*pmdp);
 	if (pmd_ends_walk(pmd))
-		return end_at_pmd(descent, pmdp);
+		return finish_at_pmd(walk, pmdp);
 	note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
-	*entry = empty_entry(VMWALK_PMD, PMD_SHIFT);
-	if (pmd_bad(pmd) || !(vma || spans_vma(mm, addr, PMD_MASK)))
+	*walk->entry = empty_entry(VMWALK_PMD);
+	if (pmd_bad(pmd) || walk->deepest < VMWALK_PTE)
 		return true;
 
-	return end_at_pte(descent, pmdp, pmd);
+	return finish_at_pte(walk, pmdp, pmd);
 }
 
-static bool descend_trying(const struct descent *descent)
+static bool walk_addr_trying(const struct addr_walk *walk)
 {
 	unsigned long flags;
 	bool done;
 
 	local_irq_save(flags);
-	done = descend(descent);
+	done = walk_addr(walk);
 	local_irq_restore(flags);
 
 	return done;
 }
 
-static bool descend_waiting(const struct descent *descent)
+static bool walk_addr_waiting(const struct addr_walk *walk)
 {
 	bool done;
 
 	rcu_read_lock();
-	done = descend(descent);
+	done = walk_addr(walk);
 	rcu_read_unlock();
 
 	return done;
 }
 
 /**
- * vmwalk_descend - the way down from one address
- * @mm: whose page tables; the caller has its mmap_lock
- * @addr: the address
- * @levels: VMWALK_LEVELS of them, where each step is noted; or NULL
+ * vmwalk_walk_addr - walk the page tables of one address
+ * @mm: the mm; the caller holds its mmap_lock
+ * @addr: a user address
+ * @levels: array of VMWALK_LEVELS, filled in for each level; or NULL
  *
- * Return: the entry at which the way ends, judged; an empty one has neither @present nor a value.
+ * Return: the entry at which the walk ends, decoded.
  */
-struct vmwalk_entry vmwalk_descend(struct mm_struct *mm, unsigned long addr,
-				   struct vmwalk_level *levels)
+struct vmwalk_entry vmwalk_walk_addr(struct mm_struct *mm, unsigned long addr,
+				     struct vmwalk_level *levels)
 {
 	struct vmwalk_entry entry;
-	struct descent descent = {
+	struct addr_walk walk = {
 		.mm = mm,
 		.addr = addr,
 		.vma = vma_lookup(mm, addr),
+		.deepest = VMWALK_PTE,
 		.levels = levels,
 		.entry = &entry,
 	};
-	struct address_space *shared = lock_shared_tables(descent.vma);
+	struct address_space *shared = lock_shared_tables(walk.vma);
 	unsigned int failures = 0;
 	bool done;
 
+	if (!walk.vma)
+		walk.deepest = deepest_table(mm, addr);
 	do {
 		if (levels)
 			memset(levels, 0, VMWALK_LEVELS * sizeof(*levels));
-		descent.waits = failures == TRIES;
-		done = descent.waits ? descend_waiting(&descent) : descend_trying(&descent);
+		walk.waits = failures == TRIES;
+		done = walk.waits ? walk_addr_waiting(&walk) : walk_addr_trying(&walk);
 		if (failures < TRIES)
 			failures++;
 	} while (!done);
@@ -518,24 +600,22 @@ struct vmwalk_entry vmwalk_descend(struct mm_struct *mm, unsigned long addr,
 }
 
 /**
- * vmwalk_glance - the frame at an address of the caller's own, if it can be had without a lock
- * @addr: the address, of user space
- * @pfn: where to put the frame
+ * vmwalk_walk_addr_fast - look up a PFN of the caller's own mm without a lock
+ * @addr: a user address
+ * @pfn: set to the PFN of the page
  *
- * A page table is freed only after each CPU that runs its process has answered an interrupt, or
- * after an RCU grace period. So interrupts that are off keep those of the process that runs here,
- * as get_user_pages_fast() has it too; but nobody else's: munmap() need not wait for this CPU then.
+ * Tables of the current mm are freed only after this CPU has answered an IPI,
+ * or after an RCU grace period, so they stay while interrupts are off, as for
+ * get_user_pages_fast(). This does not hold for the mm of another process.
  *
- * Return: whether a small page is there. If not, it may only seem so, or it is a huge one:
- * vmwalk_descend() knows.
+ * Return: true if a page is mapped by a PTE. Otherwise the entry may be in the
+ * middle of a change, or the page is huge: call vmwalk_walk_addr().
  */
-bool vmwalk_glance(unsigned long addr, unsigned long *pfn)
+bool vmwalk_walk_addr_fast(unsigned long addr, unsigned long *pfn)
 {
 	bool present = false;
+	struct upper upper;
 	unsigned long flags;
-	pgd_t *pgdp, pgd;
-	p4d_t *p4dp, p4d;
-	pud_t *pudp, pud;
 	pmd_t pmd;
 	pte_t pte;
 
@@ -543,20 +623,10 @@ bool vmwalk_glance(unsigned long addr, unsigned long *pfn)
 		return false;
 
 	local_irq_save(flags);
-	pgdp = pgd_offset(current->mm, addr);
-	pgd = READ_ONCE(*pgdp);
-	if (!pgd_present(pgd))
+	if (read_upper(current->mm, addr, VMWALK_PTE, NULL, &upper, false) < VMWALK_PUD ||
+	    pud_ends_walk(upper.pud))
 		goto out;
-	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
-	p4d = READ_ONCE(*p4dp);
-	if (!p4d_present(p4d))
-		goto out;
-	pudp = pud_offset_lockless(p4dp, p4d, addr);
-	pud = READ_ONCE(*pudp);
-	/* Huge pages are worth the careful way. */
-	if (pud_ends_walk(pud))
-		goto out;
-	pmd = READ_ONCE(*pmd_offset_lockless(pudp, pud, addr));
+	pmd = READ_ONCE(*pmd_offset_lockless(upper.pudp, upper.pud, addr));
 	if (pmd_ends_walk(pmd))
 		goto out;
 
@@ -570,83 +640,73 @@ out:
 	return present;
 }
 
-/* Nothing of the kernel's own tables can be locked by a module: what went is read as empty. */
-#define READ_KERNEL(entryp)								\
-({											\
-	typeof(*(entryp)) value_;							\
-											\
-	if (copy_from_kernel_nofault(&value_, entryp, sizeof(value_)))			\
-		memset(&value_, 0, sizeof(value_));					\
-	value_;										\
-})
-
 /**
- * vmwalk_descend_kernel - the way down from an address of the kernel
- * @addr: the address
- * @levels: VMWALK_LEVELS of them, where each step is noted; or NULL
+ * vmwalk_walk_pmd_offset - find the PMD entry of an address that has a VMA
+ * @mm: the mm; the caller holds its mmap_lock, and has interrupts off
+ * @addr: a user address
  *
- * The upper part of every process's top-level table leads to the kernel's tables, so that of the
- * caller's does. The kernel frees one of those tables, when it puts a huge page in its place, only
- * after an interrupt on every CPU.
- *
- * Return: the entry at which the way ends; an empty one has neither @present nor a value.
+ * Return: the entry, valid while interrupts are off; NULL if the walk ends
+ * above.
  */
-struct vmwalk_entry vmwalk_descend_kernel(unsigned long addr, struct vmwalk_level *levels)
+pmd_t *vmwalk_walk_pmd_offset(struct mm_struct *mm, unsigned long addr)
 {
-	struct mm_struct *mm = current->active_mm;
-	struct vmwalk_entry entry;
-	unsigned long flags;
-	pgd_t *pgdp, pgd;
-	p4d_t *p4dp, p4d;
-	pud_t *pudp, pud;
+	struct upper upper;
+
+	if (read_upper(mm, addr, VMWALK_PTE, NULL, &upper, false) < VMWALK_PUD ||
+	    pud_ends_walk(upper.pud) || pud_bad(upper.pud))
+		return NULL;
+
+	return pmd_offset_lockless(upper.pudp, upper.pud, addr);
+}
+
+static struct vmwalk_entry walk_kernel_addr(struct mm_struct *mm, unsigned long addr,
+					    struct vmwalk_level *levels)
+{
+	struct upper upper;
+	unsigned int level;
 	pmd_t *pmdp, pmd;
 	pte_t *ptep, pte;
+
+	level = read_upper(mm, addr, VMWALK_PTE, levels, &upper, true);
+	if (level < VMWALK_PUD)
+		return empty_entry(level);
+
+	note_level(levels, VMWALK_PUD, upper.pudp, pud_val(upper.pud));
+	if (pud_ends_walk(upper.pud))
+		return vmwalk_entry_from_pud(upper.pud, addr);
+
+	pmdp = pmd_offset_lockless(upper.pudp, upper.pud, addr);
+	pmd = READ_NOFAULT(pmdp);
+	note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
+	if (pmd_ends_walk(pmd))
+		return vmwalk_entry_from_pmd(pmd, addr);
+
+	ptep = pte_offset_kernel(&pmd, addr);
+	pte = READ_NOFAULT(ptep);
+	note_level(levels, VMWALK_PTE, ptep, pte_val(pte));
+	return vmwalk_entry_from_pte(pte);
+}
+
+/**
+ * vmwalk_walk_kernel_addr - walk the page tables of a kernel address
+ * @addr: a kernel address
+ * @levels: array of VMWALK_LEVELS, filled in for each level; or NULL
+ *
+ * The upper part of every process's top-level table leads to the kernel's
+ * tables. No lock that a module can take keeps these. The core frees such a
+ * table only after an IPI to every CPU, so it stays while interrupts are off.
+ *
+ * Return: the entry at which the walk ends, not decoded.
+ */
+struct vmwalk_entry vmwalk_walk_kernel_addr(unsigned long addr, struct vmwalk_level *levels)
+{
+	struct vmwalk_entry entry;
+	unsigned long flags;
 
 	if (levels)
 		memset(levels, 0, VMWALK_LEVELS * sizeof(*levels));
 	local_irq_save(flags);
-
-	pgdp = pgd_offset(mm, addr);
-	pgd = READ_KERNEL(pgdp);
-	note_level(levels, VMWALK_PGD, pgdp, pgd_val(pgd));
-	entry = empty_entry(VMWALK_PGD, PGDIR_SHIFT);
-	if (pgd_none(pgd) || pgd_bad(pgd))
-		goto out;
-
-	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
-	if (mm_p4d_folded(mm)) {
-		p4d = *p4dp;
-		if (levels)
-			levels[VMWALK_P4D].flags = VMWALK_LEVEL_FOLDED;
-	} else {
-		p4d = READ_KERNEL(p4dp);
-		note_level(levels, VMWALK_P4D, p4dp, p4d_val(p4d));
-		entry = empty_entry(VMWALK_P4D, P4D_SHIFT);
-	}
-	if (p4d_none(p4d) || p4d_bad(p4d))
-		goto out;
-
-	pudp = pud_offset_lockless(p4dp, p4d, addr);
-	pud = READ_KERNEL(pudp);
-	note_level(levels, VMWALK_PUD, pudp, pud_val(pud));
-	entry = pud_ends_walk(pud) ? vmwalk_pud_entry(pud, addr) :
-				     empty_entry(VMWALK_PUD, PUD_SHIFT);
-	if (pud_ends_walk(pud))
-		goto out;
-
-	pmdp = pmd_offset_lockless(pudp, pud, addr);
-	pmd = READ_KERNEL(pmdp);
-	note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
-	entry = pmd_ends_walk(pmd) ? vmwalk_pmd_entry(pmd, addr) :
-				     empty_entry(VMWALK_PMD, PMD_SHIFT);
-	if (pmd_ends_walk(pmd))
-		goto out;
-
-	ptep = pte_offset_kernel(&pmd, addr);
-	pte = READ_KERNEL(ptep);
-	note_level(levels, VMWALK_PTE, ptep, pte_val(pte));
-	entry = vmwalk_pte_entry(pte);
-out:
+	entry = walk_kernel_addr(current->active_mm, addr, levels);
 	local_irq_restore(flags);
 	if (levels && entry.present)
 		levels[entry.level].flags |= VMWALK_LEVEL_LEAF;

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The buffer types: allocate and free the memory of a buffer.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#ifndef VMWALK_ALLOC_H
+#define VMWALK_ALLOC_H
+
+#include <linux/types.h>
+
+struct vmwalk_buffer;
+struct vmwalk_errmsg;
+
+/**
+ * struct vmwalk_buffer_type - operations of a buffer type
+ * @create: allocates zeroed memory on a NUMA node, or for NUMA_NO_NODE on any,
+ *          and fills in the buffer's pages; returns 0, -EINTR on a fatal
+ *          signal, or another errno with @errmsg set. On error nothing stays
+ *          allocated
+ * @destroy: frees the memory
+ * @charge: returns how many pages @create allocates for so many pages
+ * @refcounted: each page has a reference count of its own, so page tables can
+ *              hold references to it
+ * @from_cma: the memory may come from a CMA area
+ */
+struct vmwalk_buffer_type {
+	int (*create)(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg);
+	void (*destroy)(struct vmwalk_buffer *buffer);
+	unsigned long (*charge)(unsigned long nr_pages);
+	bool refcounted;
+	bool from_cma;
+};
+
+/* Indexed by VMWALK_BUFFER_*. */
+extern const struct vmwalk_buffer_type vmwalk_buffer_type_ops[];
+
+int vmwalk_alloc_check(const struct vmwalk_buffer *buffer, unsigned long done, int node,
+		       struct vmwalk_errmsg *errmsg);
+
+int vmwalk_alloc_init(void);
+void vmwalk_alloc_exit(void);
+
+#endif /* VMWALK_ALLOC_H */

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Page-table bits of x86-64. The only file that knows them.
+ *
+ * Copyright (C) The vmwalk authors
+ *
+ * A PTE has its flags at both ends and the physical address of the page in the
+ * middle, so the PTEs of two pages with the same flags differ by the distance
+ * of the pages. Entries without _PAGE_PRESENT hold the inverted PFN.
+ */
+#ifndef VMWALK_ARCH_X86_H
+#define VMWALK_ARCH_X86_H
+
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+
+/* No generic helper tells whether an entry allows access from user mode. */
+static inline bool vmwalk_pte_user(pte_t pte)
+{
+	return pte_flags(pte) & _PAGE_USER;
+}
+
+/*
+ * The PTE maps a page, but any access faults. pte_protnone() is always 0 on
+ * kernels without NUMA balancing.
+ */
+static inline bool vmwalk_pte_protnone(pte_t pte)
+{
+	return (pte_flags(pte) & (_PAGE_PRESENT | _PAGE_PROTNONE)) == _PAGE_PROTNONE;
+}
+
+/* Set adjacent PTEs to contiguous PFNs; @pte is the first. */
+static inline void vmwalk_set_ptes(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
+				   pte_t pte, unsigned int count)
+{
+	const pteval_t step = pte_flags(pte) & _PAGE_PRESENT ? PAGE_SIZE : -PAGE_SIZE;
+
+	for (; count; count--, addr += PAGE_SIZE, ptep++) {
+		set_pte_at(mm, addr, ptep, pte);
+		pte = __pte(pte_val(pte) + step);
+	}
+}
+
+/*
+ * The arithmetic of __pa(), which debug kernels forbid outside the linear map.
+ */
+static inline phys_addr_t vmwalk_linear_phys(unsigned long addr)
+{
+	return __pa_nodebug(addr);
+}
+
+/*
+ * Comparing entries. In a Xen PV guest page-table entries hold machine frame
+ * numbers, which do not follow PFNs. The helpers below need comparable entries.
+ */
+static inline bool vmwalk_pte_is_comparable(pte_t pte)
+{
+	return pte_flags(pte) & _PAGE_PRESENT && !cpu_feature_enabled(X86_FEATURE_XENPV);
+}
+
+static inline bool vmwalk_pmd_is_comparable(pmd_t pmd)
+{
+	return !cpu_feature_enabled(X86_FEATURE_XENPV);
+}
+
+/* Equal in no comparison: no entry has all flags set. */
+#define VMWALK_PTE_NO_MATCH	native_make_pte(PTE_FLAGS_MASK)
+#define VMWALK_PMD_NO_MATCH	native_make_pmd(PTE_FLAGS_MASK)
+
+static inline bool vmwalk_pte_same_flags(pte_t a, pte_t b)
+{
+	return !((native_pte_val(a) ^ native_pte_val(b)) & PTE_FLAGS_MASK);
+}
+
+static inline bool vmwalk_pmd_same_flags(pmd_t a, pmd_t b)
+{
+	return !((native_pmd_val(a) ^ native_pmd_val(b)) & PTE_FLAGS_MASK);
+}
+
+/* Bytes from the page of @from to the page of @to; same flags. */
+static inline phys_addr_t vmwalk_pte_phys_delta(pte_t from, pte_t to)
+{
+	return native_pte_val(to) - native_pte_val(from);
+}
+
+static inline unsigned long vmwalk_pte_xor(pte_t a, pte_t b)
+{
+	return native_pte_val(a) ^ native_pte_val(b);
+}
+
+/* The PTE with the same flags that maps the page @pages further. */
+static inline pte_t vmwalk_pte_advance(pte_t pte, long pages)
+{
+	return native_make_pte(native_pte_val(pte) + (pages << PAGE_SHIFT));
+}
+
+/*
+ * The PTE table of @pmd, if @other with the same flags leads to @other_table.
+ */
+static inline pte_t *vmwalk_pmd_table(pmd_t pmd, pmd_t other, pte_t *other_table)
+{
+	return (void *)other_table + (native_pmd_val(pmd) - native_pmd_val(other));
+}
+
+#endif /* VMWALK_ARCH_X86_H */

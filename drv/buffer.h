@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A buffer of kernel memory that programs can map.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#ifndef VMWALK_BUFFER_H
+#define VMWALK_BUFFER_H
+
+#include <linux/mm.h>
+#include <linux/types.h>
+
+struct vmwalk_buffer_type;
+struct vmwalk_config;
+struct vmwalk_errmsg;
+
+/**
+ * struct vmwalk_buffer - a buffer
+ * @type: operations of its buffer type
+ * @map_mode: VMWALK_MAP_*
+ * @cache_mode: VMWALK_CACHE_*
+ * @kaddr: kernel address of the whole buffer; NULL if the kernel has it mapped
+ *         page by page only
+ * @size: in bytes, a multiple of PAGE_SIZE
+ * @nr_pages: in pages
+ * @pages: array of its pages
+ * @segments: number of physically contiguous segments
+ * @charged: pages that count towards max_buffer_mb
+ * @vmapped: @kaddr is a vmap() of @pages, not a vmalloc()
+ * @dma: the buffer's address for the DMA API
+ *
+ * No field changes between vmwalk_buffer_create() and vmwalk_buffer_destroy().
+ */
+struct vmwalk_buffer {
+	const struct vmwalk_buffer_type *type;
+	unsigned int map_mode;
+	unsigned int cache_mode;
+	void *kaddr;
+	size_t size;
+	unsigned long nr_pages;
+	struct page **pages;
+	unsigned long segments;
+	unsigned long charged;
+	bool vmapped;
+	dma_addr_t dma;
+};
+
+void vmwalk_buffer_init(void);
+int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_config *config,
+			 struct vmwalk_errmsg *errmsg);
+void vmwalk_buffer_destroy(struct vmwalk_buffer *buffer);
+bool vmwalk_buffer_is_pfnmap(const struct vmwalk_buffer *buffer);
+bool vmwalk_buffer_maps_pmds(const struct vmwalk_buffer *buffer);
+void *vmwalk_buffer_kmap(const struct vmwalk_buffer *buffer, size_t offset);
+void vmwalk_buffer_kunmap(const struct vmwalk_buffer *buffer, const void *addr);
+unsigned long vmwalk_buffer_kaddr(const struct vmwalk_buffer *buffer, size_t offset);
+bool vmwalk_buffer_find_kaddr(const struct vmwalk_buffer *buffer, unsigned long addr, size_t len,
+			      size_t *offset);
+size_t vmwalk_buffer_contig_len(const struct vmwalk_buffer *buffer, size_t offset);
+
+static inline unsigned long vmwalk_buffer_pfn(const struct vmwalk_buffer *buffer,
+					      unsigned long index)
+{
+	return page_to_pfn(buffer->pages[index]);
+}
+
+#endif /* VMWALK_BUFFER_H */

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Decoding of page-table entries.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#ifndef VMWALK_ENTRY_H
+#define VMWALK_ENTRY_H
+
+#include <linux/mm_types.h>
+#include <linux/pgtable.h>
+#include <linux/types.h>
+
+/**
+ * struct vmwalk_entry - the entry at which the walk of an address ends
+ * @pte: its value. Entries of every level are stored as a pte_t, as the core
+ *       does for hugetlb: the flag bits are the same on all levels
+ * @present: the entry maps a page. Not always pte_present(): while the core
+ *           splits a huge page, the present bit of its entry is clear, and only
+ *           the helper of the entry's own level knows that a page is mapped
+ * @pfn: PFN of the page that holds the address, if @present
+ * @level: VMWALK_PGD to VMWALK_PTE
+ * @shift: log2 of the bytes that the entry covers
+ * @state: set by vmwalk_entry_decode(): VMWALK_PRESENT to VMWALK_HUGE; 0 for
+ *         an empty entry, and for a marker that stands for no page
+ * @node: set by vmwalk_entry_decode(): NUMA node of the page, or NUMA_NO_NODE
+ */
+struct vmwalk_entry {
+	pte_t pte;
+	bool present;
+	unsigned long pfn;
+	unsigned int level;
+	unsigned int shift;
+	u32 state;
+	int node;
+};
+
+struct vmwalk_entry vmwalk_entry_from_pte(pte_t pte);
+struct vmwalk_entry vmwalk_entry_from_pmd(pmd_t pmd, unsigned long addr);
+struct vmwalk_entry vmwalk_entry_from_pud(pud_t pud, unsigned long addr);
+void vmwalk_entry_decode(struct vmwalk_entry *entry, struct vm_area_struct *vma);
+u32 vmwalk_entry_decode_kernel(const struct vmwalk_entry *entry);
+
+/**
+ * struct vmwalk_template - a decoded PTE that other PTEs are compared with
+ * @pte: the PTE; VMWALK_PTE_NO_MATCH if there is no template
+ * @pfn: its PFN
+ * @state: its decoded state, which is also the state of every PTE of the VMA
+ *         that differs from @pte in the PFN only
+ *
+ * Valid in one VMA, and until the lock under which the PTE was read is
+ * released.
+ */
+struct vmwalk_template {
+	pte_t pte;
+	unsigned long pfn;
+	u32 state;
+};
+
+bool vmwalk_template_set(struct vmwalk_template *template, const struct vmwalk_entry *entry);
+void vmwalk_template_clear(struct vmwalk_template *template);
+bool vmwalk_vma_is_uniform(struct vm_area_struct *vma);
+
+#endif /* VMWALK_ENTRY_H */

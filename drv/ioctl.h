@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The ioctls of a device.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#ifndef VMWALK_IOCTL_H
+#define VMWALK_IOCTL_H
+
+#include <linux/minmax.h>
+#include <linux/uaccess.h>
+
+#include "uapi/vmwalk.h"
+
+struct vmwalk_file;
+
+/**
+ * struct vmwalk_call - an ioctl in progress
+ * @vf: the file
+ * @arg: the caller's structure, as large as this driver knows it; flags that
+ *       the ioctl does not define are rejected before. For an ioctl without a
+ *       structure, the value
+ * @size: size of @arg
+ * @user: the caller's structure
+ * @user_size: its size
+ */
+struct vmwalk_call {
+	struct vmwalk_file *vf;
+	void *arg;
+	size_t size;
+	void __user *user;
+	u32 user_size;
+};
+
+/**
+ * vmwalk_call_respond - copy a result to the caller
+ * @call: the ioctl
+ *
+ * Copies as much of the structure as the caller knows.
+ *
+ * Return: 0, or -EFAULT.
+ */
+static inline int vmwalk_call_respond(const struct vmwalk_call *call)
+{
+	return copy_to_user(call->user, call->arg, min_t(size_t, call->user_size, call->size)) ?
+	       -EFAULT : 0;
+}
+
+long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* ioctl_walk.c */
+long vmwalk_ioctl_get_pfn(struct vmwalk_call *call);
+long vmwalk_ioctl_walk(struct vmwalk_call *call);
+long vmwalk_ioctl_translate(struct vmwalk_call *call);
+long vmwalk_ioctl_vma(struct vmwalk_call *call);
+
+/* ioctl_scan.c */
+long vmwalk_ioctl_scan(struct vmwalk_call *call);
+long vmwalk_ioctl_log(struct vmwalk_call *call);
+
+/* ioctl_buffer.c */
+long vmwalk_ioctl_dirty(struct vmwalk_call *call);
+long vmwalk_ioctl_locate(struct vmwalk_call *call);
+long vmwalk_ioctl_copy(struct vmwalk_call *call);
+long vmwalk_ioctl_poke(struct vmwalk_call *call);
+
+#endif /* VMWALK_IOCTL_H */

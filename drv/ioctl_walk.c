@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Ioctls that look up addresses and mappings: GET_PFN, WALK, TRANSLATE, VMA.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <linux/fs.h>
+#include <linux/hugetlb.h>
+#include <linux/kdev_t.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "device.h"
+#include "entry.h"
+#include "file.h"
+#include "ioctl.h"
+#include "target.h"
+#include "translate.h"
+#include "walk.h"
+
+/* Returns 0, -ENOENT, -EINTR, -ESRCH or -EPERM. */
+static long find_pfn(struct vmwalk_file *vf, unsigned long addr, unsigned long *pfn)
+{
+	struct vmwalk_entry entry;
+	struct mm_struct *mm;
+	int err;
+
+	if (vmwalk_target_is_caller(vf->device) && vmwalk_walk_addr_fast(addr, pfn))
+		return 0;
+
+	mm = vmwalk_target_mm(vf, NULL);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+
+	err = vmwalk_target_lock(mm);
+	if (err)
+		goto out;
+	entry = vmwalk_walk_addr(mm, addr, NULL);
+	vmwalk_target_unlock(mm);
+
+	*pfn = entry.pfn;
+	err = entry.present ? 0 : -ENOENT;
+out:
+	mmdrop(mm);
+	return err;
+}
+
+/**
+ * vmwalk_ioctl_get_pfn - VMWALK_IOC_GET_PFN
+ * @call: has a virtual page number
+ */
+long vmwalk_ioctl_get_pfn(struct vmwalk_call *call)
+{
+	unsigned long page_number = *(unsigned long *)call->arg;
+	struct vmwalk_file *vf = call->vf;
+	u64 started = ktime_get_ns();
+	unsigned long pfn;
+	long ret;
+
+	if (!vmwalk_file_sees_pfns(vf))
+		return -EPERM;
+	if (page_number >= TASK_SIZE_MAX >> PAGE_SHIFT)
+		return -EINVAL;
+
+	ret = find_pfn(vf, page_number << PAGE_SHIFT, &pfn);
+	if (!ret || ret == -ENOENT)
+		vmwalk_stats_count_walk(&vf->device->stats, started, !ret, 0);
+	if (ret)
+		return ret;
+
+	return pfn > INT_MAX ? -EOVERFLOW : pfn;
+}
+
+static void hide_pfns(struct vmwalk_walk *walk)
+{
+	int i;
+
+	walk->pfn = 0;
+	walk->phys = 0;
+	walk->state |= VMWALK_HIDDEN;
+	for (i = 0; i < VMWALK_LEVELS; i++) {
+		walk->level[i].table = 0;
+		walk->level[i].entry = 0;
+	}
+}
+
+/* Returns 0, -EINTR, -ESRCH or -EPERM. */
+static int walk_target(struct vmwalk_file *vf, struct vmwalk_walk *walk, struct vmwalk_entry *entry)
+{
+	struct mm_struct *mm;
+	int err;
+
+	mm = vmwalk_target_mm(vf, NULL);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+
+	err = vmwalk_target_lock(mm);
+	if (err)
+		goto out;
+	*entry = vmwalk_walk_addr(mm, walk->addr, walk->level);
+	vmwalk_target_unlock(mm);
+	walk->state = entry->state;
+out:
+	mmdrop(mm);
+	return err;
+}
+
+static int walk_kernel(struct vmwalk_file *vf, struct vmwalk_walk *walk, struct vmwalk_entry *entry)
+{
+	if (!vmwalk_file_sees_pfns(vf))
+		return -EPERM;
+
+	*entry = vmwalk_walk_kernel_addr(walk->addr, walk->level);
+	walk->state = vmwalk_entry_decode_kernel(entry);
+	return 0;
+}
+
+/* Kernel addresses are the upper half of what the page tables can map. */
+static bool is_kernel_addr(u64 addr)
+{
+	return addr >= -(PGDIR_SIZE * (PTRS_PER_PGD / 2));
+}
+
+/**
+ * vmwalk_ioctl_walk - VMWALK_IOC_WALK
+ * @call: has a struct vmwalk_walk
+ */
+long vmwalk_ioctl_walk(struct vmwalk_call *call)
+{
+	struct vmwalk_file *vf = call->vf;
+	struct vmwalk_walk *walk = call->arg;
+	bool kernel = walk->flags & VMWALK_WALK_KERNEL;
+	u64 started = ktime_get_ns();
+	struct vmwalk_entry entry;
+	int err;
+
+	if (kernel ? !is_kernel_addr(walk->addr) : walk->addr >= TASK_SIZE_MAX)
+		return -EINVAL;
+
+	err = kernel ? walk_kernel(vf, walk, &entry) : walk_target(vf, walk, &entry);
+	if (err)
+		return err;
+
+	walk->pfn = entry.pfn;
+	walk->phys = entry.present ? PFN_PHYS(entry.pfn) + offset_in_page(walk->addr) : 0;
+	walk->page_shift = entry.shift;
+	walk->stop_level = entry.level;
+	walk->stop = entry.present ? VMWALK_STOP_PAGE :
+		     pte_none(entry.pte) ? VMWALK_STOP_EMPTY : VMWALK_STOP_ABSENT;
+	if (!vmwalk_file_sees_pfns(vf))
+		hide_pfns(walk);
+
+	vmwalk_stats_count_walk(&vf->device->stats, started, entry.present, 0);
+	return vmwalk_call_respond(call);
+}
+
+/*
+ * Items that are translated while mmap_lock is held once: four pages of them.
+ */
+#define TRANSLATIONS_SIZE	(4 * PAGE_SIZE)
+#define CHUNK_TRANSLATIONS	(TRANSLATIONS_SIZE / sizeof(struct vmwalk_translation))
+
+static int get_addresses(struct vmwalk_translation *items,
+			 const struct vmwalk_translation __user *user, unsigned int count)
+{
+	unsigned int i;
+
+	if (!user_read_access_begin(user, count * sizeof(*items)))
+		return -EFAULT;
+	for (i = 0; i < count; i++)
+		unsafe_get_user(items[i].addr, &user[i].addr, fault);
+	user_read_access_end();
+
+	return 0;
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+static int put_results(struct vmwalk_translation __user *user,
+		       const struct vmwalk_translation *items, unsigned int count)
+{
+	/*
+	 * The first of the three words is the address, which does not change.
+	 */
+	const u64 *from;
+	u64 __user *to;
+	unsigned int i;
+
+	if (!user_write_access_begin(user, count * sizeof(*items)))
+		return -EFAULT;
+	for (i = 0; i < count; i++) {
+		from = (const u64 *)&items[i];
+		to = (u64 __user *)&user[i];
+		unsafe_put_user(from[1], &to[1], fault);
+		unsafe_put_user(from[2], &to[2], fault);
+	}
+	user_write_access_end();
+
+	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+/* Returns 0, -EINTR, -ESRCH or -EFAULT. */
+static int run_translate(struct mm_struct *mm, const struct vmwalk_translate *translate,
+			 bool hide_pfns, struct vmwalk_translation *items)
+{
+	struct vmwalk_translation __user *user = u64_to_user_ptr(translate->vec);
+	u64 left = translate->vec_len;
+	unsigned int count;
+	int err;
+
+	for (; left; left -= count, user += count) {
+		count = min_t(u64, left, CHUNK_TRANSLATIONS);
+		err = get_addresses(items, user, count);
+		if (err)
+			return err;
+
+		err = vmwalk_target_lock(mm);
+		if (err)
+			return err;
+		count = vmwalk_translate(mm, items, count, hide_pfns);
+		vmwalk_target_unlock(mm);
+
+		err = put_results(user, items, count);
+		if (err)
+			return err;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		vmwalk_walk_yield(&mm->mmap_lock);
+	}
+
+	return 0;
+}
+
+/**
+ * vmwalk_ioctl_translate - VMWALK_IOC_TRANSLATE
+ * @call: has a struct vmwalk_translate
+ */
+long vmwalk_ioctl_translate(struct vmwalk_call *call)
+{
+	const struct vmwalk_translate *translate = call->arg;
+	struct vmwalk_file *vf = call->vf;
+	struct vmwalk_translation *items;
+	u64 started = ktime_get_ns();
+	struct mm_struct *mm;
+	int err;
+
+	if (!IS_ALIGNED(translate->vec, sizeof(u64)) || !translate->vec_len ||
+	    translate->vec_len > U64_MAX / sizeof(*items))
+		return -EINVAL;
+	if (!access_ok(u64_to_user_ptr(translate->vec), translate->vec_len * sizeof(*items)))
+		return -EFAULT;
+
+	mm = vmwalk_target_mm(vf, NULL);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+
+	items = kvmalloc(TRANSLATIONS_SIZE, GFP_KERNEL_ACCOUNT);
+	err = items ? run_translate(mm, translate, !vmwalk_file_sees_pfns(vf), items) : -ENOMEM;
+	kvfree(items);
+	mmdrop(mm);
+	if (!err)
+		vmwalk_stats_count_walk(&vf->device->stats, started, translate->vec_len, 0);
+
+	return err;
+}
+
+static u32 vma_attrs(const struct vmwalk_device *device, struct vm_area_struct *vma)
+{
+	u32 attrs = 0;
+
+	if (vma->vm_flags & VM_READ)
+		attrs |= VMWALK_VMA_READ;
+	if (vma->vm_flags & VM_WRITE)
+		attrs |= VMWALK_VMA_WRITE;
+	if (vma->vm_flags & VM_EXEC)
+		attrs |= VMWALK_VMA_EXEC;
+	if (vma->vm_flags & VM_MAYSHARE)
+		attrs |= VMWALK_VMA_SHARED;
+	if (vma->vm_file)
+		attrs |= VMWALK_VMA_FILE;
+	if (vma->vm_file && vma->vm_file->f_mapping == device->inode->i_mapping)
+		attrs |= VMWALK_VMA_DEVICE;
+	if (is_vm_hugetlb_page(vma))
+		attrs |= VMWALK_VMA_HUGETLB;
+
+	return attrs;
+}
+
+static void describe_vma(struct vmwalk_vma *out, struct vm_area_struct *vma)
+{
+	const struct inode *inode = vma->vm_file ? file_user_inode(vma->vm_file) : NULL;
+
+	out->start = vma->vm_start;
+	out->end = vma->vm_end;
+	out->vm_flags = vma->vm_flags;
+	out->page_prot = pgprot_val(vma->vm_page_prot);
+	out->pgoff = vma->vm_pgoff;
+	out->inode = inode ? inode->i_ino : 0;
+	out->dev_major = inode ? MAJOR(inode->i_sb->s_dev) : 0;
+	out->dev_minor = inode ? MINOR(inode->i_sb->s_dev) : 0;
+	out->page_shift = ilog2(vma_kernel_pagesize(vma));
+}
+
+/**
+ * vmwalk_ioctl_vma - VMWALK_IOC_VMA
+ * @call: has a struct vmwalk_vma
+ */
+long vmwalk_ioctl_vma(struct vmwalk_call *call)
+{
+	struct vmwalk_file *vf = call->vf;
+	struct vmwalk_vma *out = call->arg;
+	struct vm_area_struct *vma;
+	struct mm_struct *mm;
+	int err;
+
+	mm = vmwalk_target_mm(vf, NULL);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+
+	err = vmwalk_target_lock(mm);
+	if (err)
+		goto out;
+	vma = find_vma(mm, out->addr);
+	if (vma) {
+		describe_vma(out, vma);
+		out->attrs = vma_attrs(vf->device, vma);
+	} else {
+		err = -ENOENT;
+	}
+	vmwalk_target_unlock(mm);
+
+	if (!err)
+		err = vmwalk_call_respond(call);
+out:
+	mmdrop(mm);
+	return err;
+}

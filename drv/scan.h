@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The extents of a range of user addresses.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#ifndef VMWALK_SCAN_H
+#define VMWALK_SCAN_H
+
+#include "entry.h"
+#include "walk.h"
+#include "uapi/vmwalk.h"
+
+/*
+ * Pages of an aligned span: its memory is on one node, and online as a whole.
+ */
+#define VMWALK_SPAN_PAGES	(PMD_SIZE / PAGE_SIZE)
+
+/**
+ * struct vmwalk_scanner - a scan in progress
+ * @walker: the walk of a VMA
+ * @mm: the mm that is scanned
+ * @vma: the VMA that is walked
+ * @arg: the caller's arguments
+ * @end: end of the range, in user space
+ * @hide_pfns: report no PFNs
+ * @out: output array
+ * @capacity: extents that fit into @out
+ * @count: extents in @out; the last of them may still grow
+ * @flushed: extents that were moved out of @out
+ * @pages_left: pages that may still be reported
+ * @template: a PTE of @vma that others are compared with
+ * @template_flags: flags of the extents of pages that match the template
+ * @template_selected: pages that match the template are reported
+ * @span: the span of the last page that matched the template
+ * @done: nothing is left to do: the range, vec_len or max_pages is used up
+ */
+struct vmwalk_scanner {
+	struct vmwalk_walker walker;
+	struct mm_struct *mm;
+	struct vm_area_struct *vma;
+	const struct vmwalk_scan *arg;
+	unsigned long end;
+	bool hide_pfns;
+
+	struct vmwalk_extent *out;
+	unsigned long capacity;
+	unsigned long count;
+	u64 flushed;
+	u64 pages_left;
+
+	struct vmwalk_template template;
+	u32 template_flags;
+	bool template_selected;
+	struct {
+		pte_t pte;		/* the template with the PFN below */
+		unsigned long pfn;	/* the first of the span */
+		int node;
+	} span;
+	bool done;
+};
+
+void vmwalk_scan_init(struct vmwalk_scanner *scanner, struct mm_struct *mm,
+		      const struct vmwalk_scan *arg, bool hide_pfns, struct vmwalk_extent *out,
+		      unsigned long capacity);
+unsigned long vmwalk_scan_vmas(struct vmwalk_scanner *scanner, unsigned long addr);
+void vmwalk_scan_flushed(struct vmwalk_scanner *scanner);
+u64 vmwalk_scan_pages(const struct vmwalk_scanner *scanner);
+
+#endif /* VMWALK_SCAN_H */
