@@ -8,6 +8,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 OUT ?= build/host
 KERNEL ?= 6.1
 
+version := $(file <VERSION)
 override OUT := $(abspath $(OUT))
 # After plain su, PATH lacks the folders of modprobe and depmod.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -45,7 +46,8 @@ help:
 module: check-path
 	@mkdir -p $(OUT)/drv
 	@cp -ru --preserve=timestamps drv/. $(OUT)/drv
-	@$(MAKE) --no-print-directory -C $(OUT)/drv KDIR=$(abspath $(KDIR)) modules
+	@$(MAKE) --no-print-directory -C $(OUT)/drv KDIR=$(abspath $(KDIR)) \
+		VMWALK_VERSION=$(version) modules
 
 # The benchmark's other side. A folder of its own, since Kbuild would build all anew each time.
 module-uncounted:

@@ -57,3 +57,6 @@ module_exit(vmwalk_exit);
 MODULE_AUTHOR("The vmwalk authors");
 MODULE_DESCRIPTION("Kernel buffers that programs can map, and a page-table walker");
 MODULE_LICENSE("GPL");
+#ifdef VMWALK_VERSION
+MODULE_VERSION(VMWALK_VERSION);
+#endif

@@ -38,7 +38,7 @@ stub()
 make_tree()
 {
 	mkdir -p "$1"/{userspace,configfs-scripts,tests}
-	cp -r "$SOURCE"/{.ci,Makefile,drv} "$1"
+	cp -r "$SOURCE"/{.ci,Makefile,VERSION,drv} "$1"
 	cp -r "$SOURCE"/tests/{run,vm} "$1/tests"
 	cd "$1" || return
 
