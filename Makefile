@@ -40,6 +40,7 @@ help:
 	@echo '  make labs       run all labs, one after the other'
 	@echo
 	@echo '  make lint       check style and correctness; silent on success'
+	@echo '  make kerneldoc  render the kernel-doc comments of the driver to build/kernel-doc'
 	@echo '  make clean      remove what was built'
 
 # Objects of different kernels must not meet, so the driver is built in a copy.
@@ -136,9 +137,12 @@ bench:
 lint:
 	@$(vm)/lint
 
+kerneldoc:
+	@$(vm)/root tests/lint/kernel-doc build/kernel-doc
+
 clean:
 	rm -rf build
 
 .PHONY: all help module module-uncounted check-path userspace install install-module no-module \
 	install-userspace install-uncounted install-tests load demo lab labs no-lab check \
-	check-debug bench lint clean
+	check-debug bench lint kerneldoc clean
