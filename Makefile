@@ -4,63 +4,75 @@
 
 PREFIX ?= /usr/local
 KDIR ?= /lib/modules/$(shell uname -r)/build
-# Where this machine's own build goes; each kernel of the VM has a folder beside it.
+# The build for this machine. Kernels of the VM are built in build/KERNEL.
 OUT ?= build/host
 KERNEL ?= 6.1
 
 version := $(file <VERSION)
 override OUT := $(abspath $(OUT))
-# After plain su, PATH lacks the folders of modprobe and depmod.
+# After "su" without "-", PATH lacks the directories of modprobe and depmod.
 export PATH := $(PATH):/usr/sbin:/sbin
 vm := tests/vm
-# 6.1 walks four levels and all others five, where the processor has them.
+# Test four page-table levels on 6.1 and five, if the CPU has them, elsewhere.
 check-levels := $(if $(filter 6.1,$(KERNEL)),--levels 4)
-# Only the debug kernel has a key that signs vmwalk, so only this kernel loads it under lockdown.
+# Lockdown requires signed modules. Only the debug kernel's key is available.
 check-lockdown := $(if $(filter debug,$(KERNEL)),lockdown=confidentiality)
-labs-there := $(patsubst userspace/labs/%.sh,%,$(wildcard userspace/labs/*.sh))
+lab-names := $(patsubst userspace/labs/%.sh,%,$(wildcard userspace/labs/*.sh))
 build = $(MAKE) -C $(1) O=$(OUT)/$(1) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
 
 all: module userspace
 
 help:
 	@echo 'On this machine:'
-	@echo '  make            build the module for KDIR (now $(KDIR)) and userspace'
-	@echo '  make userspace  build userspace alone, which needs no kernel headers'
-	@echo '  make install    install both, below DESTDIR and PREFIX (now $(PREFIX))'
-	@echo '  make load       load the module that was built into the running kernel'
+	@echo '  make                build the module for KDIR, and userspace'
+	@echo '  make userspace      build userspace only; needs no kernel headers'
+	@echo '  make install        install the module and userspace'
+	@echo '  make load           load the built module into the running kernel'
 	@echo
-	@echo 'In a throw-away VM, with KERNEL=6.1, 6.12, debug or the path of an image (now $(KERNEL)):'
-	@echo '  make demo       make an instance, walk a process, show the result'
-	@echo '  make check      run all tests'
-	@echo '  make check-debug  run the driver tests on a kernel that watches them'
-	@echo '  make bench      compare what it costs with what the kernel takes for the same'
-	@echo '  make lab LAB=NAME  run a lab; on a terminal a shell follows. docs/labs is about them:'
-	@echo '                    $(wordlist 1,5,$(labs-there))'
-	@echo '                    $(wordlist 6,99,$(labs-there))'
-	@echo '  make labs       run all labs, one after the other'
+	@echo 'In a throw-away VM:'
+	@echo '  make demo           create an instance and walk a process'
+	@echo '  make check          run all tests'
+	@echo '  make check-debug    run the driver tests on a kernel with KASAN, lockdep, kmemleak'
+	@echo '  make bench          compare the cost of vmwalk with that of the kernel'
+	@echo '  make labs           run all labs'
+	@echo '  make lab LAB=NAME   run a lab and, on a terminal, start a shell. Labs:'
+	@echo '                      $(wordlist 1,5,$(lab-names))'
+	@echo '                      $(wordlist 6,8,$(lab-names))'
+	@echo '                      $(wordlist 9,99,$(lab-names))'
 	@echo
-	@echo '  make lint       check style and correctness; silent on success'
-	@echo '  make kerneldoc  render the kernel-doc comments of the driver to build/kernel-doc'
-	@echo '  make clean      remove what was built'
+	@echo 'For developers:'
+	@echo '  make lint           check style and correctness; silent on success'
+	@echo '  make kerneldoc      render the kernel-doc comments to build/kernel-doc'
+	@echo '  make clean          remove the build directory'
+	@echo
+	@echo 'Variables:'
+	@echo '  KDIR                kernel headers or build tree'
+	@echo '                      (now $(KDIR))'
+	@echo '  OUT                 build directory for this machine (now $(OUT))'
+	@echo '  DESTDIR, PREFIX     where to install (now $(DESTDIR)$(PREFIX))'
+	@echo '  KERNEL              kernel of the VM: 6.1, 6.12, debug, or the path of an image'
+	@echo '                      (now $(KERNEL))'
 
-# Objects of different kernels must not meet, so the driver is built in a copy.
+# Kbuild puts objects beside the sources. Build a copy, to have one per kernel.
 module: check-path
 	@mkdir -p $(OUT)/drv
 	@cp -ru --preserve=timestamps drv/. $(OUT)/drv
 	@$(MAKE) --no-print-directory -C $(OUT)/drv KDIR=$(abspath $(KDIR)) \
 		VMWALK_VERSION=$(version) modules
 
-# The benchmark's other side. A folder of its own, since Kbuild would build all anew each time.
+# For the benchmark. A directory of its own, since other flags would make Kbuild
+# rebuild everything each time.
 module-uncounted:
 	@$(MAKE) --no-print-directory OUT=$(OUT)/uncounted KCFLAGS=-DVMWALK_UNCOUNTED=1 module
 
-# Kbuild can't handle spaces, colons and percent signs in a path; make and the shell misread others.
+# Kbuild fails if a path has spaces, colons or percent signs; make and the shell
+# misread the other characters.
 check-path: export path := $(OUT)
 check-path:
 	@case $$path in *[[:space:]%:\"\#\$$\&\'\(\)*\;\<\>?\[\\\]\`{\|}]*) \
 		printf 'vmwalk: cannot build in "%s": %s; %s\n' "$$path" \
-			'make and Kbuild can'\''t handle spaces, colons and the like in a path' \
-			'set OUT to another folder, as in make OUT=/var/tmp/vmwalk' >&2; \
+			'make and Kbuild do not support spaces, colons and shell characters in a path' \
+			'set OUT to another directory, as in make OUT=/var/tmp/vmwalk' >&2; \
 		exit 1; \
 	esac
 
@@ -75,7 +87,7 @@ install-module: module
 	$(if $(DESTDIR),,depmod $(release))
 
 no-module: install-userspace
-	@echo 'vmwalk: installed without the module, since there are no kernel headers at $(KDIR):' \
+	@echo 'vmwalk: installed without the module, because there are no kernel headers at $(KDIR):' \
 		'install linux-headers-$$(uname -r) or set KDIR' >&2
 
 install-userspace: userspace
@@ -83,7 +95,7 @@ install-userspace: userspace
 	install -d $(DESTDIR)$(PREFIX)/sbin
 	install $(filter-out %.md,$(wildcard configfs-scripts/*)) $(DESTDIR)$(PREFIX)/sbin
 
-# What only the VM has: the tests, the demo and what runs a lab.
+# Only for the VM: the tests, the demo, and the script that runs labs.
 install-tests: tests-dir := $(DESTDIR)$(PREFIX)/lib/vmwalk
 install-tests: install-userspace
 	$(call build,tests/driver) all
@@ -107,19 +119,20 @@ load: module
 demo:
 	@$(vm)/run --kernel $(KERNEL) -- /usr/lib/vmwalk/demo </dev/null
 
-# Who looks around in a shell has four hours for it. LEVELS is 4 or 5, as tests/vm/run takes it.
+# The shell after a lab may be used for four hours. LEVELS is 4 or 5, as for
+# tests/vm/run --levels.
 run-lab = $(vm)/run --kernel $(KERNEL) $(if $(LEVELS),--levels $(LEVELS)) --timeout 14400 -- \
 	/usr/lib/vmwalk/lab
 
-lab: $(if $(filter $(labs-there),$(LAB)),,no-lab)
+lab: $(if $(filter $(lab-names),$(LAB)),,no-lab)
 	@$(run-lab) $(LAB)
 
 labs:
-	@$(run-lab) $(labs-there) </dev/null
+	@$(run-lab) $(lab-names) </dev/null
 
 no-lab:
-	@echo 'vmwalk: $(if $(LAB),there is no lab $(LAB),a lab is named by LAB=NAME). Labs:' >&2
-	@printf '  %s\n' $(labs-there) >&2
+	@echo 'vmwalk: $(if $(LAB),there is no lab $(LAB),set LAB=NAME). Labs:' >&2
+	@printf '  %s\n' $(lab-names) >&2
 	@false
 
 check:

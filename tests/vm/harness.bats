@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# Tests of the Makefiles, tests/run, tests/vm and .ci/run. Nothing is booted: each test has a copy of
-# the tree, in which stubs replace slow programs.
+# Tests of the Makefiles, tests/run, tests/vm and .ci/run, without a VM. Each test
+# has a copy of the tree in which stubs replace slow programs.
 #
 # Copyright (C) The vmwalk authors
 #
@@ -12,7 +12,7 @@
 bats_require_minimum_version 1.5.0
 
 SOURCE=$(realpath "$BATS_TEST_DIRNAME/../..")
-# A folder name with all characters that a shell, make or QEMU could misread.
+# A directory name with all characters that a shell, make or QEMU could misread.
 ODD="it's, a \"tree\": 100% \$HOME \`id\` #1; (x)"
 
 setup()
@@ -26,15 +26,15 @@ setup()
 	make_tree "$TMP/tree"
 }
 
-# stub FILE: makes FILE a bash script with the lines of standard input.
+# stub FILE: creates the bash script FILE from standard input.
 stub()
 {
 	{ echo '#!/bin/bash'; cat; } >"$1"
 	chmod +x "$1"
 }
 
-# make_tree FOLDER: copies the files under test to FOLDER and goes there. tests/vm/root runs commands
-# in FOLDER, but builds nothing, and userspace has nothing to build.
+# make_tree DIRECTORY: copies the files under test to DIRECTORY and changes to it.
+# The stub of tests/vm/root runs commands in DIRECTORY, except make.
 make_tree()
 {
 	mkdir -p "$1"/{userspace,configfs-scripts,tests}
@@ -53,8 +53,8 @@ make_tree()
 	: >configfs-scripts/vmwalk-create
 }
 
-# A QEMU whose guest ends at once with status 0, which it also prints. Prints the terminal settings
-# that the command gets.
+# Creates a QEMU whose guest exits with status 0 at once. Prints the terminal
+# settings of the command, and options that contain the tree's path.
 stub_qemu()
 {
 	stub "$TMP/bin/qemu-system-x86_64" <<-'END'
@@ -70,7 +70,7 @@ stub_qemu()
 	END
 }
 
-# A kernel tree for KDIR, whose Makefile makes an empty module and prints PATH.
+# Creates a kernel tree for KDIR. Its Makefile creates an empty module and prints PATH.
 make_kernel()
 {
 	mkdir -p "$TMP/kernel/include/config"
@@ -78,40 +78,40 @@ make_kernel()
 	printf 'modules:\n\t@echo "PATH=$$PATH"\n\t@: >$(M)/vmwalk.ko\n' >"$TMP/kernel/Makefile"
 }
 
-# says TEXT: fails unless the output of the last run contains TEXT.
-says()
+# output_has TEXT: fails unless the output of the last run contains TEXT.
+output_has()
 {
 	[[ $output == *"$1"* ]] || { printf 'no "%s" in:\n%s\n' "$1" "$output"; return 1; }
 }
 
-# Prints variables that lib.bash sets.
-print_folders()
+# Prints the directories that lib.bash sets.
+print_directories()
 {
 	bash -c '. tests/vm/lib.bash && echo "$vm $tree $cache"'
 }
 
 # --- tests/vm -----------------------------------------------------------------------------------
 
-@test "run: on a terminal the command gets its type and size" {
+@test "run: the command gets the terminal's type and size" {
 	stub_qemu
 	run -0 script -qec 'stty rows 33 cols 101; TERM=xterm tests/vm/run bash' /dev/null
-	says 'export TERM=xterm'
-	says 'stty rows 33 cols 101'
+	output_has 'export TERM=xterm'
+	output_has 'stty rows 33 cols 101'
 }
 
-@test "run: without a terminal the command gets none" {
+@test "run: without a terminal, the command gets none" {
 	stub_qemu
 	run -0 tests/vm/run true
 	[[ $output != *export* ]]
 }
 
-@test "run: ends if QEMU ends before it opens its files" {
+@test "run: ends if QEMU exits before it opens its files" {
 	stub "$TMP/bin/qemu-system-x86_64" <<<'exit 3'
 	run -125 timeout 60 tests/vm/run true
-	says 'QEMU ended with status 3'
+	output_has 'QEMU ended with status 3'
 }
 
-@test "run: what QEMU writes before it ends is shown" {
+@test "run: prints what QEMU writes before it exits" {
 	stub "$TMP/bin/qemu-system-x86_64" <<-'END'
 		echo output >out
 		echo error >err
@@ -121,14 +121,14 @@ print_folders()
 	[[ $output == output && $stderr == *error* ]]
 }
 
-@test "run, make demo: the tree may have any name, which no option of QEMU contains" {
+@test "run, make demo: the tree's path may have any characters" {
 	stub_qemu
 	make_tree "$TMP/$ODD"
 	run -0 make demo
 	[[ $output != *'an option has'* ]]
 }
 
-@test "root: the name of the cache is not evaluated when the root is left" {
+@test "root: does not evaluate the cache's path when it unmounts the root" {
 	cp "$SOURCE/tests/vm/root" tests/vm/root
 	stub "$TMP/bin/sha256sum" <<<'echo 0123456789ab'
 	stub "$TMP/bin/mountpoint" <<<'exit 1'
@@ -143,35 +143,35 @@ print_folders()
 	export VMWALK_CACHE="$TMP/\$(touch $TMP/evaluated) \"x\""
 	mkdir -p "$VMWALK_CACHE/root-bookworm-0123456789ab"
 	run ! tests/vm/root true
-	says "umount -l $VMWALK_CACHE/root-bookworm-0123456789ab"
+	output_has "umount -l $VMWALK_CACHE/root-bookworm-0123456789ab"
 	[[ ! -e $TMP/evaluated ]]
 }
 
-@test "lib: an exported CDPATH changes nothing" {
+@test "lib: ignores an exported CDPATH" {
 	mkdir -p "$TMP/decoy/tests/vm"
 	for path in . "$TMP/decoy"; do
-		CDPATH=$path run -0 print_folders
+		CDPATH=$path run -0 print_directories
 		[[ $output == "$TMP/tree/tests/vm $TMP/tree $HOME/.cache/vmwalk" ]]
 	done
 }
 
-@test "lib: the cache is never below a HOME that is not an absolute path" {
+@test "lib: rejects a HOME that is not an absolute path" {
 	for home in -u\ HOME HOME= HOME=home; do
-		# shellcheck disable=SC2086 # words
+		# shellcheck disable=SC2086 # two words
 		run -125 env $home bash -c '. tests/vm/lib.bash'
-		says 'not an absolute path: set it, or name a folder for the cache in VMWALK_CACHE'
+		output_has 'not an absolute path: set HOME, or set VMWALK_CACHE to a cache directory'
 	done
 	unset HOME
-	VMWALK_CACHE=$TMP/elsewhere run -0 print_folders
+	VMWALK_CACHE=$TMP/elsewhere run -0 print_directories
 	[[ $output == *" $TMP/elsewhere" ]]
 }
 
-@test "lib: a relative XDG_CACHE_HOME is ignored" {
-	XDG_CACHE_HOME=relative run -0 print_folders
+@test "lib: ignores a relative XDG_CACHE_HOME" {
+	XDG_CACHE_HOME=relative run -0 print_directories
 	[[ $output == *" $HOME/.cache/vmwalk" && ! -e relative ]]
 }
 
-@test "lib: the caller's umask does not affect the guest" {
+@test "lib: ignores the caller's umask" {
 	umask 077
 	run -0 bash -c '. tests/vm/lib.bash; umask'
 	[[ $output == 0022 ]]
@@ -179,54 +179,54 @@ print_folders()
 
 # --- Makefile, drv/Makefile ---------------------------------------------------------------------
 
-@test "make help names make userspace" {
+@test "make help: lists make userspace" {
 	run -0 make help
-	says 'make userspace '
+	output_has 'make userspace '
 }
 
-@test "make install says that it leaves out the module without kernel headers" {
+@test "make install: without kernel headers, installs userspace and says so" {
 	run -0 make install KDIR=/nowhere DESTDIR="$TMP/installed"
-	says 'vmwalk: installed without the module, since there are no kernel headers at /nowhere'
+	output_has 'vmwalk: installed without the module, because there are no kernel headers at /nowhere'
 	[[ -f $TMP/installed/usr/local/sbin/vmwalk-create ]]
 }
 
-@test "make says that there are no kernel headers" {
+@test "make: reports missing kernel headers" {
 	for folder in . drv; do
 		run -2 make -C "$folder" KDIR=/nowhere
-		says 'vmwalk: no kernel headers at /nowhere: install linux-headers-$(uname -r) or set KDIR'
+		output_has 'vmwalk: no kernel headers at /nowhere: install linux-headers-$(uname -r) or set KDIR'
 	done
 }
 
-@test "make and make install reject a KDIR that is not a configured kernel tree" {
+@test "make, make install: reject a KDIR that is not a configured kernel tree" {
 	mkdir "$TMP/kernel"
 	: >"$TMP/kernel/Makefile"
 	for folder in . drv; do
 		run -2 make -C "$folder" KDIR="$TMP/kernel"
-		says "vmwalk: $TMP/kernel is not a configured kernel tree"
+		output_has "vmwalk: $TMP/kernel is not a configured kernel tree"
 	done
 	run -2 make install KDIR="$TMP/kernel" DESTDIR="$TMP/installed"
-	says "vmwalk: $TMP/kernel is not a configured kernel tree"
+	output_has "vmwalk: $TMP/kernel is not a configured kernel tree"
 	[[ ! -e $TMP/installed/lib/modules ]]
 }
 
-@test "make install installs the module without sbin in PATH" {
+@test "make install: works without sbin in PATH" {
 	make_kernel
 	for command in bash cp cut echo install make mkdir sh uname; do
 		ln -s "$(type -P $command)" "$TMP/bin"
 	done
 	PATH=$TMP/bin run -0 make install KDIR="$TMP/kernel" DESTDIR="$TMP/installed"
 	[[ -f $TMP/installed/lib/modules/6.99-test/updates/vmwalk.ko ]]
-	# depmod and modprobe are found.
-	says "PATH=$TMP/bin:/usr/sbin:/sbin"
+	# The PATH in which make finds depmod and modprobe.
+	output_has "PATH=$TMP/bin:/usr/sbin:/sbin"
 }
 
-@test "make rejects a path that it can't build in, and builds in OUT" {
+@test "make: rejects a build path with special characters, and builds in OUT" {
 	make_kernel
 	make_tree "$TMP/$ODD"
 	for target in all module userspace install; do
 		run -2 make KDIR="$TMP/kernel" DESTDIR="$TMP/installed" $target
-		says "vmwalk: cannot build in \"$PWD/build/host\""
-		says 'make OUT=/var/tmp/vmwalk'
+		output_has "vmwalk: cannot build in \"$PWD/build/host\""
+		output_has 'make OUT=/var/tmp/vmwalk'
 	done
 	run -0 make KDIR="$TMP/kernel" DESTDIR="$TMP/installed" OUT="$TMP/out" install
 	[[ -f $TMP/installed/lib/modules/6.99-test/updates/vmwalk.ko ]]
@@ -234,30 +234,30 @@ print_folders()
 		mkdir "$TMP/$name"
 		cd "$TMP/$name"
 		run -2 make -f "$TMP/tree/Makefile" check-path
-		says "\"$TMP/$name/build/host\""
+		output_has "\"$TMP/$name/build/host\""
 	done
 }
 
-@test "a module for PREEMPT_RT does not compile" {
+@test "make module: fails for PREEMPT_RT" {
 	kernels=(/lib/modules/*/build/)
 	[[ -d ${kernels[0]} ]] || skip "there are no kernel headers"
 	run -2 make module KDIR="${kernels[0]}" KCFLAGS=-DCONFIG_PREEMPT_RT=1
-	says 'error: #error "vmwalk does not support PREEMPT_RT: '
+	output_has 'error: #error "vmwalk does not support PREEMPT_RT: '
 }
 
 # --- tests/run ----------------------------------------------------------------------------------
 
-@test "tests/run: prints the seconds of each file, and the slowest" {
+@test "tests/run: prints the duration of each file, and the slowest files" {
 	mkdir tests/scripts
 	: >tests/scripts/vmwalk-command.bats
 	stub "$TMP/bin/bats" <<<'printf "1..1\nok 1 it works\n"'
 	run -0 tests/run --command
 	[[ $output =~ '# vmwalk-command.bats: '[0-9]+' s' && $output =~ '# harness.bats: '[0-9]+' s' ]]
-	says '# The slowest of 2 files:'
+	output_has '# The slowest of 2 files:'
 	[[ ${lines[-1]} == '2 passed, 0 failed, 0 skipped' ]]
 }
 
-@test "tests/run: an exported CDPATH changes nothing" {
+@test "tests/run: ignores an exported CDPATH" {
 	mkdir tests/scripts
 	: >tests/scripts/vmwalk-command.bats
 	stub "$TMP/bin/bats" <<<'printf "1..1\nok 1 it works\n"'
@@ -265,7 +265,7 @@ print_folders()
 	[[ ${lines[-1]} == '1 passed, 0 failed, 0 skipped' ]]
 }
 
-@test "tests/run: --except leaves files out" {
+@test "tests/run: --except skips a file" {
 	mkdir tests/scripts
 	: >tests/scripts/vmwalk-command.bats
 	stub "$TMP/bin/bats" <<<'printf "1..1\nok 1 it works\n"'
@@ -276,7 +276,8 @@ print_folders()
 
 # --- .ci/run ------------------------------------------------------------------------------------
 
-# Stubs for what .ci/run calls. Prints the arguments of tests/run.
+# Creates stubs of the commands that .ci/run calls. They print the arguments of
+# tests/run.
 stub_steps()
 {
 	stub tests/vm/debug-kernel </dev/null
@@ -291,33 +292,33 @@ stub_steps()
 	END
 }
 
-@test "ci: adds up the tests of all steps, shows each, and fails if one fails" {
+@test "ci: prints and adds up the tests of all steps, and fails if one fails" {
 	stub_steps
 	run -1 .ci/run
 	for step in 'make lint' 'make KERNEL=6.1 check' 'make KERNEL=6.12 check'; do
-		says "=== $step"
+		output_has "=== $step"
 	done
-	says '=== make KERNEL=6.1 check failed with status 1'
+	output_has '=== make KERNEL=6.1 check failed with status 1'
 	[[ ${lines[-1]} == '220 passed, 2 failed, 6 skipped' ]]
 }
 
-@test "ci: a step that fails without a test counts as a failed test" {
+@test "ci: counts a failed step without tests as a failed test" {
 	stub_steps
 	stub "$TMP/bin/make" <<<'[[ $* != *lint* ]]'
 	run -1 .ci/run
-	says '=== make lint failed with status 1'
+	output_has '=== make lint failed with status 1'
 	[[ ${lines[-1]} == '200 passed, 1 failed, 6 skipped' ]]
 }
 
-@test "ci: the debug kernel runs each of the driver's tests once" {
+@test "ci: runs each driver test once on the debug kernel" {
 	stub_steps
 	run -1 .ci/run
 	slow=$(sed -n 's/^tests\/run \(test_.*\)/\1/p' <<<"$output")
-	says "tests/run --driver --except ${slow// / --except }"
+	output_has "tests/run --driver --except ${slow// / --except }"
 	for name in $slow; do [[ -f $SOURCE/tests/driver/$name.c ]]; done
 }
 
-@test "ci: an exported CDPATH changes nothing" {
+@test "ci: ignores an exported CDPATH" {
 	stub_steps
 	mkdir -p "$TMP/decoy/.ci"
 	CDPATH=$TMP/decoy run -1 .ci/run

@@ -3,13 +3,14 @@
 #
 # Copyright (C) The vmwalk authors
 #
-# shellcheck disable=SC2034 # the names below are for those who read this in
+# shellcheck disable=SC2034 # variables are used by the scripts that source this
 #
-# What the scripts of tests/vm/ share. Everything that is slow to make is kept in $cache; everything
-# that belongs to this tree is under build/ in it.
+# Sourced by the scripts in tests/vm. $cache holds everything that takes long to
+# make. Everything that depends on this tree is in its build directory.
 
 set -euo pipefail
-# Not all users of the guest are root, so its files must not depend on the caller's umask.
+# The guest has unprivileged users, so the modes of its files must not depend on
+# the caller's umask.
 umask 022
 
 say()
@@ -32,18 +33,18 @@ elif [[ ${XDG_CACHE_HOME-} == /* ]]; then
 elif [[ ${HOME-} == /* ]]; then
 	cache=$HOME/.cache/vmwalk
 else
-	die "HOME is '${HOME-}', not an absolute path: set it, or name a folder for the cache in VMWALK_CACHE"
+	die "HOME is '${HOME-}', not an absolute path: set HOME, or set VMWALK_CACHE to a cache directory"
 fi
 mkdir -p -- "$cache"
 cache=$(realpath -- "$cache")
 
-# with_lock FILE: holds FILE's lock until the script ends; says so if another run has it. Commands
-# that outlive the script must not inherit it, so start those with 9>&-.
+# with_lock FILE: holds the lock of FILE until the script ends. Start commands that
+# outlive the script with 9>&-, because they inherit the lock.
 with_lock()
 {
 	exec 9>"$1"
 	if ! flock -n 9; then
-		say "waiting for another run that holds $1"
+		say "waiting for another run, which holds the lock $1"
 		flock 9
 	fi
 }
