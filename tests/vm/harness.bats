@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# Tests of the Makefiles, tests/run, tests/vm and .ci/run, without a VM. Each test
-# has a copy of the tree in which stubs replace slow programs.
+# Tests of the Makefiles, tests/run, tests/vm and .ci/run, without a VM. Each
+# test has a copy of the tree in which stubs replace slow programs.
 #
 # Copyright (C) The vmwalk authors
 #
@@ -33,8 +33,8 @@ stub()
 	chmod +x "$1"
 }
 
-# make_tree DIRECTORY: copies the files under test to DIRECTORY and changes to it.
-# The stub of tests/vm/root runs commands in DIRECTORY, except make.
+# make_tree DIRECTORY: copies the files under test to DIRECTORY and changes to
+# it. The stub of tests/vm/root runs commands in DIRECTORY, except make.
 make_tree()
 {
 	mkdir -p "$1"/{userspace,configfs-scripts,tests}
@@ -70,7 +70,8 @@ stub_qemu()
 	END
 }
 
-# Creates a kernel tree for KDIR. Its Makefile creates an empty module and prints PATH.
+# Creates a kernel tree for KDIR. Its Makefile creates an empty module and
+# prints PATH.
 make_kernel()
 {
 	mkdir -p "$TMP/kernel/include/config"
@@ -90,7 +91,7 @@ print_directories()
 	bash -c '. tests/vm/lib.bash && echo "$vm $tree $cache"'
 }
 
-# --- tests/vm -----------------------------------------------------------------------------------
+# --- tests/vm -----------------------------------------------------------------
 
 @test "run: the command gets the terminal's type and size" {
 	stub_qemu
@@ -177,7 +178,7 @@ print_directories()
 	[[ $output == 0022 ]]
 }
 
-# --- Makefile, drv/Makefile ---------------------------------------------------------------------
+# --- Makefile, drv/Makefile ---------------------------------------------------
 
 @test "make help: lists make userspace" {
 	run -0 make help
@@ -245,7 +246,7 @@ print_directories()
 	output_has 'error: #error "vmwalk does not support PREEMPT_RT: '
 }
 
-# --- tests/run ----------------------------------------------------------------------------------
+# --- tests/run ----------------------------------------------------------------
 
 @test "tests/run: prints the duration of each file, and the slowest files" {
 	mkdir tests/scripts
@@ -274,7 +275,7 @@ print_directories()
 	[[ ${lines[-1]} == '1 passed, 0 failed, 0 skipped' ]]
 }
 
-# --- .ci/run ------------------------------------------------------------------------------------
+# --- .ci/run ------------------------------------------------------------------
 
 # Creates stubs of the commands that .ci/run calls. They print the arguments of
 # tests/run.

@@ -38,8 +38,8 @@ fi
 mkdir -p -- "$cache"
 cache=$(realpath -- "$cache")
 
-# with_lock FILE: holds the lock of FILE until the script ends. Start commands that
-# outlive the script with 9>&-, because they inherit the lock.
+# with_lock FILE: holds the lock of FILE until the script ends. Start commands
+# that outlive the script with 9>&-, because they inherit the lock.
 with_lock()
 {
 	exec 9>"$1"
