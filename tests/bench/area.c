@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that rows map: buffers of instances and memfds.
+ * Memory to map: instance buffers and memfds.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -18,7 +18,6 @@
 
 #define HUGE_PAGES	"/proc/sys/vm/nr_overcommit_hugepages"
 
-/* The first line of a file. */
 static void read_line(const char *path, char *line, size_t len)
 {
 	FILE *file = fopen(path, "re");
@@ -43,21 +42,21 @@ void bench_write(const char *path, const char *text)
 
 static void set(const char *attribute, const char *value)
 {
-	char path[128], why[256];
+	char path[128], error[256];
 	int fd;
 
-	snprintf(path, sizeof(path), BENCH_ITEM "/%s", attribute);
+	snprintf(path, sizeof(path), BENCH_INSTANCE "/%s", attribute);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		bench_die("%s: %m", path);
 	if (write(fd, value, strlen(value)) < 0) {
-		read_line(BENCH_ITEM "/last_error", why, sizeof(why));
-		bench_die("%s = %s is refused: %s", attribute, value, why);
+		read_line(BENCH_INSTANCE "/last_error", error, sizeof(error));
+		bench_die("%s: writing %s: %s", attribute, value, error);
 	}
 	close(fd);
 }
 
-static bool is_built(const char *type)
+static bool is_available(const char *type)
 {
 	char line[256], *word, *rest = line;
 
@@ -68,7 +67,7 @@ static bool is_built(const char *type)
 	return false;
 }
 
-/* The word that an area holds at a multiple of eight bytes. */
+/* The contents of an area at a multiple of eight bytes. */
 static __u64 word_at(size_t offset)
 {
 	return offset * 0x9e3779b97f4a7c15ULL + 1;
@@ -87,10 +86,10 @@ struct bench_area bench_buffer(const char *type, const char *mode, const char *f
 	__u64 page[BENCH_PAGE / sizeof(__u64)];
 	char name[64], path[128], value[32];
 
-	if (!is_built(type))
-		bench_skip("the buffer type %s is not in this build", type);
-	if (mkdir(BENCH_ITEM, 0755))
-		bench_die("mkdir " BENCH_ITEM ": %m");
+	if (!is_available(type))
+		bench_skip("buffer type %s is not available", type);
+	if (mkdir(BENCH_INSTANCE, 0755))
+		bench_die("mkdir " BENCH_INSTANCE ": %m");
 
 	snprintf(value, sizeof(value), "%zu", size);
 	set("buffer_type", type);
@@ -100,7 +99,7 @@ struct bench_area bench_buffer(const char *type, const char *mode, const char *f
 		set("fault_around", fault_around);
 	set("live", "1");
 
-	read_line(BENCH_ITEM "/dev_name", name, sizeof(name));
+	read_line(BENCH_INSTANCE "/dev_name", name, sizeof(name));
 	snprintf(path, sizeof(path), "/dev/%s", name);
 	area.fd = open(path, O_RDWR | O_CLOEXEC);
 	if (area.fd < 0)
@@ -143,7 +142,7 @@ struct bench_area bench_memfd(size_t size)
 	struct bench_area area = make_memfd("memfd", size, 0);
 
 	if (area.fd < 0)
-		bench_die("there is no memory for a memfd of %zu bytes", size);
+		bench_die("not enough memory for a memfd of %zu bytes", size);
 	return area;
 }
 
@@ -152,7 +151,7 @@ struct bench_area bench_hugetlb(size_t size)
 	struct bench_area area;
 	char before[32], enough[32];
 
-	/* Those that the machine has no more of come from its free memory, and go back there. */
+	/* Overcommitted huge pages come from free memory and return to it. */
 	snprintf(enough, sizeof(enough), "%zu", size / (2 * BENCH_MIB));
 	read_line(HUGE_PAGES, before, sizeof(before));
 	bench_write(HUGE_PAGES, enough);
@@ -186,10 +185,10 @@ void bench_check(const struct bench_area *area, const void *map)
 		if (pread(area->fd, held, BENCH_PAGE, offset) != (ssize_t)BENCH_PAGE)
 			bench_die("%s: reading at %zu: %m", area->name, offset);
 		if (memcmp(held, wanted, BENCH_PAGE))
-			bench_die("%s: read(2) gives other contents at %zu than were written",
+			bench_die("%s: read(2) at %zu does not return the data written",
 				  area->name, offset);
 		if (memcmp((const char *)map + offset, held, BENCH_PAGE))
-			bench_die("%s: the mapping shows other contents at %zu than read(2) gives",
+			bench_die("%s: the mapping and read(2) differ at %zu",
 				  area->name, offset);
 	}
 }
@@ -198,17 +197,17 @@ void bench_close(const struct bench_area *area)
 {
 	if (area->fd >= 0)
 		close(area->fd);
-	if (!strcmp(area->name, "vmwalk") && rmdir(BENCH_ITEM))
-		bench_die("rmdir " BENCH_ITEM ": %m");
+	if (!strcmp(area->name, "vmwalk") && rmdir(BENCH_INSTANCE))
+		bench_die("rmdir " BENCH_INSTANCE ": %m");
 }
 
-void bench_remove_items(void)
+void bench_remove_instances(void)
 {
 	struct dirent *entry;
 	bool removed;
 	DIR *dir;
 
-	/* Reading on while items go may pass over some. */
+	/* readdir() may skip entries while others are removed: repeat. */
 	do {
 		removed = false;
 		dir = opendir(BENCH_CONFIGFS);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What vmwalk's work costs, beside what the kernel's own takes for the same: one line a figure and
- * anchor.
+ * The benchmark: compares the cost of vmwalk's operations with that of the
+ * kernel's equivalents ("anchors"). Prints a line for each figure and anchor.
  *
  *   bench --icount|--time [ROW...]
  *
  * Copyright (C) The vmwalk authors
  *
- * It neither knows nor sets what the clock counts: --icount is for a machine whose clock counts
- * instructions, and changes words only.
+ * --icount is for a VM whose clock counts instructions. It changes the units in
+ * the output only, not the measurement.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,13 +20,13 @@
 
 #include "bench.h"
 
-/* Odd, so that the median is one of them. */
+/* Odd, so that the median is a measured value. */
 #define RUNS		7
 #define SLOW_RUNS	3
 
 /*
- * A row a line, in the order in which they run: scans first, as long as the machine hands out
- * frames that run on. Each is a function of its subject's file.
+ * The rows in the order in which they run. Scans come first, while the page
+ * allocator still returns consecutive frames.
  */
 static const struct bench_row rows[] = {
 	{ "scan_dense",		"page",		bench_scan_dense },
@@ -131,7 +131,10 @@ void bench_measure(struct bench_side *sides, size_t count)
 		for (size_t i = 0; i < count; i++) {
 			if (run >= runs_of(&sides[i]))
 				continue;
-			/* What the kernel has put off until later shall not be the next side's. */
+			/*
+			 * Let deferred work of the kernel run outside the
+			 * measurement.
+			 */
 			usleep(50000);
 			figures[i][run] = sides[i].run(sides[i].arg);
 		}
@@ -165,7 +168,9 @@ void bench_compare(const struct bench_row *row, struct bench_side *sides, size_t
 		bench_print(row, &sides[0], &sides[i]);
 }
 
-/* A process of its own keeps what goes wrong in one row from the others. */
+/*
+ * Each row runs in a process of its own, so that a failure ends that row only.
+ */
 static bool run_row(const struct bench_row *row)
 {
 	int status;
@@ -176,7 +181,7 @@ static bool run_row(const struct bench_row *row)
 	if (pid < 0)
 		bench_die("fork: %m");
 	if (!pid) {
-		atexit(bench_remove_items);
+		atexit(bench_remove_instances);
 		row->run(row);
 		exit(EXIT_SUCCESS);
 	}
@@ -184,7 +189,7 @@ static bool run_row(const struct bench_row *row)
 	if (waitpid(pid, &status, 0) != pid)
 		bench_die("waitpid: %m");
 	if (WIFSIGNALED(status))
-		fprintf(stderr, "bench: %s: was ended by signal %d\n", row->name, WTERMSIG(status));
+		fprintf(stderr, "bench: %s: killed by signal %d\n", row->name, WTERMSIG(status));
 	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
 }
 
@@ -199,7 +204,7 @@ static const struct bench_row *find_row(const char *name)
 static int show_usage(const char *wrong)
 {
 	if (wrong)
-		fprintf(stderr, "bench: there is no row %s\n", wrong);
+		fprintf(stderr, "bench: unknown row '%s'\n", wrong);
 	fprintf(stderr, "usage: bench --icount|--time [ROW...]\nrows:");
 	for (size_t i = 0; i < BENCH_COUNT(rows); i++)
 		fprintf(stderr, " %s", rows[i].name);
@@ -220,10 +225,10 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	/*
-	 * A processor that keeps the pages that one row has freed hands them to the next in
-	 * reverse, and no frame runs on from the one before. So it is to keep few.
+	 * Per-CPU lists return freed pages in reverse order, so frames would
+	 * not be consecutive in later rows. Keep the lists short.
 	 */
-	running = "set-up";
+	running = "setup";
 	bench_write("/proc/sys/vm/percpu_pagelist_high_fraction", "1000");
 
 	for (int i = 2; i < argc; i++)

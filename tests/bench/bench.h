@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the rows of the benchmark stand on: runs of two or more sides in turn, their medians as
- * lines, and memory to map, which is an instance's buffer or a memfd.
+ * Interfaces shared by the rows of the benchmark: measurement of two or more
+ * sides in turn, output of their medians, and memory to map and to walk.
  *
  * Copyright (C) The vmwalk authors
  *
- * A row that can't go on ends its process, which is its own: with a sentence and a failure where
- * something is wrong, with a comment where this machine lacks what the row is about.
+ * Each row runs in its own process. bench_die() ends it with an error.
+ * bench_skip() ends it with a comment, if this machine can't run the row.
  */
 #ifndef VMWALK_BENCH_H
 #define VMWALK_BENCH_H
@@ -16,17 +16,17 @@
 #include <stddef.h>
 
 #define BENCH_CONFIGFS	"/sys/kernel/config/vmwalk"
-#define BENCH_ITEM	BENCH_CONFIGFS "/bench"
-#define BENCH_FOLDER	"/usr/lib/vmwalk/bench"
+#define BENCH_INSTANCE	BENCH_CONFIGFS "/bench"
+#define BENCH_DIR	"/usr/lib/vmwalk/bench"
 #define BENCH_PAGE	4096UL
 #define BENCH_MIB	(1024UL * 1024UL)
 #define BENCH_COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
-/* --- Rows ----------------------------------------------------------------------------------- */
+/* --- Rows ------------------------------------------------------------- */
 
 struct bench_row {
 	const char *name;
-	const char *unit;	/* a figure is what one of these takes */
+	const char *unit;	/* figures are the cost of one unit */
 	void (*run)(const struct bench_row *row);
 };
 
@@ -70,15 +70,15 @@ void bench_instance_make(const struct bench_row *row);
 void bench_instance_remove(const struct bench_row *row);
 void bench_instance_1000(const struct bench_row *row);
 
-/* --- Sides ---------------------------------------------------------------------------------- */
+/* --- Sides ------------------------------------------------------------ */
 
 /**
- * struct bench_side - one of the things that a row compares
- * @name: names it as an anchor
- * @run: does the work once; returns what one unit took, in the clock's nanoseconds
- * @arg: for @run
- * @slow: it takes so long that three runs must do
- * @median: of the runs; set by bench_measure()
+ * struct bench_side - one of the operations that a row compares
+ * @name: name in the output if this is an anchor
+ * @run: runs the operation once; returns the cost of one unit in nanoseconds
+ * @arg: argument of @run
+ * @slow: run three times only, because each run takes long
+ * @median: median of the runs, set by bench_measure()
  */
 struct bench_side {
 	const char *name;
@@ -88,31 +88,34 @@ struct bench_side {
 	double median;
 };
 
-/* Runs the sides in turn, several times, so that what else goes on meets all of them. */
+/*
+ * Measures all sides in turn, several times, so that other activity affects all
+ * of them alike.
+ */
 void bench_measure(struct bench_side *sides, size_t count);
 void bench_print(const struct bench_row *row, const struct bench_side *ours,
 		 const struct bench_side *anchor);
-/* Both, the first side being ours and each other one an anchor. */
+/* Measures the sides and prints the first one against each of the others. */
 void bench_compare(const struct bench_row *row, struct bench_side *sides, size_t count);
 
-/* Nanoseconds; with --icount as many instructions. */
+/* The time in nanoseconds; the number of instructions in a VM with --icount. */
 __u64 bench_now(void);
 
 _Noreturn __printf(1, 2)
 void bench_die(const char *fmt, ...);
 _Noreturn __printf(1, 2)
 void bench_skip(const char *fmt, ...);
-/* A comment: what of the row is left out. */
+/* Prints a comment, such as why a part of the row is left out. */
 __printf(1, 2)
 void bench_note(const char *fmt, ...);
 
-/* --- Memory to map: area.c ------------------------------------------------------------------ */
+/* --- Memory to map: area.c -------------------------------------------- */
 
 /**
- * struct bench_area - memory behind a descriptor, all of it allocated, each word of it different
- * @name: says what it is
- * @fd: the descriptor
- * @size: in bytes, whole pages
+ * struct bench_area - allocated memory that can be mapped; each word differs
+ * @name: kind of memory, for messages
+ * @fd: file descriptor to map
+ * @size: size in bytes, a multiple of the page size
  */
 struct bench_area {
 	const char *name;
@@ -120,38 +123,41 @@ struct bench_area {
 	size_t size;
 };
 
-/* Makes the one instance that a row may have at a time: BENCH_ITEM. */
+/* Creates BENCH_INSTANCE. A row can have one instance at a time. */
 struct bench_area bench_buffer(const char *type, const char *mode, const char *fault_around,
 			       size_t size);
 struct bench_area bench_memfd(size_t size);
-/* One on huge pages; its descriptor is -1 where the machine has too few of them. */
+/* A memfd of huge pages; fd is -1 if there is not enough memory. */
 struct bench_area bench_hugetlb(size_t size);
-/* Maps all of it, shared, to be read and written. */
+/* Maps the whole area, shared, for reading and writing. */
 void *bench_map(const struct bench_area *area, int flags);
 void bench_unmap(const struct bench_area *area, void *map);
-/* Ends the row unless the mapping shows what reading the descriptor gives, and that is right. */
+/* Dies unless the mapping and read(2) both return the data written. */
 void bench_check(const struct bench_area *area, const void *map);
 void bench_close(const struct bench_area *area);
 /*
- * Compares an area with a memfd of its size and, with @huge, with one on huge pages: @check for
- * each first, then @run for ours beside @run_anchor for the others. Closes all of them.
+ * Compares an area with a memfd of the same size and, with @huge, with a memfd
+ * of huge pages. Calls @check for each area, then measures @run of ours and
+ * @run_anchor of the others. Closes all areas.
  */
 void bench_compare_areas(const struct bench_row *row, struct bench_area ours, bool huge,
 			 void (*check)(const struct bench_area *area),
 			 double (*run)(void *arg), double (*run_anchor)(void *arg));
 
-/* --- Memory to walk: range.c ---------------------------------------------------------------- */
+/* --- Memory to walk: range.c ------------------------------------------ */
 
 /**
- * struct bench_range - addresses, and who can tell what is mapped there
- * @start: the first, the same in every run
- * @end: the first beyond
- * @present: pages that are present between them
- * @units: of the row, that reading all of it takes
- * @device: descriptor of the instance; of the caller's own memory, unless BENCH_ITEM has a target
- * @pagemap: descriptor of /proc/PID/pagemap of whom the instance walks
- * @to_buffer: a scan leaves its extents in the instance's buffer; else they are copied
- * @extents: where they are then
+ * struct bench_range - an address range, and the files that read its page
+ * tables
+ * @start: first address, the same in every run
+ * @end: end address (exclusive)
+ * @present: number of present pages in the range
+ * @units: number of the row's units in the range
+ * @device: open file of the device; walks the caller, unless BENCH_INSTANCE has
+ *          a target
+ * @pagemap: open /proc/PID/pagemap of the walked process
+ * @to_buffer: scans write extents to the device's buffer, not to @extents
+ * @extents: array of extents: a mapping of the buffer, or user memory
  */
 struct bench_range {
 	__u64 start;
@@ -165,36 +171,39 @@ struct bench_range {
 };
 
 /*
- * Reserves addresses of the caller's own, of which no page is present and none will be huge, and
- * makes BENCH_ITEM to walk them.
+ * Maps a range of the caller without present pages, which never has huge pages,
+ * and creates BENCH_INSTANCE to walk it.
  */
 struct bench_range bench_reserve(size_t size, bool to_buffer);
-/* Makes pages present, one every @step bytes of a part of it. */
+/* Faults in one page every @step bytes of a part of the range. */
 void bench_populate(struct bench_range *range, size_t offset, size_t size, size_t step);
-/* Makes all pages present, a power of two of them, so that no two neighbours' frames run on. */
+/*
+ * Faults in all pages, so that no two neighbours have consecutive frames. The
+ * number of pages must be a power of two.
+ */
 void bench_scatter(struct bench_range *range);
 void bench_release(const struct bench_range *range);
 
-/* The frame of a page as pagemap tells it, 0 where none is present. */
+/* Returns the PFN of a page according to pagemap, 0 if it is not present. */
 __u64 bench_frame(const struct bench_range *range, __u64 addr);
 /*
- * Ends the row unless a scan gives the pages that pagemap and PAGEMAP_SCAN give, with pagemap's
- * frames, and as many as were made present.
+ * Dies unless a scan returns the pages that pagemap and PAGEMAP_SCAN return,
+ * with the PFNs of pagemap, and @present pages in total.
  */
 void bench_check_range(const struct bench_range *range);
 
-/* Whether the kernel has PAGEMAP_SCAN: 6.7 and later do. */
+/* Returns whether the kernel has PAGEMAP_SCAN (Linux 6.7 and later). */
 bool bench_has_pagemap_scan(const struct bench_range *range);
-/* One call of VMWALK_IOC_SCAN: where to go on; sets how many extents came. */
+/* Calls VMWALK_IOC_SCAN once. Sets @count; returns where to continue. */
 __u64 bench_scan(const struct bench_range *range, __u64 from, size_t *count);
-/* Sides that read the whole range, which is their argument. */
+/* For bench_side.run: read the whole range, which is the argument. */
 double bench_read_scan(void *range);
 double bench_read_pagemap(void *range);
 double bench_read_pagemap_scan(void *range);
 
-/* Writes a text into a file as echo would. */
+/* Writes a string to a file with one write(2). */
 void bench_write(const char *path, const char *text);
-/* Removes the items that were made here. */
-void bench_remove_items(void);
+/* Removes all instances that this program created. */
+void bench_remove_instances(void);
 
 #endif /* VMWALK_BENCH_H */

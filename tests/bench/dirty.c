@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How VMWALK_DIRTY_CLEAR on a buffer with very many mappings delays others: the kill of its caller,
- * and a store to the buffer by another process.
+ * Latency caused by VMWALK_DIRTY_CLEAR on a buffer with many mappings: of
+ * killing its caller, and of a store to the buffer by another process.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -25,8 +25,8 @@
 
 static struct {
 	struct bench_area area;
-	pid_t crowd;
-	char *page;			/* the last one, mapped by this process */
+	pid_t mapper;
+	char *page;			/* last page, mapped by this process */
 	char *bitmap;
 } dirty;
 
@@ -44,8 +44,8 @@ static pid_t start(void (*body)(void))
 	return pid;
 }
 
-/* The mappings belong to another process, so that they survive the caller that is killed. */
-static void be_a_crowd(void)
+/* Another process owns the mappings, so that they survive the killed caller. */
+static void hold_mappings(void)
 {
 	for (int i = 0; i < MAPPINGS; i++)
 		if (mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, dirty.area.fd, 0) ==
@@ -55,7 +55,7 @@ static void be_a_crowd(void)
 		pause();
 }
 
-static __u64 number_in(const char *name)
+static __u64 read_counter(const char *name)
 {
 	char path[128], text[32] = "";
 	int fd;
@@ -94,18 +94,18 @@ static void write_every_second_page(void)
 			bench_die("pwrite: %m");
 }
 
-/* Starts a process that clears; returns once the number of dirty pages has dropped. */
+/* Starts a process that clears. Returns when the clearing has begun. */
 static pid_t start_clearing(void)
 {
-	__u64 all = number_in("dirty_pages");
+	__u64 all = read_counter("dirty_pages");
 	pid_t pid = start(clear_all);
 
-	while (number_in("dirty_pages") == all)
+	while (read_counter("dirty_pages") == all)
 		sched_yield();
 	return pid;
 }
 
-static double time_of_kill(pid_t pid)
+static double measure_kill(pid_t pid)
 {
 	__u64 begin = bench_now();
 
@@ -119,7 +119,7 @@ static double kill_while_clearing(void *arg)
 {
 	(void)arg;
 	write_every_second_page();
-	return time_of_kill(start_clearing());
+	return measure_kill(start_clearing());
 }
 
 static double kill_while_idle(void *arg)
@@ -128,11 +128,11 @@ static double kill_while_idle(void *arg)
 
 	(void)arg;
 	usleep(10000);
-	return time_of_kill(pid);
+	return measure_kill(pid);
 }
 
 /* The page must be clean, so that the store faults. */
-static double time_of_store(void)
+static double measure_store(void)
 {
 	__u64 begin = bench_now();
 
@@ -149,7 +149,7 @@ static double store_while_clearing(void *arg)
 	clear_all();
 	write_every_second_page();
 	pid = start_clearing();
-	took = time_of_store();
+	took = measure_store();
 	waitpid(pid, NULL, 0);
 	return took;
 }
@@ -158,19 +158,19 @@ static double store_while_idle(void *arg)
 {
 	(void)arg;
 	clear_all();
-	return time_of_store();
+	return measure_store();
 }
 
 static void prepare(void)
 {
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		bench_skip("a call that is disturbed takes a second processor");
+		bench_skip("requires two CPUs");
 
 	dirty.area = bench_buffer("kmalloc", "fault", NULL, SIZE);
 	close(dirty.area.fd);
-	bench_write(BENCH_ITEM "/live", "0");
-	bench_write(BENCH_ITEM "/track_dirty", "1");
-	bench_write(BENCH_ITEM "/live", "1");
+	bench_write(BENCH_INSTANCE "/live", "0");
+	bench_write(BENCH_INSTANCE "/track_dirty", "1");
+	bench_write(BENCH_INSTANCE "/live", "1");
 	dirty.area.fd = open("/dev/vmwalk0", O_RDWR | O_CLOEXEC);
 	if (dirty.area.fd < 0)
 		bench_die("/dev/vmwalk0: %m");
@@ -180,15 +180,15 @@ static void prepare(void)
 	if (dirty.page == MAP_FAILED || !dirty.bitmap)
 		bench_die("mapping the last page: %m");
 
-	dirty.crowd = start(be_a_crowd);
-	while (number_in("mappings") <= MAPPINGS)
+	dirty.mapper = start(hold_mappings);
+	while (read_counter("mappings") <= MAPPINGS)
 		usleep(10000);
 }
 
 static void finish(void)
 {
-	kill(dirty.crowd, SIGKILL);
-	waitpid(dirty.crowd, NULL, 0);
+	kill(dirty.mapper, SIGKILL);
+	waitpid(dirty.mapper, NULL, 0);
 	munmap(dirty.page, BENCH_PAGE);
 	free(dirty.bitmap);
 	bench_close(&dirty.area);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Making and removing what a folder in configfs stands for: an instance of one page, beside a block
- * device of null_blk.
+ * Creating and removing a configfs item: an instance with a buffer of one page,
+ * compared with a block device of null_blk.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -12,7 +12,10 @@
 
 #include "bench.h"
 
-/* A way to make one. Names are relative to @parent, so that nothing is put together in the run. */
+/*
+ * How to create an item. Paths are relative to @parent, to keep formatting out
+ * of the run.
+ */
 struct recipe {
 	const char *parent;
 	struct {
@@ -29,8 +32,8 @@ static struct recipe null_blk = {
 	"/sys/kernel/config/nullb", { { "bench/power", "1" } },
 };
 
-/* Makes one and removes it, and says what each took. */
-static void make_and_remove(const struct recipe *recipe, __u64 *making, __u64 *removing)
+/* Creates and removes an item, and measures both. */
+static void create_and_remove(const struct recipe *recipe, __u64 *create_time, __u64 *remove_time)
 {
 	__u64 start;
 
@@ -42,30 +45,30 @@ static void make_and_remove(const struct recipe *recipe, __u64 *making, __u64 *r
 		bench_die("mkdir %s/bench: %m", recipe->parent);
 	for (size_t i = 0; i < BENCH_COUNT(recipe->writes) && recipe->writes[i].path; i++)
 		bench_write(recipe->writes[i].path, recipe->writes[i].value);
-	*making = bench_now() - start;
+	*create_time = bench_now() - start;
 
-	/* See bench_measure(). */
+	/* Let deferred work finish, as in bench_measure(). */
 	usleep(50000);
 	start = bench_now();
 	if (rmdir("bench"))
 		bench_die("rmdir %s/bench: %m", recipe->parent);
-	*removing = bench_now() - start;
+	*remove_time = bench_now() - start;
 }
 
-static double make(void *arg)
+static double create(void *arg)
 {
-	__u64 making, removing;
+	__u64 create_time, remove_time;
 
-	make_and_remove(arg, &making, &removing);
-	return making;
+	create_and_remove(arg, &create_time, &remove_time);
+	return create_time;
 }
 
 static double remove_one(void *arg)
 {
-	__u64 making, removing;
+	__u64 create_time, remove_time;
 
-	make_and_remove(arg, &making, &removing);
-	return removing;
+	create_and_remove(arg, &create_time, &remove_time);
+	return remove_time;
 }
 
 static void compare_with_null_blk(const struct bench_row *row, double (*run)(void *arg))
@@ -79,12 +82,12 @@ static void compare_with_null_blk(const struct bench_row *row, double (*run)(voi
 		bench_skip("this kernel has no null_blk");
 	bench_compare(row, sides, BENCH_COUNT(sides));
 	if (system("modprobe -r null_blk"))
-		bench_die("null_blk can't be unloaded");
+		bench_die("modprobe -r null_blk failed");
 }
 
 void bench_instance_make(const struct bench_row *row)
 {
-	compare_with_null_blk(row, make);
+	compare_with_null_blk(row, create);
 }
 
 void bench_instance_remove(const struct bench_row *row)
@@ -92,8 +95,8 @@ void bench_instance_remove(const struct bench_row *row)
 	compare_with_null_blk(row, remove_one);
 }
 
-/* Makes the rest of a thousand. bench_remove_items() removes them. */
-static void make_others(void)
+/* Creates 999 instances. bench_remove_instances() removes them. */
+static void create_others(void)
 {
 	char path[64];
 
@@ -108,14 +111,14 @@ static void make_others(void)
 	}
 }
 
-/* The anchor is the first, alone. */
+/* The anchor is the first instance, created while there is no other. */
 void bench_instance_1000(const struct bench_row *row)
 {
-	struct bench_side first = { .name = "first", .run = make, .arg = &vmwalk };
+	struct bench_side first = { .name = "first", .run = create, .arg = &vmwalk };
 	struct bench_side last = first;
 
 	bench_measure(&first, 1);
-	make_others();
+	create_others();
 	bench_measure(&last, 1);
 	bench_print(row, &last, &first);
 }

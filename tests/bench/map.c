@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mapping a whole buffer. Times mmap(2), and for blocks also the first touch of each.
+ * Mapping a whole buffer: mmap(2) and, for huge buffers, the first access to
+ * each 2 MiB.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -23,7 +24,7 @@ static double map_area(const struct bench_area *area, int flags, bool touch)
 	return (double)(end - start) / (area->size / BENCH_PAGE);
 }
 
-/* remap and insert map all by themselves. */
+/* With map_mode remap or insert, mmap() maps everything. */
 static double map_buffer(void *arg)
 {
 	return map_area(arg, 0, false);
@@ -59,13 +60,13 @@ void bench_map_insert(const struct bench_row *row)
 	compare_maps(row, "vmalloc", "insert", 64 * BENCH_MIB);
 }
 
-/* The largest block that kmalloc has. */
+/* 4 MiB is the largest kmalloc allocation. */
 void bench_map_remap(const struct bench_row *row)
 {
 	compare_maps(row, "kmalloc", "remap", 4 * BENCH_MIB);
 }
 
-/* Large, as such buffers are: what mmap(2) costs by itself is not to be most of it. */
+/* A large buffer, so that the fixed cost of mmap(2) is a small part. */
 void bench_map_huge(const struct bench_row *row)
 {
 	bench_compare_areas(row, bench_buffer("huge", "fault", NULL, 512 * BENCH_MIB), true,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that rows walk, and the three who read its page tables: a scan, pagemap, PAGEMAP_SCAN.
+ * Memory to walk, and the three readers of its page tables: VMWALK_IOC_SCAN,
+ * pagemap and PAGEMAP_SCAN.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -14,19 +15,19 @@
 #include "bench.h"
 #include "vmwalk.h"
 
-/* Far from all else that a process has mapped. */
+/* Far from all other mappings of a process. */
 #define START		0x100000000000UL
-/* Extents that a call of a scan has room for, in either place. */
-#define ROOM		(4 * BENCH_MIB / sizeof(struct vmwalk_extent))
+/* Extents that fit into the array or buffer of one scan call. */
+#define CAPACITY	(4 * BENCH_MIB / sizeof(struct vmwalk_extent))
 
-/* Entries that one read(2) of pagemap asks for: 256 KiB. */
+/* Entries per read(2) of pagemap: 256 KiB. */
 #define ENTRIES		(256 * 1024 / sizeof(__u64))
 #define PM_FRAME	0x007fffffffffffffULL
 #define PM_FILE		0x2000000000000000ULL
 #define PM_SWAP		0x4000000000000000ULL
 #define PM_PRESENT	0x8000000000000000ULL
 
-/* PAGEMAP_SCAN, which the headers that this is built with may not have. */
+/* PAGEMAP_SCAN, which older kernel headers lack. */
 struct region {
 	__u64 start, end, categories;
 };
@@ -42,11 +43,11 @@ struct pm_scan {
 #define PAGE_IS_SWAPPED	0x10
 #define PAGE_IS_PFNZERO	0x20
 
-static struct vmwalk_extent copied[ROOM];
+static struct vmwalk_extent copied[CAPACITY];
 static __u64 entries[ENTRIES];
 static struct region regions[65536];
 
-/* What isn't there yet would be faulted in by the first who writes to it. */
+/* Faults in pages, so that no measured side does. */
 static void touch(void *at, size_t size)
 {
 	for (size_t offset = 0; offset < size; offset += BENCH_PAGE)
@@ -72,7 +73,7 @@ struct bench_range bench_reserve(size_t size, bool to_buffer)
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 	if (at == MAP_FAILED)
 		bench_die("mmap of %zu bytes: %m", size);
-	/* A kernel without huge pages says that it doesn't know this. */
+	/* Fails on kernels without THP, which is fine. */
 	madvise(at, size, MADV_NOHUGEPAGE);
 
 	touch(copied, sizeof(copied));
@@ -106,7 +107,7 @@ void bench_release(const struct bench_range *range)
 	bench_close(&buffer);
 }
 
-/* --- Readers -------------------------------------------------------------------------------- */
+/* --- Readers ---------------------------------------------------------- */
 
 __u64 bench_scan(const struct bench_range *range, __u64 from, size_t *count)
 {
@@ -116,7 +117,7 @@ __u64 bench_scan(const struct bench_range *range, __u64 from, size_t *count)
 		.start = from,
 		.end = range->end,
 		.vec = range->to_buffer ? 0 : (__u64)range->extents,
-		.vec_len = ROOM,
+		.vec_len = CAPACITY,
 		.return_mask = VMWALK_STATE_ALL,
 	};
 	int got = ioctl(range->device, VMWALK_IOC_SCAN, &scan);
@@ -124,7 +125,7 @@ __u64 bench_scan(const struct bench_range *range, __u64 from, size_t *count)
 	if (got < 0)
 		bench_die("VMWALK_IOC_SCAN: %m");
 	if (scan.walk_end <= from)
-		bench_die("VMWALK_IOC_SCAN does not get on from 0x%llx", from);
+		bench_die("VMWALK_IOC_SCAN makes no progress at 0x%llx", from);
 	*count = got;
 	return scan.walk_end;
 }
@@ -143,7 +144,7 @@ double bench_read_scan(void *arg)
 	return (double)(end - start) / range->units;
 }
 
-/* Entries from an address on: how many were read. */
+/* Reads entries starting at an address. Returns their number. */
 static size_t read_entries(const struct bench_range *range, __u64 from, __u64 end)
 {
 	size_t count = (end - from) / BENCH_PAGE;
@@ -178,8 +179,8 @@ __u64 bench_frame(const struct bench_range *range, __u64 addr)
 }
 
 /*
- * Asks for all of what a scan tells that there is. Returns where to go on, or 0 if the kernel
- * doesn't know the call.
+ * Requests all page categories that a scan reports, too. Returns the address to
+ * continue at, or 0 if the kernel does not have the call.
  */
 static __u64 read_regions(const struct bench_range *range, __u64 from, size_t *count)
 {
@@ -199,7 +200,7 @@ static __u64 read_regions(const struct bench_range *range, __u64 from, size_t *c
 	if (got < 0)
 		bench_die("PAGEMAP_SCAN: %m");
 	*count = got;
-	/* Its walk_end may tell of less than it has done, if its own buffer was full in between. */
+	/* walk_end may be too low if the kernel's internal buffer was full. */
 	return *count < scan.vec_len ? range->end : regions[got - 1].end;
 }
 
@@ -226,7 +227,7 @@ double bench_read_pagemap_scan(void *arg)
 	return (double)(end - start) / range->units;
 }
 
-/* --- Comparing what they read --------------------------------------------------------------- */
+/* --- Comparing what they read ----------------------------------------- */
 
 struct extents {
 	struct vmwalk_extent *extent;
@@ -237,11 +238,11 @@ static void *grow(void *array, size_t count, size_t size)
 {
 	array = reallocarray(array, count, size);
 	if (!array)
-		bench_die("there is no memory to compare results: %m");
+		bench_die("not enough memory to compare results: %m");
 	return array;
 }
 
-/* All extents of a range, as the side that is measured gets them. */
+/* Collects all extents of a range with the calls that are measured. */
 static struct extents gather_extents(const struct bench_range *range)
 {
 	struct extents all = { };
@@ -269,16 +270,17 @@ static void check_order(const struct bench_range *range, const struct extents *a
 		const struct vmwalk_extent *extent = &all->extent[i];
 
 		if (extent->start < at || end_of(extent) > range->end)
-			bench_die("extent %zu, at 0x%llx, is out of order or of the range", i,
+			bench_die("extent %zu at 0x%llx is out of order or out of range", i,
 				  extent->start);
 		at = end_of(extent);
 		present += extent->flags & VMWALK_PRESENT ? extent->pages : 0;
 	}
 	if (present != range->present)
-		bench_die("a scan finds %llu pages present, not %llu", present, range->present);
+		bench_die("a scan returns %llu present pages, expected %llu", present,
+			  range->present);
 }
 
-/* What pagemap would say of a page of an extent. */
+/* The pagemap entry that corresponds to a page of an extent. */
 static __u64 entry_of(const struct vmwalk_extent *extent, __u64 addr)
 {
 	__u64 entry = 0;
@@ -292,7 +294,9 @@ static __u64 entry_of(const struct vmwalk_extent *extent, __u64 addr)
 	return entry;
 }
 
-/* Compares a part of the range, page by page, with the extents from @extent on. */
+/*
+ * Compares part of the range, page by page, with the extents from @extent on.
+ */
 static void compare_entries(const struct bench_range *range, __u64 from, __u64 end,
 			    const struct vmwalk_extent *extent, const struct vmwalk_extent *last)
 {
@@ -309,13 +313,16 @@ static void compare_entries(const struct bench_range *range, __u64 from, __u64 e
 			if (extent < last && extent->start <= from)
 				ours = entry_of(extent, from);
 			if (ours != theirs)
-				bench_die("page 0x%llx: a scan gives 0x%llx, pagemap 0x%llx", from,
+				bench_die("page 0x%llx: a scan returns 0x%llx, pagemap 0x%llx", from,
 					  ours, theirs);
 		}
 	}
 }
 
-/* What is left out of a range that is too large to be read by pagemap: check_order() counts. */
+/*
+ * Reading pagemap of a very large range takes too long: compare the extents
+ * only. check_order() detects missing pages by their number.
+ */
 static void compare_with_pagemap(const struct bench_range *range, const struct extents *all)
 {
 	const struct vmwalk_extent *last = all->extent + all->count;
@@ -334,7 +341,7 @@ static __u64 categories_of(const struct vmwalk_extent *extent)
 	       (extent->flags & VMWALK_ZERO ? PAGE_IS_PFNZERO : 0);
 }
 
-/* Extents that differ in nothing that PAGEMAP_SCAN tells are one region to it. */
+/* PAGEMAP_SCAN merges extents that have the same categories. */
 static struct region next_region(const struct extents *all, size_t *i)
 {
 	const struct vmwalk_extent *extent = &all->extent[(*i)++];
@@ -361,19 +368,19 @@ static void compare_with_pagemap_scan(const struct bench_range *range, const str
 
 			if (ours.start == ours.end && i < all->count)
 				ours = next_region(all, &i);
-			/* It may end a region early, and start another there. */
+			/* PAGEMAP_SCAN may split a region. */
 			if (ours.start == theirs->start && ours.end >= theirs->end &&
 			    ours.categories == theirs->categories) {
 				ours.start = theirs->end;
 				continue;
 			}
-			bench_die("0x%llx-0x%llx 0x%llx, not PAGEMAP_SCAN's 0x%llx-0x%llx 0x%llx",
+			bench_die("scan 0x%llx-0x%llx 0x%llx, PAGEMAP_SCAN 0x%llx-0x%llx 0x%llx",
 				  ours.start, ours.end, ours.categories, theirs->start,
 				  theirs->end, theirs->categories);
 		}
 	}
 	if (ours.start != ours.end || i < all->count)
-		bench_die("PAGEMAP_SCAN does not give what a scan gives from 0x%llx on",
+		bench_die("PAGEMAP_SCAN lacks pages of a scan from 0x%llx on",
 			  ours.start != ours.end ? ours.start : all->extent[i].start);
 }
 

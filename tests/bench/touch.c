@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Touching each page of a fresh mapping whose pages are all allocated.
+ * Accessing each page of a new mapping. The pages are already allocated.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -11,9 +11,8 @@
 #include "bench.h"
 
 #define SIZE		(64 * BENCH_MIB)
-#define UNCOUNTED	BENCH_FOLDER "/vmwalk-uncounted.ko"
+#define UNCOUNTED	BENCH_DIR "/vmwalk-uncounted.ko"
 
-/* A byte that the compiler may not leave out. */
 static char read_byte(const char *at)
 {
 	return __atomic_load_n(at, __ATOMIC_RELAXED);
@@ -32,7 +31,7 @@ static double touch_read(void *arg)
 	__u64 start, end;
 
 	start = bench_now();
-	/* The loop itself shall cost next to nothing. */
+	/* Unroll, to keep the cost of the loop itself low. */
 #pragma GCC unroll 16
 	for (size_t offset = 0; offset < size; offset += BENCH_PAGE)
 		read_byte(map + offset);
@@ -42,7 +41,9 @@ static double touch_read(void *arg)
 	return (double)(end - start) / (size / BENCH_PAGE);
 }
 
-/* What it writes is what the first byte of each page holds: see word_at() in area.c. */
+/*
+ * Writes the value that the first byte of each page already has: see word_at().
+ */
 static double touch_write(void *arg)
 {
 	const struct bench_area *area = arg;
@@ -51,7 +52,7 @@ static double touch_write(void *arg)
 	__u64 start, end;
 
 	start = bench_now();
-	/* The loop itself shall cost next to nothing. */
+	/* Unroll, to keep the cost of the loop itself low. */
 #pragma GCC unroll 16
 	for (size_t offset = 0; offset < size; offset += BENCH_PAGE)
 		write_byte(map + offset, 1);
@@ -61,7 +62,9 @@ static double touch_write(void *arg)
 	return (double)(end - start) / (size / BENCH_PAGE);
 }
 
-/* Faults come in the order of the run that is timed, and only then is all of it looked at. */
+/*
+ * Faults in the pages in the order of the measured run, then compares the data.
+ */
 static void touch_and_check(const struct bench_area *area)
 {
 	char *map = bench_map(area, 0);
@@ -90,7 +93,10 @@ void bench_touch_write(const struct bench_row *row)
 	compare_touches(row, "vmalloc", NULL, touch_write, SIZE, false);
 }
 
-/* The same with bare frames instead of refcounted pages, in the largest block that kmalloc has. */
+/*
+ * A PFN mapping instead of refcounted pages. 4 MiB is the largest kmalloc
+ * allocation.
+ */
 void bench_touch_read_pfn(const struct bench_row *row)
 {
 	compare_touches(row, "kmalloc", NULL, touch_read, 4 * BENCH_MIB, false);
@@ -101,7 +107,7 @@ void bench_touch_write_pfn(const struct bench_row *row)
 	compare_touches(row, "kmalloc", NULL, touch_write, 4 * BENCH_MIB, false);
 }
 
-/* The largest window there is, so that hardly a fault is left. */
+/* The largest fault_around, so that few faults are left. */
 void bench_touch_read_2m(const struct bench_row *row)
 {
 	compare_touches(row, "vmalloc", "2M", touch_read, SIZE, false);
@@ -112,7 +118,7 @@ void bench_touch_read_pfn_2m(const struct bench_row *row)
 	compare_touches(row, "kmalloc", "2M", touch_read, 4 * BENCH_MIB, false);
 }
 
-/* Reading, which is what the anchor does better. */
+/* Reading, where the anchor is faster than for writing. */
 void bench_touch_huge(const struct bench_row *row)
 {
 	compare_touches(row, "huge", NULL, touch_read, SIZE, true);
@@ -130,8 +136,8 @@ static void load_counting(void)
 }
 
 /*
- * A fault for each page is where counting is the largest part. One module is in at a time; what was
- * read in the meantime is the same for both.
+ * Counters cost most if each page faults. Each run loads one of the two
+ * modules, since only one can be loaded at a time.
  */
 static double touch_with(const char *load)
 {
@@ -168,7 +174,7 @@ void bench_stats_overhead(const struct bench_row *row)
 	};
 
 	if (access(UNCOUNTED, R_OK))
-		bench_skip("there is no module without counters in " BENCH_FOLDER);
+		bench_skip("no module without counters in " BENCH_DIR);
 	atexit(load_counting);
 	bench_compare(row, sides, BENCH_COUNT(sides));
 }

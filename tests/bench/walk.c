@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reading page tables: many pages, one, and any; how that grows; and what the one whose they are
- * feels of it. Before anything is timed, what is read is compared.
+ * Reading page tables: scans, single addresses, random addresses, growth with
+ * the size of the range, and the latency that the target sees. Results are
+ * compared with those of the kernel before anything is measured.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -23,15 +24,18 @@
 #include "vmwalk.h"
 
 #define GIB		(1024 * BENCH_MIB)
-/* Pages of the rows that take many: 256 MiB of them. */
+/* Pages of a large range: 256 MiB. */
 #define PAGES		65536UL
-/* What takes longer is run less often, or not at all. */
+/* From these sizes on, anchors are run less often, or not at all. */
 #define SLOW_PAGES	(4 * GIB / BENCH_PAGE)
 #define MOST_PAGES	(64 * GIB / BENCH_PAGE)
 
-/* --- Scans ---------------------------------------------------------------------------------- */
+/* --- Scans ------------------------------------------------------------ */
 
-/* Returns ours. @smallest, if not NULL, is that of a smaller range, which is one more anchor. */
+/*
+ * Returns our side. @smallest, if not NULL, is one more anchor: a smaller
+ * range.
+ */
 static struct bench_side compare_scan(const struct bench_row *row, struct bench_range *range,
 				      const struct bench_side *smallest)
 {
@@ -60,12 +64,13 @@ static struct bench_side compare_scan(const struct bench_row *row, struct bench_
 	if (smallest)
 		bench_print(row, &sides[0], smallest);
 	if (pages > MOST_PAGES)
-		bench_note("pagemap would take minutes to read %llu GiB", pages * BENCH_PAGE / GIB);
+		bench_note("skipping pagemap, which takes minutes for %llu GiB",
+			   pages * BENCH_PAGE / GIB);
 
 	return sides[0];
 }
 
-/* One page present every so many bytes. */
+/* One present page every @step bytes. */
 static void compare_pages(const struct bench_row *row, size_t size, size_t step, double units,
 			  bool to_buffer)
 {
@@ -127,13 +132,13 @@ void bench_scan_sparse_copy(const struct bench_row *row)
 	compare_pages(row, 64 * GIB, 64 * BENCH_MIB, 1, false);
 }
 
-/* --- How scans grow ------------------------------------------------------------------------- */
+/* --- Scaling of scans ------------------------------------------------- */
 
-/* A row that prints a line for each of several sizes. */
+/* A row that prints a line for each size of the range. */
 struct series {
 	size_t count;
-	size_t sizes[6];	/* of the range */
-	bool vmas;		/* of which there is one a page: that names the lines */
+	size_t sizes[6];	/* sizes of the range */
+	bool vmas;		/* one VMA per page; print their number */
 	void (*fill)(struct bench_range *range);
 };
 
@@ -170,8 +175,8 @@ static void compare_series(const struct bench_row *row, const struct series *ser
 	}
 }
 
-/* Page tables as a process of that size has them, out of little memory. */
-static void map_again_and_again(struct bench_range *range)
+/* Maps the same memory repeatedly: large page tables, but little memory. */
+static void map_repeatedly(struct bench_range *range)
 {
 	const size_t size = range->end - range->start;
 	size_t part = size < 64 * BENCH_MIB ? size : 64 * BENCH_MIB;
@@ -180,7 +185,7 @@ static void map_again_and_again(struct bench_range *range)
 	for (__u64 at = range->start; at < range->end; at += part)
 		if (mmap((void *)at, part, PROT_READ, MAP_SHARED | MAP_POPULATE | MAP_FIXED,
 			 memfd.fd, 0) == MAP_FAILED)
-			bench_die("mapping a memfd over and over: %m");
+			bench_die("mapping a memfd repeatedly: %m");
 	bench_close(&memfd);
 	range->present = size / BENCH_PAGE;
 	range->units = range->present;
@@ -191,7 +196,7 @@ void bench_scan_mapped(const struct bench_row *row)
 	static const struct series series = {
 		.count = 6,
 		.sizes = { BENCH_MIB, 16 * BENCH_MIB, 256 * BENCH_MIB, GIB, 4 * GIB, 16 * GIB },
-		.fill = map_again_and_again,
+		.fill = map_repeatedly,
 	};
 
 	compare_series(row, &series);
@@ -214,7 +219,7 @@ void bench_scan_reserved(const struct bench_row *row)
 	compare_series(row, &series);
 }
 
-/* Neighbours that differ in what they allow are mappings of their own. */
+/* Neighbouring pages with different protection are in different VMAs. */
 static void protect_every_second(struct bench_range *range)
 {
 	bench_populate(range, 0, range->end - range->start, BENCH_PAGE);
@@ -240,11 +245,13 @@ void bench_scan_vmas(const struct bench_row *row)
 	compare_series(row, &series);
 }
 
-/* --- One address, and any ------------------------------------------------------------------- */
+/* --- Single and random addresses -------------------------------------- */
 
-/* Calls in a run: one alone is little beside reading the clock. */
+/*
+ * Calls per run, since one call costs little compared with reading the clock.
+ */
 #define CALLS		1000
-/* Addresses that pagemap is asked for one by one, which takes 6.1 some 34,000 instructions each. */
+/* Addresses for pagemap, which needs 34,000 instructions for each on 6.1. */
 #define PREADS		4096
 
 struct lookups {
@@ -278,13 +285,13 @@ static __u64 call_nothing(__u64 addr)
 	return syscall(SYS_getppid);
 }
 
-/* The way to the driver and back, with nothing done there. */
+/* The cost of an ioctl that does nothing. */
 static __u64 call_unknown(__u64 addr)
 {
 	return ioctl(lookups.range.device, _IO(VMWALK_IOC_MAGIC, 255), addr);
 }
 
-/* The same address over and over. */
+/* Repeats a call with the same address. */
 static double call_one(void *arg)
 {
 	__u64 (*call)(__u64 addr) = arg;
@@ -312,8 +319,7 @@ void bench_walk_one(const struct bench_row *row)
 	bench_populate(range, 0, 512 * BENCH_PAGE, BENCH_PAGE);
 	for (__u64 at = range->start; at < range->end; at += BENCH_PAGE)
 		if (!bench_frame(range, at) || get_pfn(at) != bench_frame(range, at))
-			bench_die("VMWALK_IOC_GET_PFN gives another frame at 0x%llx than pagemap",
-				  at);
+			bench_die("VMWALK_IOC_GET_PFN and pagemap differ at 0x%llx", at);
 	bench_compare(row, sides, BENCH_COUNT(sides));
 	bench_release(range);
 }
@@ -362,7 +368,7 @@ static double translate_by_pagemap(void *arg)
 	return (double)(end - start) / PREADS;
 }
 
-/* Each page once, at any of its bytes; the same order in every run. */
+/* Each page once, in an order that is random but the same in every run. */
 static void shuffle_addresses(void)
 {
 	struct vmwalk_translation *vec = lookups.vec, other;
@@ -386,13 +392,13 @@ static void check_translations(void)
 		__u64 frame = bench_frame(&lookups.range, ours->addr);
 
 		if (!frame || ours->phys != frame * BENCH_PAGE + ours->addr % BENCH_PAGE)
-			bench_die("0x%llx: VMWALK_IOC_TRANSLATE gives 0x%llx, pagemap frame 0x%llx",
+			bench_die("0x%llx: VMWALK_IOC_TRANSLATE returns 0x%llx, pagemap PFN 0x%llx",
 				  ours->addr, ours->phys, frame);
 		if (!(ours->state & VMWALK_PRESENT) || ours->page_shift != 12)
-			bench_die("VMWALK_IOC_TRANSLATE gives 0x%llx state 0x%x and shift %u",
+			bench_die("0x%llx: VMWALK_IOC_TRANSLATE returns state 0x%x, page_shift %u",
 				  ours->addr, ours->state, ours->page_shift);
 		if (i < PREADS && get_pfn(ours->addr) != frame)
-			bench_die("VMWALK_IOC_GET_PFN gives another frame at 0x%llx than pagemap",
+			bench_die("VMWALK_IOC_GET_PFN and pagemap differ at 0x%llx",
 				  ours->addr);
 	}
 }
@@ -413,16 +419,16 @@ void bench_translate_random(const struct bench_row *row)
 	bench_release(&lookups.range);
 }
 
-/* --- What the target feels ------------------------------------------------------------------ */
+/* --- Latency of the target -------------------------------------------- */
 
-/* The target maps, touches and unmaps so much, so often in a run. */
+/* In a run, the target maps, touches and unmaps WINDOW bytes ROUNDS times. */
 #define WINDOW		(64 * 1024)
 #define ROUNDS		500
 
 struct target {
-	struct bench_range range;	/* its memory, and the window behind it */
+	struct bench_range range;	/* its memory, followed by the window */
 	pid_t pid;
-	int fd;				/* to tell it to start, and to hear that it has ended */
+	int fd;				/* socket: start, result */
 };
 
 static void run_on(int cpu)
@@ -442,7 +448,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* What 99 of 100 rounds don't take longer than. */
+/* Returns the 99th percentile of the duration of a round. */
 static double run_rounds(char *window)
 {
 	static __u64 took[ROUNDS];
@@ -453,18 +459,18 @@ static double run_rounds(char *window)
 				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 		if (map != window)
-			bench_die("the target's mmap: %m");
+			bench_die("mmap in the target: %m");
 		for (size_t offset = 0; offset < WINDOW; offset += BENCH_PAGE)
 			__atomic_store_n(map + offset, 1, __ATOMIC_RELAXED);
 		if (munmap(map, WINDOW))
-			bench_die("the target's munmap: %m");
+			bench_die("munmap in the target: %m");
 		took[i] = bench_now() - start;
 	}
 	qsort(took, ROUNDS, sizeof(took[0]), compare);
 	return took[ROUNDS * 99 / 100];
 }
 
-_Noreturn static void be_target(int fd, char *window)
+_Noreturn static void run_target(int fd, char *window)
 {
 	double figure;
 	char go;
@@ -479,7 +485,7 @@ _Noreturn static void be_target(int fd, char *window)
 	_exit(EXIT_SUCCESS);
 }
 
-/* Reads what the target has mapped, without a pause and as long as it runs; or does nothing. */
+/* Reads the target's range repeatedly during a run. @read_all may be NULL. */
 static double disturb(const struct target *target, double (*read_all)(void *range))
 {
 	struct pollfd ended = { .fd = target->fd, .events = POLLIN };
@@ -487,11 +493,11 @@ static double disturb(const struct target *target, double (*read_all)(void *rang
 	double figure;
 
 	if (write(target->fd, "", 1) != 1)
-		bench_die("the target can't be told to start: %m");
+		bench_die("starting the target: %m");
 	while (read_all && !poll(&ended, 1, 0))
 		read_all(&range);
 	if (read(target->fd, &figure, sizeof(figure)) != sizeof(figure))
-		bench_die("the target has ended");
+		bench_die("the target has exited");
 	return figure;
 }
 
@@ -521,19 +527,19 @@ static struct target start_target(void)
 		bench_die("socketpair: %m");
 	target.fd = pair[0];
 	munmap(window, WINDOW);
-	/* Its pages come after the fork: they are to be the target's alone. */
+	/* Fault in its pages after fork(), so that they are not shared. */
 	target.pid = fork();
 	if (target.pid < 0)
 		bench_die("fork: %m");
 	if (!target.pid) {
 		close(pair[0]);
 		bench_populate(&target.range, 0, PAGES * BENCH_PAGE, BENCH_PAGE);
-		be_target(pair[1], window);
+		run_target(pair[1], window);
 	}
 	close(pair[1]);
 
 	snprintf(number, sizeof(number), "%d", target.pid);
-	bench_write(BENCH_ITEM "/target_pid", number);
+	bench_write(BENCH_INSTANCE "/target_pid", number);
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", target.pid);
 	close(target.range.pagemap);
 	target.range.pagemap = open(path, O_RDONLY | O_CLOEXEC);
@@ -555,12 +561,12 @@ void bench_target_p99(const struct bench_row *row)
 	struct target target;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		bench_skip("a target that is scanned meanwhile takes a second processor");
+		bench_skip("requires two CPUs");
 	target = start_target();
 	for (size_t i = 0; i < BENCH_COUNT(sides); i++)
 		sides[i].arg = &target;
 	run_on(0);
-	/* It answers once its memory is there. */
+	/* The first run ends after the target has faulted in its memory. */
 	disturb_by_nothing(&target);
 	bench_check_range(&target.range);
 	bench_compare(row, sides, BENCH_COUNT(sides));
