@@ -374,7 +374,7 @@ static void compare_with_pagemap_scan(const struct bench_range *range, const str
 				ours.start = theirs->end;
 				continue;
 			}
-			bench_die("scan: 0x%llx-0x%llx %llx, PAGEMAP_SCAN: 0x%llx-0x%llx %llx",
+			bench_die("scan: %llx-%llx 0x%llx, PAGEMAP_SCAN: %llx-%llx 0x%llx",
 				  ours.start, ours.end, ours.categories, theirs->start,
 				  theirs->end, theirs->categories);
 		}
