@@ -313,8 +313,8 @@ static void compare_entries(const struct bench_range *range, __u64 from, __u64 e
 			if (extent < last && extent->start <= from)
 				ours = entry_of(extent, from);
 			if (ours != theirs)
-				bench_die("page 0x%llx: a scan returns 0x%llx, pagemap 0x%llx", from,
-					  ours, theirs);
+				bench_die("page 0x%llx: a scan returns 0x%llx, pagemap 0x%llx",
+					  from, ours, theirs);
 		}
 	}
 }
@@ -374,7 +374,7 @@ static void compare_with_pagemap_scan(const struct bench_range *range, const str
 				ours.start = theirs->end;
 				continue;
 			}
-			bench_die("scan: %llx-%llx 0x%llx, PAGEMAP_SCAN: %llx-%llx 0x%llx",
+			bench_die("scan 0x%llx-0x%llx 0x%llx, PAGEMAP_SCAN 0x%llx-0x%llx 0x%llx",
 				  ours.start, ours.end, ours.categories, theirs->start,
 				  theirs->end, theirs->categories);
 		}
