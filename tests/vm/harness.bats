@@ -39,7 +39,7 @@ make_tree()
 {
 	mkdir -p "$1"/{userspace,configfs-scripts,tests}
 	cp -r "$SOURCE"/{.ci,Makefile,VERSION,drv} "$1"
-	cp -r "$SOURCE"/tests/{run,vm} "$1/tests"
+	cp -r "$SOURCE"/tests/{lint,run,vm} "$1/tests"
 	cd "$1" || return
 
 	stub tests/vm/setup </dev/null
@@ -244,6 +244,32 @@ print_directories()
 	[[ -d ${kernels[0]} ]] || skip "there are no kernel headers"
 	run -2 make module KDIR="${kernels[0]}" KCFLAGS=-DCONFIG_PREEMPT_RT=1
 	output_has 'error: #error "vmwalk does not support PREEMPT_RT: '
+}
+
+# --- tests/lint ---------------------------------------------------------------
+
+@test "lint: finds comments over 80 columns, and no code" {
+	long=$(printf '%060d' 0)
+	printf '%s\n' "int a = $long$long;" "/* short */" "	/* first" "	 * $long */" \
+		"		/* $long$long */" >"$TMP/file.c"
+	run -1 tests/lint/comments "$TMP/file.c"
+	[[ ${#lines[@]} == 1 ]]
+	output_has "$TMP/file.c:5: comment is 142 columns wide, more than 80"
+	printf '%s\n' "A = $long$long" "# $long$long" >"$TMP/Kbuild"
+	run -1 tests/lint/comments "$TMP/Kbuild"
+	[[ $output == "$TMP/Kbuild:2: "* ]]
+}
+
+@test "lint: finds functions over 60 lines" {
+	{
+		printf 'static int fits(int a,\n\t\tint b)\n{\n'
+		for ((i = 0; i < 56; i++)); do printf '\ta();\n'; done
+		printf '}\n\nstatic int long_one(int a)\n{\n'
+		for ((i = 0; i < 58; i++)); do printf '\ta();\n'; done
+		printf '}\n'
+	} >"$TMP/file.c"
+	run -1 tests/lint/functions "$TMP/file.c"
+	[[ $output == "$TMP/file.c:62: long_one() has 61 lines, more than 60" ]]
 }
 
 # --- tests/run ----------------------------------------------------------------
