@@ -272,6 +272,35 @@ print_directories()
 	[[ $output == "$TMP/file.c:62: long_one() has 61 lines, more than 60" ]]
 }
 
+# make_layers LINE: creates drv/ with the files errmsg and config. config.c is the
+# higher one; LINE is added to errmsg.c.
+make_layers()
+{
+	rm -r drv
+	mkdir -p drv build
+	echo 'void vmwalk_errmsg_set(void);' >drv/errmsg.h
+	echo 'void vmwalk_config_init(void);' >drv/config.h
+	printf '%s\n' '#include "errmsg.h"' 'void vmwalk_errmsg_set(void) { }' "$1" >drv/errmsg.c
+	printf '%s\n' '#include "config.h"' '#include "errmsg.h"' \
+		'void vmwalk_config_init(void) { vmwalk_errmsg_set(); }' >drv/config.c
+	cc -c -o build/errmsg.o drv/errmsg.c
+	cc -c -o build/config.o drv/config.c
+}
+
+@test "lint: finds includes and calls of higher layers in drv/" {
+	make_layers ''
+	run -0 tests/lint/layers build
+	make_layers '#include "config.h"'
+	run -1 tests/lint/layers build
+	[[ $output == 'drv/errmsg.c includes config.h, which is in a higher layer' ]]
+	make_layers 'void vmwalk_config_init(void); void f(void) { vmwalk_config_init(); }'
+	run -1 tests/lint/layers build
+	[[ $output == 'drv/errmsg.c uses vmwalk_config_init of drv/config.c, which is in a higher layer' ]]
+	: >drv/new.c
+	run -1 tests/lint/layers
+	[[ $output == 'drv/new.c is not in the list of tests/lint/layers' ]]
+}
+
 # --- tests/run ----------------------------------------------------------------
 
 @test "tests/run: prints the duration of each file, and the slowest files" {
