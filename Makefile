@@ -42,6 +42,7 @@ help:
 	@echo
 	@echo 'For developers:'
 	@echo '  make lint           check style and correctness; silent on success'
+	@echo '  make format         format userspace/ as .clang-format says'
 	@echo '  make kerneldoc      render the kernel-doc comments to build/kernel-doc'
 	@echo '  make clean          remove the build directory'
 	@echo
@@ -150,6 +151,9 @@ bench:
 lint:
 	@$(vm)/lint
 
+format:
+	@$(vm)/root clang-format -i $(wildcard userspace/*/*.[ch] userspace/*/*/*.[ch])
+
 kerneldoc:
 	@$(vm)/root tests/lint/kernel-doc build/kernel-doc
 
@@ -158,4 +162,4 @@ clean:
 
 .PHONY: all help module module-uncounted check-path userspace install install-module no-module \
 	install-userspace install-uncounted install-tests load demo lab labs no-lab check \
-	check-debug bench lint kerneldoc clean
+	check-debug bench lint format kerneldoc clean
