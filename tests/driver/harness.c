@@ -969,9 +969,9 @@ int vw_vma(int fd, __u64 addr, struct vmwalk_vma *vma)
 	return vw_ioctl(fd, VMWALK_IOC_VMA, vma);
 }
 
-int vw_place(int fd, __u64 offset, struct vmwalk_locate *location)
+int vw_locate(int fd, __u64 offset, struct vmwalk_locate *location)
 {
-	*place = (struct vmwalk_locate){ .size = sizeof(*place), .offset = offset };
+	*location = (struct vmwalk_locate){ .size = sizeof(*location), .offset = offset };
 	return vw_ioctl(fd, VMWALK_IOC_LOCATE, location);
 }
 
@@ -1265,6 +1265,40 @@ bool vw_swap_out(void *addr, size_t len)
 	}
 	free(entries);
 	return out;
+}
+
+long vw_smaps_kib(const void *addr, const char *name)
+{
+	unsigned long start, end;
+	char line[512];
+	bool in = false;
+	long kib = -1;
+	FILE *smaps;
+
+	smaps = fopen("/proc/self/smaps", "re");
+	assert_non_null(smaps);
+	while (fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			in = start <= (uintptr_t)addr && (uintptr_t)addr < end;
+		else if (in && !strncmp(line, name, strlen(name)))
+			kib = atol(line + strlen(name) + 1);
+	}
+	fclose(smaps);
+	return kib;
+}
+
+char *vw_huge_page(bool write)
+{
+	char *at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+
+	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
+	if (write)
+		memset(at, 1, PMD_SIZE);
+	else
+		vw_peek(at);
+	if (write && vw_smaps_kib(at, "AnonHugePages") != 2048)
+		vw_skip("the kernel gives no transparent huge page");
+	return at;
 }
 
 static void *serve(void *arg)

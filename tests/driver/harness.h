@@ -237,7 +237,7 @@ __u64 vw_pagemap_one(pid_t pid, const void *addr);
 __u64 vw_pfn(const void *addr);
 /*
  * The frames at an address of a process (0: this one), 0 where no page is, as the scan of an extra
- * instance tells. Pagemap passes over mappings without struct pages; test_witness compares the two
+ * instance tells. Pagemap passes over mappings without struct pages; test_pagemap compares the two
  * where it doesn't.
  */
 void vw_frames(pid_t pid, const void *addr, size_t pages, __u64 *frames);
@@ -266,7 +266,7 @@ int vw_walk(int fd, __u64 addr, struct vmwalk_walk *walk);
 int vw_walk_kernel(int fd, __u64 addr, struct vmwalk_walk *walk);
 int vw_translate(int fd, struct vmwalk_translation *vec, __u64 vec_len);
 int vw_vma(int fd, __u64 addr, struct vmwalk_vma *vma);
-int vw_place(int fd, __u64 offset, struct vmwalk_locate *location);
+int vw_locate(int fd, __u64 offset, struct vmwalk_locate *location);
 /* How many bytes were copied, or a negative errno; -EPROTO if a refused call told of some. */
 long long vw_copy(int fd, __u32 direction, __u64 offset, __u64 addr, __u64 length);
 /* The driver's store, of a byte: how many faults it took, or a negative errno. */
@@ -308,6 +308,10 @@ const struct vmwalk_extent *vw_extent_at(const struct vw_extents *extents, const
 __u64 vw_user_end(void);
 /* Makes a range swapped out: true if the kernel did so. */
 bool vw_swap_out(void *addr, size_t len);
+/* A line of /proc/self/smaps for the mapping of an address, in KiB; -1 if there is none. */
+long vw_smaps_kib(const void *addr, const char *name);
+/* 2 MiB in one transparent huge page; skips the test if the kernel provides none. */
+char *vw_huge_page(bool write);
 
 /* A page that a thread of ours brings when it is touched: see userfaultfd(2). */
 struct vw_served {

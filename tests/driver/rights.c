@@ -49,12 +49,13 @@ static int scan_one(int fd, const void *addr, struct vmwalk_extent *extent)
 }
 
 /* Checks addresses of the buffer, and copies by them. */
-void check_places(int fd, bool shown)
+void check_locations(int fd, bool shown)
 {
 	struct vmwalk_locate location;
 
-	vw_check_rc(vw_place(fd, 0, &location), shown ? 0 : -EPERM);
-	vw_check(shown ? location.kaddr && location.phys : !location.kaddr && !location.linear && !location.phys);
+	vw_check_rc(vw_locate(fd, 0, &location), shown ? 0 : -EPERM);
+	vw_check(shown ? location.kaddr && location.phys :
+			 !location.kaddr && !location.linear && !location.phys);
 	/* Copy within the buffer; only a descriptor with the right learns the source address. */
 	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_BUFFER, 5 * PAGE, shown ? location.kaddr + 26 : 0,
 			    26), shown ? 26 : -EPERM);
@@ -94,7 +95,7 @@ void check_frames_are_shown(int fd, const char *page)
 	vw_check(vma.start <= (uintptr_t)page && vma.end > (uintptr_t)page);
 	vw_check_rc(log_one(fd, page), 1);
 	check_kernel_walks(fd, 0);
-	check_places(fd, true);
+	check_locations(fd, true);
 	check_copies(fd, page);
 }
 
@@ -138,7 +139,7 @@ void check_frames_are_hidden(int fd, const char *page)
 	vw_check(vma.start <= (uintptr_t)page && vma.end > (uintptr_t)page);
 	vw_check_rc(log_one(fd, page), -EPERM);
 	check_kernel_walks(fd, EPERM);
-	check_places(fd, false);
+	check_locations(fd, false);
 	check_copies(fd, page);
 }
 

@@ -21,7 +21,7 @@ char *own_page(void);
 /* Walks of kernel addresses return -@error. */
 void check_kernel_walks(int fd, int error);
 /* @shown: addresses of the buffer are shown, and a copy by address works; else both get EPERM. */
-void check_places(int fd, bool shown);
+void check_locations(int fd, bool shown);
 /* @page: as of own_page(), in the target. If that is another process, set allow_target_write. */
 void check_frames_are_shown(int fd, const char *page);
 void check_frames_are_hidden(int fd, const char *page);

@@ -1265,8 +1265,9 @@ static void expect_gone(int fd)
 	vw_expect(vw_translate(fd, &translation, 1), -ENODEV);
 	vw_expect(vw_vma(fd, (uintptr_t)&byte, &vma), -ENODEV);
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), -ENODEV);
-	vw_expect(vw_place(fd, 0, &location), -ENODEV);
-	for (__u32 direction = VMWALK_COPY_FROM_TARGET; direction <= VMWALK_COPY_FROM_BUFFER; direction++)
+	vw_expect(vw_locate(fd, 0, &location), -ENODEV);
+	for (__u32 direction = VMWALK_COPY_FROM_TARGET; direction <= VMWALK_COPY_FROM_BUFFER;
+	     direction++)
 		vw_expect(vw_copy(fd, direction, 0, (uintptr_t)&byte, 1), -ENODEV);
 	vw_expect(vw_poke_by_driver(fd, &byte, 1), -ENODEV);
 	assert_int_equal(byte, 0);

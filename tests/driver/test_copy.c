@@ -183,7 +183,7 @@ static void what_another_buffer_has_comes_to_this_one(void **state)
 		for (size_t j = 0; j < COUNT(spans); j++) {
 			size_t length = spans[j].length;
 
-			vw_ok(vw_place(other, spans[j].there, &location));
+			vw_ok(vw_locate(other, spans[j].there, &location));
 			/* Single pages have one address after the other only where they lie so. */
 			if (!strcmp(types[i], "pages") && length > location.contig_len)
 				length = location.contig_len;
@@ -222,7 +222,7 @@ static void bytes_of_one_buffer_go_where_they_do_not_overlap(void **state)
 	fill_marks(wanted, SIZE);
 	vw_expect(vw_sys(pwrite(fd, wanted, SIZE, 0)), SIZE);
 	for (size_t i = 0; i < COUNT(moves); i++) {
-		vw_ok(vw_place(fd, moves[i].from, &location));
+		vw_ok(vw_locate(fd, moves[i].from, &location));
 		if (moves[i].overlap) {
 			expect_copy(BETWEEN, moves[i].offset, location.kaddr, moves[i].length,
 				    -EINVAL);
@@ -418,7 +418,7 @@ static __u64 linear(const void *page)
 {
 	struct vmwalk_locate location;
 
-	vw_ok(vw_place(fd, 0, &location));
+	vw_ok(vw_locate(fd, 0, &location));
 	return location.kaddr - location.linear + vw_pfn(page) * PAGE;
 }
 
@@ -475,7 +475,7 @@ static void what_is_no_address_of_the_target_gets_efault(void **state)
 			expect_copy(TO, 0, bad[i], 8, -EFAULT);
 		}
 		/* Nor are the buffer's own bytes by the kernel's address. */
-		vw_ok(vw_place(fd, 0, &location));
+		vw_ok(vw_locate(fd, 0, &location));
 		expect_copy(FROM, PAGE, location.kaddr, 8, -EFAULT);
 		expect_copy(TO, PAGE, location.kaddr, 8, -EFAULT);
 	}
@@ -549,7 +549,7 @@ static void the_kernels_other_memory_gets_efault(void **state)
 	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
 	vw_poke(map, 'a');
 	find_symbols(symbols);
-	vw_ok(vw_place(fd, 0, &location));
+	vw_ok(vw_locate(fd, 0, &location));
 	{
 		__u64 bad[] = {
 			/* What isn't the kernel's, or isn't anybody's. */
@@ -587,14 +587,14 @@ static void a_byte_beyond_a_buffers_end_gets_efault(void **state)
 	for (__u64 offset = 0; offset < 16 * KIB; offset += 1000) {
 		__u64 most = 16 * KIB - offset;
 
-		vw_ok(vw_place(other, offset, &location));
+		vw_ok(vw_locate(other, offset, &location));
 		/* Single pages: as far as they lie side by side. */
 		if (!strcmp(vw_combo(state)->type, "pages"))
 			most = location.contig_len;
 		expect_copy(BETWEEN, 0, location.kaddr, most + 1, -EFAULT);
 		expect_copy(BETWEEN, 0, location.kaddr, most + PAGE, -EFAULT);
 	}
-	vw_ok(vw_place(other, 16 * KIB - 1, &location));
+	vw_ok(vw_locate(other, 16 * KIB - 1, &location));
 	expect_copy(BETWEEN, 0, location.kaddr, 2, -EFAULT);
 	expect_fill("letters");
 	expect_copy(BETWEEN, 0, location.kaddr, 1, 1);
@@ -610,7 +610,7 @@ static void a_buffer_that_was_removed_gets_efault(void **state)
 	other = vw_open_rw(vw_make("source", "buffer_type", vw_combo(state)->type, "map_mode",
 				   vw_combo(state)->mode, "cache_mode", vw_combo(state)->cache,
 				   "size", "16K", "fill", "digits", NULL));
-	vw_ok(vw_place(other, 0, &location));
+	vw_ok(vw_locate(other, 0, &location));
 	expect_copy(BETWEEN, 0, location.kaddr, 8, 8);
 	/* The memory is still there, since it is still mapped; but that is another matter. */
 	map = vw_map(other, 16 * KIB, 0, PROT_READ, MAP_SHARED);
@@ -637,7 +637,7 @@ static void bytes_of_two_buffers_are_not_of_one(void **state)
 		snprintf(name, sizeof(name), "s%zu", i);
 		other = vw_open_rw(vw_make(name, "buffer_type", "kmalloc", "map_mode", "fault",
 					   "size", "4K", NULL));
-		vw_ok(vw_place(other, 0, &location[i]));
+		vw_ok(vw_locate(other, 0, &location[i]));
 		close(other);
 	}
 	for (size_t i = 0; i < COUNT(location); i++) {
@@ -651,13 +651,18 @@ static void bytes_of_two_buffers_are_not_of_one(void **state)
 
 static struct vmwalk_copy good_copy(__u32 direction)
 {
-	struct vmwalk_copy copy = { .size = sizeof(copy), .direction = direction, .length = 8, .copied = 99 };
+	struct vmwalk_copy copy = {
+		.size = sizeof(copy),
+		.direction = direction,
+		.length = 8,
+		.copied = 99,
+	};
 	struct vmwalk_locate location;
 	static char *there;
 
 	if (!there)
 		there = anon_with_marks(PAGE);
-	vw_ok(vw_place(fd, 8 * PAGE, &location));
+	vw_ok(vw_locate(fd, 8 * PAGE, &location));
 	copy.addr = direction == BETWEEN ? location.kaddr : (uintptr_t)there;
 	return copy;
 }
@@ -737,7 +742,10 @@ static void where_the_answer_cannot_go_nothing_is_copied(void **state)
 	for (__u32 direction = FROM; direction <= TO; direction++) {
 		vw_ok(vw_sys(mprotect(copy, PAGE, RW)));
 		*copy = (struct vmwalk_copy){
-			.size = sizeof(*copy), .direction = direction, .addr = (uintptr_t)own, .length = PAGE,
+			.size = sizeof(*copy),
+			.direction = direction,
+			.addr = (uintptr_t)own,
+			.length = PAGE,
 		};
 		vw_ok(vw_sys(mprotect(copy, PAGE, PROT_READ)));
 		vw_expect(vw_ioctl(fd, VMWALK_IOC_COPY, copy), -EFAULT);
@@ -946,7 +954,7 @@ static void what_comes_to_the_buffer_makes_its_pages_dirty(void **state)
 	expect_dirty(0x60);
 	expect_copy(FROM, 0, there, SIZE, SIZE);
 	expect_dirty(0xffff);
-	vw_ok(vw_place(fd, 0, &location));
+	vw_ok(vw_locate(fd, 0, &location));
 	expect_copy(BETWEEN, 7 * PAGE + 5, location.kaddr, 4090, 4090);
 	expect_dirty(0x80);
 	expect_copy(BETWEEN, 8 * PAGE - 1, location.kaddr, PAGE, PAGE);
@@ -1140,7 +1148,7 @@ static void a_source_may_go_at_any_time(void **state)
 	for (end = vw_now() + 5 * SECOND; vw_now() < end; rounds++) {
 		other = vw_open_rw(vw_make("source", "buffer_type", types[rounds % 4], "map_mode",
 					   "fault", "size", "64K", "fill", "letters", NULL));
-		vw_ok(vw_place(other, 0, &location));
+		vw_ok(vw_locate(other, 0, &location));
 		close(other);
 		__atomic_store_n(&source_addr, location.kaddr, __ATOMIC_RELAXED);
 		usleep(rounds % 7 * 300);
@@ -1339,7 +1347,7 @@ static void two_buffers_may_be_copied_to_each_other(void **state)
 	pair[1].to = vw_open_rw(vw_make("b", "size", "64K", "fill", "letters", "track_dirty", "1",
 					NULL));
 	for (int i = 0; i < 2; i++) {
-		vw_ok(vw_place(pair[!i].to, 0, &location));
+		vw_ok(vw_locate(pair[!i].to, 0, &location));
 		pair[i].from = location.kaddr;
 	}
 	stop = false;
@@ -1404,7 +1412,7 @@ static void whoever_is_killed_copies_no_more(void **state)
 	(void)state;
 	fd = vw_open_rw(vw_make("t", "size", "64M", NULL));
 	other = vw_open_rw(vw_make("source", "size", "64M", NULL));
-	vw_ok(vw_place(other, 0, &location));
+	vw_ok(vw_locate(other, 0, &location));
 	between.addr = location.kaddr;
 	vw_expect(vw_sys(pwrite(other, "\1", 1, 0)), 1);
 	vw_expect(vw_sys(pwrite(other, "\1", 1, MUCH - 1)), 1);

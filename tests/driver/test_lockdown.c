@@ -316,7 +316,7 @@ static int ask_for_a_place(void)
 {
 	struct vmwalk_locate location;
 
-	return vw_place(fd, 0, &location);
+	return vw_locate(fd, 0, &location);
 }
 
 static int ask_for_a_mapping(void)

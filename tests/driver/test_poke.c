@@ -384,7 +384,7 @@ static void the_kernels_own_address_of_the_buffer_gets_efault(void **state)
 
 	n = vw_make_combo(vw_combo(state), SIZE, "letters");
 	fd = vw_open_rw(n);
-	vw_ok(vw_place(fd, 0, &location));
+	vw_ok(vw_locate(fd, 0, &location));
 	expect_refused(vw_pointer(location.kaddr));
 	vw_expect(vw_sys(pread(fd, &byte, 1, 0)), 1);
 	assert_int_equal(byte, 'a');

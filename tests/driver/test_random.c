@@ -328,9 +328,12 @@ static void call_dirty(struct user *user)
 	call(user, VMWALK_IOC_DIRTY, &dirty, sizeof(dirty));
 }
 
-static void call_buffer(struct user *user)
+static void call_locate(struct user *user)
 {
-	struct vmwalk_locate location = { .size = sizeof(location), .offset = below(user, 4 * MIB) };
+	struct vmwalk_locate location = {
+		.size = sizeof(location),
+		.offset = below(user, 4 * MIB),
+	};
 
 	call(user, VMWALK_IOC_LOCATE, &location, sizeof(location));
 }
@@ -348,7 +351,7 @@ static void call_copy(struct user *user)
 	struct vmwalk_locate location;
 
 	if (copy.direction == VMWALK_COPY_FROM_BUFFER &&
-	    !vw_place(any_file(user), below(user, MIB), &location))
+	    !vw_locate(any_file(user), below(user, MIB), &location))
 		copy.addr = location.kaddr;
 	if (copy.direction == VMWALK_COPY_TO_TARGET &&
 	    copy.length > ARENA - (copy.addr - (uintptr_t)arena))
@@ -380,7 +383,7 @@ static void (*const things_to_do[])(struct user *) = {
 	do_map, do_map, do_map, do_map, do_unmap, do_protect, do_move, do_advise, do_advise,
 	do_lock, do_sync, do_touch, do_touch, do_touch, do_read_or_write, do_open,
 	do_another_process, do_fork, call_walk, call_get_pfn, call_scan, call_scan,
-	call_translate, call_vma, call_dirty, call_dirty, call_buffer, call_copy, call_copy,
+	call_translate, call_vma, call_dirty, call_dirty, call_locate, call_copy, call_copy,
 	call_poke, call_log_or_info,
 };
 

@@ -194,7 +194,7 @@ static int look_at_another(void *arg)
 		check_walks_are_refused(fd, common);
 	/* Of the kernel it is another right, and the target has no part in it. */
 	check_kernel_walks(fd, opener->caps & CAP(CAP_SYS_ADMIN) ? 0 : EPERM);
-	check_places(fd, opener->caps & CAP(CAP_SYS_ADMIN));
+	check_locations(fd, opener->caps & CAP(CAP_SYS_ADMIN));
 	return 0;
 }
 
@@ -753,7 +753,7 @@ static int see_places_and_walk_the_kernel(void *arg)
 
 	(void)arg;
 	vw_check(fd >= 0);
-	check_places(fd, true);
+	check_locations(fd, true);
 	check_kernel_walks(fd, 0);
 	return 0;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mappings of the buffer before the rest of the kernel: where a mapping has refcounted pages, block
- * devices, io_uring, pipes, sockets and other processes work on the buffer itself, and what they
- * hold outlives mapping and instance; where it has bare frames, they are all turned away, and
- * nothing has moved.
+ * Mappings of the buffer as targets of get_user_pages() (GUP): direct I/O,
+ * io_uring, pipes, sockets, ptrace. If the pages are refcounted, these work on
+ * the buffer itself, and references that they hold outlive the mapping and the
+ * instance. A PFN mapping is rejected, and no data moves.
  *
  * Copyright (C) The vmwalk authors
  */

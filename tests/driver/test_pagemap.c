@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Whole processes, page by page, against the kernel's own witness: what /proc/PID/pagemap has
- * present and what a scan returns must be the same addresses with the same frames, nothing missed
- * and nothing invented. The processes are stopped while they are compared.
+ * SCAN compared with /proc/PID/pagemap over whole stopped processes: both must
+ * report the same present addresses with the same PFNs.
  *
  * Copyright (C) The vmwalk authors
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * BUFFER: where each byte of a buffer is, by the kernel's address, by its arithmetic and by its
- * page tables, against the page tables of programs, /proc/kcore and sysfs.
+ * LOCATE: where each byte of the buffer is. Its addresses are compared with the
+ * page tables of programs, /proc/kcore and sysfs.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -35,7 +35,7 @@ static struct vmwalk_locate place_at(__u64 offset)
 {
 	struct vmwalk_locate location;
 
-	vw_ok(vw_place(fd, offset, &location));
+	vw_ok(vw_locate(fd, offset, &location));
 	assert_int_equal(location.size, sizeof(location));
 	assert_int_equal(location.flags, 0);
 	assert_int_equal(location.offset, offset);
@@ -86,7 +86,8 @@ static void the_frame_is_the_one_that_programs_have_mapped(void **state)
 		for (size_t j = i + 1; j < pages && frames[j] == frames[j - 1] + 1; j++)
 			run += PAGE;
 		if (location.contig_len != run)
-			vw_fail("byte 0x%llx: contig_len is 0x%llx, not 0x%llx", offset, location.contig_len, run);
+			vw_fail("byte 0x%llx: contig_len is 0x%llx, not 0x%llx", offset,
+				location.contig_len, run);
 	}
 	free(frames);
 }
@@ -128,7 +129,8 @@ static void the_kernels_address_leads_there(void **state)
 		assert_int_equal(location.kaddr % PAGE, location.offset % PAGE);
 		if (vw_read_kernel(location.kaddr, there, sizeof(there)) &&
 		    vw_read_physical(location.phys, here, sizeof(here))) {
-			assert_true(vw_holds_fill(there, "letters", location.offset, sizeof(there)));
+			assert_true(vw_holds_fill(there, "letters", location.offset,
+						  sizeof(there)));
 			assert_true(vw_holds_fill(here, "letters", location.offset, sizeof(here)));
 			compared++;
 		}
@@ -273,7 +275,7 @@ static void any_descriptor_of_who_may_will_do(void **state)
 		int other = vw_open(n, modes[i]);
 
 		assert_true(other >= 0);
-		vw_ok(vw_place(other, PAGE, &location));
+		vw_ok(vw_locate(other, PAGE, &location));
 		assert_memory_equal(&location, &first, sizeof(location));
 		close(other);
 	}

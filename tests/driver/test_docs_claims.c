@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the documents of docs/labs/claims.md say of Linux, as far as no lab shows it: one test a
- * claim. The driver is the witness where there is something to see in page tables or VMAs.
+ * The claims about Linux in docs/labs/claims.md that no lab shows, one test a
+ * claim. Where a claim is about page tables or VMAs, the driver reads them.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -118,7 +118,8 @@ static void kmalloc_takes_more_than_was_asked_for(void **state)
 	file = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 	if (file < 0)
 		vw_skip("this kernel has no /proc/kpageflags");
-	vw_expect(vw_sys(pread(file, flags, sizeof(flags), location.phys / PAGE * sizeof(flags[0]))),
+	vw_expect(vw_sys(pread(file, flags, sizeof(flags),
+			       location.phys / PAGE * sizeof(flags[0]))),
 		  sizeof(flags));
 	close(file);
 	/* Eight pages are one block, though five have the buffer. */

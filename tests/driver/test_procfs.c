@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Witnesses beside /proc/PID/pagemap, whose turn is in test_witness: PAGEMAP_SCAN with the same
- * masks, what /proc/kpageflags knows of the frames, and the sums that smaps has of each mapping.
- * The process that all look at has memory of every kind, and is stopped.
+ * SCAN compared with procfs: PAGEMAP_SCAN with the same masks, the page flags in
+ * /proc/kpageflags, and the sums of each mapping in smaps. The target is a
+ * stopped process with memory of every kind. test_pagemap compares with
+ * /proc/PID/pagemap.
  *
  * Copyright (C) The vmwalk authors
  *
- * Where a scan and PAGEMAP_SCAN differ by contract:
+ * Where SCAN and PAGEMAP_SCAN differ by design:
  *
- *   an entry that is empty is never returned by a scan; PAGEMAP_SCAN returns it if inverted masks
- *   say so;
- *   PAGE_IS_SOFT_DIRTY holds for all of a mapping that is younger than the last clear_refs, and
- *   VMWALK_SOFT_DIRTY only for entries that have the bit: so no mapping here is younger;
- *   PAGE_IS_WRITTEN is the absence of VMWALK_UFFD_WP;
- *   PAGEMAP_SCAN passes over mappings without struct pages, which a scan returns as SPECIAL.
+ *   SCAN never returns an empty entry; PAGEMAP_SCAN does if inverted masks select it;
+ *   PAGE_IS_SOFT_DIRTY is set for a whole mapping created after the last clear_refs,
+ *   VMWALK_SOFT_DIRTY only where the entry has the bit: so no mapping here is newer
+ *   than clear_refs;
+ *   PAGE_IS_WRITTEN is the inverse of VMWALK_UFFD_WP;
+ *   PAGEMAP_SCAN skips mappings without struct pages, SCAN returns them as SPECIAL.
  */
 #define _GNU_SOURCE
 #include <linux/kernel-page-flags.h>

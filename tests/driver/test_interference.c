@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Long calls must not block others: tasks that change the target's memory get the lock in the
- * middle of a call, and a caller that is killed ends soon. This holds for walks, and for clearing
- * dirty pages, counting pages and copying.
+ * Long calls must not block other tasks: a task that changes the target's memory
+ * gets mmap_lock in the middle of a call, and a killed caller ends soon. This
+ * covers walks, clearing dirty pages, counting pages, and copying.
  *
  * Copyright (C) The vmwalk authors
  *
- * Nothing here depends on how long anything takes. What is counted is what others got done while
- * one call went on, and how much a killed call left undone.
+ * No test depends on time. The tests count what other tasks completed during one
+ * call, and how much work a killed call left undone.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every cell of buffer type, map mode, cache mode and {shared, private}: which there are, what
- * each shows, how it is cached, and what each does with all that mmap(2) and its relatives can ask
- * of a mapping. The last is written down in docs/mmap.md, and every cell of its tables is tried
- * here: the document says which words these tests have to come to.
+ * Every combination of buffer type, map mode, cache mode and {shared, private}:
+ * which combinations exist, what their mappings show, how they are cached, and
+ * how they react to mmap(2) and related calls. docs/mmap.md lists the reactions
+ * in tables; these tests read the tables and try every cell.
  *
  * Copyright (C) The vmwalk authors
  */

@@ -1,0 +1,1008 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SCAN of mappings whose page-table entries are known: which pages it returns,
+ * masks, limits, how extents merge, and results in the buffer.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <linux/mempolicy.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include "harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define BUFFER	(64 * KIB)
+
+static int n, fd;
+
+static void open_device(void)
+{
+	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
+	fd = vw_open_rw(n);
+}
+
+/* --- Which pages ------------------------------------------------------------------------------ */
+
+struct page {
+	__u64 pfn;
+	__u32 flags;
+	__u16 shift;
+	bool seen;
+};
+
+/* A scan's extents, page by page of the range. */
+static void expand(const struct vw_extents *extents, __u64 start, size_t pages, struct page *out)
+{
+	memset(out, 0, pages * sizeof(*out));
+	for (size_t i = 0; i < extents->count; i++) {
+		const struct vmwalk_extent *extent = &extents->extent[i];
+
+		for (__u64 j = 0; j < extent->pages; j++) {
+			size_t at = (extent->start - start) / PAGE + j;
+
+			assert_true(at < pages);
+			assert_false(out[at].seen);
+			out[at] = (struct page){
+				.pfn = extent->pfn ? extent->pfn + j : 0,
+				.flags = extent->flags,
+				.shift = extent->page_shift,
+				.seen = true,
+			};
+		}
+	}
+}
+
+/* Neighbours that are alike must share an extent. */
+static void expect_merged(const struct vw_extents *extents)
+{
+	for (size_t i = 1; i < extents->count; i++) {
+		const struct vmwalk_extent *a = &extents->extent[i - 1], *b = a + 1;
+
+		if (a->start + a->pages * PAGE == b->start && a->flags == b->flags &&
+		    a->node == b->node &&
+		    (a->pfn ? a->pfn + a->pages == b->pfn : !b->pfn))
+			vw_fail("the extents at 0x%llx and 0x%llx should be one", a->start,
+				b->start);
+	}
+}
+
+#define MIXED	(3 * 512)
+
+/*
+ * Three times 2 MiB of all kinds in turn: anonymous, zero page, empty, read-only, PROT_NONE, of a
+ * file, swapped out where the kernel does so, and a huge page at the end where it gives one.
+ */
+static char *mixed_region(void)
+{
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	char *at = vw_anon_aligned(MIXED * PAGE, PMD_SIZE);
+
+	assert_true(file >= 0 && !ftruncate(file, MIXED * PAGE));
+	madvise(at, 2 * PMD_SIZE, MADV_NOHUGEPAGE);
+	madvise(at + 2 * PMD_SIZE, PMD_SIZE, MADV_HUGEPAGE);
+	memset(at + 2 * PMD_SIZE, 1, PMD_SIZE);
+	for (size_t i = 0; i < 1024; i += 16) {
+		char *page = at + i * PAGE;
+
+		memset(page, 1, 3 * PAGE);
+		vw_peek(page + 3 * PAGE);
+		vw_peek(page + 4 * PAGE);
+		vw_poke(page + 6 * PAGE, 1);
+		mprotect(page + 6 * PAGE, PAGE, PROT_READ);
+		vw_poke(page + 7 * PAGE, 1);
+		mprotect(page + 7 * PAGE, 2 * PAGE, PROT_NONE);
+		assert_true(mmap(page + 9 * PAGE, 3 * PAGE, RW, MAP_SHARED | MAP_FIXED, file,
+				 i * PAGE) != MAP_FAILED);
+		vw_poke(page + 9 * PAGE, 1);
+		vw_peek(page + 10 * PAGE);
+		memset(page + 13 * PAGE, 1, 3 * PAGE);
+		if (i % 64 == 0)
+			madvise(page + 13 * PAGE, 2 * PAGE, MADV_PAGEOUT);
+	}
+	close(file);
+	return at;
+}
+
+static void a_scan_finds_what_pagemap_finds_in_a_mixed_region(void **state)
+{
+	static struct page pages[MIXED];
+	static __u64 entries[MIXED];
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+	assert_int_equal(extents.calls, 1);
+	expect_merged(&extents);
+	expand(&extents, (uintptr_t)at, MIXED, pages);
+	vw_expect(vw_pagemap(0, (uintptr_t)at, MIXED, entries), MIXED);
+	for (size_t i = 0; i < MIXED; i++) {
+		__u64 entry = entries[i];
+
+		if (pages[i].seen != !!(entry & (PM_PRESENT | PM_SWAP)) ||
+		    !(pages[i].flags & VMWALK_PRESENT) != !(entry & PM_PRESENT) ||
+		    !(pages[i].flags & VMWALK_SWAP) != !(entry & PM_SWAP) ||
+		    !(pages[i].flags & VMWALK_FILE) != !(entry & PM_FILE) ||
+		    pages[i].pfn != (entry & PM_PRESENT ? PM_PFN(entry) : 0))
+			vw_fail("page %zu: flags 0x%x, pfn 0x%llx where pagemap has 0x%llx", i,
+				pages[i].flags, pages[i].pfn, entry);
+	}
+	vw_extents_free(&extents);
+}
+
+static __u32 random_bits(void)
+{
+	static __u64 seed = 20;
+
+	seed = seed * 6364136223846793005 + 1442695040888963407;
+	return seed >> 33;
+}
+
+/* Whether PAGEMAP_SCAN would return a page of these categories. */
+static bool is_wanted(const struct vmwalk_scan *scan, __u64 categories)
+{
+	categories ^= scan->category_inverted;
+	if ((categories & scan->category_mask) != scan->category_mask)
+		return false;
+	return !scan->category_anyof_mask || categories & scan->category_anyof_mask;
+}
+
+static void masks_select_pages_as_pagemap_scan_does(void **state)
+{
+	static struct page all[MIXED], some[MIXED];
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	unsigned int hits = 0;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+	expand(&extents, (uintptr_t)at, MIXED, all);
+	vw_extents_free(&extents);
+
+	for (int round = 0; round < 500; round++) {
+		/* Sparse masks, since dense ones select nothing. */
+		scan.category_mask = random_bits() & random_bits() & random_bits() &
+				     VMWALK_STATE_ALL;
+		scan.category_inverted = random_bits() & random_bits() & VMWALK_STATE_ALL;
+		scan.category_anyof_mask = random_bits() & random_bits() & VMWALK_STATE_ALL;
+		scan.return_mask = random_bits() & VMWALK_STATE_ALL;
+		if (round % 3 == 0)
+			scan.category_mask = 0;
+		if (round % 5 == 0)
+			scan.category_anyof_mask = 0;
+		vw_ok(vw_scan_all(fd, &scan, round % 7 ? 4096 : 5, &extents));
+		if (round % 7)
+			expect_merged(&extents);
+		expand(&extents, (uintptr_t)at, MIXED, some);
+		for (size_t i = 0; i < MIXED; i++) {
+			bool want = all[i].seen && is_wanted(&scan, all[i].flags);
+
+			hits += want;
+			/* Unless huge pages are told apart they may join small ones. */
+			if (some[i].seen != want ||
+			    (want && (some[i].flags != (all[i].flags & scan.return_mask) ||
+				      some[i].pfn != all[i].pfn ||
+				      (some[i].shift != all[i].shift &&
+				       (some[i].shift != 12 ||
+					scan.return_mask & VMWALK_HUGE)))))
+				vw_fail("page %zu, 0x%x: 0x%llx 0x%llx 0x%llx 0x%llx: %d 0x%x", i,
+					all[i].flags, scan.category_inverted,
+					scan.category_mask, scan.category_anyof_mask,
+					scan.return_mask, some[i].seen, some[i].flags);
+		}
+		vw_extents_free(&extents);
+	}
+	assert_true(hits > 10000);
+}
+
+/* PAGEMAP_SCAN of newer kernels, which the headers that these tests are built with may not have. */
+struct pm_region {
+	__u64 start, end, categories;
+};
+
+struct pm_scan {
+	__u64 size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	__u64 category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+#define PM_SCAN	_IOWR('f', 16, struct pm_scan)
+
+static __u64 to_pagemap(__u64 flags)
+{
+	return (flags & VMWALK_FILE ? 1 << 2 : 0) | (flags & VMWALK_PRESENT ? 1 << 3 : 0) |
+	       (flags & VMWALK_SWAP ? 1 << 4 : 0) | (flags & VMWALK_ZERO ? 1 << 5 : 0);
+}
+
+static void pagemap_scan_itself_agrees(void **state)
+{
+	static struct page all[MIXED], some[MIXED];
+	static struct pm_region regions[MIXED];
+	const __u64 shared = VMWALK_FILE | VMWALK_PRESENT | VMWALK_SWAP | VMWALK_ZERO;
+	struct pm_scan pm = { .size = sizeof(pm), .vec = (uintptr_t)regions, .vec_len = MIXED };
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	int pagemap, rc;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	pm.start = (uintptr_t)at;
+	pm.end = (uintptr_t)at + MIXED * PAGE;
+	if (vw_ioctl(pagemap, PM_SCAN, &pm) < 0)
+		vw_skip("this kernel has no PAGEMAP_SCAN");
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+	expand(&extents, (uintptr_t)at, MIXED, all);
+	vw_extents_free(&extents);
+	for (int round = 0; round < 200; round++) {
+		bool theirs[MIXED] = { false };
+
+		scan.category_mask = random_bits() & random_bits() & random_bits() & shared;
+		scan.category_inverted = random_bits() & shared;
+		scan.category_anyof_mask = random_bits() & random_bits() & shared;
+		scan.return_mask = shared;
+		pm.category_mask = to_pagemap(scan.category_mask);
+		pm.category_inverted = to_pagemap(scan.category_inverted);
+		pm.category_anyof_mask = to_pagemap(scan.category_anyof_mask);
+		pm.return_mask = to_pagemap(shared);
+		vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+		expand(&extents, (uintptr_t)at, MIXED, some);
+		vw_extents_free(&extents);
+		rc = vw_ioctl(pagemap, PM_SCAN, &pm);
+		assert_true(rc >= 0);
+		for (int i = 0; i < rc; i++) {
+			for (__u64 a = regions[i].start; a < regions[i].end; a += PAGE) {
+				size_t page = (a - pm.start) / PAGE;
+
+				theirs[page] = true;
+				if (some[page].seen)
+					assert_int_equal(to_pagemap(some[page].flags),
+							 regions[i].categories);
+			}
+		}
+		/* PAGEMAP_SCAN may return what is empty, which a scan never does. */
+		for (size_t i = 0; i < MIXED; i++)
+			assert_int_equal(some[i].seen, theirs[i] && all[i].seen);
+	}
+	close(pagemap);
+}
+
+/* --- Limits, and going on --------------------------------------------------------------------- */
+
+static void going_on_with_little_room_gives_the_same_extents(void **state)
+{
+	static const size_t rooms[] = { 1, 2, 3, 7, 127, 128, 129 };
+	struct vw_extents whole, pieces;
+	struct vmwalk_scan scan;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 4096, &whole));
+	assert_int_equal(whole.calls, 1);
+	assert_true(whole.count > 300);
+	for (size_t i = 0; i < COUNT(rooms); i++) {
+		vw_ok(vw_scan_all(fd, &scan, rooms[i], &pieces));
+		assert_int_equal(pieces.count, whole.count);
+		assert_memory_equal(pieces.extent, whole.extent,
+				    whole.count * sizeof(*whole.extent));
+		vw_extents_free(&pieces);
+	}
+	vw_extents_free(&whole);
+}
+
+static void max_pages_stops_a_scan_and_nothing_is_lost(void **state)
+{
+	static const __u64 limits[] = { 1, 2, 3, 5, 16, 100, 511, 512, 513, MIXED - 1, MIXED };
+	static struct page want[MIXED], got[MIXED];
+	struct vw_extents whole, pieces;
+	struct vmwalk_scan scan;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	for (int some = 0; some < 2; some++) {
+		scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+		scan.category_mask = some ? VMWALK_WRITE : 0;
+		vw_ok(vw_scan_all(fd, &scan, 4096, &whole));
+		expand(&whole, (uintptr_t)at, MIXED, want);
+		for (size_t i = 0; i < COUNT(limits); i++) {
+			scan.max_pages = limits[i];
+			vw_ok(vw_scan_all(fd, &scan, 4096, &pieces));
+			assert_int_equal(pieces.pages, whole.pages);
+			expand(&pieces, (uintptr_t)at, MIXED, got);
+			for (size_t j = 0; j < MIXED; j++) {
+				assert_int_equal(got[j].seen, want[j].seen);
+				assert_int_equal(got[j].pfn, want[j].pfn);
+				assert_int_equal(got[j].flags, want[j].flags);
+			}
+			/* Each call but the last returned as many as it was allowed to. */
+			if (pieces.calls < whole.pages / limits[i] ||
+			    pieces.calls > whole.pages / limits[i] + 1)
+				vw_fail("%u calls for %llu pages, %llu at a time", pieces.calls,
+					whole.pages, limits[i]);
+			vw_extents_free(&pieces);
+		}
+		vw_extents_free(&whole);
+	}
+}
+
+/* Pages in runs and holes of any length, most of them short, and a huge page at the end. */
+static char *random_region(void)
+{
+	char *at = vw_anon_aligned(MIXED * PAGE, PMD_SIZE);
+	unsigned char kinds[1024];
+
+	madvise(at, 2 * PMD_SIZE, MADV_NOHUGEPAGE);
+	madvise(at + 2 * PMD_SIZE, PMD_SIZE, MADV_HUGEPAGE);
+	for (size_t i = 0; i < 1024;) {
+		size_t run = random_bits() % 4 ? 1 : random_bits() % 40 + 1;
+		unsigned char kind = random_bits() % 16;
+
+		/* A stretch where every second page is there. */
+		if (!kind)
+			run = random_bits() % 100;
+		for (size_t j = 0; i < 1024 && j < run; i++, j++)
+			kinds[i] = !kind ? j % 2 * 4 : kind;
+	}
+	/* In two passes, so that frames run on in some places and don't in others. */
+	for (size_t i = 0; i < 1024; i++) {
+		if (kinds[i] == 4 || kinds[i] > 10)
+			vw_poke(at + i * PAGE, 1);
+	}
+	for (size_t i = 0; i < 1024; i++) {
+		if (kinds[i] >= 8 && kinds[i] <= 10)
+			vw_poke(at + i * PAGE, 1);
+		if (kinds[i] == 7)
+			vw_peek(at + i * PAGE);
+		if (kinds[i] == 15)
+			mprotect(at + i * PAGE, PAGE, PROT_READ);
+	}
+	memset(at + 2 * PMD_SIZE, 1, PMD_SIZE);
+	return at;
+}
+
+/* The node that the kernel itself tells of a page, -1 if none. */
+static int node_of(const char *page)
+{
+	int node = -1;
+
+	/* It tells, and moves nothing. */
+	if (syscall(SYS_move_pages, 0, 1, &page, NULL, &node, 0))
+		vw_skip("the kernel doesn't tell on which node a page is");
+	return node < 0 ? -1 : node;
+}
+
+/* What a walk to each page says. */
+static void walk_pages(const char *at, size_t pages, struct vmwalk_extent *out)
+{
+	struct vmwalk_walk walk;
+
+	for (size_t i = 0; i < pages; i++) {
+		vw_ok(vw_walk(fd, (uintptr_t)at + i * PAGE, &walk));
+		out[i] = (struct vmwalk_extent){
+			.start = walk.addr,
+			.pfn = walk.pfn,
+			.pages = 1,
+			.flags = walk.state,
+			.page_shift = walk.page_shift,
+			.node = node_of(at + i * PAGE),
+		};
+	}
+}
+
+/* What a scan must return of these pages, by the words of the header: how many extents. */
+static size_t model_scan(const struct vmwalk_scan *scan, const struct vmwalk_extent *pages,
+			 size_t count, struct vmwalk_extent *out, __u64 *next)
+{
+	__u64 left = scan->max_pages ?: ~0ULL;
+	size_t filled = 0;
+
+	*next = scan->end;
+	for (size_t i = 0; i < count; i++) {
+		struct vmwalk_extent page = pages[i], *last = &out[filled - 1];
+
+		if (page.start < scan->start || page.start >= scan->end || !page.flags ||
+		    !is_wanted(scan, page.flags))
+			continue;
+		page.flags &= scan->return_mask;
+		if (left && filled && last->start + last->pages * PAGE == page.start &&
+		    last->flags == page.flags && last->node == page.node &&
+		    (last->pfn ? last->pfn + last->pages : 0) == page.pfn) {
+			last->pages++;
+			if (page.page_shift < last->page_shift)
+				last->page_shift = page.page_shift;
+		} else if (left && filled < scan->vec_len) {
+			out[filled++] = page;
+		} else {
+			*next = page.start;
+			break;
+		}
+		left--;
+	}
+	return filled;
+}
+
+static void say_extent(const char *what, const struct vmwalk_extent *extent)
+{
+	print_message("# %s 0x%llx: pfn 0x%llx pages %llu flags 0x%x shift %u node %d\n", what,
+		      extent->start, extent->pfn, extent->pages, extent->flags,
+		      extent->page_shift, extent->node);
+}
+
+static void any_pattern_is_found_within_any_limits(void **state)
+{
+	static struct vmwalk_extent pages[MIXED], want[MIXED], got[MIXED];
+	static const __u64 categories[] = {
+		0, VMWALK_WRITE, VMWALK_ZERO, VMWALK_HUGE, VMWALK_DIRTY,
+	};
+	struct vmwalk_scan scan;
+	__u64 next, gone;
+	size_t count;
+	char *at;
+
+	(void)state;
+	open_device();
+	for (int round = 0; round < 20; round++) {
+		at = random_region();
+		walk_pages(at, MIXED, pages);
+		for (int i = 0; i < 200; i++) {
+			size_t from = random_bits() % MIXED, to = random_bits() % MIXED;
+
+			if (i % 4 == 0) {
+				from = 0;
+				to = MIXED;
+			}
+			scan = vw_scan_args((uintptr_t)at + (from < to ? from : to) * PAGE,
+					    (uintptr_t)at + (from < to ? to : from) * PAGE);
+			scan.vec_len = i % 3 ? random_bits() % 300 + 1 : MIXED;
+			scan.max_pages = i % 5 ? 0 : random_bits() % 600;
+			if (i % 2)
+				scan.category_mask = categories[random_bits() % COUNT(categories)];
+			if (i % 7 == 0)
+				scan.category_inverted = scan.category_mask;
+			if (i % 11 == 0)
+				scan.return_mask = random_bits() & VMWALK_STATE_ALL;
+			memset(got, 0xa5, sizeof(got));
+			count = model_scan(&scan, pages, MIXED, want, &next);
+			scan.flags = i / 2 % 2 ? VMWALK_SCAN_TO_BUFFER : 0;
+			scan.vec = scan.flags ? 0 : (uintptr_t)got;
+			vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), count);
+			if (scan.flags)
+				vw_expect(vw_sys(pread(fd, got, count * sizeof(*got), 0)),
+					  count * sizeof(*got));
+			for (size_t j = 0; j < count; j++) {
+				if (!memcmp(&got[j], &want[j], sizeof(*got)))
+					continue;
+				say_extent("got", &got[j]);
+				say_extent("wanted", &want[j]);
+				vw_fail("round %d.%d: extent %zu of %zu", round, i, j, count);
+			}
+			/* Nothing is passed over, and nothing will come twice. */
+			gone = count ? want[count - 1].start + want[count - 1].pages * PAGE :
+				       scan.start;
+			if (scan.walk_end < gone || scan.walk_end > next)
+				vw_fail("round %d.%d: ends at 0x%llx, not in 0x%llx-0x%llx", round,
+					i, scan.walk_end, gone, next);
+		}
+		munmap(at, MIXED * PAGE);
+	}
+}
+
+static void the_node_is_the_frames_own(void **state)
+{
+	char *at = vw_anon(64 * PAGE);
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+
+	(void)state;
+	open_device();
+	if (!vw_exists("/sys/devices/system/node/node1"))
+		vw_skip("one NUMA node only");
+	madvise(at, 64 * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 64; i++) {
+		unsigned long nodes = i / 4 % 2 + 1;
+
+		vw_ok(vw_sys(syscall(SYS_mbind, at + i * PAGE, PAGE, MPOL_BIND, &nodes, 64, 0)));
+		if (i % 8)
+			vw_poke(at + i * PAGE, 1);
+		else
+			vw_peek(at + i * PAGE);
+	}
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 64 * PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 64, &extents));
+	for (size_t i = 0; i < 64; i++) {
+		const struct vmwalk_extent *extent = vw_extent_at(&extents, at + i * PAGE);
+
+		assert_non_null(extent);
+		/* The page of zeroes is nobody's. */
+		vw_expect(extent->node, i % 8 ? (int)(i / 4 % 2) : -1);
+		vw_expect(extent->node, node_of(at + i * PAGE));
+	}
+	vw_extents_free(&extents);
+}
+
+static void a_scan_may_start_and_end_inside_a_huge_page(void **state)
+{
+	struct vmwalk_extent extent;
+	struct vmwalk_scan scan;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = vw_huge_page(true);
+	for (size_t from = 0; from < 512; from += 101) {
+		for (size_t to = from + 1; to <= 512; to += 97) {
+			scan = vw_scan_args((uintptr_t)at + from * PAGE,
+					    (uintptr_t)at + to * PAGE);
+			scan.vec = (uintptr_t)&extent;
+			scan.vec_len = 1;
+			vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+			assert_int_equal(scan.walk_end, scan.end);
+			assert_int_equal(extent.start, scan.start);
+			assert_int_equal(extent.pages, to - from);
+			assert_int_equal(extent.pfn, vw_pfn(at + from * PAGE));
+			assert_int_equal(extent.page_shift, 21);
+		}
+	}
+}
+
+static void a_full_room_leaves_the_rest_of_the_array_alone(void **state)
+{
+	struct vmwalk_extent vec[8], untouched;
+	struct vmwalk_scan scan;
+	char *at;
+	int rc;
+
+	(void)state;
+	open_device();
+	at = mixed_region();
+	for (int room = 1; room < 8; room++) {
+		memset(vec, 0xa5, sizeof(vec));
+		untouched = vec[7];
+		scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+		scan.vec = (uintptr_t)vec;
+		scan.vec_len = room;
+		rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+		vw_expect(rc, room);
+		for (int i = rc; i < 8; i++)
+			assert_memory_equal(&vec[i], &untouched, sizeof(untouched));
+		assert_true(scan.walk_end >= vec[rc - 1].start + vec[rc - 1].pages * PAGE);
+		assert_true(scan.walk_end < scan.end);
+	}
+}
+
+static void a_scan_of_64_gib_finds_the_few_pages_in_it(void **state)
+{
+	const size_t step = 64 * MIB + 13 * PAGE;
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	size_t found = 0;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = vw_anon_aligned(64 * GIB, PMD_SIZE);
+	madvise(at, 64 * GIB, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 64 * GIB; i += step)
+		vw_poke(at + i, 1);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 64 * GIB);
+	vw_ok(vw_scan_all(fd, &scan, 64, &extents));
+	for (size_t i = 0; i < 64 * GIB; i += step) {
+		assert_true(found < extents.count);
+		assert_int_equal(extents.extent[found].start, (uintptr_t)at + i);
+		assert_int_equal(extents.extent[found].pages, 1);
+		found++;
+	}
+	assert_int_equal(found, extents.count);
+	vw_extents_free(&extents);
+}
+
+static void neighbours_merge_where_frames_run_on(void **state)
+{
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	char *at, *map;
+
+	(void)state;
+	open_device();
+	/* Two huge pages side by side are one extent if their frames are neighbours, else two. */
+	at = vw_anon_aligned(2 * PMD_SIZE, PMD_SIZE);
+	madvise(at, 2 * PMD_SIZE, MADV_HUGEPAGE);
+	memset(at, 1, 2 * PMD_SIZE);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 2 * PMD_SIZE);
+	vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+	expect_merged(&extents);
+	assert_int_equal(extents.pages, 1024);
+	vw_extents_free(&extents);
+	close(fd);
+	vw_ok(vw_rmdir("t"));
+
+	/* A contiguous buffer is one extent, a hole in the addresses makes it two. */
+	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "64K", NULL);
+	fd = vw_open_rw(n);
+	map = vw_map(fd, 16 * PAGE, 0, RW, MAP_SHARED);
+	scan = vw_scan_args((uintptr_t)map, (uintptr_t)map + 16 * PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	assert_int_equal(extents.count, 1);
+	assert_int_equal(extents.extent[0].pages, 16);
+	vw_extents_free(&extents);
+	munmap(map + 5 * PAGE, PAGE);
+	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	assert_int_equal(extents.count, 2);
+	assert_int_equal(extents.extent[0].pages, 5);
+	assert_int_equal(extents.extent[1].pages, 10);
+	vw_extents_free(&extents);
+
+	/* Flags that differ part them, unless nobody asked for those flags. */
+	mprotect(map + 10 * PAGE, 2 * PAGE, PROT_READ);
+	scan.start = (uintptr_t)map + 6 * PAGE;
+	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	assert_int_equal(extents.count, 3);
+	vw_extents_free(&extents);
+	scan.return_mask = VMWALK_PRESENT | VMWALK_USER;
+	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	assert_int_equal(extents.count, 1);
+	vw_extents_free(&extents);
+}
+
+/* Two blocks of a buffer of type huge whose frames run on: the offset of the first. */
+static size_t find_neighbours(size_t size)
+{
+	__u64 *frames = calloc(size / PAGE, sizeof(*frames));
+	char *map = vw_map(fd, size, 0, RW, MAP_SHARED);
+	size_t at = size;
+
+	assert_non_null(frames);
+	vw_touch(map, size);
+	vw_frames(0, map, size / PAGE, frames);
+	for (size_t i = 0; at == size && i + 1023 < size / PAGE; i += 512) {
+		if (frames[i] && frames[i] + 512 == frames[i + 512])
+			at = i * PAGE;
+	}
+	munmap(map, size);
+	free(frames);
+	if (at == size)
+		vw_skip("no two blocks of the buffer are neighbours in memory");
+	return at;
+}
+
+/* Maps a window of the buffer so that PMD entries fit, and touches all pages. */
+static char *map_like_blocks(size_t offset, size_t len)
+{
+	char *at = vw_anon_aligned(ALIGN_UP(len, PMD_SIZE) + PMD_SIZE, PMD_SIZE);
+
+	at += offset % PMD_SIZE;
+	assert_ptr_equal(mmap(at, len, RW, MAP_SHARED | MAP_FIXED, fd, offset), at);
+	vw_touch(at, len);
+	return at;
+}
+
+/* Whoever asks for them together gets one extent; whoever tells huge from small gets each kind. */
+static void expect_parts(const char *at, const size_t *pages, const int *shifts, size_t count)
+{
+	const __u64 common = VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER;
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	size_t all = 0, huge = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		all += pages[i];
+		huge += shifts[i] > 12 ? pages[i] : 0;
+	}
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + all * PAGE);
+	scan.return_mask = common;
+	for (size_t room = 1; room < 4; room++) {
+		vw_ok(vw_scan_all(fd, &scan, room, &extents));
+		vw_expect(extents.calls, 1);
+		vw_expect(extents.count, 1);
+		vw_expect(extents.extent[0].pages, all);
+		vw_expect(extents.extent[0].page_shift, 12);
+		vw_expect(extents.extent[0].flags, common);
+		vw_extents_free(&extents);
+	}
+
+	/* A limit that falls on the border, before it or after it. */
+	for (size_t i = 0; i < 3; i++) {
+		scan.max_pages = pages[0] - 1 + i;
+		vw_ok(vw_scan_all(fd, &scan, 4, &extents));
+		vw_expect(extents.pages, all);
+		vw_expect(extents.extent[0].pages, scan.max_pages);
+		vw_expect(extents.extent[0].page_shift,
+			  scan.max_pages > pages[0] ? 12 : shifts[0]);
+		vw_extents_free(&extents);
+	}
+	scan.max_pages = 0;
+
+	scan.return_mask |= VMWALK_HUGE;
+	vw_ok(vw_scan_all(fd, &scan, 8, &extents));
+	vw_expect(extents.count, count);
+	for (size_t i = 0; i < count; i++) {
+		vw_expect(extents.extent[i].pages, pages[i]);
+		vw_expect(extents.extent[i].page_shift, shifts[i]);
+		vw_expect(extents.extent[i].flags, common | (shifts[i] > 12 ? VMWALK_HUGE : 0));
+	}
+	vw_extents_free(&extents);
+
+	/* As a category it selects them: neither kind joins over what was left out. */
+	scan.return_mask = common;
+	scan.category_mask = VMWALK_HUGE;
+	vw_ok(vw_scan_all(fd, &scan, 8, &extents));
+	vw_expect(extents.pages, huge);
+	for (size_t i = 0; i < extents.count; i++)
+		vw_expect(extents.extent[i].page_shift, 21);
+	vw_extents_free(&extents);
+	scan.category_inverted = VMWALK_HUGE;
+	vw_ok(vw_scan_all(fd, &scan, 8, &extents));
+	vw_expect(extents.pages, all - huge);
+	for (size_t i = 0; i < extents.count; i++)
+		vw_expect(extents.extent[i].page_shift, 12);
+	vw_extents_free(&extents);
+}
+
+static void huge_and_small_pages_merge_where_frames_run_on(void **state)
+{
+	const size_t size = 64 * MIB;
+	struct vmwalk_walk walk;
+	size_t first;
+	char *at;
+
+	(void)state;
+	n = vw_make("t", "buffer_type", "huge", "map_mode", "fault", "size", "64M", NULL);
+	fd = vw_open_rw(n);
+	first = find_neighbours(size);
+
+	at = map_like_blocks(first + MIB, PMD_SIZE + MIB);
+	expect_parts(at, (size_t[]){ 256, 512 }, (int[]){ 12, 21 }, 2);
+	munmap(at, PMD_SIZE + MIB);
+
+	at = map_like_blocks(first, PMD_SIZE + MIB);
+	expect_parts(at, (size_t[]){ 512, 256 }, (int[]){ 21, 12 }, 2);
+	munmap(at, PMD_SIZE + MIB);
+
+	/* Both whole: huge they stay, in one extent. */
+	at = map_like_blocks(first, 2 * PMD_SIZE);
+	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
+	vw_judge_walk(&walk, vw_user_end() >> 47 ? 5 : 4);
+	vw_expect(walk.state & (VMWALK_PRESENT | VMWALK_HUGE | VMWALK_SWAP | VMWALK_MIGRATION),
+		  VMWALK_PRESENT | VMWALK_HUGE);
+	vw_expect(walk.page_shift, 21);
+	for (int apart = 0; apart < 2; apart++) {
+		struct vmwalk_scan scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 2 * PMD_SIZE);
+		struct vmwalk_extent extent;
+
+		scan.return_mask = VMWALK_PRESENT | (apart ? VMWALK_HUGE : 0);
+		scan.vec = (uintptr_t)&extent;
+		scan.vec_len = 1;
+		vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+		vw_expect(extent.pages, 1024);
+		vw_expect(extent.page_shift, 21);
+	}
+}
+
+static void neighbours_merge_across_tables_of_every_level(void **state)
+{
+	static const __u64 borders[] = { 17 * PMD_SIZE, 5 * GIB, 3 * 512 * GIB };
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	char *at;
+
+	(void)state;
+	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "fault", "size", "2M", NULL);
+	fd = vw_open_rw(n);
+	for (size_t i = 0; i < COUNT(borders); i++) {
+		/* One page off, so that no block is where an entry could map it whole. */
+		at = vw_pointer(borders[i] - 512 * KIB - PAGE);
+		if (mmap(at, PMD_SIZE, RW, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0) != at) {
+			print_message("# something is at 0x%llx already\n", borders[i]);
+			continue;
+		}
+		for (size_t j = 0; j < PMD_SIZE; j += PAGE)
+			vw_peek(at + j);
+		scan = vw_scan_args((uintptr_t)at - MIB, (uintptr_t)at + 3 * MIB);
+		scan.return_mask = VMWALK_PRESENT | VMWALK_HUGE;
+		vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+		vw_expect(extents.count, 1);
+		vw_expect(extents.extent[0].start, (uintptr_t)at);
+		vw_expect(extents.extent[0].pages, 512);
+		vw_expect(extents.extent[0].page_shift, 12);
+		vw_extents_free(&extents);
+		munmap(at, PMD_SIZE);
+	}
+}
+
+/* --- Results in the buffer -------------------------------------------------------------------- */
+
+static void to_buffer_puts_the_same_extents_into_the_buffer(void **state)
+{
+	const struct vw_combo *combo = vw_combo(state);
+	static const size_t offsets[] = { 0, 8, 24, PAGE - 8, PAGE, 3 * PAGE + 40 };
+	char before[BUFFER], after[BUFFER], *map, *at;
+	struct vmwalk_extent vec[300];
+	struct vmwalk_scan scan;
+	int rc;
+
+	n = vw_make_combo(combo, BUFFER, "letters");
+	fd = vw_open_rw(n);
+	at = mixed_region();
+	map = vw_map(fd, BUFFER, 0, RW, MAP_SHARED);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+	scan.vec = (uintptr_t)vec;
+	scan.vec_len = COUNT(vec);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), COUNT(vec));
+	for (size_t i = 0; i < COUNT(offsets); i++) {
+		struct vmwalk_scan into = scan;
+
+		vw_expect(vw_sys(pread(fd, before, BUFFER, 0)), BUFFER);
+		into.flags = VMWALK_SCAN_TO_BUFFER;
+		into.vec = offsets[i];
+		into.walk_end = 0;
+		rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &into);
+		vw_expect(rc, COUNT(vec));
+		assert_int_equal(into.walk_end, scan.walk_end);
+		assert_memory_equal(map + offsets[i], vec, sizeof(vec));
+		vw_expect(vw_sys(pread(fd, after, BUFFER, 0)), BUFFER);
+		memcpy(before + offsets[i], vec, sizeof(vec));
+		assert_memory_equal(before, after, BUFFER);
+	}
+}
+
+static void to_buffer_fills_it_to_the_last_byte(void **state)
+{
+	const size_t slots = BUFFER / sizeof(struct vmwalk_extent);
+	struct vmwalk_extent last, one;
+	struct vmwalk_scan scan;
+	char *at;
+
+	(void)state;
+	open_device();
+	at = vw_anon(PAGE);
+	vw_poke(at, 1);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + PAGE);
+	scan.vec = (uintptr_t)&one;
+	scan.vec_len = 1;
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+	scan.flags = VMWALK_SCAN_TO_BUFFER;
+	scan.vec = BUFFER - sizeof(one);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+	vw_expect(vw_sys(pread(fd, &last, sizeof(last), BUFFER - sizeof(one))), sizeof(last));
+	assert_memory_equal(&last, &one, sizeof(one));
+	scan.vec = 0;
+	scan.vec_len = slots;
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+	vw_expect(vw_sys(pread(fd, &last, sizeof(last), 0)), sizeof(last));
+	assert_memory_equal(&last, &one, sizeof(one));
+}
+
+static void to_buffer_and_its_own_mapping_may_be_scanned(void **state)
+{
+	struct vmwalk_extent found;
+	struct vmwalk_scan scan;
+	char *map;
+	int rc;
+
+	(void)state;
+	open_device();
+	map = vw_map(fd, BUFFER, 0, RW, MAP_SHARED);
+	memset(map, 0, BUFFER);
+	scan = vw_scan_args((uintptr_t)map, (uintptr_t)map + BUFFER);
+	scan.flags = VMWALK_SCAN_TO_BUFFER;
+	scan.vec = 8 * PAGE;
+	scan.vec_len = 16;
+	rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+	assert_true(rc >= 1 && rc <= 16);
+	memcpy(&found, map + 8 * PAGE, sizeof(found));
+	assert_int_equal(found.start, (uintptr_t)map);
+	assert_int_equal(found.pfn, vw_pfn(map));
+}
+
+/* --- Pages that move -------------------------------------------------------------------------- */
+
+struct mover {
+	char *at;
+	size_t pages;
+	bool stop;
+	long moved;
+};
+
+static void *move_back_and_forth(void *arg)
+{
+	struct mover *mover = arg;
+	void *pages[256];
+	int nodes[256], status[256];
+
+	for (size_t i = 0; i < mover->pages; i++)
+		pages[i] = mover->at + i * PAGE;
+	for (int to = 0; !__atomic_load_n(&mover->stop, __ATOMIC_RELAXED); to = !to) {
+		for (size_t i = 0; i < mover->pages; i++)
+			nodes[i] = to;
+		/* MPOL_MF_MOVE */
+		if (!syscall(SYS_move_pages, 0, mover->pages, pages, nodes, status, 2))
+			mover->moved++;
+	}
+	return NULL;
+}
+
+static void pages_that_move_are_told_apart_and_never_missed(void **state)
+{
+	struct mover mover = { .pages = 256 };
+	__u64 end = vw_now() + 3 * SECOND, moving = 0, scans = 0;
+	struct vw_extents extents;
+	struct vmwalk_scan scan;
+	pthread_t thread;
+
+	(void)state;
+	open_device();
+	if (!vw_exists("/sys/devices/system/node/node1"))
+		vw_skip("one NUMA node only");
+	mover.at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+	madvise(mover.at, PMD_SIZE, MADV_NOHUGEPAGE);
+	memset(mover.at, 1, mover.pages * PAGE);
+	scan = vw_scan_args((uintptr_t)mover.at, (uintptr_t)mover.at + mover.pages * PAGE);
+	assert_int_equal(pthread_create(&thread, NULL, move_back_and_forth, &mover), 0);
+	while (vw_now() < end) {
+		vw_ok(vw_scan_all(fd, &scan, 512, &extents));
+		if (extents.pages != mover.pages) {
+			__atomic_store_n(&mover.stop, true, __ATOMIC_RELAXED);
+			pthread_join(thread, NULL);
+			vw_fail("%llu of %zu pages seen", extents.pages, mover.pages);
+		}
+		for (size_t i = 0; i < extents.count; i++) {
+			__u32 flags = extents.extent[i].flags;
+
+			assert_true(!(flags & VMWALK_PRESENT) == !!(flags & VMWALK_MIGRATION));
+			assert_false(flags & VMWALK_SWAP);
+			assert_true(!(flags & VMWALK_PRESENT) == !extents.extent[i].pfn);
+			moving += flags & VMWALK_MIGRATION ? extents.extent[i].pages : 0;
+		}
+		scans++;
+		vw_extents_free(&extents);
+	}
+	__atomic_store_n(&mover.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	print_message("# %llu scans saw %llu pages on the move, in %ld moves\n", scans, moving,
+		      mover.moved);
+	if (!mover.moved)
+		vw_skip("the kernel moves no pages here");
+}
+
+int main(void)
+{
+	static const struct vw_case cases[] = {
+		vw_test(a_scan_finds_what_pagemap_finds_in_a_mixed_region),
+		vw_test(masks_select_pages_as_pagemap_scan_does),
+		vw_test(pagemap_scan_itself_agrees),
+		vw_test(going_on_with_little_room_gives_the_same_extents),
+		vw_test(max_pages_stops_a_scan_and_nothing_is_lost),
+		vw_test(any_pattern_is_found_within_any_limits),
+		vw_test(the_node_is_the_frames_own),
+		vw_test(a_scan_may_start_and_end_inside_a_huge_page),
+		vw_test(a_full_room_leaves_the_rest_of_the_array_alone),
+		vw_test(a_scan_of_64_gib_finds_the_few_pages_in_it),
+		vw_test(neighbours_merge_where_frames_run_on),
+		vw_test(huge_and_small_pages_merge_where_frames_run_on),
+		vw_test(neighbours_merge_across_tables_of_every_level),
+		vw_test_each(to_buffer_puts_the_same_extents_into_the_buffer),
+		vw_test(to_buffer_fills_it_to_the_last_byte),
+		vw_test(to_buffer_and_its_own_mapping_may_be_scanned),
+		vw_test(pages_that_move_are_told_apart_and_never_missed),
+	};
+
+	return vw_run_cases(cases);
+}
