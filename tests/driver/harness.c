@@ -240,12 +240,19 @@ static int remove_items(void)
 	return left;
 }
 
+/* One run of a test: with a combination, if it has any. */
+struct run {
+	char *name;
+	const struct vw_test *test;
+	const struct vw_combo *combo;
+};
+
 static int setup(void **state)
 {
-	const struct vw_case *test = *state;
+	const struct run *run = *state;
 
 	witness = -1;
-	log_mark(test->name);
+	log_mark(run->name);
 	return 0;
 }
 
@@ -311,28 +318,119 @@ static void move_again(void)
 	}
 }
 
-static void add_test(struct CMUnitTest *test, const struct vw_case *from,
-		     const struct vw_combo *combo)
-{
-	struct vw_case *own = malloc(sizeof(*own));
+/* --- Registered tests, and main() ----------------------------------------------------------- */
 
-	if (!own)
-		abort();
-	*own = *from;
-	own->combo = combo;
-	if (combo && asprintf((char **)&own->name, "%s [%s %s %s]", from->name, combo->type,
-			      combo->mode, combo->cache) < 0)
-		abort();
-	*test = (struct CMUnitTest){ own->name, own->body, setup, teardown, own };
+/* In the order of their lines. */
+static struct vw_test *tests;
+
+/* Compilers do not promise that constructors run in the order of definition. */
+void vw_register(struct vw_test *test)
+{
+	struct vw_test **at = &tests;
+
+	while (*at && (*at)->line < test->line)
+		at = &(*at)->next;
+	test->next = *at;
+	*at = test;
 }
 
-int vw_run(const struct vw_case *cases, size_t count)
+static void run_body(void **state)
 {
-	struct CMUnitTest *tests;
-	size_t nr_tests = 0;
+	const struct run *run = *state;
+
+	if (run->combo)
+		run->test->combo_body(run->combo);
+	else
+		run->test->body();
+}
+
+static bool is_selected(const char *name, char **wanted)
+{
+	for (size_t i = 0; wanted[i]; i++) {
+		if (strstr(name, wanted[i]))
+			return true;
+	}
+	return !wanted[0];
+}
+
+static void add_run(struct run *runs, size_t *count, const struct vw_test *test,
+		    const struct vw_combo *combo, char **wanted)
+{
+	struct run run = { .test = test, .combo = combo };
+	int len;
+
+	if (combo)
+		len = asprintf(&run.name, "%s [%s %s %s]", test->name, combo->type, combo->mode,
+			       combo->cache);
+	else
+		len = asprintf(&run.name, "%s", test->name);
+	if (len < 0)
+		abort();
+	if (is_selected(run.name, wanted))
+		runs[(*count)++] = run;
+	else
+		free(run.name);
+}
+
+/* One run for each selected test and combination; a terminated array. */
+static struct run *select_runs(char **wanted, size_t *count)
+{
+	struct run *runs;
+	size_t most = 0;
+
+	for (const struct vw_test *test = tests; test; test = test->next)
+		most += VW_COMBOS;
+	runs = calloc(most + 1, sizeof(*runs));
+	if (!runs)
+		abort();
+	*count = 0;
+	for (const struct vw_test *test = tests; test; test = test->next) {
+		if (test->runs == VW_ONCE)
+			add_run(runs, count, test, NULL, wanted);
+		for (size_t i = 0; test->runs != VW_ONCE && i < VW_COMBOS; i++) {
+			if (test->runs == VW_ALL || vw_combos[i].typical)
+				add_run(runs, count, test, &vw_combos[i], wanted);
+		}
+	}
+	return runs;
+}
+
+static int run_all(struct run *runs, size_t count)
+{
+	struct CMUnitTest *units = calloc(count, sizeof(*units));
 	int failed;
 
+	if (!units)
+		abort();
+	for (size_t i = 0; i < count; i++)
+		units[i] = (struct CMUnitTest){
+			runs[i].name, run_body, setup, teardown, &runs[i]
+		};
+	vw_file_read(MAX_BUFFER_MB, max_buffer_mb, sizeof(max_buffer_mb));
+	vw_file_read(VW_TARGET_WRITE, target_write, sizeof(target_write));
+	keep_still();
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	failed = _cmocka_run_group_tests(program_invocation_short_name, units, count, NULL, NULL);
+	move_again();
+	return failed ? 1 : 0;
+}
+
+int vw_main(int argc, char **argv)
+{
+	bool list = argc > 1 && !strcmp(argv[1], "--list");
+	struct run *runs;
+	size_t count;
+
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	runs = select_runs(argv + 1 + list, &count);
+	if (!count) {
+		fprintf(stderr, "%s: no test has such a name; --list prints all names\n", argv[0]);
+		return 2;
+	}
+	for (size_t i = 0; list && i < count; i++)
+		puts(runs[i].name);
+	if (list)
+		return 0;
 	if (sysconf(_SC_PAGESIZE) != PAGE || geteuid()) {
 		printf("Bail out! these tests need root and pages of 4 KiB\n");
 		return 1;
@@ -342,24 +440,14 @@ int vw_run(const struct vw_case *cases, size_t count)
 		printf("Bail out! /dev/kmsg and %s are needed\n", VW_CONFIGFS);
 		return 1;
 	}
-	tests = calloc(count * VW_COMBOS, sizeof(*tests));
-	if (!tests)
-		abort();
-	for (size_t i = 0; i < count; i++) {
-		if (cases[i].times == VW_ONCE)
-			add_test(&tests[nr_tests++], &cases[i], NULL);
-		for (size_t j = 0; cases[i].times != VW_ONCE && j < VW_COMBOS; j++)
-			if (cases[i].times == VW_ALL || vw_combos[j].typical)
-				add_test(&tests[nr_tests++], &cases[i], &vw_combos[j]);
-	}
-	vw_file_read(MAX_BUFFER_MB, max_buffer_mb, sizeof(max_buffer_mb));
-	vw_file_read(VW_TARGET_WRITE, target_write, sizeof(target_write));
-	keep_still();
-	cmocka_set_message_output(CM_OUTPUT_TAP);
-	failed = _cmocka_run_group_tests(program_invocation_short_name, tests, nr_tests, NULL,
-					 NULL);
-	move_again();
-	return failed ? 1 : 0;
+	return run_all(runs, count);
+}
+
+/* A test file may define its own, which calls vw_main(). */
+#pragma weak main
+int main(int argc, char **argv)
+{
+	return vw_main(argc, argv);
 }
 
 /* --- Files ---------------------------------------------------------------------------------- */

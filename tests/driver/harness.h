@@ -38,7 +38,7 @@
 #define VW_MODULE	"/sys/module/vmwalk"
 #define VW_TARGET_WRITE	VW_MODULE "/parameters/allow_target_write"
 
-/* The tests know x86-64's page sizes; vw_run() refuses to start where they are different. */
+/* The tests know x86-64's page sizes; vw_main() exits if they differ. */
 #define PAGE		4096UL
 #define KIB		1024UL
 #define MIB		(1024UL * KIB)
@@ -62,29 +62,57 @@ struct vw_combo {
 extern const struct vw_combo vw_combos[];
 #define VW_COMBOS	19
 
-struct vw_case {
+struct vw_test {
 	const char *name;
-	void (*body)(void **state);
-	enum { VW_ONCE, VW_EACH, VW_ALL } times;
-	const struct vw_combo *combo;
+	int line;
+	enum { VW_ONCE, VW_TYPICAL, VW_ALL } runs;
+	void (*body)(void);
+	void (*combo_body)(const struct vw_combo *combo);
+	struct vw_test *next;
 };
 
-#define vw_test(f)	{ #f, f, VW_ONCE, NULL }
-/* The same body once for every typical combination, or for all. */
-#define vw_test_each(f)	{ #f, f, VW_EACH, NULL }
-#define vw_test_all(f)	{ #f, f, VW_ALL, NULL }
+/*
+ * VW_TEST(name) { ... } defines a test and registers it. The tests of a file run
+ * in the order of their definitions.
+ *
+ * VW_TEST_TYPICAL() and VW_TEST_ALL() run the body once for each typical
+ * combination, or for each combination; "combo" is the one to test.
+ */
+#define VW_TEST(f) \
+	VW_DEFINE_TEST(f, VW_ONCE, body, void)
+#define VW_TEST_TYPICAL(f) \
+	VW_DEFINE_TEST(f, VW_TYPICAL, combo_body, const struct vw_combo *combo)
+#define VW_TEST_ALL(f) \
+	VW_DEFINE_TEST(f, VW_ALL, combo_body, const struct vw_combo *combo)
 
-static inline const struct vw_combo *vw_combo(void **state)
-{
-	return ((const struct vw_case *)*state)->combo;
-}
+#define VW_DEFINE_TEST(f, times, member, args)				\
+	static void f(args);						\
+									\
+	__attribute__((constructor)) static void f##_register(void)	\
+	{								\
+		static struct vw_test test = {				\
+			.name = #f,					\
+			.line = __LINE__,				\
+			.runs = times,					\
+			.member = f,					\
+		};							\
+									\
+		vw_register(&test);					\
+	}								\
+									\
+	static void f(args)
+
+void vw_register(struct vw_test *test);
 
 /*
- * Runs the cases, each with the harness around it: before the body the kernel log is marked, after
- * it children, descriptors, mappings and items that are left are removed and the log is judged.
+ * Runs the tests that the arguments select, or all; --list prints their names.
+ * Before each test it marks the kernel log. After each test it ends children,
+ * closes and unmaps devices, removes instances, restores module parameters, and
+ * fails the test if the kernel logged an error.
+ *
+ * The harness defines a weak main() that calls this. Returns the exit status.
  */
-int vw_run(const struct vw_case *cases, size_t count);
-#define vw_run_cases(cases)	vw_run(cases, COUNT(cases))
+int vw_main(int argc, char **argv);
 
 /* Ends the test as skipped, with the reason as a comment in the TAP stream. */
 _Noreturn CMOCKA_PRINTF_ATTRIBUTE(1, 2)

@@ -16,7 +16,7 @@
 
 #define SIZE	(5 * PAGE)
 
-static void fills_are_what_they_say_through_read_and_mmap(void **state)
+VW_TEST_TYPICAL(fills_are_what_they_say_through_read_and_mmap)
 {
 	static const char * const fills[] = { "zero", "digits", "letters" };
 	static const size_t sizes[] = { PAGE, SIZE, MIB };
@@ -26,7 +26,7 @@ static void fills_are_what_they_say_through_read_and_mmap(void **state)
 	assert_non_null(data);
 	for (size_t i = 0; i < COUNT(fills); i++) {
 		for (size_t j = 0; j < COUNT(sizes); j++) {
-			n = vw_make_combo(vw_combo(state), sizes[j], fills[i]);
+			n = vw_make_combo(combo, sizes[j], fills[i]);
 			fd = vw_open_rw(n);
 			memset(data, 0xff, MIB);
 			vw_expect(vw_sys(read(fd, data, MIB)), sizes[j]);
@@ -41,12 +41,12 @@ static void fills_are_what_they_say_through_read_and_mmap(void **state)
 	free(data);
 }
 
-static void read_follows_the_position_and_ends_with_0(void **state)
+VW_TEST_TYPICAL(read_follows_the_position_and_ends_with_0)
 {
 	char data[SIZE];
 	int fd;
 
-	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "letters"));
+	fd = vw_open_rw(vw_make_combo(combo, SIZE, "letters"));
 	vw_expect(vw_sys(read(fd, data, 100)), 100);
 	assert_true(vw_holds_fill(data, "letters", 0, 100));
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), 100);
@@ -59,7 +59,7 @@ static void read_follows_the_position_and_ends_with_0(void **state)
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), SIZE);
 }
 
-static void pread_leaves_the_position_alone(void **state)
+VW_TEST_TYPICAL(pread_leaves_the_position_alone)
 {
 	static const size_t at[] = { 0, 1, PAGE - 1, PAGE, PAGE + 1, SIZE - PAGE, SIZE - 1 };
 	static const size_t len[] = { 1, 2, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, SIZE };
@@ -67,7 +67,7 @@ static void pread_leaves_the_position_alone(void **state)
 	size_t want;
 	int fd;
 
-	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
+	fd = vw_open_rw(vw_make_combo(combo, SIZE, "digits"));
 	for (size_t i = 0; i < COUNT(at); i++) {
 		for (size_t j = 0; j < COUNT(len); j++) {
 			want = len[j] < SIZE - at[i] ? len[j] : SIZE - at[i];
@@ -81,13 +81,13 @@ static void pread_leaves_the_position_alone(void **state)
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), 0);
 }
 
-static void pread_at_and_past_the_end_gives_0(void **state)
+VW_TEST_TYPICAL(pread_at_and_past_the_end_gives_0)
 {
 	static const off_t at[] = { SIZE, SIZE + 1, 2 * SIZE, 1LL << 40, LLONG_MAX - PAGE };
 	char data[2] = { 'x', 'y' };
 	int fd;
 
-	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
+	fd = vw_open_rw(vw_make_combo(combo, SIZE, "digits"));
 	for (size_t i = 0; i < COUNT(at); i++)
 		vw_expect(vw_sys(pread(fd, data, 2, at[i])), 0);
 	vw_expect(vw_sys(pread(fd, data, 2, -1)), -EINVAL);
@@ -95,13 +95,13 @@ static void pread_at_and_past_the_end_gives_0(void **state)
 	assert_int_equal(data[1], 'y');
 }
 
-static void write_is_seen_by_read_and_mmap(void **state)
+VW_TEST_TYPICAL(write_is_seen_by_read_and_mmap)
 {
 	static const size_t at[] = { 0, 1, PAGE - 3, 2 * PAGE, SIZE - 6 };
 	char data[SIZE], *shared, *private;
 	int fd;
 
-	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "zero"));
+	fd = vw_open_rw(vw_make_combo(combo, SIZE, "zero"));
 	shared = vw_map(fd, SIZE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
 	private = vw_map(fd, SIZE, 0, PROT_READ, MAP_PRIVATE);
 	for (size_t i = 0; i < COUNT(at); i++) {
@@ -116,12 +116,12 @@ static void write_is_seen_by_read_and_mmap(void **state)
 	}
 }
 
-static void two_descriptors_share_the_buffer_and_not_the_position(void **state)
+VW_TEST_TYPICAL(two_descriptors_share_the_buffer_and_not_the_position)
 {
 	char data[4];
 	int n, a, b;
 
-	n = vw_make_combo(vw_combo(state), SIZE, "zero");
+	n = vw_make_combo(combo, SIZE, "zero");
 	a = vw_open_rw(n);
 	b = vw_open_rw(n);
 	vw_expect(vw_sys(write(a, "1234", 4)), 4);
@@ -130,13 +130,13 @@ static void two_descriptors_share_the_buffer_and_not_the_position(void **state)
 	assert_memory_equal(data, "1234", 4);
 }
 
-static void write_past_the_end_gives_enospc(void **state)
+VW_TEST_TYPICAL(write_past_the_end_gives_enospc)
 {
 	static const off_t at[] = { SIZE, SIZE + 1, 2 * SIZE, 1LL << 40, LLONG_MAX - PAGE };
 	char before[SIZE], after[SIZE], data[PAGE] = "x";
 	int fd;
 
-	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "letters"));
+	fd = vw_open_rw(vw_make_combo(combo, SIZE, "letters"));
 	vw_expect(vw_sys(pread(fd, before, SIZE, 0)), SIZE);
 	for (size_t i = 0; i < COUNT(at); i++)
 		vw_expect(vw_sys(pwrite(fd, data, PAGE, at[i])), -ENOSPC);
@@ -147,13 +147,13 @@ static void write_past_the_end_gives_enospc(void **state)
 	assert_memory_equal(before, after, SIZE);
 }
 
-static void write_across_the_end_is_short(void **state)
+VW_TEST_TYPICAL(write_across_the_end_is_short)
 {
 	char data[PAGE], back[PAGE];
 	int fd;
 
 	memset(data, '#', sizeof(data));
-	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "zero"));
+	fd = vw_open_rw(vw_make_combo(combo, SIZE, "zero"));
 	vw_expect(vw_sys(pwrite(fd, data, PAGE, SIZE - 1)), 1);
 	vw_expect(vw_sys(pwrite(fd, data, PAGE, SIZE - 100)), 100);
 	vw_expect(vw_sys(lseek(fd, SIZE - 200, SEEK_SET)), SIZE - 200);
@@ -164,12 +164,12 @@ static void write_across_the_end_is_short(void **state)
 	assert_memory_equal(back + PAGE - 200, data, 200);
 }
 
-static void nothing_is_read_or_written_with_a_length_of_0(void **state)
+VW_TEST_TYPICAL(nothing_is_read_or_written_with_a_length_of_0)
 {
 	char byte = 'x';
 	int fd;
 
-	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
+	fd = vw_open_rw(vw_make_combo(combo, SIZE, "digits"));
 	vw_expect(vw_sys(read(fd, &byte, 0)), 0);
 	vw_expect(vw_sys(pread(fd, &byte, 0, SIZE)), 0);
 	vw_expect(vw_sys(write(fd, &byte, 0)), 0);
@@ -177,14 +177,14 @@ static void nothing_is_read_or_written_with_a_length_of_0(void **state)
 	assert_int_equal(byte, 'x');
 }
 
-static void readv_and_writev_fill_each_piece(void **state)
+VW_TEST_TYPICAL(readv_and_writev_fill_each_piece)
 {
 	char a[3], b[PAGE], c[10], back[PAGE];
 	struct iovec out[] = { { "abc", 3 }, { "", 0 }, { "defgh", 5 } };
 	struct iovec in[] = { { a, sizeof(a) }, { b, sizeof(b) }, { c, sizeof(c) } };
 	int fd;
 
-	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
+	fd = vw_open_rw(vw_make_combo(combo, SIZE, "digits"));
 	vw_expect(vw_sys(preadv(fd, in, 3, PAGE - 2)), 3 + PAGE + 10);
 	assert_true(vw_holds_fill(a, "digits", PAGE - 2, 3));
 	assert_true(vw_holds_fill(b, "digits", PAGE + 1, PAGE));
@@ -199,11 +199,11 @@ static void readv_and_writev_fill_each_piece(void **state)
 	assert_memory_equal(back, "abcd", 4);
 }
 
-static void lseek_stays_in_the_buffer(void **state)
+VW_TEST_TYPICAL(lseek_stays_in_the_buffer)
 {
 	int fd;
 
-	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
+	fd = vw_open_rw(vw_make_combo(combo, SIZE, "digits"));
 	vw_expect(vw_sys(lseek(fd, 10, SEEK_SET)), 10);
 	vw_expect(vw_sys(lseek(fd, 5, SEEK_CUR)), 15);
 	vw_expect(vw_sys(lseek(fd, -15, SEEK_CUR)), 0);
@@ -222,11 +222,11 @@ static void lseek_stays_in_the_buffer(void **state)
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), 7);
 }
 
-static void lseek_finds_data_up_to_the_end_and_a_hole_there(void **state)
+VW_TEST_TYPICAL(lseek_finds_data_up_to_the_end_and_a_hole_there)
 {
 	int fd;
 
-	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
+	fd = vw_open_rw(vw_make_combo(combo, SIZE, "digits"));
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_DATA)), 0);
 	vw_expect(vw_sys(lseek(fd, PAGE + 1, SEEK_DATA)), PAGE + 1);
 	vw_expect(vw_sys(lseek(fd, SIZE - 1, SEEK_DATA)), SIZE - 1);
@@ -238,12 +238,12 @@ static void lseek_finds_data_up_to_the_end_and_a_hole_there(void **state)
 }
 
 /* Also after the instance is gone: the mapping still works, and a program may sync it at exit. */
-static void syncing_the_buffer_and_its_mappings_succeeds(void **state)
+VW_TEST_TYPICAL(syncing_the_buffer_and_its_mappings_succeeds)
 {
 	char *shared, *private, *map;
 	int fd;
 
-	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "zero"));
+	fd = vw_open_rw(vw_make_combo(combo, SIZE, "zero"));
 	shared = vw_map(fd, SIZE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
 	private = vw_map(fd, SIZE, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 	for (int gone = 0; gone < 2; gone++) {
@@ -264,14 +264,14 @@ static void syncing_the_buffer_and_its_mappings_succeeds(void **state)
 	}
 }
 
-static void splice_and_sendfile_move_bytes_out_and_in(void **state)
+VW_TEST_TYPICAL(splice_and_sendfile_move_bytes_out_and_in)
 {
 	char data[SIZE], back[SIZE];
 	int fd, copy, ends[2];
 	off_t at = PAGE - 1;
 	loff_t pos = 3;
 
-	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "letters"));
+	fd = vw_open_rw(vw_make_combo(combo, SIZE, "letters"));
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	copy = memfd_create("copy", MFD_CLOEXEC);
 	assert_true(copy >= 0);
@@ -312,12 +312,12 @@ static void splice_and_sendfile_move_bytes_out_and_in(void **state)
 	vw_expect(vw_sys(splice(ends[0], NULL, fd, &pos, 4, 0)), -ENODEV);
 }
 
-static void o_direct_reads_and_writes_the_same_bytes(void **state)
+VW_TEST_TYPICAL(o_direct_reads_and_writes_the_same_bytes)
 {
 	char data[100], back[100];
 	int n, fd, direct;
 
-	n = vw_make_combo(vw_combo(state), SIZE, "digits");
+	n = vw_make_combo(combo, SIZE, "digits");
 	fd = vw_open_rw(n);
 	direct = vw_open(n, O_RDWR | O_DIRECT);
 	assert_true(direct >= 0);
@@ -334,7 +334,7 @@ static void o_direct_reads_and_writes_the_same_bytes(void **state)
 }
 
 /* See the table in docs/guide.md. */
-static void calls_for_files_and_disks_behave_as_the_guide_says(void **state)
+VW_TEST(calls_for_files_and_disks_behave_as_the_guide_says)
 {
 	char bytes[8] = "vmwalk";
 	struct iovec iov = { .iov_base = bytes, .iov_len = sizeof(bytes) };
@@ -342,7 +342,6 @@ static void calls_for_files_and_disks_behave_as_the_guide_says(void **state)
 	struct pollfd asked = { .events = POLLIN | POLLOUT };
 	int n, fd, append, copy;
 
-	(void)state;
 	n = vw_make("t", "size", "20K", "fill", "letters", NULL);
 	fd = vw_open_rw(n);
 	append = vw_open(n, O_WRONLY | O_APPEND);
@@ -371,12 +370,12 @@ static void calls_for_files_and_disks_behave_as_the_guide_says(void **state)
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_END)), 5 * PAGE);
 }
 
-static void bad_pointers_give_efault_and_change_nothing(void **state)
+VW_TEST_TYPICAL(bad_pointers_give_efault_and_change_nothing)
 {
 	char before[SIZE], after[SIZE], *pages;
 	int fd;
 
-	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "letters"));
+	fd = vw_open_rw(vw_make_combo(combo, SIZE, "letters"));
 	vw_expect(vw_sys(pread(fd, before, SIZE, 0)), SIZE);
 	vw_expect(vw_sys(read(fd, vw_pointer(0), 10)), -EFAULT);
 	vw_expect(vw_sys(write(fd, vw_pointer(0), 10)), -EFAULT);
@@ -401,13 +400,13 @@ static void bad_pointers_give_efault_and_change_nothing(void **state)
 	assert_memory_equal(before + 16, after + 16, SIZE - 16);
 }
 
-static void the_buffer_copies_into_its_own_mapping_and_out_of_it(void **state)
+VW_TEST_TYPICAL(the_buffer_copies_into_its_own_mapping_and_out_of_it)
 {
 	char *map, back[PAGE];
 	int fd;
 
 	/* The page that read() writes to is of this very device and not there yet. */
-	fd = vw_open_rw(vw_make_combo(vw_combo(state), SIZE, "digits"));
+	fd = vw_open_rw(vw_make_combo(combo, SIZE, "digits"));
 	map = vw_map(fd, SIZE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
 	vw_expect(vw_sys(pread(fd, map + 2 * PAGE, PAGE, 3)), PAGE);
 	assert_true(vw_holds_fill(map + 2 * PAGE, "digits", 3, PAGE));
@@ -416,12 +415,12 @@ static void the_buffer_copies_into_its_own_mapping_and_out_of_it(void **state)
 	assert_true(vw_holds_fill(back, "digits", 4 * PAGE, PAGE));
 }
 
-static void descriptors_keep_to_the_way_they_were_opened(void **state)
+VW_TEST_TYPICAL(descriptors_keep_to_the_way_they_were_opened)
 {
 	char byte = 0;
 	int n, reader, writer;
 
-	n = vw_make_combo(vw_combo(state), SIZE, "digits");
+	n = vw_make_combo(combo, SIZE, "digits");
 	reader = vw_open(n, O_RDONLY);
 	writer = vw_open(n, O_WRONLY);
 	assert_true(reader >= 0 && writer >= 0);
@@ -438,11 +437,11 @@ static void descriptors_keep_to_the_way_they_were_opened(void **state)
 	vw_ok(vw_sys(munmap(vw_map(reader, PAGE, 0, PROT_READ, MAP_SHARED), PAGE)));
 }
 
-static void opens_counts_open_descriptors(void **state)
+VW_TEST_TYPICAL(opens_counts_open_descriptors)
 {
 	int n, a, b;
 
-	n = vw_make_combo(vw_combo(state), SIZE, "zero");
+	n = vw_make_combo(combo, SIZE, "zero");
 	vw_expect_stat(n, "opens", 0);
 	a = vw_open_rw(n);
 	vw_expect_stat(n, "opens", 1);
@@ -454,14 +453,14 @@ static void opens_counts_open_descriptors(void **state)
 	vw_expect_stat(n, "opens", 0);
 }
 
-static void segments_and_phys_addr_are_what_the_page_tables_say(void **state)
+VW_TEST_TYPICAL(segments_and_phys_addr_are_what_the_page_tables_say)
 {
 	__u64 frames[16], runs = 1;
 	char text[64];
 	int n, fd;
 	void *map;
 
-	n = vw_make_combo(vw_combo(state), 16 * PAGE, "digits");
+	n = vw_make_combo(combo, 16 * PAGE, "digits");
 	fd = vw_open_rw(n);
 	map = vw_map(fd, 16 * PAGE, 0, PROT_READ, MAP_SHARED);
 	for (size_t i = 0; i < 16; i++)
@@ -476,33 +475,4 @@ static void segments_and_phys_addr_are_what_the_page_tables_say(void **state)
 		vw_expect(strtoll(text, NULL, 0), frames[0] * PAGE);
 	if (runs > 1)
 		vw_expect(strtoll(text, NULL, 0), 0);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test_each(fills_are_what_they_say_through_read_and_mmap),
-		vw_test_each(read_follows_the_position_and_ends_with_0),
-		vw_test_each(pread_leaves_the_position_alone),
-		vw_test_each(pread_at_and_past_the_end_gives_0),
-		vw_test_each(write_is_seen_by_read_and_mmap),
-		vw_test_each(two_descriptors_share_the_buffer_and_not_the_position),
-		vw_test_each(write_past_the_end_gives_enospc),
-		vw_test_each(write_across_the_end_is_short),
-		vw_test_each(nothing_is_read_or_written_with_a_length_of_0),
-		vw_test_each(readv_and_writev_fill_each_piece),
-		vw_test_each(lseek_stays_in_the_buffer),
-		vw_test_each(lseek_finds_data_up_to_the_end_and_a_hole_there),
-		vw_test_each(syncing_the_buffer_and_its_mappings_succeeds),
-		vw_test_each(splice_and_sendfile_move_bytes_out_and_in),
-		vw_test_each(o_direct_reads_and_writes_the_same_bytes),
-		vw_test(calls_for_files_and_disks_behave_as_the_guide_says),
-		vw_test_each(bad_pointers_give_efault_and_change_nothing),
-		vw_test_each(the_buffer_copies_into_its_own_mapping_and_out_of_it),
-		vw_test_each(descriptors_keep_to_the_way_they_were_opened),
-		vw_test_each(opens_counts_open_descriptors),
-		vw_test_each(segments_and_phys_addr_are_what_the_page_tables_say),
-	};
-
-	return vw_run_cases(cases);
 }

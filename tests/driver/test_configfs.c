@@ -129,7 +129,7 @@ static bool has_word(const char *line, const char *word)
 	return false;
 }
 
-static void available_files_name_what_this_build_has_and_nothing_else(void **state)
+VW_TEST(available_files_name_what_this_build_has_and_nothing_else)
 {
 	static const char * const words[][8] = {
 		{ "buffer_type", "buffer_types", "kmalloc", "vmalloc", "pages", "huge", "dma" },
@@ -139,7 +139,6 @@ static void available_files_name_what_this_build_has_and_nothing_else(void **sta
 	};
 	char path[128], line[256];
 
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(words); i++) {
 		snprintf(path, sizeof(path), VW_CONFIGFS "/available_%s", words[i][1]);
@@ -162,16 +161,15 @@ static void available_files_name_what_this_build_has_and_nothing_else(void **sta
 	assert_string_equal(line, "zero digits letters");
 }
 
-static void abi_version_is_that_of_the_header(void **state)
+VW_TEST(abi_version_is_that_of_the_header)
 {
 	char line[32];
 
-	(void)state;
 	assert_true(vw_file_read(VW_CONFIGFS "/abi_version", line, sizeof(line)) > 0);
 	assert_int_equal(atoi(line), VMWALK_ABI_VERSION);
 }
 
-static void read_only_files_refuse_to_be_written(void **state)
+VW_TEST(read_only_files_refuse_to_be_written)
 {
 	static const char * const files[] = {
 		"available_buffer_types", "available_map_modes", "available_cache_modes",
@@ -180,7 +178,6 @@ static void read_only_files_refuse_to_be_written(void **state)
 	char path[128], before[256], after[256];
 	int rc;
 
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(files); i++) {
 		snprintf(path, sizeof(path), VW_CONFIGFS "/%s", files[i]);
@@ -193,13 +190,12 @@ static void read_only_files_refuse_to_be_written(void **state)
 	}
 }
 
-static void configfs_is_roots(void **state)
+VW_TEST(configfs_is_roots)
 {
 	static const char * const files[] = { "", "/t/live", "/t/size", "/t/target_pid" };
 	char path[128];
 	struct stat st;
 
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(files); i++) {
 		snprintf(path, sizeof(path), VW_CONFIGFS "%s", files[i]);
@@ -211,20 +207,18 @@ static void configfs_is_roots(void **state)
 
 /* --- Items ---------------------------------------------------------------------------------- */
 
-static void mkdir_makes_a_pending_item_with_defaults(void **state)
+VW_TEST(mkdir_makes_a_pending_item_with_defaults)
 {
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(defaults); i++)
 		vw_expect_attr("t", defaults[i][0], defaults[i][1]);
 	expect_pending("t");
 }
 
-static void the_defaults_can_go_live(void **state)
+VW_TEST(the_defaults_can_go_live)
 {
 	int n;
 
-	(void)state;
 	n = vw_make("t", NULL);
 	vw_expect_attr("t", "live", "1");
 	assert_true(node_exists(n));
@@ -232,13 +226,12 @@ static void the_defaults_can_go_live(void **state)
 	vw_expect_attr("t", "last_error", "");
 }
 
-static void an_item_has_no_other_attributes(void **state)
+VW_TEST(an_item_has_no_other_attributes)
 {
 	struct dirent *entry;
 	unsigned int files = 0;
 	DIR *dir;
 
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	dir = opendir(VW_CONFIGFS "/t");
 	assert_non_null(dir);
@@ -248,7 +241,7 @@ static void an_item_has_no_other_attributes(void **state)
 	assert_int_equal(files, COUNT(defaults) + 1);
 }
 
-static void names_of_any_kind_are_kept(void **state)
+VW_TEST(names_of_any_kind_are_kept)
 {
 	static const char * const names[] = {
 		"a", "with space", "Größe", "-1", "live", "vmwalk0",
@@ -256,7 +249,6 @@ static void names_of_any_kind_are_kept(void **state)
 	char longest[256], text[512];
 	int n;
 
-	(void)state;
 	memset(longest, 'x', 255);
 	longest[255] = '\0';
 	for (size_t i = 0; i <= COUNT(names); i++) {
@@ -269,11 +261,10 @@ static void names_of_any_kind_are_kept(void **state)
 	}
 }
 
-static void mkdir_refuses_bad_names_and_places(void **state)
+VW_TEST(mkdir_refuses_bad_names_and_places)
 {
 	char too_long[257];
 
-	(void)state;
 	memset(too_long, 'x', 256);
 	too_long[256] = '\0';
 	vw_expect(vw_mkdir(too_long), -ENAMETOOLONG);
@@ -284,9 +275,8 @@ static void mkdir_refuses_bad_names_and_places(void **state)
 	vw_expect(vw_rmdir("missing"), -ENOENT);
 }
 
-static void the_lowest_free_number_is_reserved_by_mkdir(void **state)
+VW_TEST(the_lowest_free_number_is_reserved_by_mkdir)
 {
-	(void)state;
 	vw_ok(vw_mkdir("a"));
 	vw_ok(vw_mkdir("b"));
 	vw_ok(vw_mkdir("c"));
@@ -303,12 +293,11 @@ static void the_lowest_free_number_is_reserved_by_mkdir(void **state)
 	assert_int_equal(vw_number("f"), 3);
 }
 
-static void going_live_and_back_keeps_number_and_values(void **state)
+VW_TEST(going_live_and_back_keeps_number_and_values)
 {
 	char name[64], again[64];
 	int n;
 
-	(void)state;
 	vw_ok(vw_mkdir("below"));
 	vw_make_pending("t", "size", "3K", "buffer_type", "kmalloc", "map_mode", "remap",
 			"fill", "digits", "fault_around", "4K", NULL);
@@ -333,12 +322,11 @@ static void going_live_and_back_keeps_number_and_values(void **state)
 	vw_expect_attr("t", "fault_around", "4096");
 }
 
-static void live_written_as_it_is_changes_nothing(void **state)
+VW_TEST(live_written_as_it_is_changes_nothing)
 {
 	char byte = 'x';
 	int n, fd;
 
-	(void)state;
 	n = vw_make("t", "size", "4K", NULL);
 	fd = vw_open_rw(n);
 	assert_int_equal(pwrite(fd, &byte, 1, 7), 1);
@@ -353,12 +341,11 @@ static void live_written_as_it_is_changes_nothing(void **state)
 	vw_expect_attr("t", "last_error", "");
 }
 
-static void each_life_starts_with_a_fresh_buffer(void **state)
+VW_TEST(each_life_starts_with_a_fresh_buffer)
 {
 	char byte = 'x';
 	int n, fd;
 
-	(void)state;
 	n = vw_make("t", "size", "4K", "fill", "letters", NULL);
 	fd = vw_open_rw(n);
 	assert_int_equal(pwrite(fd, &byte, 1, 0), 1);
@@ -372,13 +359,12 @@ static void each_life_starts_with_a_fresh_buffer(void **state)
 
 /* --- Values --------------------------------------------------------------------------------- */
 
-static void live_takes_0_and_1_alone(void **state)
+VW_TEST(live_takes_0_and_1_alone)
 {
 	static const char * const bad[] = {
 		"2", "-1", "\n", " ", "y", "n", "yes", "on", "true", "10", "1 1", "0x1", "1a",
 	};
 
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		expect_refused("t", "live", bad[i], EINVAL, NULL);
@@ -392,9 +378,8 @@ static void live_takes_0_and_1_alone(void **state)
 	expect_pending("t");
 }
 
-static void size_takes_bytes_and_suffixes_and_rounds_up(void **state)
+VW_TEST(size_takes_bytes_and_suffixes_and_rounds_up)
 {
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	expect_accepted("t", "size", "1", "4096");
 	expect_accepted("t", "size", "4095\n", "4096");
@@ -420,7 +405,7 @@ static void size_takes_bytes_and_suffixes_and_rounds_up(void **state)
 	vw_expect_attr("t", "last_error", "");
 }
 
-static void size_out_of_range_is_refused_with_erange_and_changes_nothing(void **state)
+VW_TEST(size_out_of_range_is_refused_with_erange_and_changes_nothing)
 {
 	static const char * const bad[] = {
 		"0", "0K", "70368744177665", "65537G", "68719476737K", "18446744073709551615",
@@ -431,14 +416,13 @@ static void size_out_of_range_is_refused_with_erange_and_changes_nothing(void **
 		"7777777777777777777777777777777777777777777777777777777777777777777777",
 	};
 
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(bad); i++)
 		expect_refused("t", "size", bad[i], ERANGE, "64");
 	vw_expect_attr("t", "size", "1048576");
 }
 
-static void size_that_is_no_number_is_refused_with_einval(void **state)
+VW_TEST(size_that_is_no_number_is_refused_with_einval)
 {
 	static const char * const bad[] = {
 		"\n", " ", "K", "M", "T", "many", "1TT", "1P", "0x", "0x\n", "0xK", "x10", "0x10g0",
@@ -447,16 +431,14 @@ static void size_that_is_no_number_is_refused_with_einval(void **state)
 		"4096x", "4096 4096", "--1", "1-", "M1", "1K\n2K",
 	};
 
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(bad); i++)
 		expect_refused("t", "size", bad[i], EINVAL, "suffixes K, M, G, T; 0x");
 	vw_expect_attr("t", "size", "1048576");
 }
 
-static void words_are_taken_with_and_without_a_newline(void **state)
+VW_TEST(words_are_taken_with_and_without_a_newline)
 {
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	expect_accepted("t", "buffer_type", "kmalloc", "kmalloc");
 	expect_accepted("t", "buffer_type", "vmalloc\n", "vmalloc");
@@ -470,7 +452,7 @@ static void words_are_taken_with_and_without_a_newline(void **state)
 	vw_expect_attr("t", "last_error", "");
 }
 
-static void unknown_words_are_refused_with_einval(void **state)
+VW_TEST(unknown_words_are_refused_with_einval)
 {
 	static const char * const attrs[] = { "buffer_type", "map_mode", "cache_mode", "fill" };
 	static const char * const bad[] = {
@@ -480,7 +462,6 @@ static void unknown_words_are_refused_with_einval(void **state)
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	};
 
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(attrs); i++) {
 		for (size_t j = 0; j < COUNT(bad); j++)
@@ -488,11 +469,10 @@ static void unknown_words_are_refused_with_einval(void **state)
 	}
 }
 
-static void track_dirty_takes_0_and_1_and_refuses_the_rest(void **state)
+VW_TEST(track_dirty_takes_0_and_1_and_refuses_the_rest)
 {
 	static const char * const bad[] = { "2", "-1", "\n", "yes", "y", "n", "00x" };
 
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	expect_accepted("t", "track_dirty", "1", "1");
 	expect_accepted("t", "track_dirty", "0\n", "0");
@@ -501,9 +481,8 @@ static void track_dirty_takes_0_and_1_and_refuses_the_rest(void **state)
 	vw_expect_attr("t", "track_dirty", "0");
 }
 
-static void numa_node_takes_what_the_machine_has(void **state)
+VW_TEST(numa_node_takes_what_the_machine_has)
 {
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	expect_accepted("t", "numa_node", "0", "0");
 	expect_accepted("t", "numa_node", "-1\n", "-1");
@@ -512,7 +491,7 @@ static void numa_node_takes_what_the_machine_has(void **state)
 	vw_expect_attr("t", "last_error", "");
 }
 
-static void numa_node_refuses_what_the_machine_has_not(void **state)
+VW_TEST(numa_node_refuses_what_the_machine_has_not)
 {
 	static const char * const range[] = {
 		"-2", "-2147483648", "100000", "2147483647", "2147483648", "-2147483649",
@@ -520,7 +499,6 @@ static void numa_node_refuses_what_the_machine_has_not(void **state)
 	};
 	static const char * const text[] = { "\n", "a", "0a", "node0", "0 1", "-", "--1", "0.0" };
 
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(range); i++)
 		expect_refused("t", "numa_node", range[i], ERANGE, NULL);
@@ -532,11 +510,10 @@ static void numa_node_refuses_what_the_machine_has_not(void **state)
 	vw_expect_attr("t", "numa_node", "-1");
 }
 
-static void fault_around_takes_powers_of_two(void **state)
+VW_TEST(fault_around_takes_powers_of_two)
 {
 	char value[32], reads[32];
 
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	for (unsigned long bytes = PAGE; bytes <= PMD_SIZE; bytes *= 2) {
 		snprintf(value, sizeof(value), "%luK\n", bytes / KIB);
@@ -551,7 +528,7 @@ static void fault_around_takes_powers_of_two(void **state)
 	vw_expect_attr("t", "last_error", "");
 }
 
-static void fault_around_refuses_what_is_out_of_range_or_uneven(void **state)
+VW_TEST(fault_around_refuses_what_is_out_of_range_or_uneven)
 {
 	static const char * const range[] = {
 		"0", "1", "2048", "4M", "1G", "1T", "18446744073709551616", "18014398509481984K",
@@ -562,7 +539,6 @@ static void fault_around_refuses_what_is_out_of_range_or_uneven(void **state)
 		"0x1001", "0x", "-1", "+4096",
 	};
 
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(range); i++)
 		expect_refused("t", "fault_around", range[i], ERANGE, "2");
@@ -578,12 +554,11 @@ static int nap(void *arg)
 	return 0;
 }
 
-static void target_pid_takes_a_process_or_0(void **state)
+VW_TEST(target_pid_takes_a_process_or_0)
 {
 	struct vw_child child = vw_fork(nap, NULL);
 	char pid[32];
 
-	(void)state;
 	vw_hear(&child);
 	vw_ok(vw_mkdir("t"));
 	snprintf(pid, sizeof(pid), "%d\n", child.pid);
@@ -609,14 +584,13 @@ static pid_t free_pid(void)
 	return pid;
 }
 
-static void target_pid_refuses_what_is_no_process(void **state)
+VW_TEST(target_pid_refuses_what_is_no_process)
 {
 	static const char * const bad[] = {
 		"\n", " ", "a", "1a", "self", "1 1", "1.0", "-", "--1",
 	};
 	char pid[32];
 
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	for (int live = 0; live < 2; live++) {
 		if (live)
@@ -655,12 +629,11 @@ static int name_child_in_its_namespace(void *arg)
 	return 0;
 }
 
-static void target_pid_is_a_number_of_the_writers_namespace(void **state)
+VW_TEST(target_pid_is_a_number_of_the_writers_namespace)
 {
 	struct vw_child child;
 	char pid[32];
 
-	(void)state;
 	vw_make("t", NULL);
 	child = vw_fork(name_child_in_its_namespace, NULL);
 	vw_hear(&child);
@@ -670,7 +643,7 @@ static void target_pid_is_a_number_of_the_writers_namespace(void **state)
 	vw_join_ok(&child);
 }
 
-static void last_error_is_emptied_by_the_next_write_that_succeeds(void **state)
+VW_TEST(last_error_is_emptied_by_the_next_write_that_succeeds)
 {
 	static const char * const good[][2] = {
 		{ "buffer_type", "pages" }, { "size", "4K" }, { "map_mode", "remap" },
@@ -680,7 +653,6 @@ static void last_error_is_emptied_by_the_next_write_that_succeeds(void **state)
 		{ "live", "0" },
 	};
 
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	vw_expect_attr("t", "last_error", "");
 	for (size_t i = 0; i < COUNT(good); i++) {
@@ -697,16 +669,15 @@ static void last_error_is_emptied_by_the_next_write_that_succeeds(void **state)
 	expect_sentence("t", "size 0");
 }
 
-static void one_items_errors_are_not_anothers(void **state)
+VW_TEST(one_items_errors_are_not_anothers)
 {
-	(void)state;
 	vw_ok(vw_mkdir("a"));
 	vw_ok(vw_mkdir("b"));
 	vw_expect(vw_set("a", "size", "0"), -ERANGE);
 	vw_expect_attr("b", "last_error", "");
 }
 
-static void a_page_of_text_is_no_value(void **state)
+VW_TEST(a_page_of_text_is_no_value)
 {
 	static const char * const attrs[] = {
 		"live", "size", "buffer_type", "map_mode", "cache_mode", "numa_node", "fill",
@@ -715,7 +686,6 @@ static void a_page_of_text_is_no_value(void **state)
 	char *text = malloc(2 * PAGE);
 	int rc;
 
-	(void)state;
 	assert_non_null(text);
 	memset(text, '7', 2 * PAGE);
 	text[2 * PAGE - 1] = '\0';
@@ -733,7 +703,7 @@ static void a_page_of_text_is_no_value(void **state)
 
 /* --- Frozen while live ---------------------------------------------------------------------- */
 
-static void every_attribute_but_two_is_frozen_while_live(void **state)
+VW_TEST(every_attribute_but_two_is_frozen_while_live)
 {
 	static const char * const frozen[][3] = {
 		/* attribute, the value it has, another good one */
@@ -743,7 +713,6 @@ static void every_attribute_but_two_is_frozen_while_live(void **state)
 		{ "track_dirty", "0", "1" }, { "fault_around", "65536", "4096" },
 	};
 
-	(void)state;
 	vw_make("t", NULL);
 	for (size_t i = 0; i < COUNT(frozen); i++) {
 		expect_refused("t", frozen[i][0], frozen[i][1], EBUSY, "live");
@@ -756,14 +725,13 @@ static void every_attribute_but_two_is_frozen_while_live(void **state)
 		vw_ok(vw_set("t", frozen[i][0], frozen[i][2]));
 }
 
-static void the_target_changes_while_live(void **state)
+VW_TEST(the_target_changes_while_live)
 {
 	struct vw_child child = vw_fork(nap, NULL);
 	struct vmwalk_info info = { .size = sizeof(info) };
 	char pid[32], text[32];
 	int n, fd;
 
-	(void)state;
 	vw_hear(&child);
 	n = vw_make("t", NULL);
 	fd = vw_open_rw(n);
@@ -782,9 +750,8 @@ static void the_target_changes_while_live(void **state)
 
 /* --- live = 1 judged ------------------------------------------------------------------------ */
 
-static void a_combination_is_judged_at_live_and_not_before(void **state)
+VW_TEST(a_combination_is_judged_at_live_and_not_before)
 {
-	(void)state;
 	vw_ok(vw_mkdir("t"));
 	/* In either order, and through a combination that would be wrong. */
 	vw_ok(vw_set("t", "map_mode", "insert"));
@@ -796,9 +763,8 @@ static void a_combination_is_judged_at_live_and_not_before(void **state)
 	vw_ok(vw_set("t", "live", "1"));
 }
 
-static void kmalloc_larger_than_its_largest_block_is_refused(void **state)
+VW_TEST(kmalloc_larger_than_its_largest_block_is_refused)
 {
-	(void)state;
 	vw_make_pending("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "64M", NULL);
 	expect_refused("t", "live", "1", ENOMEM, NULL);
 	expect_pending("t");
@@ -809,11 +775,10 @@ static void kmalloc_larger_than_its_largest_block_is_refused(void **state)
 	vw_ok(vw_set("t", "live", "1"));
 }
 
-static void a_buffer_beyond_max_buffer_mb_is_refused_and_leaves_nothing(void **state)
+VW_TEST(a_buffer_beyond_max_buffer_mb_is_refused_and_leaves_nothing)
 {
 	static const char * const sizes[] = { "5M", "4100K", "1G", "65536G" };
 
-	(void)state;
 	vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(sizes); i++) {
@@ -826,9 +791,8 @@ static void a_buffer_beyond_max_buffer_mb_is_refused_and_leaves_nothing(void **s
 	vw_ok(vw_set("t", "live", "1"));
 }
 
-static void max_buffer_mb_limits_all_buffers_together(void **state)
+VW_TEST(max_buffer_mb_limits_all_buffers_together)
 {
-	(void)state;
 	vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
 	vw_make("a", "size", "3M", NULL);
 	vw_make_pending("b", "size", "2M", NULL);
@@ -845,11 +809,10 @@ static void max_buffer_mb_limits_all_buffers_together(void **state)
 }
 
 /* What a block takes beyond what was asked for is nobody else's either. */
-static void a_buffer_counts_with_all_that_its_block_takes(void **state)
+VW_TEST(a_buffer_counts_with_all_that_its_block_takes)
 {
 	static const char * const block_types[] = { "kmalloc", "huge", "dma" };
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(block_types); i++) {
 		vw_ok(vw_file_write(MAX_BUFFER_MB, "3"));
 		vw_make_pending("a", "buffer_type", block_types[i], "map_mode", "remap", "size",
@@ -875,9 +838,8 @@ static void a_buffer_counts_with_all_that_its_block_takes(void **state)
 	vw_ok(vw_set("b", "live", "1"));
 }
 
-static void a_refused_live_does_not_use_up_the_limit(void **state)
+VW_TEST(a_refused_live_does_not_use_up_the_limit)
 {
-	(void)state;
 	vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
 	vw_make_pending("t", "size", "5M", NULL);
 	for (int i = 0; i < 10; i++)
@@ -889,12 +851,11 @@ static void a_refused_live_does_not_use_up_the_limit(void **state)
 	}
 }
 
-static void a_removed_buffer_counts_until_its_last_mapping_goes(void **state)
+VW_TEST(a_removed_buffer_counts_until_its_last_mapping_goes)
 {
 	void *map;
 	int n, fd;
 
-	(void)state;
 	vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
 	n = vw_make("a", "size", "3M", NULL);
 	fd = vw_open_rw(n);
@@ -907,12 +868,11 @@ static void a_removed_buffer_counts_until_its_last_mapping_goes(void **state)
 	assert_true(vw_eventually(!vw_set("b", "live", "1")));
 }
 
-static void max_buffer_mb_has_a_default_of_a_quarter_of_ram(void **state)
+VW_TEST(max_buffer_mb_has_a_default_of_a_quarter_of_ram)
 {
 	long long mib, ram = vw_field("/proc/meminfo", "MemTotal") / 1024;
 	char text[32];
 
-	(void)state;
 	assert_true(vw_file_read(MAX_BUFFER_MB, text, sizeof(text)) > 0);
 	mib = atoll(text);
 	/* The kernel may count RAM before or after it has reserved some for itself. */
@@ -934,9 +894,8 @@ static void expect_nothing_in_use(void)
 	vw_ok(vw_file_write(MAX_BUFFER_MB, before));
 }
 
-static void every_type_names_the_limit_that_its_size_exceeds(void **state)
+VW_TEST(every_type_names_the_limit_that_its_size_exceeds)
 {
-	(void)state;
 	for (size_t i = 0; i < COUNT(types); i++) {
 		vw_make_pending("t", "buffer_type", types[i], "map_mode", "remap", NULL);
 
@@ -975,14 +934,13 @@ static long long event_count(const char *name)
  * A buffer larger than the available memory fails at once. The message has the available size, and
  * no other process is swapped out or killed.
  */
-static void a_size_beyond_available_memory_fails_without_reclaim(void **state)
+VW_TEST(a_size_beyond_available_memory_fails_without_reclaim)
 {
 	static const char * const made_of_pages[] = { "vmalloc", "pages", "huge" };
 	long long available, total = vw_field("/proc/meminfo", "MemTotal") * 1024;
 	long long on_node, swapped, kills, scanned;
 	char size[32];
 
-	(void)state;
 	vw_ok(vw_file_write(MAX_BUFFER_MB, "67108864"));
 	for (size_t i = 0; i < COUNT(made_of_pages); i++) {
 		available = vw_field("/proc/meminfo", "MemAvailable") * 1024;
@@ -1015,9 +973,8 @@ static void a_size_beyond_available_memory_fails_without_reclaim(void **state)
 }
 
 /* The message for a size that no block has tells how large blocks could be. */
-static void a_missing_block_is_reported_with_the_largest_free_one(void **state)
+VW_TEST(a_missing_block_is_reported_with_the_largest_free_one)
 {
-	(void)state;
 	vw_ok(vw_file_write(MAX_BUFFER_MB, "67108864"));
 	vw_make_pending("t", "buffer_type", "dma", "map_mode", "remap", "size", "128M", NULL);
 	expect_refused("t", "live", "1", ENOMEM, "largest free: 4194304 bytes; available: ");
@@ -1064,7 +1021,7 @@ static bool has_ended(const struct vw_child *child)
 }
 
 /* SIGKILL while the buffer is allocated, filled, or its caching changed: live stays 0. */
-static void sigkill_ends_the_creation_of_a_large_buffer(void **state)
+VW_TEST(sigkill_ends_the_creation_of_a_large_buffer)
 {
 	static const char * const how[][3] = {
 		{ "vmalloc", "wb", "zero" }, { "pages", "wb", "zero" }, { "pages", "wc", "zero" },
@@ -1075,7 +1032,6 @@ static void sigkill_ends_the_creation_of_a_large_buffer(void **state)
 	__u64 whole;
 	int status;
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(how); i++) {
 		vw_make_pending("t", "buffer_type", how[i][0], "cache_mode", how[i][1], "fill",
 				how[i][2], "size", "128M", NULL);
@@ -1140,12 +1096,11 @@ static int live_in_a_small_cgroup(void *arg)
 	return 0;
 }
 
-static void buffers_are_charged_to_the_memory_cgroup(void **state)
+VW_TEST(buffers_are_charged_to_the_memory_cgroup)
 {
 	struct vw_child child;
 	int rc;
 
-	(void)state;
 	vw_need_cgroup();
 	for (size_t i = 0; i < COUNT(types); i++) {
 		/* The kernel charges no cgroup for pages of a CMA area. */
@@ -1186,14 +1141,13 @@ static int node_of_frame(__u64 pfn)
 	return found;
 }
 
-static void the_buffer_is_on_the_node_that_was_asked_for(void **state)
+VW_TEST(the_buffer_is_on_the_node_that_was_asked_for)
 {
 	__u64 frames[MIB / PAGE];
 	char node[8], text[32];
 	void *map;
 	int n, fd;
 
-	(void)state;
 	if (!vw_exists("/sys/devices/system/node/node1"))
 		vw_skip("one NUMA node only");
 	for (int want = 0; want < 2; want++) {
@@ -1275,11 +1229,10 @@ static void expect_gone(int fd)
 	assert_int_equal(errno, ENODEV);
 }
 
-static void rmdir_withdraws_an_open_device(void **state)
+VW_TEST(rmdir_withdraws_an_open_device)
 {
 	int n, fd, rc;
 
-	(void)state;
 	n = vw_make("t", NULL);
 	fd = vw_open_rw(n);
 	vw_ok(vw_rmdir("t"));
@@ -1291,11 +1244,10 @@ static void rmdir_withdraws_an_open_device(void **state)
 	vw_ok(vw_sys(close(fd)));
 }
 
-static void live_0_withdraws_an_open_device(void **state)
+VW_TEST(live_0_withdraws_an_open_device)
 {
 	int n, fd;
 
-	(void)state;
 	n = vw_make("t", NULL);
 	fd = vw_open_rw(n);
 	vw_ok(vw_set("t", "live", "0"));
@@ -1306,13 +1258,12 @@ static void live_0_withdraws_an_open_device(void **state)
 	expect_gone(fd);
 }
 
-static void a_node_made_by_hand_leads_nowhere_once_the_instance_is_gone(void **state)
+VW_TEST(a_node_made_by_hand_leads_nowhere_once_the_instance_is_gone)
 {
 	struct stat st;
 	char path[64];
 	int n, fd;
 
-	(void)state;
 	n = vw_make("t", NULL);
 	snprintf(path, sizeof(path), "/dev/vmwalk%d", n);
 	assert_int_equal(stat(path, &st), 0);
@@ -1332,12 +1283,11 @@ static void a_node_made_by_hand_leads_nowhere_once_the_instance_is_gone(void **s
 		vw_fail("open gives %d", fd);
 }
 
-static void rmdir_leaves_mappings_with_their_data(void **state)
+VW_TEST(rmdir_leaves_mappings_with_their_data)
 {
 	char *shared, *private;
 	int n, fd;
 
-	(void)state;
 	n = vw_make("t", "size", "64K", "fill", "digits", "fault_around", "4K", NULL);
 	fd = vw_open_rw(n);
 	shared = vw_map(fd, 16 * PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
@@ -1358,13 +1308,12 @@ static void rmdir_leaves_mappings_with_their_data(void **state)
 	munmap(private, 16 * PAGE);
 }
 
-static void a_number_is_reused_while_its_old_device_is_still_open(void **state)
+VW_TEST(a_number_is_reused_while_its_old_device_is_still_open)
 {
 	struct vmwalk_info info = { .size = sizeof(info) };
 	char *old, *new;
 	int n, fd, fresh;
 
-	(void)state;
 	n = vw_make("a", "size", "4K", "fill", "digits", NULL);
 	fd = vw_open_rw(n);
 	old = vw_map(fd, PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
@@ -1407,9 +1356,8 @@ static int scan_until_gone(void *arg)
 	return 0;
 }
 
-static void rmdir_of_a_walking_device_ends_its_walks(void **state)
+VW_TEST(rmdir_of_a_walking_device_ends_its_walks)
 {
-	(void)state;
 	for (int i = 0; i < 20; i++) {
 		struct vw_child child;
 		int n, fd;
@@ -1444,13 +1392,12 @@ static int fault_until_told(void *arg)
 	return 0;
 }
 
-static void rmdir_of_a_faulting_device_does_not_disturb_its_faults(void **state)
+VW_TEST(rmdir_of_a_faulting_device_does_not_disturb_its_faults)
 {
 	struct vw_child child;
 	int n, fd;
 	void *map;
 
-	(void)state;
 	n = vw_make("t", "size", "1M", "fill", "letters", "fault_around", "4K", NULL);
 	fd = vw_open_rw(n);
 	map = vw_map(fd, MIB, 0, PROT_READ, MAP_SHARED);
@@ -1460,12 +1407,11 @@ static void rmdir_of_a_faulting_device_does_not_disturb_its_faults(void **state)
 	vw_join_ok(&child);
 }
 
-static void sysfs_files_held_open_do_not_hold_up_rmdir(void **state)
+VW_TEST(sysfs_files_held_open_do_not_hold_up_rmdir)
 {
 	char path[128], text[64];
 	int n, fd;
 
-	(void)state;
 	n = vw_make("t", NULL);
 	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/stats/mapped_pages", n);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -1475,13 +1421,12 @@ static void sysfs_files_held_open_do_not_hold_up_rmdir(void **state)
 	close(fd);
 }
 
-static void the_module_stays_while_item_descriptor_or_mapping_is_left(void **state)
+VW_TEST(the_module_stays_while_item_descriptor_or_mapping_is_left)
 {
 	long long rc;
 	int n, fd;
 	void *map;
 
-	(void)state;
 	n = vw_make("t", NULL);
 	fd = vw_open_rw(n);
 	map = vw_map(fd, PAGE, 0, PROT_READ, MAP_SHARED);
@@ -1504,7 +1449,7 @@ static void the_module_stays_while_item_descriptor_or_mapping_is_left(void **sta
 
 /* --- sysfs ---------------------------------------------------------------------------------- */
 
-static void sysfs_tells_what_configfs_was_told(void **state)
+VW_TEST(sysfs_tells_what_configfs_was_told)
 {
 	static const char * const told[][2] = {
 		{ "name", "t" }, { "buffer_type", "kmalloc" }, { "size", "16384" },
@@ -1514,7 +1459,6 @@ static void sysfs_tells_what_configfs_was_told(void **state)
 	char text[64];
 	int n;
 
-	(void)state;
 	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "16K",
 		    "numa_node", "0", "target_pid", "1", NULL);
 	for (size_t i = 0; i < COUNT(told); i++) {
@@ -1525,7 +1469,7 @@ static void sysfs_tells_what_configfs_was_told(void **state)
 	}
 }
 
-static void stats_start_at_zero(void **state)
+VW_TEST(stats_start_at_zero)
 {
 	static const char * const files[] = {
 		"faults", "read_faults", "write_faults", "mkwrite_faults", "huge_faults",
@@ -1534,14 +1478,13 @@ static void stats_start_at_zero(void **state)
 	};
 	int n;
 
-	(void)state;
 	n = vw_make("t", NULL);
 	for (size_t i = 0; i < COUNT(files); i++)
 		vw_expect_stat(n, files[i], 0);
 }
 
 /* Counting mappings holds a lock that tasks which map the device wait for. */
-static void only_root_may_count_mappings_and_mapped_pages(void **state)
+VW_TEST(only_root_may_count_mappings_and_mapped_pages)
 {
 	static const struct {
 		const char *file;
@@ -1554,7 +1497,6 @@ static void only_root_may_count_mappings_and_mapped_pages(void **state)
 	struct stat st;
 	int n;
 
-	(void)state;
 	n = vw_make("t", NULL);
 	for (size_t i = 0; i < COUNT(files); i++) {
 		snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/stats/%s", n, files[i].file);
@@ -1563,13 +1505,12 @@ static void only_root_may_count_mappings_and_mapped_pages(void **state)
 	}
 }
 
-static void reset_clears_what_adds_up_and_not_what_is(void **state)
+VW_TEST(reset_clears_what_adds_up_and_not_what_is)
 {
 	char path[128];
 	char *map;
 	int n, fd;
 
-	(void)state;
 	n = vw_make("t", "fault_around", "4K", NULL);
 	fd = vw_open_rw(n);
 	map = vw_map(fd, 2 * PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
@@ -1596,7 +1537,7 @@ static void reset_clears_what_adds_up_and_not_what_is(void **state)
 	vw_expect_stat(n, "faults", 1);
 }
 
-static void sysfs_refuses_to_be_written(void **state)
+VW_TEST(sysfs_refuses_to_be_written)
 {
 	static const char * const files[] = {
 		"name", "buffer_type", "size", "target_pid", "map_mode", "cache_mode", "numa_node",
@@ -1605,7 +1546,6 @@ static void sysfs_refuses_to_be_written(void **state)
 	char path[128];
 	int n, rc;
 
-	(void)state;
 	n = vw_make("t", NULL);
 	for (size_t i = 0; i < COUNT(files); i++) {
 		snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/%s", n, files[i]);
@@ -1617,12 +1557,11 @@ static void sysfs_refuses_to_be_written(void **state)
 	assert_true(vw_sysfs(n, path, path, sizeof(path)) < 0);
 }
 
-static void the_node_is_roots_alone(void **state)
+VW_TEST(the_node_is_roots_alone)
 {
 	struct stat st;
 	char path[64];
 
-	(void)state;
 	snprintf(path, sizeof(path), "/dev/vmwalk%d", vw_make("t", NULL));
 	assert_int_equal(stat(path, &st), 0);
 	assert_true(S_ISCHR(st.st_mode));
@@ -1712,7 +1651,7 @@ static void *use_devices(void *arg)
 	return NULL;
 }
 
-static void writers_makers_and_users_do_not_trip_over_each_other(void **state)
+VW_TEST(writers_makers_and_users_do_not_trip_over_each_other)
 {
 	void *(*const bodies[])(void *) = { write_live, write_live, write_attributes, use_devices };
 	struct crowd crowd = { .stop = false };
@@ -1720,7 +1659,6 @@ static void writers_makers_and_users_do_not_trip_over_each_other(void **state)
 	__u64 end = vw_now() + 5 * SECOND;
 	int rounds = 0, rc;
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(bodies); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, bodies[i], &crowd), 0);
 	while (vw_now() < end || (rounds <= 10 && vw_now() < end + 60 * SECOND)) {
@@ -1737,74 +1675,4 @@ static void writers_makers_and_users_do_not_trip_over_each_other(void **state)
 	vw_ok(rc);
 	vw_ok(crowd.bad);
 	assert_true(rounds > 10);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(available_files_name_what_this_build_has_and_nothing_else),
-		vw_test(abi_version_is_that_of_the_header),
-		vw_test(read_only_files_refuse_to_be_written),
-		vw_test(configfs_is_roots),
-		vw_test(mkdir_makes_a_pending_item_with_defaults),
-		vw_test(the_defaults_can_go_live),
-		vw_test(an_item_has_no_other_attributes),
-		vw_test(names_of_any_kind_are_kept),
-		vw_test(mkdir_refuses_bad_names_and_places),
-		vw_test(the_lowest_free_number_is_reserved_by_mkdir),
-		vw_test(going_live_and_back_keeps_number_and_values),
-		vw_test(live_written_as_it_is_changes_nothing),
-		vw_test(each_life_starts_with_a_fresh_buffer),
-		vw_test(live_takes_0_and_1_alone),
-		vw_test(size_takes_bytes_and_suffixes_and_rounds_up),
-		vw_test(size_out_of_range_is_refused_with_erange_and_changes_nothing),
-		vw_test(size_that_is_no_number_is_refused_with_einval),
-		vw_test(words_are_taken_with_and_without_a_newline),
-		vw_test(unknown_words_are_refused_with_einval),
-		vw_test(track_dirty_takes_0_and_1_and_refuses_the_rest),
-		vw_test(numa_node_takes_what_the_machine_has),
-		vw_test(numa_node_refuses_what_the_machine_has_not),
-		vw_test(fault_around_takes_powers_of_two),
-		vw_test(fault_around_refuses_what_is_out_of_range_or_uneven),
-		vw_test(target_pid_takes_a_process_or_0),
-		vw_test(target_pid_refuses_what_is_no_process),
-		vw_test(target_pid_is_a_number_of_the_writers_namespace),
-		vw_test(last_error_is_emptied_by_the_next_write_that_succeeds),
-		vw_test(one_items_errors_are_not_anothers),
-		vw_test(a_page_of_text_is_no_value),
-		vw_test(every_attribute_but_two_is_frozen_while_live),
-		vw_test(the_target_changes_while_live),
-		vw_test(a_combination_is_judged_at_live_and_not_before),
-		vw_test(kmalloc_larger_than_its_largest_block_is_refused),
-		vw_test(a_buffer_beyond_max_buffer_mb_is_refused_and_leaves_nothing),
-		vw_test(max_buffer_mb_limits_all_buffers_together),
-		vw_test(a_buffer_counts_with_all_that_its_block_takes),
-		vw_test(a_refused_live_does_not_use_up_the_limit),
-		vw_test(a_removed_buffer_counts_until_its_last_mapping_goes),
-		vw_test(max_buffer_mb_has_a_default_of_a_quarter_of_ram),
-		vw_test(every_type_names_the_limit_that_its_size_exceeds),
-		vw_test(a_size_beyond_available_memory_fails_without_reclaim),
-		vw_test(a_missing_block_is_reported_with_the_largest_free_one),
-		vw_test(sigkill_ends_the_creation_of_a_large_buffer),
-		vw_test(buffers_are_charged_to_the_memory_cgroup),
-		vw_test(the_buffer_is_on_the_node_that_was_asked_for),
-		vw_test(rmdir_withdraws_an_open_device),
-		vw_test(live_0_withdraws_an_open_device),
-		vw_test(a_node_made_by_hand_leads_nowhere_once_the_instance_is_gone),
-		vw_test(rmdir_leaves_mappings_with_their_data),
-		vw_test(a_number_is_reused_while_its_old_device_is_still_open),
-		vw_test(rmdir_of_a_walking_device_ends_its_walks),
-		vw_test(rmdir_of_a_faulting_device_does_not_disturb_its_faults),
-		vw_test(sysfs_files_held_open_do_not_hold_up_rmdir),
-		vw_test(the_module_stays_while_item_descriptor_or_mapping_is_left),
-		vw_test(sysfs_tells_what_configfs_was_told),
-		vw_test(stats_start_at_zero),
-		vw_test(only_root_may_count_mappings_and_mapped_pages),
-		vw_test(reset_clears_what_adds_up_and_not_what_is),
-		vw_test(sysfs_refuses_to_be_written),
-		vw_test(the_node_is_roots_alone),
-		vw_test(writers_makers_and_users_do_not_trip_over_each_other),
-	};
-
-	return vw_run_cases(cases);
 }

@@ -126,12 +126,12 @@ static const struct {
 	{ 4096 - 512, 4096 - 511, 1024 }, { 1, 2, SIZE - 2 },
 };
 
-static void what_the_target_has_comes_to_the_buffer(void **state)
+VW_TEST_ALL(what_the_target_has_comes_to_the_buffer)
 {
 	static char wanted[SIZE], before[SIZE];
 	char *there;
 
-	open_combo(vw_combo(state));
+	open_combo(combo);
 	there = anon_with_marks(SIZE);
 	vw_expect(vw_sys(pread(fd, wanted, SIZE, 0)), SIZE);
 	for (size_t i = 0; i < COUNT(spans); i++) {
@@ -146,12 +146,12 @@ static void what_the_target_has_comes_to_the_buffer(void **state)
 	}
 }
 
-static void what_the_buffer_has_goes_to_the_target(void **state)
+VW_TEST_ALL(what_the_buffer_has_goes_to_the_target)
 {
 	static char wanted[2 * SIZE];
 	char *there;
 
-	open_combo(vw_combo(state));
+	open_combo(combo);
 	there = anon_with_marks(2 * SIZE);
 	memcpy(wanted, there, 2 * SIZE);
 	for (size_t i = 0; i < COUNT(spans); i++) {
@@ -166,14 +166,14 @@ static void what_the_buffer_has_goes_to_the_target(void **state)
 	}
 }
 
-static void what_another_buffer_has_comes_to_this_one(void **state)
+VW_TEST_TYPICAL(what_another_buffer_has_comes_to_this_one)
 {
 	static const char * const types[] = { "kmalloc", "vmalloc", "pages", "huge", "dma" };
 	static char wanted[SIZE], source[SIZE];
 	struct vmwalk_locate location;
 	int other;
 
-	open_combo(vw_combo(state));
+	open_combo(combo);
 	vw_expect(vw_sys(pread(fd, wanted, SIZE, 0)), SIZE);
 	for (size_t i = 0; i < COUNT(types); i++) {
 		other = vw_open_rw(vw_make("source", "buffer_type", types[i], "map_mode", "fault",
@@ -199,7 +199,7 @@ static void what_another_buffer_has_comes_to_this_one(void **state)
 	}
 }
 
-static void bytes_of_one_buffer_go_where_they_do_not_overlap(void **state)
+VW_TEST(bytes_of_one_buffer_go_where_they_do_not_overlap)
 {
 	static const struct {
 		size_t offset, from, length;
@@ -215,7 +215,6 @@ static void bytes_of_one_buffer_go_where_they_do_not_overlap(void **state)
 	static char wanted[SIZE];
 	struct vmwalk_locate location;
 
-	(void)state;
 	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "fault", "size", "64K", "fill",
 		    "letters", NULL);
 	fd = vw_open_rw(n);
@@ -235,12 +234,11 @@ static void bytes_of_one_buffer_go_where_they_do_not_overlap(void **state)
 	}
 }
 
-static void memory_of_all_kinds_can_be_copied(void **state)
+VW_TEST(memory_of_all_kinds_can_be_copied)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	char *at[4], got[100];
 
-	(void)state;
 	open_device();
 	assert_true(file >= 0 && !ftruncate(file, PMD_SIZE));
 	at[0] = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
@@ -269,12 +267,11 @@ static void memory_of_all_kinds_can_be_copied(void **state)
 	close(file);
 }
 
-static void what_is_swapped_out_comes_back_for_it(void **state)
+VW_TEST(what_is_swapped_out_comes_back_for_it)
 {
 	static char wanted[SIZE];
 	char *there;
 
-	(void)state;
 	open_device();
 	there = anon_with_marks(SIZE);
 	memcpy(wanted, there, SIZE);
@@ -338,14 +335,13 @@ static const struct barrier {
 
 #define BARRIER	3		/* the page of the target that is one */
 
-static void a_copy_ends_before_a_page_that_may_not_be_read(void **state)
+VW_TEST(a_copy_ends_before_a_page_that_may_not_be_read)
 {
 	static const size_t starts[] = { 0, 1, PAGE - 1, 2 * PAGE, 3 * PAGE - 1, 3 * PAGE - 100 };
 	static const size_t offsets[] = { 0, 1, PAGE - 1, 100, 3 * PAGE + 2000 };
 	static char wanted[SIZE];
 	char *there;
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(barriers); i++) {
 		if (!barriers[i].from)
@@ -374,14 +370,13 @@ static void a_copy_ends_before_a_page_that_may_not_be_read(void **state)
 	}
 }
 
-static void a_copy_ends_before_a_page_that_may_not_be_written(void **state)
+VW_TEST(a_copy_ends_before_a_page_that_may_not_be_written)
 {
 	static const size_t starts[] = { 0, 1, PAGE - 1, 2 * PAGE, 3 * PAGE - 1, 3 * PAGE - 100 };
 	static const size_t offsets[] = { 0, 1, PAGE - 1, 100, 3 * PAGE + 2000 };
 	char *there, page[PAGE] = "";
 	bool readable;
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(barriers); i++) {
 		if (!barriers[i].to)
@@ -450,12 +445,11 @@ static void find_symbols(__u64 addrs[SYMBOLS])
 		fclose(file);
 }
 
-static void what_is_no_address_of_the_target_gets_efault(void **state)
+VW_TEST(what_is_no_address_of_the_target_gets_efault)
 {
 	__u64 symbols[SYMBOLS];
 	char *own, *map;
 
-	(void)state;
 	open_device();
 	own = anon_with_marks(PAGE);
 	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
@@ -491,13 +485,12 @@ static int wait_as_target(void *arg)
 }
 
 /* What is below a stack becomes its when the program touches it, but not because somebody looks. */
-static void a_stack_does_not_grow_for_a_copy(void **state)
+VW_TEST(a_stack_does_not_grow_for_a_copy)
 {
 	char *room = vw_anon(4 * MIB), *stack = room + 4 * MIB - PAGE;
 	struct vmwalk_vma vma;
 	struct vw_child child;
 
-	(void)state;
 	open_device();
 	vw_allow_target_write(true);
 	munmap(room, 4 * MIB);
@@ -520,11 +513,10 @@ static void a_stack_does_not_grow_for_a_copy(void **state)
 	vw_join_ok(&child);
 }
 
-static void user_space_ends_a_copy_as_any_hole_does(void **state)
+VW_TEST(user_space_ends_a_copy_as_any_hole_does)
 {
 	char *last = vw_pointer(vw_user_end() - PAGE);
 
-	(void)state;
 	open_device();
 	if (mmap(last, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) != last)
 		vw_skip("the last page of user space cannot be had");
@@ -537,13 +529,12 @@ static void user_space_ends_a_copy_as_any_hole_does(void **state)
 
 /* --- What is no buffer ---------------------------------------------------------------------- */
 
-static void the_kernels_other_memory_gets_efault(void **state)
+VW_TEST(the_kernels_other_memory_gets_efault)
 {
 	struct vmwalk_locate location;
 	__u64 symbols[SYMBOLS];
 	char *own, *map;
 
-	(void)state;
 	open_device();
 	own = anon_with_marks(PAGE);
 	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
@@ -575,21 +566,21 @@ static void the_kernels_other_memory_gets_efault(void **state)
 	expect_fill("letters");
 }
 
-static void a_byte_beyond_a_buffers_end_gets_efault(void **state)
+VW_TEST_TYPICAL(a_byte_beyond_a_buffers_end_gets_efault)
 {
 	struct vmwalk_locate location;
 	int other;
 
 	open_device();
-	other = vw_open_rw(vw_make("source", "buffer_type", vw_combo(state)->type, "map_mode",
-				   vw_combo(state)->mode, "cache_mode", vw_combo(state)->cache,
+	other = vw_open_rw(vw_make("source", "buffer_type", combo->type, "map_mode",
+				   combo->mode, "cache_mode", combo->cache,
 				   "size", "16K", "fill", "digits", NULL));
 	for (__u64 offset = 0; offset < 16 * KIB; offset += 1000) {
 		__u64 most = 16 * KIB - offset;
 
 		vw_ok(vw_locate(other, offset, &location));
 		/* Single pages: as far as they lie side by side. */
-		if (!strcmp(vw_combo(state)->type, "pages"))
+		if (!strcmp(combo->type, "pages"))
 			most = location.contig_len;
 		expect_copy(BETWEEN, 0, location.kaddr, most + 1, -EFAULT);
 		expect_copy(BETWEEN, 0, location.kaddr, most + PAGE, -EFAULT);
@@ -600,15 +591,15 @@ static void a_byte_beyond_a_buffers_end_gets_efault(void **state)
 	expect_copy(BETWEEN, 0, location.kaddr, 1, 1);
 }
 
-static void a_buffer_that_was_removed_gets_efault(void **state)
+VW_TEST_TYPICAL(a_buffer_that_was_removed_gets_efault)
 {
 	struct vmwalk_locate location;
 	int other;
 	char *map;
 
 	open_device();
-	other = vw_open_rw(vw_make("source", "buffer_type", vw_combo(state)->type, "map_mode",
-				   vw_combo(state)->mode, "cache_mode", vw_combo(state)->cache,
+	other = vw_open_rw(vw_make("source", "buffer_type", combo->type, "map_mode",
+				   combo->mode, "cache_mode", combo->cache,
 				   "size", "16K", "fill", "digits", NULL));
 	vw_ok(vw_locate(other, 0, &location));
 	expect_copy(BETWEEN, 0, location.kaddr, 8, 8);
@@ -624,13 +615,12 @@ static void a_buffer_that_was_removed_gets_efault(void **state)
 	expect_copy(BETWEEN, 8, location.kaddr, 8, -EFAULT);
 }
 
-static void bytes_of_two_buffers_are_not_of_one(void **state)
+VW_TEST(bytes_of_two_buffers_are_not_of_one)
 {
 	struct vmwalk_locate location[32];
 	char name[16];
 	int other;
 
-	(void)state;
 	open_device();
 	/* Some of them lie side by side. */
 	for (size_t i = 0; i < COUNT(location); i++) {
@@ -677,7 +667,7 @@ static void expect_refused_at(const char *file, int line, struct vmwalk_copy cop
 
 #define expect_refused(copy, error)	expect_refused_at(__FILE__, __LINE__, copy, error)
 
-static void bad_values_get_einval(void **state)
+VW_TEST(bad_values_get_einval)
 {
 	static const __u32 ways[] = { 3, 4, 1U << 31, ~0U };
 	static const __u64 bad[][2] = {
@@ -690,7 +680,6 @@ static void bad_values_get_einval(void **state)
 	};
 	struct vmwalk_copy copy;
 
-	(void)state;
 	open_device();
 	for (__u32 direction = FROM; direction <= BETWEEN; direction++) {
 		copy = good_copy(direction);
@@ -731,12 +720,11 @@ static void bad_values_get_einval(void **state)
 	}
 }
 
-static void where_the_answer_cannot_go_nothing_is_copied(void **state)
+VW_TEST(where_the_answer_cannot_go_nothing_is_copied)
 {
 	struct vmwalk_copy *copy = vw_map(-1, PAGE, 0, RW, ANON);
 	char *own, back[PAGE];
 
-	(void)state;
 	open_device();
 	own = anon_with_marks(PAGE);
 	for (__u32 direction = FROM; direction <= TO; direction++) {
@@ -755,7 +743,7 @@ static void where_the_answer_cannot_go_nothing_is_copied(void **state)
 	}
 }
 
-static void a_descriptor_reads_and_writes_what_it_was_opened_for(void **state)
+VW_TEST(a_descriptor_reads_and_writes_what_it_was_opened_for)
 {
 	static const struct {
 		int mode;
@@ -769,7 +757,6 @@ static void a_descriptor_reads_and_writes_what_it_was_opened_for(void **state)
 	struct vmwalk_copy copy;
 	char *there;
 
-	(void)state;
 	open_device();
 	there = anon_with_marks(PAGE);
 	for (size_t i = 0; i < COUNT(modes); i++) {
@@ -818,12 +805,11 @@ static int hold_marks(void *arg)
 	return 0;
 }
 
-static void each_target_has_its_own_bytes(void **state)
+VW_TEST(each_target_has_its_own_bytes)
 {
 	static char wanted[SIZE];
 	struct vw_child child[3];
 
-	(void)state;
 	open_device();
 	vw_allow_target_write(true);
 	common = vw_anon(SIZE);
@@ -862,7 +848,7 @@ static int sleep_as_bash(void *arg)
 	return 1;
 }
 
-static void a_command_line_is_read_as_proc_has_it(void **state)
+VW_TEST(a_command_line_is_read_as_proc_has_it)
 {
 	char cmdline[256], got[256], stat[2048], path[64], *rest;
 	unsigned long long start = 0, end = 0;
@@ -870,7 +856,6 @@ static void a_command_line_is_read_as_proc_has_it(void **state)
 	ssize_t len;
 	int status, file, field;
 
-	(void)state;
 	open_device();
 	vw_allow_target_write(true);
 	child = vw_fork(sleep_as_bash, NULL);
@@ -937,12 +922,12 @@ static void open_tracked(const struct vw_combo *combo)
 	expect_dirty(0);
 }
 
-static void what_comes_to_the_buffer_makes_its_pages_dirty(void **state)
+VW_TEST_TYPICAL(what_comes_to_the_buffer_makes_its_pages_dirty)
 {
 	struct vmwalk_locate location;
 	char *there;
 
-	open_tracked(vw_combo(state));
+	open_tracked(combo);
 	there = anon_with_marks(SIZE);
 	expect_copy(FROM, 0, there, 1, 1);
 	expect_dirty(0x1);
@@ -974,11 +959,11 @@ static void what_comes_to_the_buffer_makes_its_pages_dirty(void **state)
 	expect_dirty(0x10);
 }
 
-static void a_mapping_shows_what_came_to_the_buffer(void **state)
+VW_TEST_TYPICAL(a_mapping_shows_what_came_to_the_buffer)
 {
 	char *there, *map;
 
-	open_tracked(vw_combo(state));
+	open_tracked(combo);
 	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
 	there = anon_with_marks(SIZE);
 	assert_true(vw_holds_fill(map, "letters", 0, SIZE));
@@ -988,10 +973,9 @@ static void a_mapping_shows_what_came_to_the_buffer(void **state)
 	expect_dirty(0x7e);
 }
 
-static void what_comes_to_a_mapping_makes_pages_dirty(void **state)
+VW_TEST_ALL(what_comes_to_a_mapping_makes_pages_dirty)
 {
 	static char wanted[SIZE];
-	const struct vw_combo *combo = vw_combo(state);
 	char *map, *there;
 	int other;
 
@@ -1047,9 +1031,8 @@ static void what_comes_to_a_mapping_makes_pages_dirty(void **state)
 	expect_buffer(fd, wanted);
 }
 
-static void a_private_mapping_keeps_what_comes_to_it(void **state)
+VW_TEST_ALL(a_private_mapping_keeps_what_comes_to_it)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	char *map;
 	int other;
 
@@ -1070,11 +1053,10 @@ static void a_private_mapping_keeps_what_comes_to_it(void **state)
 	expect_fill("letters");
 }
 
-static void it_neither_walks_nor_maps(void **state)
+VW_TEST(it_neither_walks_nor_maps)
 {
 	char *there;
 
-	(void)state;
 	open_device();
 	there = anon_with_marks(SIZE);
 	expect_copy(FROM, 0, there, SIZE, SIZE);
@@ -1130,7 +1112,7 @@ static void *copy_from_a_source(void *arg)
 	return NULL;
 }
 
-static void a_source_may_go_at_any_time(void **state)
+VW_TEST(a_source_may_go_at_any_time)
 {
 	static const char * const types[] = { "kmalloc", "vmalloc", "huge", "dma" };
 	static struct copier copier;
@@ -1138,7 +1120,6 @@ static void a_source_may_go_at_any_time(void **state)
 	__u64 end, rounds = 0;
 	int other;
 
-	(void)state;
 	copier = (struct copier){ .bad = 0 };
 	source_addr = 0;
 	n = vw_make("t", "size", "64K", NULL);
@@ -1179,7 +1160,7 @@ static void *copy_as_long_as_it_is_there(void *arg)
 	return NULL;
 }
 
-static void its_own_instance_may_go_at_any_time(void **state)
+VW_TEST_TYPICAL(its_own_instance_may_go_at_any_time)
 {
 	static struct copier copier;
 	__u64 done = 0;
@@ -1188,7 +1169,7 @@ static void its_own_instance_may_go_at_any_time(void **state)
 	memset(common, 1, SIZE);
 	for (int round = 0; round < 20; round++) {
 		copier = (struct copier){ .bad = 0 };
-		open_combo(vw_combo(state));
+		open_combo(combo);
 		assert_int_equal(pthread_create(&copier.thread, NULL, copy_as_long_as_it_is_there,
 						&copier), 0);
 		usleep(2000 + round * 700);
@@ -1210,7 +1191,7 @@ static int hold_on(void *arg)
 	return 0;
 }
 
-static void a_target_may_exit_at_any_time(void **state)
+VW_TEST(a_target_may_exit_at_any_time)
 {
 	__u64 partial = 0, refused = 0, done = 0;
 	static const char nothing[SIZE];
@@ -1218,7 +1199,6 @@ static void a_target_may_exit_at_any_time(void **state)
 	struct vw_child child;
 	long long rc;
 
-	(void)state;
 	open_device();
 	vw_allow_target_write(true);
 	common = vw_anon(SIZE);
@@ -1276,14 +1256,13 @@ static int map_and_unmap(void *arg)
 	}
 }
 
-static void a_target_may_unmap_at_any_time(void **state)
+VW_TEST(a_target_may_unmap_at_any_time)
 {
 	__u64 end, whole = 0, partial = 0, refused = 0;
 	static unsigned char got[SIZE], letters[SIZE];
 	struct vw_child child;
 	long long rc;
 
-	(void)state;
 	open_device();
 	vw_expect(vw_sys(pread(fd, letters, SIZE, 0)), SIZE);
 	common = vw_map(-1, SIZE, 0, PROT_NONE, ANON);
@@ -1336,12 +1315,11 @@ static void *copy_over_and_over(void *arg)
 	return NULL;
 }
 
-static void two_buffers_may_be_copied_to_each_other(void **state)
+VW_TEST(two_buffers_may_be_copied_to_each_other)
 {
 	struct vmwalk_locate location;
 	static struct pair pair[2];
 
-	(void)state;
 	n = vw_make("a", "size", "64K", "fill", "letters", "track_dirty", "1", NULL);
 	pair[0].to = vw_open_rw(n);
 	pair[1].to = vw_open_rw(vw_make("b", "size", "64K", "fill", "letters", "track_dirty", "1",
@@ -1402,14 +1380,13 @@ static bool is_cut_short(struct vmwalk_copy *copy)
 	return !last;
 }
 
-static void whoever_is_killed_copies_no_more(void **state)
+VW_TEST(whoever_is_killed_copies_no_more)
 {
 	struct vmwalk_copy from = { .direction = FROM }, between = { .direction = BETWEEN };
 	unsigned int short_from = 0, short_between = 0;
 	struct vmwalk_locate location;
 	int other;
 
-	(void)state;
 	fd = vw_open_rw(vw_make("t", "size", "64M", NULL));
 	other = vw_open_rw(vw_make("source", "size", "64M", NULL));
 	vw_ok(vw_locate(other, 0, &location));
@@ -1469,12 +1446,11 @@ static bool has_been_killed(const struct vw_child *child)
 	return !waitid(P_PID, child->pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
 }
 
-static void a_copier_can_be_killed_whatever_its_targets_threads_do(void **state)
+VW_TEST(a_copier_can_be_killed_whatever_its_targets_threads_do)
 {
 	unsigned long *done = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
 	struct vw_child target, copier;
 
-	(void)state;
 	open_device();
 	common = anon_with_marks(SIZE);
 	target = vw_fork(be_many_short_threads, NULL);
@@ -1491,44 +1467,4 @@ static void a_copier_can_be_killed_whatever_its_targets_threads_do(void **state)
 	}
 	vw_kill(&target);
 	munmap(done, PAGE);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test_all(what_the_target_has_comes_to_the_buffer),
-		vw_test_all(what_the_buffer_has_goes_to_the_target),
-		vw_test_each(what_another_buffer_has_comes_to_this_one),
-		vw_test(bytes_of_one_buffer_go_where_they_do_not_overlap),
-		vw_test(memory_of_all_kinds_can_be_copied),
-		vw_test(what_is_swapped_out_comes_back_for_it),
-		vw_test(a_copy_ends_before_a_page_that_may_not_be_read),
-		vw_test(a_copy_ends_before_a_page_that_may_not_be_written),
-		vw_test(what_is_no_address_of_the_target_gets_efault),
-		vw_test(a_stack_does_not_grow_for_a_copy),
-		vw_test(user_space_ends_a_copy_as_any_hole_does),
-		vw_test(the_kernels_other_memory_gets_efault),
-		vw_test_each(a_byte_beyond_a_buffers_end_gets_efault),
-		vw_test_each(a_buffer_that_was_removed_gets_efault),
-		vw_test(bytes_of_two_buffers_are_not_of_one),
-		vw_test(bad_values_get_einval),
-		vw_test(where_the_answer_cannot_go_nothing_is_copied),
-		vw_test(a_descriptor_reads_and_writes_what_it_was_opened_for),
-		vw_test(each_target_has_its_own_bytes),
-		vw_test(a_command_line_is_read_as_proc_has_it),
-		vw_test_each(what_comes_to_the_buffer_makes_its_pages_dirty),
-		vw_test_each(a_mapping_shows_what_came_to_the_buffer),
-		vw_test_all(what_comes_to_a_mapping_makes_pages_dirty),
-		vw_test_all(a_private_mapping_keeps_what_comes_to_it),
-		vw_test(it_neither_walks_nor_maps),
-		vw_test(a_source_may_go_at_any_time),
-		vw_test_each(its_own_instance_may_go_at_any_time),
-		vw_test(a_target_may_exit_at_any_time),
-		vw_test(a_target_may_unmap_at_any_time),
-		vw_test(two_buffers_may_be_copied_to_each_other),
-		vw_test(whoever_is_killed_copies_no_more),
-		vw_test(a_copier_can_be_killed_whatever_its_targets_threads_do),
-	};
-
-	return vw_run_cases(cases);
 }

@@ -61,9 +61,8 @@ static bool cannot_track(const struct vw_combo *combo)
 }
 
 /* False, and nothing to test, if the combination is refused as it should be. */
-static bool make_tracked(void **state, struct tracked *t)
+static bool make_tracked(const struct vw_combo *combo, struct tracked *t)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	char why[512] = "";
 
 	if (!cannot_track(combo)) {
@@ -156,14 +155,14 @@ static void write_page(const struct tracked *t, size_t page)
 
 /* --- What is reported, and what isn't ------------------------------------------------------- */
 
-static void pages_that_are_only_read_are_not_reported(void **state)
+VW_TEST_ALL(pages_that_are_only_read_are_not_reported)
 {
 	static const int flags[] = { 0, MAP_POPULATE, MAP_LOCKED };
 	struct tracked t;
 	char data[PAGE];
 	char *map;
 
-	if (!make_tracked(state, &t))
+	if (!make_tracked(combo, &t))
 		return;
 	expect_none(&t);
 	for (size_t i = 0; i < COUNT(flags); i++) {
@@ -206,13 +205,13 @@ static int write_through_a_mapping_of_ones_own(void *arg)
 	return 0;
 }
 
-static void a_page_is_reported_once_whoever_wrote_it(void **state)
+VW_TEST_ALL(a_page_is_reported_once_whoever_wrote_it)
 {
 	char *two = vw_anon(2 * PAGE), *odd = vw_anon(8 * PAGE);
 	struct vw_child child;
 	struct tracked t;
 
-	if (!make_tracked(state, &t))
+	if (!make_tracked(combo, &t))
 		return;
 	munmap(two + PAGE, PAGE);
 	child = vw_fork(write_when_told, &t);
@@ -261,12 +260,12 @@ static void a_page_is_reported_once_whoever_wrote_it(void **state)
 	expect_once(&t, 12);
 }
 
-static void private_writes_are_not_the_buffers(void **state)
+VW_TEST_ALL(private_writes_are_not_the_buffers)
 {
 	struct tracked t;
 	char *map;
 
-	if (!make_tracked(state, &t))
+	if (!make_tracked(combo, &t))
 		return;
 	for (int populate = 0; populate < 2; populate++) {
 		map = vw_map(t.fd, PAGES * PAGE, 0, RW,
@@ -286,13 +285,13 @@ static void private_writes_are_not_the_buffers(void **state)
 	}
 }
 
-static void a_mapping_is_tracked_through_all_its_changes(void **state)
+VW_TEST_ALL(a_mapping_is_tracked_through_all_its_changes)
 {
 	struct vw_child child;
 	struct tracked t;
 	char *room;
 
-	if (!make_tracked(state, &t))
+	if (!make_tracked(combo, &t))
 		return;
 	/* Read-only and back: a page that was cleared, one that was read, one that was written. */
 	write_page(&t, 1);
@@ -345,13 +344,13 @@ static void a_mapping_is_tracked_through_all_its_changes(void **state)
 	expect_once(&t, 8, 9);
 }
 
-static void writes_from_outside_to_refcounted_pages_are_reported(void **state)
+VW_TEST_TYPICAL(writes_from_outside_to_refcounted_pages_are_reported)
 {
 	struct vw_child child;
 	struct iovec local = { "x", 1 }, remote;
 	struct tracked t;
 
-	if (!make_tracked(state, &t))
+	if (!make_tracked(combo, &t))
 		return;
 	child = vw_fork(write_when_told, &t);
 	vw_hear(&child);
@@ -384,13 +383,13 @@ static void expect_faults_at(const char *file, int line, const struct tracked *t
 #define expect_faults(t, read, write, mkwrite) \
 	expect_faults_at(__FILE__, __LINE__, t, read, write, mkwrite)
 
-static void each_first_write_takes_the_faults_it_must(void **state)
+VW_TEST_ALL(each_first_write_takes_the_faults_it_must)
 {
 	struct tracked t;
 	bool lazy, pages;
 	char byte;
 
-	if (!make_tracked(state, &t))
+	if (!make_tracked(combo, &t))
 		return;
 	lazy = !strcmp(t.combo->mode, "fault");
 	/* A frame is made writable by the fault that maps it, a page by the kernel afterwards. */
@@ -433,7 +432,7 @@ static void each_first_write_takes_the_faults_it_must(void **state)
 
 /* --- Windows -------------------------------------------------------------------------------- */
 
-static void a_window_reports_and_clears_its_own_pages_alone(void **state)
+VW_TEST(a_window_reports_and_clears_its_own_pages_alone)
 {
 	static const size_t windows[][2] = {
 		/* the first page and their number */
@@ -453,7 +452,6 @@ static void a_window_reports_and_clears_its_own_pages_alone(void **state)
 	__u64 set[WORDS(MOST)] = { 0 }, rest[WORDS(MOST)];
 	struct tracked t;
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(written); i++)
 		set[written[i] / 64] |= BIT_ULL(written[i] % 64);
 	for (size_t c = 0; c < COUNT(combos); c++) {
@@ -478,7 +476,7 @@ static void a_window_reports_and_clears_its_own_pages_alone(void **state)
 
 /* --- Refusals ------------------------------------------------------------------------------- */
 
-static void a_failed_call_loses_no_page(void **state)
+VW_TEST_TYPICAL(a_failed_call_loses_no_page)
 {
 	struct vmwalk_dirty dirty = { .size = sizeof(dirty), .length = PAGES * PAGE }, before;
 	struct vmwalk_dirty *sealed = vw_anon(PAGE);
@@ -486,7 +484,7 @@ static void a_failed_call_loses_no_page(void **state)
 	__u64 bitmap[WORDS(PAGES)];
 	struct tracked t;
 
-	if (!make_tracked(state, &t))
+	if (!make_tracked(combo, &t))
 		return;
 	munmap(two + PAGE, PAGE);
 	write_page(&t, 3);
@@ -519,7 +517,7 @@ static void a_failed_call_loses_no_page(void **state)
 	expect_once(&t, 3, 150);
 }
 
-static void bad_arguments_are_refused_and_change_nothing(void **state)
+VW_TEST(bad_arguments_are_refused_and_change_nothing)
 {
 	static const struct vmwalk_dirty bad[] = {
 		{ .offset = 1, .length = PAGE },
@@ -543,7 +541,6 @@ static void bad_arguments_are_refused_and_change_nothing(void **state)
 	__u64 bitmap[WORDS(PAGES) + 1];
 	struct tracked t;
 
-	(void)state;
 	t = make_of(&(struct vw_combo){ .type = "vmalloc", .mode = "fault", .cache = "wb" }, PAGES);
 	write_page(&t, 0);
 	write_page(&t, PAGES - 1);
@@ -566,13 +563,12 @@ static void bad_arguments_are_refused_and_change_nothing(void **state)
 	expect_once(&t, 0, PAGES - 1);
 }
 
-static void clearing_takes_a_descriptor_that_may_write(void **state)
+VW_TEST(clearing_takes_a_descriptor_that_may_write)
 {
 	__u64 bitmap[WORDS(PAGES)] = { 0 }, pages;
 	struct tracked t;
 	int fd;
 
-	(void)state;
 	t = make_of(&(struct vw_combo){ .type = "pages", .mode = "fault", .cache = "wb" }, PAGES);
 	write_page(&t, 7);
 	fd = vw_open(t.n, O_RDONLY);
@@ -588,10 +584,10 @@ static void clearing_takes_a_descriptor_that_may_write(void **state)
 	expect_none(&t);
 }
 
-static void without_track_dirty_there_is_no_data(void **state)
+VW_TEST_TYPICAL(without_track_dirty_there_is_no_data)
 {
 	__u64 bitmap[1] = { 5 }, pages;
-	int n = vw_make_combo(vw_combo(state), 64 * PAGE, "zero");
+	int n = vw_make_combo(combo, 64 * PAGE, "zero");
 	int fd = vw_open_rw(n);
 
 	vw_expect(vw_sys(pwrite(fd, "x", 1, 0)), 1);
@@ -602,12 +598,12 @@ static void without_track_dirty_there_is_no_data(void **state)
 	vw_expect_stat(n, "mkwrite_faults", 0);
 }
 
-static void after_removal_mappings_are_written_and_calls_refused(void **state)
+VW_TEST_TYPICAL(after_removal_mappings_are_written_and_calls_refused)
 {
 	__u64 bitmap[WORDS(PAGES)], pages;
 	struct tracked t;
 
-	if (!make_tracked(state, &t))
+	if (!make_tracked(combo, &t))
 		return;
 	vw_peek(t.map);
 	write_page(&t, 1);
@@ -621,12 +617,12 @@ static void after_removal_mappings_are_written_and_calls_refused(void **state)
 }
 
 /* The bitmap's own arrival is a write like any other, and comes after what it tells. */
-static void the_bitmap_may_lie_in_the_buffer(void **state)
+VW_TEST_TYPICAL(the_bitmap_may_lie_in_the_buffer)
 {
 	struct tracked t;
 	__u64 pages, *bitmap;
 
-	if (!make_tracked(state, &t))
+	if (!make_tracked(combo, &t))
 		return;
 	bitmap = (__u64 *)(t.map + 33 * PAGE);
 	write_page(&t, 2);
@@ -710,7 +706,7 @@ static __u64 collect(const struct tracked *t, __u64 copy[HOT][WRITERS])
 	return pages;
 }
 
-static void no_write_that_races_with_clearing_is_lost(void **state)
+VW_TEST_ALL(no_write_that_races_with_clearing_is_lost)
 {
 	struct shared *shared = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	__u64 copy[HOT][WRITERS] = { 0 }, final[WRITERS], reported = 0, until;
@@ -720,7 +716,7 @@ static void no_write_that_races_with_clearing_is_lost(void **state)
 	pthread_t thread;
 	struct tracked t;
 
-	if (!make_tracked(state, &t))
+	if (!make_tracked(combo, &t))
 		return;
 	for (size_t i = 0; i < HOT; i++) {
 		__u64 zero[32] = { 0 };
@@ -758,9 +754,8 @@ static void no_write_that_races_with_clearing_is_lost(void **state)
 
 /* --- Splice --------------------------------------------------------------------------------- */
 
-static void splice_marks_the_pages_that_it_writes(void **state)
+VW_TEST_ALL(splice_marks_the_pages_that_it_writes)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	struct vmwalk_dirty dirty = { .size = sizeof(dirty), .flags = VMWALK_DIRTY_CLEAR };
 	__u64 bits[WORDS(PAGES)];
 	loff_t at = 7 * PAGE - 3;
@@ -813,7 +808,7 @@ static void *clear_together(void *arg)
 }
 
 /* More mappings make clearing take longer, so that more calls overlap. */
-static void concurrent_clears_report_each_page_once(void **state)
+VW_TEST_TYPICAL(concurrent_clears_report_each_page_once)
 {
 	struct clearer clearers[CLEARERS];
 	pthread_barrier_t start;
@@ -822,7 +817,7 @@ static void concurrent_clears_report_each_page_once(void **state)
 	unsigned int twice = 0, never = 0, shares[CLEARERS] = { 0 };
 	struct tracked t;
 
-	if (!make_tracked(state, &t))
+	if (!make_tracked(combo, &t))
 		return;
 	for (int i = 0; i < 30; i++)
 		vw_map(t.fd, PAGES * PAGE, 0, RW, MAP_SHARED);
@@ -927,7 +922,7 @@ static int write_from_outside(void *arg)
 	return 0;
 }
 
-static void concurrent_clears_and_writes_lose_no_page(void **state)
+VW_TEST_TYPICAL(concurrent_clears_and_writes_lose_no_page)
 {
 	struct shared *shared = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct collector collectors[2];
@@ -936,7 +931,7 @@ static void concurrent_clears_and_writes_lose_no_page(void **state)
 	pthread_t thread[3];
 	struct tracked t;
 
-	if (!make_tracked(state, &t))
+	if (!make_tracked(combo, &t))
 		return;
 	for (size_t i = 0; i < HOT; i++) {
 		__u64 zero[32] = { 0 };
@@ -1046,7 +1041,7 @@ static void *read_directly(void *arg)
 	return NULL;
 }
 
-static void a_direct_read_is_reported_again_once_it_is_complete(void **state)
+VW_TEST(a_direct_read_is_reported_again_once_it_is_complete)
 {
 	struct direct_read read = { .disk = open_slow_disk() };
 	__u64 bitmap[WORDS(PAGES)], pages;
@@ -1054,7 +1049,6 @@ static void a_direct_read_is_reported_again_once_it_is_complete(void **state)
 	pthread_t thread;
 	struct tracked t;
 
-	(void)state;
 	for (size_t i = 0; i < VW_COMBOS; i++) {
 		if (!vw_is_refcounted(&vw_combos[i]) || cannot_track(&vw_combos[i]))
 			continue;
@@ -1086,30 +1080,4 @@ static void a_direct_read_is_reported_again_once_it_is_complete(void **state)
 	vw_ok(vw_sys(rmdir(NULLB "/slow")));
 	if (!in_flight)
 		vw_skip("the machine is too slow to see a read under way");
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test_all(pages_that_are_only_read_are_not_reported),
-		vw_test_all(a_page_is_reported_once_whoever_wrote_it),
-		vw_test_all(private_writes_are_not_the_buffers),
-		vw_test_all(a_mapping_is_tracked_through_all_its_changes),
-		vw_test_each(writes_from_outside_to_refcounted_pages_are_reported),
-		vw_test_all(each_first_write_takes_the_faults_it_must),
-		vw_test(a_window_reports_and_clears_its_own_pages_alone),
-		vw_test_each(a_failed_call_loses_no_page),
-		vw_test(bad_arguments_are_refused_and_change_nothing),
-		vw_test(clearing_takes_a_descriptor_that_may_write),
-		vw_test_each(without_track_dirty_there_is_no_data),
-		vw_test_each(after_removal_mappings_are_written_and_calls_refused),
-		vw_test_each(the_bitmap_may_lie_in_the_buffer),
-		vw_test_all(no_write_that_races_with_clearing_is_lost),
-		vw_test_all(splice_marks_the_pages_that_it_writes),
-		vw_test_each(concurrent_clears_report_each_page_once),
-		vw_test_each(concurrent_clears_and_writes_lose_no_page),
-		vw_test(a_direct_read_is_reported_again_once_it_is_complete),
-	};
-
-	return vw_run_cases(cases);
 }

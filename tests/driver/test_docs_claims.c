@@ -91,11 +91,10 @@ static struct vmwalk_locate place_of(const char *size)
 	return location;
 }
 
-static void kmalloc_aligns_a_power_of_two_to_itself(void **state)
+VW_TEST(kmalloc_aligns_a_power_of_two_to_itself)
 {
 	static const char * const sizes[] = { "4K", "8K", "16K", "256K", "4M" };
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(sizes); i++) {
 		struct vmwalk_locate location = place_of(sizes[i]);
 
@@ -105,14 +104,13 @@ static void kmalloc_aligns_a_power_of_two_to_itself(void **state)
 	}
 }
 
-static void kmalloc_takes_more_than_was_asked_for(void **state)
+VW_TEST(kmalloc_takes_more_than_was_asked_for)
 {
 	const __u64 head = BIT_ULL(15), tail = BIT_ULL(16);	/* of /proc/kpageflags */
 	struct vmwalk_locate location;
 	__u64 flags[9];
 	int file;
 
-	(void)state;
 	location = place_of("20K");
 	assert_int_equal(location.contig_len, 5 * PAGE);
 	file = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
@@ -131,25 +129,23 @@ static void kmalloc_takes_more_than_was_asked_for(void **state)
 
 /* --- What mmap() refuses -------------------------------------------------------------------- */
 
-static void lengths_that_overflow_are_refused(void **state)
+VW_TEST(lengths_that_overflow_are_refused)
 {
 	int file = make_memfd(PAGE, 0);
 
-	(void)state;
 	vw_expect(try_map(SIZE_MAX - 8, RW, ANON, -1, 0), -ENOMEM);
 	vw_expect(try_map(vw_user_end(), RW, ANON, -1, 0), -ENOMEM);
 	vw_expect(try_map(2 * PAGE, RW, MAP_SHARED, file, INT64_MAX & ~(PAGE - 1)), -EOVERFLOW);
 	close(file);
 }
 
-static void more_mappings_than_max_map_count_are_refused(void **state)
+VW_TEST(more_mappings_than_max_map_count_are_refused)
 {
 	static const char limit[] = "/proc/sys/vm/max_map_count";
 	long long got = 0;
 	char before[32];
 	size_t count;
 
-	(void)state;
 	assert_true(vw_file_read(limit, before, sizeof(before)) > 0);
 	vw_ok(vw_file_write(limit, "200"));
 	/* Of two that are alike one would be made. */
@@ -160,11 +156,10 @@ static void more_mappings_than_max_map_count_are_refused(void **state)
 	assert_true(count < 202);
 }
 
-static void an_append_only_file_is_not_mapped_for_writing(void **state)
+VW_TEST(an_append_only_file_is_not_mapped_for_writing)
 {
 	int file = make_memfd(PAGE, 0), append = FS_APPEND_FL;
 
-	(void)state;
 	if (ioctl(file, FS_IOC_SETFLAGS, &append))
 		vw_skip("memory has no append-only files on this kernel: %s", strerror(errno));
 	vw_expect(try_map(PAGE, RW, MAP_SHARED, file, 0), -EACCES);
@@ -173,13 +168,12 @@ static void an_append_only_file_is_not_mapped_for_writing(void **state)
 	close(file);
 }
 
-static void what_is_mounted_without_exec_is_mapped_without(void **state)
+VW_TEST(what_is_mounted_without_exec_is_mapped_without)
 {
 	char folder[] = "/tmp/vmwalk_test.XXXXXX", path[64];
 	long long map;
 	int file;
 
-	(void)state;
 	assert_non_null(mkdtemp(folder));
 	vw_ok(vw_sys(mount("none", folder, "tmpfs", MS_NOEXEC, NULL)));
 	snprintf(path, sizeof(path), "%s/file", folder);
@@ -195,24 +189,22 @@ static void what_is_mounted_without_exec_is_mapped_without(void **state)
 	rmdir(folder);
 }
 
-static void a_private_mapping_of_a_file_does_not_grow_down(void **state)
+VW_TEST(a_private_mapping_of_a_file_does_not_grow_down)
 {
 	int file = make_memfd(PAGE, 0);
 
-	(void)state;
 	vw_expect(try_map(PAGE, RW, MAP_PRIVATE | MAP_GROWSDOWN, file, 0), -EINVAL);
 	vw_expect(try_map(PAGE, RW, 0, file, 0), -EINVAL);
 	vw_expect(try_map(PAGE, RW, MAP_ANONYMOUS, -1, 0), -EINVAL);
 	close(file);
 }
 
-static void huge_pages_are_of_a_size_that_there_is(void **state)
+VW_TEST(huge_pages_are_of_a_size_that_there_is)
 {
 	int file = make_memfd(PMD_SIZE, 0);
 	struct vmwalk_vma vma;
 	long long map;
 
-	(void)state;
 	open_device();
 	vw_expect(try_map(PMD_SIZE, RW, MAP_PRIVATE | MAP_HUGETLB, file, 0), -EINVAL);
 	vw_expect(try_map(PMD_SIZE, RW, ANON | MAP_HUGETLB | 13 << MAP_HUGE_SHIFT, -1, 0), -EINVAL);
@@ -233,12 +225,11 @@ static int map_low(void *arg)
 	return errno;
 }
 
-static void the_lowest_addresses_are_for_the_privileged(void **state)
+VW_TEST(the_lowest_addresses_are_for_the_privileged)
 {
 	struct vw_child child;
 	char limit[32];
 
-	(void)state;
 	if (vw_file_read("/proc/sys/vm/mmap_min_addr", limit, sizeof(limit)) <= 0 ||
 	    strtoul(limit, NULL, 10) <= PAGE)
 		vw_skip("vm.mmap_min_addr forbids nothing here");
@@ -250,12 +241,11 @@ static void the_lowest_addresses_are_for_the_privileged(void **state)
 
 /* --- What mmap() makes ---------------------------------------------------------------------- */
 
-static void reading_implies_executing_if_one_says_so(void **state)
+VW_TEST(reading_implies_executing_if_one_says_so)
 {
 	int before = personality(0xffffffff);
 	void *map;
 
-	(void)state;
 	open_device();
 	assert_false(vma_at(vw_anon(PAGE)).attrs & VMWALK_VMA_EXEC);
 	vw_expect(vw_sys(personality(before | READ_IMPLIES_EXEC)), before);
@@ -264,12 +254,11 @@ static void reading_implies_executing_if_one_says_so(void **state)
 	assert_true(vma_at(map).attrs & VMWALK_VMA_EXEC);
 }
 
-static void neighbours_that_are_alike_become_one(void **state)
+VW_TEST(neighbours_that_are_alike_become_one)
 {
 	struct vmwalk_vma vma;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = vw_anon(4 * PAGE);
 	vw_ok(vw_sys(munmap(at, 4 * PAGE)));
@@ -282,7 +271,7 @@ static void neighbours_that_are_alike_become_one(void **state)
 	assert_true(vma_at(at).end == (uintptr_t)at + PAGE);
 }
 
-static void memory_is_promised_to_what_is_private_and_writable(void **state)
+VW_TEST(memory_is_promised_to_what_is_private_and_writable)
 {
 	int file = make_memfd(PAGE, 0);
 	static const struct {
@@ -298,7 +287,6 @@ static void memory_is_promised_to_what_is_private_and_writable(void **state)
 		{ RW, MAP_SHARED, true, false },
 	};
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		void *map = mmap(NULL, PAGE, kinds[i].prot, kinds[i].flags,
@@ -311,7 +299,7 @@ static void memory_is_promised_to_what_is_private_and_writable(void **state)
 	close(file);
 }
 
-static void noreserve_counts_unless_overcommit_is_forbidden(void **state)
+VW_TEST(noreserve_counts_unless_overcommit_is_forbidden)
 {
 	static const char mode[] = "/proc/sys/vm/overcommit_memory";
 	unsigned long flags;
@@ -319,7 +307,6 @@ static void noreserve_counts_unless_overcommit_is_forbidden(void **state)
 	char before[16];
 	void *map;
 
-	(void)state;
 	open_device();
 	map = mmap(NULL, PAGE, RW, ANON | MAP_NORESERVE, -1, 0);
 	assert_int_equal(vma_at(map).vm_flags & (VM_NORESERVE | VM_ACCOUNT), VM_NORESERVE);
@@ -335,12 +322,11 @@ static void noreserve_counts_unless_overcommit_is_forbidden(void **state)
 	assert_int_equal(flags & (VM_NORESERVE | VM_ACCOUNT), VM_ACCOUNT);
 }
 
-static void anonymous_memory_is_a_file_if_shared_and_its_address_if_private(void **state)
+VW_TEST(anonymous_memory_is_a_file_if_shared_and_its_address_if_private)
 {
 	struct vmwalk_vma vma;
 	void *map;
 
-	(void)state;
 	open_device();
 	map = vw_anon(PAGE);
 	vma = vma_at(map);
@@ -354,13 +340,12 @@ static void anonymous_memory_is_a_file_if_shared_and_its_address_if_private(void
 	assert_int_equal(vma.pgoff, 0);
 }
 
-static void what_is_open_for_reading_never_becomes_writable(void **state)
+VW_TEST(what_is_open_for_reading_never_becomes_writable)
 {
 	int file = make_memfd(PAGE, 0), again = reopen(file, O_RDONLY);
 	unsigned long flags;
 	void *map;
 
-	(void)state;
 	open_device();
 	map = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, again, 0);
 	assert_ptr_not_equal(map, MAP_FAILED);
@@ -371,14 +356,13 @@ static void what_is_open_for_reading_never_becomes_writable(void **state)
 	close(file);
 }
 
-static void mappings_are_counted_by_what_they_are_for(void **state)
+VW_TEST(mappings_are_counted_by_what_they_are_for)
 {
 	static const char status[] = "/proc/self/status";
 	const long long kib = 64 * KIB;
 	long long size, data, exec, locked;
 	void *map;
 
-	(void)state;
 	size = vw_field(status, "VmSize");
 	data = vw_field(status, "VmData");
 	exec = vw_field(status, "VmLib");
@@ -418,7 +402,7 @@ static bool reported(struct perf_event_mmap_page *ring, const void *addr)
 	return false;
 }
 
-static void mappings_are_reported_to_perf(void **state)
+VW_TEST(mappings_are_reported_to_perf)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -430,7 +414,6 @@ static void mappings_are_reported_to_perf(void **state)
 	int event = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 	void *map;
 
-	(void)state;
 	if (event < 0)
 		vw_skip("no perf events: %s", strerror(errno));
 	ring = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, event, 0);
@@ -445,31 +428,28 @@ static void mappings_are_reported_to_perf(void **state)
 
 /* --- Files that nobody may write ------------------------------------------------------------ */
 
-static void a_program_that_runs_is_not_opened_for_writing(void **state)
+VW_TEST(a_program_that_runs_is_not_opened_for_writing)
 {
-	(void)state;
 	/* From 6.11 to 6.12.1 programs could be written while they ran. */
 	vw_expect(vw_sys(open("/proc/self/exe", O_WRONLY | O_CLOEXEC)), -ETXTBSY);
 }
 
-static void denywrite_denies_nothing(void **state)
+VW_TEST(denywrite_denies_nothing)
 {
 	int file = make_memfd(PAGE, 0), again = reopen(file, O_RDONLY);
 	void *map = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_DENYWRITE, again, 0);
 
-	(void)state;
 	assert_ptr_not_equal(map, MAP_FAILED);
 	close(reopen(file, O_WRONLY));
 	close(again);
 	close(file);
 }
 
-static void shared_writing_and_its_denial_exclude_each_other(void **state)
+VW_TEST(shared_writing_and_its_denial_exclude_each_other)
 {
 	int file = make_memfd(PAGE, MFD_ALLOW_SEALING);
 	void *map;
 
-	(void)state;
 	map = mmap(NULL, PAGE, RW, MAP_SHARED, file, 0);
 	assert_ptr_not_equal(map, MAP_FAILED);
 	vw_expect(vw_sys(fcntl(file, F_ADD_SEALS, F_SEAL_WRITE)), -EBUSY);
@@ -492,12 +472,11 @@ static __u64 caching_of(int device, const void *addr)
 	return walk.level[VMWALK_PTE].entry & 0x98;
 }
 
-static void a_change_of_rights_keeps_how_a_mapping_is_cached(void **state)
+VW_TEST(a_change_of_rights_keeps_how_a_mapping_is_cached)
 {
 	int device;
 	char *map;
 
-	(void)state;
 	device = vw_open_rw(vw_make("t", "buffer_type", "pages", "cache_mode", "wc", "size", "16K",
 				    NULL));
 	map = vw_map(device, 4 * PAGE, 0, RW, MAP_SHARED);
@@ -512,11 +491,10 @@ static void a_change_of_rights_keeps_how_a_mapping_is_cached(void **state)
 	assert_int_equal(caching_of(device, map + 3 * PAGE), 0x08);
 }
 
-static void a_program_may_serve_its_own_faults(void **state)
+VW_TEST(a_program_may_serve_its_own_faults)
 {
 	struct vw_served served;
 
-	(void)state;
 	vw_serve(&served, 'u');
 	assert_int_equal(vw_peek(served.at + 7), 'u');
 	vw_served(&served);
@@ -525,12 +503,11 @@ static void a_program_may_serve_its_own_faults(void **state)
 
 /* --- The kernel and a program's memory ------------------------------------------------------ */
 
-static void sigaction_survives_bad_pointers(void **state)
+VW_TEST(sigaction_survives_bad_pointers)
 {
 	struct sigaction action = { .sa_handler = SIG_IGN };
 	char *none;
 
-	(void)state;
 	none = mmap(NULL, PAGE, PROT_NONE, ANON, -1, 0);
 	/* The C library would look at what they point to. */
 	vw_expect(vw_sys(syscall(SYS_rt_sigaction, SIGUSR1, none, NULL, 8)), -EFAULT);
@@ -579,47 +556,14 @@ static int signal_on_nothing(void *arg)
 	return 0;
 }
 
-static void the_kernel_writes_a_signals_frame_where_no_page_is_yet(void **state)
+VW_TEST(the_kernel_writes_a_signals_frame_where_no_page_is_yet)
 {
 	struct vw_child child;
 
-	(void)state;
 	open_device();
 	vw_expect_stat(n, "faults", 0);
 	vw_in_child(signal_on_the_device, NULL);
 	assert_true(vw_stat(n, "write_faults") > 0);
 	child = vw_fork(signal_on_nothing, NULL);
 	vw_expect(vw_join(&child), -SIGSEGV);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(kmalloc_aligns_a_power_of_two_to_itself),
-		vw_test(kmalloc_takes_more_than_was_asked_for),
-		vw_test(lengths_that_overflow_are_refused),
-		vw_test(more_mappings_than_max_map_count_are_refused),
-		vw_test(an_append_only_file_is_not_mapped_for_writing),
-		vw_test(what_is_mounted_without_exec_is_mapped_without),
-		vw_test(a_private_mapping_of_a_file_does_not_grow_down),
-		vw_test(huge_pages_are_of_a_size_that_there_is),
-		vw_test(the_lowest_addresses_are_for_the_privileged),
-		vw_test(reading_implies_executing_if_one_says_so),
-		vw_test(neighbours_that_are_alike_become_one),
-		vw_test(memory_is_promised_to_what_is_private_and_writable),
-		vw_test(noreserve_counts_unless_overcommit_is_forbidden),
-		vw_test(anonymous_memory_is_a_file_if_shared_and_its_address_if_private),
-		vw_test(what_is_open_for_reading_never_becomes_writable),
-		vw_test(mappings_are_counted_by_what_they_are_for),
-		vw_test(mappings_are_reported_to_perf),
-		vw_test(a_program_that_runs_is_not_opened_for_writing),
-		vw_test(denywrite_denies_nothing),
-		vw_test(shared_writing_and_its_denial_exclude_each_other),
-		vw_test(a_change_of_rights_keeps_how_a_mapping_is_cached),
-		vw_test(a_program_may_serve_its_own_faults),
-		vw_test(sigaction_survives_bad_pointers),
-		vw_test(the_kernel_writes_a_signals_frame_where_no_page_is_yet),
-	};
-
-	return vw_run_cases(cases);
 }

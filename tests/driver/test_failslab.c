@@ -67,11 +67,10 @@ static void need_fault_injection(void)
 	vw_file_write(DEBUGFS "/fail_usercopy/verbose", "0");
 }
 
-static void mkdir_fails_whole_or_succeeds_whole(void **state)
+VW_TEST(mkdir_fails_whole_or_succeeds_whole)
 {
 	int rc, failures = 0, nth;
 
-	(void)state;
 	need_fault_injection();
 	for (nth = 1; nth < MOST; nth++) {
 		fail_nth(nth);
@@ -137,9 +136,8 @@ static void go_live_at_each_failure(const struct vw_combo *combo)
 	vw_ok(vw_rmdir("t"));
 }
 
-static void live_fails_whole_or_succeeds_whole(void **state)
+VW_TEST(live_fails_whole_or_succeeds_whole)
 {
-	(void)state;
 	need_fault_injection();
 	/* What is allocated then depends on the type and the caching alone. */
 	for (size_t i = 0; i < VW_COMBOS; i++)
@@ -147,11 +145,10 @@ static void live_fails_whole_or_succeeds_whole(void **state)
 			go_live_at_each_failure(&vw_combos[i]);
 }
 
-static void rmdir_and_live_0_succeed_without_memory(void **state)
+VW_TEST(rmdir_and_live_0_succeed_without_memory)
 {
 	int rc, nth;
 
-	(void)state;
 	need_fault_injection();
 	for (int way = 0; way < 2; way++) {
 		for (nth = 1; nth < MOST; nth++) {
@@ -176,9 +173,8 @@ static void rmdir_and_live_0_succeed_without_memory(void **state)
 	}
 }
 
-static void open_and_mmap_fail_whole_or_succeed_whole(void **state)
+VW_TEST_TYPICAL(open_and_mmap_fail_whole_or_succeed_whole)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	int fd, nth, error, failures = 0;
 	bool failed;
 	char *map;
@@ -253,12 +249,12 @@ static void map_at_each_failure(const struct vw_buffer *buffer, int share, size_
 	vw_buffer_expect_whole(buffer);
 }
 
-static void an_mmap_that_fails_anywhere_leaves_nothing_behind(void **state)
+VW_TEST_ALL(an_mmap_that_fails_anywhere_leaves_nothing_behind)
 {
 	struct vw_buffer buffer;
 
 	need_fault_injection();
-	vw_buffer_make(&buffer, vw_combo(state), 4 * MIB);
+	vw_buffer_make(&buffer, combo, 4 * MIB);
 	for (size_t skew = 0; skew <= PAGE; skew += PAGE) {
 		map_at_each_failure(&buffer, MAP_SHARED, skew);
 		map_at_each_failure(&buffer, MAP_PRIVATE, skew);
@@ -266,14 +262,13 @@ static void an_mmap_that_fails_anywhere_leaves_nothing_behind(void **state)
 	vw_buffer_remove(&buffer);
 }
 
-static void a_scan_fails_whole_or_succeeds_whole(void **state)
+VW_TEST(a_scan_fails_whole_or_succeeds_whole)
 {
 	struct vmwalk_extent vec[64];
 	struct vmwalk_scan scan, before;
 	int fd, nth, rc, failures = 0;
 	char *at = vw_anon(64 * PAGE);
 
-	(void)state;
 	need_fault_injection();
 	memset(at, 1, 64 * PAGE);
 	fd = vw_open_rw(vw_make("t", NULL));
@@ -295,9 +290,8 @@ static void a_scan_fails_whole_or_succeeds_whole(void **state)
 	print_message("# %d places, %d failed\n", nth - 1, failures);
 }
 
-static void a_failed_clearing_loses_no_page(void **state)
+VW_TEST_TYPICAL(a_failed_clearing_loses_no_page)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	struct vmwalk_dirty dirty;
 	int fd, nth, rc, failures = 0;
 	__u64 bitmap[1];
@@ -329,7 +323,7 @@ static void a_failed_clearing_loses_no_page(void **state)
 	vw_expect_stat(0, "dirty_pages", 0);
 }
 
-static void attributes_fail_whole_or_succeed_whole(void **state)
+VW_TEST(attributes_fail_whole_or_succeed_whole)
 {
 	static const char * const writes[][3] = {
 		{ "size", "8K", "8192" }, { "fill", "digits", "digits" },
@@ -339,7 +333,6 @@ static void attributes_fail_whole_or_succeed_whole(void **state)
 	char before[64], after[64];
 	int nth, rc;
 
-	(void)state;
 	need_fault_injection();
 	for (size_t i = 0; i < COUNT(writes); i++) {
 		for (nth = 1; nth < MOST; nth++) {
@@ -359,20 +352,4 @@ static void attributes_fail_whole_or_succeed_whole(void **state)
 		assert_true(nth < MOST);
 		vw_ok(vw_rmdir("t"));
 	}
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(mkdir_fails_whole_or_succeeds_whole),
-		vw_test(live_fails_whole_or_succeeds_whole),
-		vw_test(rmdir_and_live_0_succeed_without_memory),
-		vw_test_each(open_and_mmap_fail_whole_or_succeed_whole),
-		vw_test_all(an_mmap_that_fails_anywhere_leaves_nothing_behind),
-		vw_test(a_scan_fails_whole_or_succeeds_whole),
-		vw_test_each(a_failed_clearing_loses_no_page),
-		vw_test(attributes_fail_whole_or_succeed_whole),
-	};
-
-	return vw_run_cases(cases);
 }

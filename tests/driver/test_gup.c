@@ -114,15 +114,15 @@ static size_t size_of(const struct vw_combo *combo)
 }
 
 /* An instance full of new bytes. */
-static struct buffer make_buffer(void **state)
+static struct buffer make_buffer(const struct vw_combo *combo)
 {
 	struct buffer buf = {
-		.combo = vw_combo(state),
-		.kind = kind_of(vw_combo(state)),
-		.size = size_of(vw_combo(state)),
+		.combo = combo,
+		.kind = kind_of(combo),
+		.size = size_of(combo),
 	};
 
-	buf.n = vw_make_combo(vw_combo(state), buf.size, "zero");
+	buf.n = vw_make_combo(combo, buf.size, "zero");
 	buf.fd = vw_open_rw(buf.n);
 	buf.want = vw_anon(buf.size);
 	buf.seen = vw_anon(buf.size);
@@ -392,10 +392,10 @@ static void exercise(struct disk *disk, io_fn *io, struct buffer *buf, size_t st
 
 /* --- O_DIRECT ------------------------------------------------------------------------------- */
 
-static void direct_io_on_shared_mappings_moves_pages_and_refuses_frames(void **state)
+VW_TEST_ALL(direct_io_on_shared_mappings_moves_pages_and_refuses_frames)
 {
 	struct disk ram = open_ram_disk(), loop = open_loop_disk();
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 
 	exercise(&ram, direct_io, &buf, 0, buf.size, MAP_SHARED);
 	exercise(&loop, direct_io, &buf, 3 * PAGE, buf.size / 2, MAP_SHARED);
@@ -403,10 +403,10 @@ static void direct_io_on_shared_mappings_moves_pages_and_refuses_frames(void **s
 	close_disk(&loop);
 }
 
-static void direct_io_on_private_mappings_leaves_the_buffer_alone(void **state)
+VW_TEST_ALL(direct_io_on_private_mappings_leaves_the_buffer_alone)
 {
 	struct disk disk = open_ram_disk();
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 
 	exercise(&disk, direct_io, &buf, 0, buf.size, MAP_PRIVATE);
 	exercise(&disk, direct_io, &buf, 3 * PAGE, buf.size / 2, MAP_PRIVATE);
@@ -414,10 +414,10 @@ static void direct_io_on_private_mappings_leaves_the_buffer_alone(void **state)
 }
 
 /* Two mappings of one buffer: what a disk writes into one the other shows. */
-static void direct_reads_show_in_every_mapping(void **state)
+VW_TEST_TYPICAL(direct_reads_show_in_every_mapping)
 {
 	struct disk disk = open_ram_disk();
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	struct view one = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
 	struct view other = make_view(&buf, 0, buf.size, PROT_READ, MAP_SHARED);
 	size_t at = buf.size / 2 - PAGE;
@@ -428,10 +428,10 @@ static void direct_reads_show_in_every_mapping(void **state)
 	close_disk(&disk);
 }
 
-static void direct_io_keeps_to_the_protection(void **state)
+VW_TEST_TYPICAL(direct_io_keeps_to_the_protection)
 {
 	struct disk disk = open_ram_disk();
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	size_t at = buf.size / 2 - PAGE;
 	struct view view;
 
@@ -456,10 +456,10 @@ static void direct_io_keeps_to_the_protection(void **state)
 }
 
 /* The last page of the buffer, and one of nothing behind it. */
-static void direct_reads_never_pass_the_end_of_the_buffer(void **state)
+VW_TEST_TYPICAL(direct_reads_never_pass_the_end_of_the_buffer)
 {
 	struct disk disk = open_ram_disk();
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	unsigned char *room = vw_anon(2 * PAGE);
 	long long moved;
 
@@ -585,10 +585,10 @@ static void skip_if_too_old(int rc)
 		vw_skip("this kernel's io_uring registers no memory that a file is behind");
 }
 
-static void ring_io_moves_pages_and_refuses_frames(void **state)
+VW_TEST_ALL(ring_io_moves_pages_and_refuses_frames)
 {
 	struct disk disk = open_ram_disk();
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 
 	open_ring();
 	for (size_t s = 0; s < COUNT(shares); s++)
@@ -597,10 +597,10 @@ static void ring_io_moves_pages_and_refuses_frames(void **state)
 	close_disk(&disk);
 }
 
-static void pages_can_be_registered_and_frames_cannot(void **state)
+VW_TEST_ALL(pages_can_be_registered_and_frames_cannot)
 {
 	struct disk disk = open_ram_disk();
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	struct view view;
 	int rc = 0;
 	size_t at;
@@ -630,10 +630,10 @@ static void pages_can_be_registered_and_frames_cannot(void **state)
 }
 
 /* A mapping that loses its pages gets back those that are registered, not others. */
-static void registered_pages_are_those_that_a_mapping_gets_again(void **state)
+VW_TEST_TYPICAL(registered_pages_are_those_that_a_mapping_gets_again)
 {
 	struct disk disk = open_ram_disk();
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	struct view view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
 	unsigned char *old = view.map;
 	int rc;
@@ -662,9 +662,9 @@ static void registered_pages_are_those_that_a_mapping_gets_again(void **state)
 }
 
 /* Registering is for writing too, so a mapping that may only be read has to be turned away. */
-static void a_read_only_mapping_cannot_be_registered(void **state)
+VW_TEST_TYPICAL(a_read_only_mapping_cannot_be_registered)
 {
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	struct view view = make_view(&buf, 0, buf.size, PROT_READ, MAP_SHARED);
 
 	open_ring();
@@ -700,9 +700,9 @@ static void expect_written_at(int line, const struct buffer *buf, size_t at, siz
 
 #define expect_written(buf, at, len)	expect_written_at(__LINE__, buf, at, len)
 
-static struct buffer make_tracked_buffer(void **state)
+static struct buffer make_tracked_buffer(const struct vw_combo *combo)
 {
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	char why[256] = "";
 
 	vw_ok(vw_set("t", "live", "0"));
@@ -719,10 +719,10 @@ static struct buffer make_tracked_buffer(void **state)
 	return buf;
 }
 
-static void track_dirty_sees_what_others_write_into_pages(void **state)
+VW_TEST_TYPICAL(track_dirty_sees_what_others_write_into_pages)
 {
 	struct disk disk = open_ram_disk();
-	struct buffer buf = make_tracked_buffer(state);
+	struct buffer buf = make_tracked_buffer(combo);
 	bool pages = buf.kind == PAGES;
 	struct view view;
 
@@ -761,10 +761,10 @@ static void track_dirty_sees_what_others_write_into_pages(void **state)
 }
 
 /* The disk has pages of the mapping to write to, and they are taken from the mapping meanwhile. */
-static void track_dirty_misses_no_write_that_ends_after_it_looked(void **state)
+VW_TEST_TYPICAL(track_dirty_misses_no_write_that_ends_after_it_looked)
 {
 	struct disk disk = open_slow_disk();
-	struct buffer buf = make_tracked_buffer(state);
+	struct buffer buf = make_tracked_buffer(combo);
 	struct view view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
 	size_t at = buf.size / 2 - PAGE, len = 2 * PAGE;
 	struct io_uring_cqe *cqe;
@@ -791,9 +791,9 @@ static void track_dirty_misses_no_write_that_ends_after_it_looked(void **state)
 }
 
 /* Whoever has registered pages may write to them for ever, and tell nobody. */
-static void tracked_pages_cannot_be_registered(void **state)
+VW_TEST_TYPICAL(tracked_pages_cannot_be_registered)
 {
-	struct buffer buf = make_tracked_buffer(state);
+	struct buffer buf = make_tracked_buffer(combo);
 	struct view view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
 	int rc;
 
@@ -834,9 +834,9 @@ static void expect_from_pipe(int fd, const unsigned char *want, size_t len)
 	munmap(got, len);
 }
 
-static void pipes_take_pages_themselves_and_no_frames(void **state)
+VW_TEST_TYPICAL(pipes_take_pages_themselves_and_no_frames)
 {
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	int ends[2], bytes = -1;
 	struct view view;
 
@@ -929,10 +929,10 @@ static void close_connection(const struct connection *c)
 	close(c->in);
 }
 
-static void sockets_send_pages_and_refuse_frames(void **state)
+VW_TEST_TYPICAL(sockets_send_pages_and_refuse_frames)
 {
 	struct connection c = open_connection();
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	int bytes = -1;
 	struct view view;
 
@@ -988,9 +988,9 @@ static long long mem_io(bool write, pid_t pid, void *at, void *data, size_t len)
 	return n;
 }
 
-static void other_processes_reach_pages_and_no_frames(void **state)
+VW_TEST_TYPICAL(other_processes_reach_pages_and_no_frames)
 {
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	unsigned char *data = vw_anon(2 * PAGE);
 	struct vw_child child;
 	bool pages;
@@ -1062,9 +1062,9 @@ static void other_processes_reach_pages_and_no_frames(void **state)
 }
 
 /* A debugger may write where a process may not, but only into a copy of that process's own. */
-static void a_debugger_cannot_write_into_a_read_only_shared_mapping(void **state)
+VW_TEST_TYPICAL(a_debugger_cannot_write_into_a_read_only_shared_mapping)
 {
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	struct view view = make_view(&buf, 0, buf.size, PROT_READ, MAP_SHARED);
 	struct vw_child child;
 	long word = 0x5a5a5a5a;
@@ -1159,10 +1159,10 @@ static void remove_others(struct others *others)
 	}
 }
 
-static void registered_pages_outlive_mapping_and_instance(void **state)
+VW_TEST_TYPICAL(registered_pages_outlive_mapping_and_instance)
 {
 	struct disk disk = open_ram_disk();
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	struct view view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
 	unsigned char *at = view.map + buf.size / 2 - 4 * PAGE;
 	unsigned char *want = buf.want + buf.size / 2 - 4 * PAGE;
@@ -1178,7 +1178,7 @@ static void registered_pages_outlive_mapping_and_instance(void **state)
 		skip_if_too_old(rc);
 		return;
 	}
-	others = replace(&buf, &view, vw_combo(state), 0, buf.size);
+	others = replace(&buf, &view, combo, 0, buf.size);
 
 	scramble_disk(&disk);
 	vw_expect(fixed_io(true, disk.fd, at, 8 * PAGE), 8 * PAGE);
@@ -1200,9 +1200,9 @@ static void registered_pages_outlive_mapping_and_instance(void **state)
 	close_disk(&disk);
 }
 
-static void pages_in_a_pipe_outlive_mapping_and_instance(void **state)
+VW_TEST_TYPICAL(pages_in_a_pipe_outlive_mapping_and_instance)
 {
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	struct view view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
 	size_t at = buf.size / 2 - 8 * PAGE, len = 16 * PAGE;
 	struct others others;
@@ -1210,7 +1210,7 @@ static void pages_in_a_pipe_outlive_mapping_and_instance(void **state)
 
 	vw_ok(vw_sys(pipe2(ends, O_CLOEXEC)));
 	if (expect_moved(&buf, give_to_pipe(&view, ends[1], at, len), (long long)len)) {
-		others = replace(&buf, &view, vw_combo(state), at, len);
+		others = replace(&buf, &view, combo, at, len);
 		expect_from_pipe(ends[0], buf.want + at, len);
 		remove_others(&others);
 	} else {
@@ -1222,10 +1222,10 @@ static void pages_in_a_pipe_outlive_mapping_and_instance(void **state)
 }
 
 /* Nobody receives, so most of what was sent waits in the pages that it was in. */
-static void pages_on_their_way_outlive_mapping_and_instance(void **state)
+VW_TEST_TYPICAL(pages_on_their_way_outlive_mapping_and_instance)
 {
 	struct connection c = open_connection();
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	struct view view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
 	size_t len = 32 * PAGE, sent = 0;
 	struct others others;
@@ -1246,7 +1246,7 @@ static void pages_on_their_way_outlive_mapping_and_instance(void **state)
 		assert_int_not_equal(buf.kind, FRAMES);
 		assert_true(n == -EAGAIN || n == -ENOBUFS);
 		/* Those that it isn't done with are not known, so frames are not compared. */
-		others = replace(&buf, &view, vw_combo(state), 0, 0);
+		others = replace(&buf, &view, combo, 0, 0);
 		for (size_t at = 0; at < sent; at += n) {
 			n = len - at % len < sent - at ? len - at % len : sent - at;
 			expect_from_pipe(c.in, buf.want + at % len, n);
@@ -1256,10 +1256,10 @@ static void pages_on_their_way_outlive_mapping_and_instance(void **state)
 	close_connection(&c);
 }
 
-static void pages_under_io_outlive_mapping_and_instance(void **state)
+VW_TEST_TYPICAL(pages_under_io_outlive_mapping_and_instance)
 {
 	struct disk disk = open_slow_disk();
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	struct view view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
 	size_t at = buf.size / 2 - 2 * PAGE, len = 4 * PAGE;
 	struct others others;
@@ -1267,7 +1267,7 @@ static void pages_under_io_outlive_mapping_and_instance(void **state)
 	open_ring();
 	queue_ring_io(true, disk.fd, view.map + at, len);
 	if (buf.kind == PAGES) {
-		others = replace(&buf, &view, vw_combo(state), at, len);
+		others = replace(&buf, &view, combo, at, len);
 		vw_expect(completion(), len);
 		remove_others(&others);
 		vw_expect(vw_sys(pread(disk.fd, disk.seen, len, DISK_AT)), len);
@@ -1315,10 +1315,10 @@ static void expect_nothing_left(const struct buffer *buf)
 	assert_true(vw_eventually(vw_stat(buf->n, "opens") == 1));
 }
 
-static void a_process_killed_in_direct_io_leaves_nothing(void **state)
+VW_TEST_TYPICAL(a_process_killed_in_direct_io_leaves_nothing)
 {
 	struct disk disk = open_ram_disk();
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	struct doomed doomed = { &buf, disk.fd, DISK_SIZE };
 	struct vw_child child;
 
@@ -1341,10 +1341,10 @@ static void a_process_killed_in_direct_io_leaves_nothing(void **state)
 	close_disk(&disk);
 }
 
-static void a_process_killed_while_it_waits_for_a_disk_leaves_nothing(void **state)
+VW_TEST_TYPICAL(a_process_killed_while_it_waits_for_a_disk_leaves_nothing)
 {
 	struct disk disk = open_slow_disk();
-	struct buffer buf = make_buffer(state);
+	struct buffer buf = make_buffer(combo);
 	struct doomed doomed = { &buf, disk.fd, 8 * PAGE };
 	struct vw_child child = vw_fork(read_for_ever, &doomed);
 
@@ -1360,12 +1360,12 @@ static void a_process_killed_while_it_waits_for_a_disk_leaves_nothing(void **sta
 #define ROUNDS	8
 #define LARGE	(4 * MIB)
 
-static void memory_that_was_held_is_freed(void **state)
+VW_TEST_ALL(memory_that_was_held_is_freed)
 {
 	long long before = 0, lost = LARGE / KIB * ROUNDS / 2;
 	struct buffer buf = {
-		.combo = vw_combo(state),
-		.kind = kind_of(vw_combo(state)),
+		.combo = combo,
+		.kind = kind_of(combo),
 		.size = LARGE,
 	};
 	int ends[2];
@@ -1376,7 +1376,7 @@ static void memory_that_was_held_is_freed(void **state)
 		struct view view = { .buffer = &buf, .len = LARGE };
 
 		vw_ok(vw_sys(pipe2(ends, O_CLOEXEC)));
-		buf.n = vw_make_combo(vw_combo(state), LARGE, "zero");
+		buf.n = vw_make_combo(combo, LARGE, "zero");
 		buf.fd = vw_open_rw(buf.n);
 		view.map = vw_map(buf.fd, LARGE, 0, RW, MAP_SHARED);
 		expect_moved(&buf, give_to_pipe(&view, ends[1], LARGE / 2, PAGE), (long long)PAGE);
@@ -1392,35 +1392,4 @@ static void memory_that_was_held_is_freed(void **state)
 	if (!vw_eventually(before - vw_field("/proc/meminfo", "MemFree") < lost))
 		vw_fail("%lld KiB are gone", before - vw_field("/proc/meminfo", "MemFree"));
 	close_ring();
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test_all(direct_io_on_shared_mappings_moves_pages_and_refuses_frames),
-		vw_test_all(direct_io_on_private_mappings_leaves_the_buffer_alone),
-		vw_test_each(direct_reads_show_in_every_mapping),
-		vw_test_each(direct_io_keeps_to_the_protection),
-		vw_test_each(direct_reads_never_pass_the_end_of_the_buffer),
-		vw_test_all(ring_io_moves_pages_and_refuses_frames),
-		vw_test_all(pages_can_be_registered_and_frames_cannot),
-		vw_test_each(registered_pages_are_those_that_a_mapping_gets_again),
-		vw_test_each(a_read_only_mapping_cannot_be_registered),
-		vw_test_each(track_dirty_sees_what_others_write_into_pages),
-		vw_test_each(track_dirty_misses_no_write_that_ends_after_it_looked),
-		vw_test_each(tracked_pages_cannot_be_registered),
-		vw_test_each(pipes_take_pages_themselves_and_no_frames),
-		vw_test_each(sockets_send_pages_and_refuse_frames),
-		vw_test_each(other_processes_reach_pages_and_no_frames),
-		vw_test_each(a_debugger_cannot_write_into_a_read_only_shared_mapping),
-		vw_test_each(registered_pages_outlive_mapping_and_instance),
-		vw_test_each(pages_in_a_pipe_outlive_mapping_and_instance),
-		vw_test_each(pages_on_their_way_outlive_mapping_and_instance),
-		vw_test_each(pages_under_io_outlive_mapping_and_instance),
-		vw_test_each(a_process_killed_in_direct_io_leaves_nothing),
-		vw_test_each(a_process_killed_while_it_waits_for_a_disk_leaves_nothing),
-		vw_test_all(memory_that_was_held_is_freed),
-	};
-
-	return vw_run_cases(cases);
 }

@@ -181,11 +181,10 @@ static void expect_rounds_within_a_call(void (*call)(void), const char *what)
 	assert_true(rounds[COUNT(rounds) / 2] > 2);
 }
 
-static void a_writer_gets_in_during_a_call(void **state)
+VW_TEST(a_writer_gets_in_during_a_call)
 {
 	struct vw_child child;
 
-	(void)state;
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		vw_skip("it would not run at the same time on one processor");
 	child = start_target(be_wide_and_change);
@@ -210,7 +209,7 @@ static void *scan_without_pause(void *arg)
 	return arg;
 }
 
-static void writers_go_on_beside_endless_scans(void **state)
+VW_TEST(writers_go_on_beside_endless_scans)
 {
 	static const unsigned long wanted = 300;
 	unsigned long before;
@@ -218,7 +217,6 @@ static void writers_go_on_beside_endless_scans(void **state)
 	pthread_t thread[2];
 	bool done;
 
-	(void)state;
 	child = start_target(be_wide_and_change);
 	endless_calls = 0;
 	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
@@ -337,11 +335,10 @@ static void expect_killed_within_a_call(int (*caller)(void *), bool (*begun)(voi
 	assert_true(part && part < whole);
 }
 
-static void a_killed_scan_ends_in_the_middle(void **state)
+VW_TEST(a_killed_scan_ends_in_the_middle)
 {
 	struct vw_child child;
 
-	(void)state;
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		vw_skip("the kill would wait for the call on one processor");
 	child = start_target(be_wide);
@@ -353,11 +350,10 @@ static void a_killed_scan_ends_in_the_middle(void **state)
 	forget_target();
 }
 
-static void a_killed_translation_ends_in_the_middle(void **state)
+VW_TEST(a_killed_translation_ends_in_the_middle)
 {
 	struct vw_child child;
 
-	(void)state;
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		vw_skip("the kill would wait for the call on one processor");
 	child = start_target(be_wide);
@@ -479,12 +475,11 @@ static size_t expect_no_page_lost(void)
 	return reported;
 }
 
-static void a_killed_clear_ends_early_and_loses_no_page(void **state)
+VW_TEST(a_killed_clear_ends_early_and_loses_no_page)
 {
 	struct vw_child crowd, child;
 	int tries, rc;
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(tracked); i++) {
 		crowd = start_crowd(&tracked[i]);
 		for (tries = 1; tries <= TRIES; tries++) {
@@ -540,13 +535,12 @@ static int store_when_told(void *arg)
  * A store waits for at most one batch. The wait is measured in rounds of a third process, which can
  * map the device between any two passes over its mappings.
  */
-static void a_store_waits_for_at_most_one_batch_of_a_clear(void **state)
+VW_TEST(a_store_waits_for_at_most_one_batch_of_a_clear)
 {
 	struct vw_child crowd, child, mapper, storer;
 	unsigned long least;
 	bool under_way;
 
-	(void)state;
 	progress = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
 	for (size_t i = 0; i < COUNT(tracked); i++) {
 		crowd = start_crowd(&tracked[i]);
@@ -595,11 +589,10 @@ static void count_mapped_pages(void)
 	assert_true(vw_stat(n, "mapped_pages") >= (long long)(WIDELY * 16 * MIB / PAGE));
 }
 
-static void mappings_come_and_go_while_pages_are_counted(void **state)
+VW_TEST(mappings_come_and_go_while_pages_are_counted)
 {
 	struct vw_child child, mapper;
 
-	(void)state;
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		vw_skip("it would not run at the same time on one processor");
 	progress = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
@@ -681,9 +674,8 @@ static void expect_a_read_ends_with_its_device(const char *file)
 	assert_true(tries && ended > tries / 2);
 }
 
-static void a_read_of_dirty_pages_ends_when_the_device_does(void **state)
+VW_TEST(a_read_of_dirty_pages_ends_when_the_device_does)
 {
-	(void)state;
 	run_on(0, SCHED_FIFO);
 	expect_a_read_ends_with_its_device("dirty_pages");
 	run_on(ANY, SCHED_OTHER);
@@ -703,12 +695,11 @@ static int read_on_and_on(void *arg)
 	}
 }
 
-static void a_device_can_be_removed_while_its_pages_are_counted(void **state)
+VW_TEST(a_device_can_be_removed_while_its_pages_are_counted)
 {
 	static char * const files[] = { "dirty_pages", "mapped_pages", "mappings" };
 	struct vw_child readers[COUNT(files)], child, mapper;
 
-	(void)state;
 	progress = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
 	for (int round = 0; round < 10; round++) {
 		n = vw_make("t", "buffer_type", "vmalloc", "map_mode",
@@ -773,7 +764,7 @@ static int keep_hot(void *arg)
 	return 0;
 }
 
-static void walks_make_progress_on_a_contended_page_table_lock(void **state)
+VW_TEST(walks_make_progress_on_a_contended_page_table_lock)
 {
 	const __u64 wanted = 300;
 	struct vmwalk_translation item;
@@ -783,7 +774,6 @@ static void walks_make_progress_on_a_contended_page_table_lock(void **state)
 	struct vw_child child;
 	__u64 i, limit;
 
-	(void)state;
 	fd = vw_open_rw(vw_make("t", "size", "64K", NULL));
 	hot = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	child = vw_fork(keep_hot, NULL);
@@ -812,22 +802,4 @@ static void walks_make_progress_on_a_contended_page_table_lock(void **state)
 	run_on(ANY, SCHED_OTHER);
 	vw_kill(&child);
 	munmap(hot, PMD_SIZE);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(a_writer_gets_in_during_a_call),
-		vw_test(writers_go_on_beside_endless_scans),
-		vw_test(a_killed_scan_ends_in_the_middle),
-		vw_test(a_killed_translation_ends_in_the_middle),
-		vw_test(a_killed_clear_ends_early_and_loses_no_page),
-		vw_test(a_store_waits_for_at_most_one_batch_of_a_clear),
-		vw_test(mappings_come_and_go_while_pages_are_counted),
-		vw_test(a_read_of_dirty_pages_ends_when_the_device_does),
-		vw_test(a_device_can_be_removed_while_its_pages_are_counted),
-		vw_test(walks_make_progress_on_a_contended_page_table_lock),
-	};
-
-	return vw_run_cases(cases);
 }

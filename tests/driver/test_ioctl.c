@@ -178,7 +178,7 @@ static void expect_refused_at(const char *file, int line, unsigned long nr, void
 
 /* --- Which call, and how large its structure ------------------------------------------------- */
 
-static void unknown_calls_get_enotty(void **state)
+VW_TEST(unknown_calls_get_enotty)
 {
 	static const unsigned long unknown[] = {
 		_IO(VMWALK_IOC_MAGIC, 11), _IO(VMWALK_IOC_MAGIC, 200), _IO(VMWALK_IOC_MAGIC, 255),
@@ -187,15 +187,13 @@ static void unknown_calls_get_enotty(void **state)
 	};
 	char arg[512] = "";
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(unknown); i++)
 		expect_refused(unknown[i], arg, sizeof(arg), ENOTTY);
 }
 
-static void the_headers_sizes_are_those_of_version_0(void **state)
+VW_TEST(the_headers_sizes_are_those_of_version_0)
 {
-	(void)state;
 	assert_int_equal(sizeof(struct vmwalk_info), VMWALK_INFO_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_walk), VMWALK_WALK_SIZE_VER0);
 	assert_int_equal(sizeof(struct vmwalk_scan), VMWALK_SCAN_SIZE_VER0);
@@ -211,12 +209,11 @@ static void the_headers_sizes_are_those_of_version_0(void **state)
 	assert_int_equal(VMWALK_IOC_GET_PFN, IOCTL_GET_PFN);
 }
 
-static void the_size_itself_is_accepted(void **state)
+VW_TEST(the_size_itself_is_accepted)
 {
 	char arg[512];
 	int rc;
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		good_argument(&calls[i], arg);
@@ -226,12 +223,11 @@ static void the_size_itself_is_accepted(void **state)
 	}
 }
 
-static void a_smaller_size_gets_einval(void **state)
+VW_TEST(a_smaller_size_gets_einval)
 {
 	static const __u32 less[] = { 1, 4, 8, 16 };
 	char arg[512];
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		for (size_t j = 0; j < COUNT(less); j++) {
@@ -242,11 +238,10 @@ static void a_smaller_size_gets_einval(void **state)
 	}
 }
 
-static void a_size_of_0_gets_einval(void **state)
+VW_TEST(a_size_of_0_gets_einval)
 {
 	char arg[512];
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		for (__u32 size = 0; size <= 8; size += 4) {
@@ -257,13 +252,12 @@ static void a_size_of_0_gets_einval(void **state)
 	}
 }
 
-static void a_larger_size_is_accepted_if_the_rest_is_zero(void **state)
+VW_TEST(a_larger_size_is_accepted_if_the_rest_is_zero)
 {
 	static const __u32 more[] = { 1, 4, 8, 100, 2048 };
 	char arg[4096];
 	int rc;
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		for (size_t j = 0; j < COUNT(more); j++) {
@@ -281,12 +275,11 @@ static void a_larger_size_is_accepted_if_the_rest_is_zero(void **state)
 	}
 }
 
-static void a_larger_size_with_anything_in_the_rest_gets_e2big(void **state)
+VW_TEST(a_larger_size_with_anything_in_the_rest_gets_e2big)
 {
 	static const __u32 more[] = { 1, 4, 8, 100, 2048 };
 	char arg[4096];
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		for (size_t j = 0; j < COUNT(more); j++) {
@@ -302,13 +295,12 @@ static void a_larger_size_with_anything_in_the_rest_gets_e2big(void **state)
 	}
 }
 
-static void a_huge_size_is_refused(void **state)
+VW_TEST(a_huge_size_is_refused)
 {
 	static const __u32 huge[] = { 0x10000000, 0x7fffffff, 0x80000000, 0xffffffff };
 	char arg[4096], copy[4096];
 	int rc;
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		for (size_t j = 0; j < COUNT(huge); j++) {
@@ -327,11 +319,10 @@ static void a_huge_size_is_refused(void **state)
 
 /* --- Flags ---------------------------------------------------------------------------------- */
 
-static void unknown_flags_get_einval(void **state)
+VW_TEST(unknown_flags_get_einval)
 {
 	char arg[512];
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		for (int bit = 0; bit < 32; bit++) {
@@ -346,11 +337,10 @@ static void unknown_flags_get_einval(void **state)
 
 /* --- Pointers ------------------------------------------------------------------------------- */
 
-static void bad_pointers_get_efault(void **state)
+VW_TEST(bad_pointers_get_efault)
 {
 	static const uintptr_t bad[] = { 0, 8, 0x7ffffffff000, -4096UL, 1UL << 63 };
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		for (size_t j = 0; j < COUNT(bad); j++)
@@ -358,11 +348,10 @@ static void bad_pointers_get_efault(void **state)
 	}
 }
 
-static void a_structure_that_ends_in_an_unmapped_page_gets_efault(void **state)
+VW_TEST(a_structure_that_ends_in_an_unmapped_page_gets_efault)
 {
 	char *pages, *arg;
 
-	(void)state;
 	open_device();
 	pages = vw_anon(2 * PAGE);
 	munmap(pages + PAGE, PAGE);
@@ -382,11 +371,10 @@ static void a_structure_that_ends_in_an_unmapped_page_gets_efault(void **state)
 	}
 }
 
-static void a_structure_that_cannot_be_written_gets_efault(void **state)
+VW_TEST(a_structure_that_cannot_be_written_gets_efault)
 {
 	char *arg;
 
-	(void)state;
 	open_device();
 	arg = vw_anon(PAGE);
 	for (size_t i = 0; i < COUNT(calls); i++) {
@@ -401,12 +389,11 @@ static void a_structure_that_cannot_be_written_gets_efault(void **state)
 	}
 }
 
-static void an_unaligned_structure_is_as_good(void **state)
+VW_TEST(an_unaligned_structure_is_as_good)
 {
 	char arg[512];
 	int rc;
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		for (int shift = 1; shift < 8; shift++) {
@@ -421,12 +408,11 @@ static void an_unaligned_structure_is_as_good(void **state)
 	}
 }
 
-static void the_structure_may_lie_in_the_instances_own_mapping(void **state)
+VW_TEST(the_structure_may_lie_in_the_instances_own_mapping)
 {
 	char *map, arg[512];
 	int rc;
 
-	(void)state;
 	open_device();
 	map = vw_map(fd, 4 * PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
 	written = 2;
@@ -441,13 +427,12 @@ static void the_structure_may_lie_in_the_instances_own_mapping(void **state)
 
 /* --- INFO ----------------------------------------------------------------------------------- */
 
-static void info_says_what_the_instance_is(void **state)
+VW_TEST(info_says_what_the_instance_is)
 {
 	static const char * const types[] = { "kmalloc", "vmalloc", "pages", "huge", "dma" };
 	static const char * const modes[] = { "remap", "insert", "fault" };
 	static const char * const caches[] = { "wb", "wc", "uc" };
 
-	(void)state;
 	for (size_t i = 0; i < VW_COMBOS; i++) {
 		struct vmwalk_info info;
 		int n;
@@ -475,12 +460,11 @@ static void info_says_what_the_instance_is(void **state)
 	}
 }
 
-static void calls_work_through_a_read_only_descriptor(void **state)
+VW_TEST(calls_work_through_a_read_only_descriptor)
 {
 	char arg[512];
 	int rc;
 
-	(void)state;
 	open_device();
 	close(fd);
 	fd = vw_open(vw_number("t"), O_RDONLY);
@@ -498,11 +482,10 @@ static int get_pfn(__u64 vpn)
 	return vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, vpn));
 }
 
-static void get_pfn_gives_the_frame(void **state)
+VW_TEST(get_pfn_gives_the_frame)
 {
 	char *pages;
 
-	(void)state;
 	open_device();
 	pages = vw_anon(64 * PAGE);
 	for (size_t i = 0; i < 64; i++) {
@@ -518,11 +501,10 @@ static void get_pfn_gives_the_frame(void **state)
 		vw_expect(get_pfn((uintptr_t)pages / PAGE + i), vw_pfn(pages + i * PAGE));
 }
 
-static void get_pfn_of_what_is_not_there_gets_enoent(void **state)
+VW_TEST(get_pfn_of_what_is_not_there_gets_enoent)
 {
 	char *pages;
 
-	(void)state;
 	open_device();
 	vw_expect(get_pfn(0), -ENOENT);
 	vw_expect(get_pfn((uintptr_t)touched / PAGE + 1), -ENOENT);
@@ -535,11 +517,10 @@ static void get_pfn_of_what_is_not_there_gets_enoent(void **state)
 	vw_expect(get_pfn(vw_user_end() / PAGE - 1), -ENOENT);
 }
 
-static void get_pfn_of_a_page_that_is_swapped_out_gets_enoent(void **state)
+VW_TEST(get_pfn_of_a_page_that_is_swapped_out_gets_enoent)
 {
 	char *pages;
 
-	(void)state;
 	open_device();
 	pages = vw_anon(4 * PAGE);
 	memset(pages, 7, 4 * PAGE);
@@ -550,37 +531,34 @@ static void get_pfn_of_a_page_that_is_swapped_out_gets_enoent(void **state)
 	assert_true(vw_pagemap_one(0, pages) & PM_SWAP);
 }
 
-static void get_pfn_beyond_user_space_gets_einval(void **state)
+VW_TEST(get_pfn_beyond_user_space_gets_einval)
 {
 	static const __u64 beyond[] = {
 		1ULL << 45, 1ULL << 51, 1ULL << 52, 1ULL << 63, ~0ULL, 0xffff888000000000 / 4096,
 		0xffffffff81000000 / 4096, 0xfffffffffffff,
 	};
 
-	(void)state;
 	open_device();
 	vw_expect(get_pfn(vw_user_end() / PAGE + 1), -EINVAL);
 	for (size_t i = 0; i < COUNT(beyond); i++)
 		vw_expect(get_pfn(beyond[i]), -EINVAL);
 }
 
-static void get_pfn_cannot_overflow_with_less_than_8_tib_of_memory(void **state)
+VW_TEST(get_pfn_cannot_overflow_with_less_than_8_tib_of_memory)
 {
-	(void)state;
 	/* EOVERFLOW needs a frame beyond 2^31, so memory that no test machine has. */
 	vw_skip("EOVERFLOW needs a page beyond 8 TiB of physical memory");
 }
 
 /* --- WALK ----------------------------------------------------------------------------------- */
 
-static void walk_beyond_user_space_gets_einval(void **state)
+VW_TEST(walk_beyond_user_space_gets_einval)
 {
 	static const __u64 beyond[] = {
 		1ULL << 57, 1ULL << 63, 0xffff888000000000, 0xffffffff81000000, ~0ULL, ~0ULL - 4095,
 	};
 	struct vmwalk_walk walk = { .size = sizeof(walk) };
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(beyond); i++) {
 		walk.addr = beyond[i];
@@ -594,11 +572,10 @@ static void walk_beyond_user_space_gets_einval(void **state)
 	vw_ok(vw_ioctl(fd, VMWALK_IOC_WALK, &walk));
 }
 
-static void walk_ignores_what_the_out_fields_held(void **state)
+VW_TEST(walk_ignores_what_the_out_fields_held)
 {
 	struct vmwalk_walk clean, dirty;
 
-	(void)state;
 	open_device();
 	for (int present = 0; present < 2; present++) {
 		__u64 addr = (uintptr_t)touched + (present ? 0 : PAGE) + 123;
@@ -626,11 +603,10 @@ static struct vmwalk_scan good_scan(void)
 #define expect_scan_refused(scan, error) \
 	expect_refused(VMWALK_IOC_SCAN, &(scan), sizeof(scan), error)
 
-static void scan_refuses_bad_ranges(void **state)
+VW_TEST(scan_refuses_bad_ranges)
 {
 	struct vmwalk_scan scan;
 
-	(void)state;
 	open_device();
 	scan = good_scan();
 	scan.start++;
@@ -650,11 +626,10 @@ static void scan_refuses_bad_ranges(void **state)
 	expect_scan_refused(scan, EINVAL);
 }
 
-static void scan_of_nothing_gives_nothing(void **state)
+VW_TEST(scan_of_nothing_gives_nothing)
 {
 	struct vmwalk_scan scan;
 
-	(void)state;
 	open_device();
 	scan = good_scan();
 	scan.end = scan.start;
@@ -666,11 +641,10 @@ static void scan_of_nothing_gives_nothing(void **state)
 	assert_int_equal(scan.walk_end, 0);
 }
 
-static void scan_rounds_its_end_up(void **state)
+VW_TEST(scan_rounds_its_end_up)
 {
 	struct vmwalk_scan scan;
 
-	(void)state;
 	open_device();
 	memset(touched, 1, 2 * PAGE);
 	for (__u64 len = 1; len <= 2 * PAGE; len += PAGE / 2 - 1) {
@@ -683,14 +657,13 @@ static void scan_rounds_its_end_up(void **state)
 	}
 }
 
-static void scan_beyond_user_space_means_its_end(void **state)
+VW_TEST(scan_beyond_user_space_means_its_end)
 {
 	static const __u64 ends[] = { 1ULL << 57, 1ULL << 63, ~0ULL - 4095, ~0ULL };
 	struct vmwalk_extent *extents = vw_anon(64 * PAGE);
 	struct vmwalk_scan scan;
 	int rc, want;
 
-	(void)state;
 	open_device();
 	scan = vw_scan_args(0, vw_user_end());
 	scan.vec = (uintptr_t)extents;
@@ -716,11 +689,10 @@ static void scan_beyond_user_space_means_its_end(void **state)
 		vw_fail("a scan of kernel addresses gives %d", rc);
 }
 
-static void scan_needs_room_for_an_extent(void **state)
+VW_TEST(scan_needs_room_for_an_extent)
 {
 	struct vmwalk_scan scan;
 
-	(void)state;
 	open_device();
 	scan = good_scan();
 	scan.vec_len = 0;
@@ -733,13 +705,12 @@ static void scan_needs_room_for_an_extent(void **state)
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
 }
 
-static void scan_takes_a_room_beyond_counting_or_refuses_it(void **state)
+VW_TEST(scan_takes_a_room_beyond_counting_or_refuses_it)
 {
 	static const __u64 lens[] = { 1ULL << 32, 1ULL << 59, 1ULL << 60, 1ULL << 63, ~0ULL };
 	struct vmwalk_scan scan;
 	int rc;
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(lens); i++) {
 		scan = good_scan();
@@ -750,7 +721,7 @@ static void scan_takes_a_room_beyond_counting_or_refuses_it(void **state)
 	}
 }
 
-static void scan_refuses_unknown_categories(void **state)
+VW_TEST(scan_refuses_unknown_categories)
 {
 	struct vmwalk_scan scan;
 	__u64 *masks[] = {
@@ -758,7 +729,6 @@ static void scan_refuses_unknown_categories(void **state)
 		&scan.return_mask,
 	};
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(masks); i++) {
 		for (int bit = 17; bit < 64; bit++) {
@@ -774,13 +744,12 @@ static void scan_refuses_unknown_categories(void **state)
 	}
 }
 
-static void scan_into_a_bad_pointer_gets_efault(void **state)
+VW_TEST(scan_into_a_bad_pointer_gets_efault)
 {
 	static const __u64 bad[] = { 0, 8, 0x7ffffffff000, -4096ULL, 1ULL << 63 };
 	struct vmwalk_scan scan;
 	char *page;
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		scan = good_scan();
@@ -803,7 +772,7 @@ static void scan_into_a_bad_pointer_gets_efault(void **state)
 	expect_scan_refused(scan, EFAULT);
 }
 
-static void scan_into_the_buffer_keeps_to_its_borders(void **state)
+VW_TEST(scan_into_the_buffer_keeps_to_its_borders)
 {
 	static const __u64 slot = sizeof(struct vmwalk_extent);
 	const __u64 bad[][2] = {
@@ -819,7 +788,6 @@ static void scan_into_the_buffer_keeps_to_its_borders(void **state)
 	struct vmwalk_scan scan;
 	char before[64 * KIB], after[64 * KIB];
 
-	(void)state;
 	open_device();
 	vw_expect(vw_sys(pread(fd, before, sizeof(before), 0)), sizeof(before));
 	for (size_t i = 0; i < COUNT(bad); i++) {
@@ -846,11 +814,10 @@ static struct vmwalk_translate good_translate(void)
 #define expect_translate_refused(translate, error) \
 	expect_refused(VMWALK_IOC_TRANSLATE, &(translate), sizeof(translate), error)
 
-static void translate_needs_an_element(void **state)
+VW_TEST(translate_needs_an_element)
 {
 	struct vmwalk_translate translate;
 
-	(void)state;
 	open_device();
 	translate = good_translate();
 	translate.vec_len = 0;
@@ -859,7 +826,7 @@ static void translate_needs_an_element(void **state)
 	expect_translate_refused(translate, EINVAL);
 }
 
-static void translate_refuses_more_elements_than_an_address_can_count(void **state)
+VW_TEST(translate_refuses_more_elements_than_an_address_can_count)
 {
 	static const __u64 over[] = {
 		~0ULL / sizeof(struct vmwalk_translation) + 1, 1ULL << 60, 1ULL << 61, 3ULL << 61,
@@ -871,7 +838,6 @@ static void translate_refuses_more_elements_than_an_address_can_count(void **sta
 	struct vmwalk_translation *first;
 	struct vmwalk_translate translate;
 
-	(void)state;
 	open_device();
 	first = (void *)vec;
 	for (size_t i = 0; i < COUNT(over); i++) {
@@ -889,11 +855,10 @@ static void translate_refuses_more_elements_than_an_address_can_count(void **sta
 	}
 }
 
-static void translate_refuses_an_unaligned_vector(void **state)
+VW_TEST(translate_refuses_an_unaligned_vector)
 {
 	struct vmwalk_translate translate;
 
-	(void)state;
 	open_device();
 	for (int off = 1; off < 8; off++) {
 		translate = good_translate();
@@ -908,13 +873,12 @@ static void translate_refuses_an_unaligned_vector(void **state)
 	assert_int_equal(((__u64 *)vec)[2], vw_pfn(touched) * PAGE);
 }
 
-static void translate_of_a_bad_vector_gets_efault(void **state)
+VW_TEST(translate_of_a_bad_vector_gets_efault)
 {
 	static const __u64 bad[] = { 0, 8, 0x7ffffffff000, -4096ULL, 1ULL << 63, 1ULL << 47 };
 	struct vmwalk_translation *pages;
 	struct vmwalk_translate translate;
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		translate = good_translate();
@@ -946,11 +910,10 @@ static void translate_of_a_bad_vector_gets_efault(void **state)
 
 /* --- VMA ------------------------------------------------------------------------------------ */
 
-static void vma_ignores_what_the_out_fields_held(void **state)
+VW_TEST(vma_ignores_what_the_out_fields_held)
 {
 	struct vmwalk_vma clean, dirty;
 
-	(void)state;
 	open_device();
 	vw_ok(vw_vma(fd, (uintptr_t)touched, &clean));
 	memset(&dirty, 0xa5, sizeof(dirty));
@@ -961,14 +924,13 @@ static void vma_ignores_what_the_out_fields_held(void **state)
 	assert_memory_equal(&clean, &dirty, sizeof(clean));
 }
 
-static void vma_beyond_the_last_gets_enoent(void **state)
+VW_TEST(vma_beyond_the_last_gets_enoent)
 {
 	static const __u64 beyond[] = {
 		1ULL << 56, 1ULL << 63, 0xffff888000000000, 0xffffffffff600000, ~0ULL - 4095, ~0ULL,
 	};
 	struct vmwalk_vma vma;
 
-	(void)state;
 	open_device();
 	good_argument(call_of(VMWALK_IOC_VMA), &vma);
 	vma.addr = vw_user_end();
@@ -992,11 +954,10 @@ static struct vmwalk_log good_log(void)
 #define expect_log_refused(log, error) \
 	expect_refused(VMWALK_IOC_LOG, &(log), sizeof(log), error)
 
-static void log_refuses_bad_ranges(void **state)
+VW_TEST(log_refuses_bad_ranges)
 {
 	struct vmwalk_log log;
 
-	(void)state;
 	open_device();
 	log = good_log();
 	log.start++;
@@ -1012,12 +973,11 @@ static void log_refuses_bad_ranges(void **state)
 	expect_log_refused(log, EINVAL);
 }
 
-static void log_refuses_no_lines_and_too_many(void **state)
+VW_TEST(log_refuses_no_lines_and_too_many)
 {
 	static const __u32 bad[] = { 0, VMWALK_LOG_LINES + 1, 1U << 31, ~0U };
 	struct vmwalk_log log;
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		log = good_log();
@@ -1029,11 +989,10 @@ static void log_refuses_no_lines_and_too_many(void **state)
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 1);
 }
 
-static void log_refuses_padding_that_is_not_zero(void **state)
+VW_TEST(log_refuses_padding_that_is_not_zero)
 {
 	struct vmwalk_log log;
 
-	(void)state;
 	open_device();
 	for (int bit = 0; bit < 32; bit++) {
 		log = good_log();
@@ -1101,66 +1060,14 @@ static int call_as_32_bit(void *arg)
 	return 0;
 }
 
-static void calls_of_32_bit_programs_are_the_same(void **state)
+VW_TEST(calls_of_32_bit_programs_are_the_same)
 {
-	(void)state;
 	open_device();
 	vw_in_child(call_as_32_bit, NULL);
 }
 #else
-static void calls_of_32_bit_programs_are_the_same(void **state)
+VW_TEST(calls_of_32_bit_programs_are_the_same)
 {
-	(void)state;
 	vw_skip("32-bit calls are tried on x86-64 alone");
 }
 #endif
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(unknown_calls_get_enotty),
-		vw_test(the_headers_sizes_are_those_of_version_0),
-		vw_test(the_size_itself_is_accepted),
-		vw_test(a_smaller_size_gets_einval),
-		vw_test(a_size_of_0_gets_einval),
-		vw_test(a_larger_size_is_accepted_if_the_rest_is_zero),
-		vw_test(a_larger_size_with_anything_in_the_rest_gets_e2big),
-		vw_test(a_huge_size_is_refused),
-		vw_test(unknown_flags_get_einval),
-		vw_test(bad_pointers_get_efault),
-		vw_test(a_structure_that_ends_in_an_unmapped_page_gets_efault),
-		vw_test(a_structure_that_cannot_be_written_gets_efault),
-		vw_test(an_unaligned_structure_is_as_good),
-		vw_test(the_structure_may_lie_in_the_instances_own_mapping),
-		vw_test(info_says_what_the_instance_is),
-		vw_test(calls_work_through_a_read_only_descriptor),
-		vw_test(get_pfn_gives_the_frame),
-		vw_test(get_pfn_of_what_is_not_there_gets_enoent),
-		vw_test(get_pfn_of_a_page_that_is_swapped_out_gets_enoent),
-		vw_test(get_pfn_beyond_user_space_gets_einval),
-		vw_test(get_pfn_cannot_overflow_with_less_than_8_tib_of_memory),
-		vw_test(walk_beyond_user_space_gets_einval),
-		vw_test(walk_ignores_what_the_out_fields_held),
-		vw_test(scan_refuses_bad_ranges),
-		vw_test(scan_of_nothing_gives_nothing),
-		vw_test(scan_rounds_its_end_up),
-		vw_test(scan_beyond_user_space_means_its_end),
-		vw_test(scan_needs_room_for_an_extent),
-		vw_test(scan_takes_a_room_beyond_counting_or_refuses_it),
-		vw_test(scan_refuses_unknown_categories),
-		vw_test(scan_into_a_bad_pointer_gets_efault),
-		vw_test(scan_into_the_buffer_keeps_to_its_borders),
-		vw_test(translate_needs_an_element),
-		vw_test(translate_refuses_more_elements_than_an_address_can_count),
-		vw_test(translate_refuses_an_unaligned_vector),
-		vw_test(translate_of_a_bad_vector_gets_efault),
-		vw_test(vma_ignores_what_the_out_fields_held),
-		vw_test(vma_beyond_the_last_gets_enoent),
-		vw_test(log_refuses_bad_ranges),
-		vw_test(log_refuses_no_lines_and_too_many),
-		vw_test(log_refuses_padding_that_is_not_zero),
-		vw_test(calls_of_32_bit_programs_are_the_same),
-	};
-
-	return vw_run_cases(cases);
-}

@@ -150,12 +150,11 @@ static __u64 vmemmap_base(void)
 
 /* --- The parts of the map ------------------------------------------------------------------- */
 
-static void the_kernels_code_may_be_executed_and_not_written(void **state)
+VW_TEST(the_kernels_code_may_be_executed_and_not_written)
 {
 	__u64 first, last, start, end;
 	struct vmwalk_walk walk;
 
-	(void)state;
 	open_device();
 	first = symbol("_text");
 	last = symbol("_etext") - 1;
@@ -171,11 +170,10 @@ static void the_kernels_code_may_be_executed_and_not_written(void **state)
 	assert_int_equal(walk_to(last).phys, end);
 }
 
-static void the_kernels_data_may_not_be_executed(void **state)
+VW_TEST(the_kernels_data_may_not_be_executed)
 {
 	struct vmwalk_walk walk;
 
-	(void)state;
 	open_device();
 	expect_page(symbol("init_task"), VMWALK_WRITE, VMWALK_EXEC | VMWALK_SPECIAL);
 	walk = expect_page(symbol("linux_banner"), 0,
@@ -183,7 +181,7 @@ static void the_kernels_data_may_not_be_executed(void **state)
 	expect_same_bytes(&walk);
 }
 
-static void a_modules_parts_are_what_they_should_be(void **state)
+VW_TEST(a_modules_parts_are_what_they_should_be)
 {
 	__u64 text = find_symbol(NULL, "tT", true);
 	__u64 data = find_symbol("__this_module", NULL, true);
@@ -192,7 +190,6 @@ static void a_modules_parts_are_what_they_should_be(void **state)
 	char line[512];
 	FILE *modules;
 
-	(void)state;
 	open_device();
 	if (!text || !data)
 		vw_skip("/proc/kallsyms doesn't tell where the module is");
@@ -212,14 +209,13 @@ static void a_modules_parts_are_what_they_should_be(void **state)
 	expect_page(core, VMWALK_EXEC, VMWALK_WRITE);
 }
 
-static void the_linear_map_leads_to_each_frame(void **state)
+VW_TEST(the_linear_map_leads_to_each_frame)
 {
 	const size_t pages = 256;
 	struct vmwalk_walk walk, own;
 	__u64 base, pfn;
 	char *at;
 
-	(void)state;
 	open_device();
 	base = linear_base();
 	at = vw_anon(pages * PAGE);
@@ -246,13 +242,12 @@ static void the_linear_map_leads_to_each_frame(void **state)
 	}
 }
 
-static void the_memory_map_has_an_entry_of_every_frame(void **state)
+VW_TEST(the_memory_map_has_an_entry_of_every_frame)
 {
 	struct vmwalk_walk walk;
 	__u64 base;
 	char *at;
 
-	(void)state;
 	open_device();
 	base = vmemmap_base();
 	at = vw_anon(64 * PAGE);
@@ -292,7 +287,7 @@ static __u64 find_vmalloc_area(size_t size)
 	return result;
 }
 
-static void vmalloc_memory_leads_to_the_frames_that_a_program_has_mapped(void **state)
+VW_TEST(vmalloc_memory_leads_to_the_frames_that_a_program_has_mapped)
 {
 	const size_t size = 5 * MIB, pages = size / PAGE;
 	__u64 *frames = calloc(pages, sizeof(*frames)), start;
@@ -300,7 +295,6 @@ static void vmalloc_memory_leads_to_the_frames_that_a_program_has_mapped(void **
 	char *map;
 	int buffer;
 
-	(void)state;
 	open_device();
 	buffer = vw_open_rw(vw_make("b", "buffer_type", "vmalloc", "map_mode", "remap", "size",
 				    "5M", "fill", "letters", NULL));
@@ -330,13 +324,12 @@ static void vmalloc_memory_leads_to_the_frames_that_a_program_has_mapped(void **
 	free(frames);
 }
 
-static void the_kernels_alias_is_cached_as_the_buffer_is(void **state)
+VW_TEST(the_kernels_alias_is_cached_as_the_buffer_is)
 {
 	static const char * const caches[] = { "wb", "wc", "uc" };
 	struct vmwalk_walk walk;
 	__u64 frames[16], base, bits[COUNT(caches)];
 
-	(void)state;
 	open_device();
 	base = linear_base();
 	for (size_t i = 0; i < COUNT(caches); i++) {
@@ -370,13 +363,12 @@ static void the_kernels_alias_is_cached_as_the_buffer_is(void **state)
 	assert_true(bits[0] != bits[1] && bits[1] != bits[2] && bits[0] != bits[2]);
 }
 
-static void the_fixmap_has_devices_in_it(void **state)
+VW_TEST(the_fixmap_has_devices_in_it)
 {
 	__u64 io_apic = 0, end;
 	unsigned int pages = 0;
 	bool found = false;
 
-	(void)state;
 	open_device();
 	find_resource("IOAPIC 0", &io_apic, &end);
 	for (__u64 addr = 0xffffffffff200000; addr < 0xffffffffff800000; addr += PAGE) {
@@ -397,23 +389,21 @@ static void the_fixmap_has_devices_in_it(void **state)
 	assert_true(found);
 }
 
-static void the_read_only_alias_of_the_interrupt_table_is_the_table(void **state)
+VW_TEST(the_read_only_alias_of_the_interrupt_table_is_the_table)
 {
 	struct vmwalk_walk alias, table;
 
-	(void)state;
 	open_device();
 	table = expect_page(symbol("idt_table"), 0, VMWALK_EXEC | VMWALK_SPECIAL);
 	alias = expect_page(0xfffffe0000000000, 0, VMWALK_EXEC | VMWALK_WRITE | VMWALK_SPECIAL);
 	assert_int_equal(alias.pfn, table.pfn);
 }
 
-static void where_the_kernel_has_nothing_the_walk_says_so(void **state)
+VW_TEST(where_the_kernel_has_nothing_the_walk_says_so)
 {
 	struct vmwalk_walk walk;
 	__u64 half;
 
-	(void)state;
 	open_device();
 	/* The lowest addresses of all are left to hypervisors. */
 	half = levels == 5 ? 0xff00000000000000 : 0xffff800000000000;
@@ -444,11 +434,10 @@ static void expect_refused(__u64 addr)
 	assert_memory_equal(&walk, &copy, sizeof(walk));
 }
 
-static void addresses_of_user_space_get_einval(void **state)
+VW_TEST(addresses_of_user_space_get_einval)
 {
 	char *at = vw_anon(PAGE);
 
-	(void)state;
 	open_device();
 	vw_poke(at, 1);
 	expect_refused(0);
@@ -461,9 +450,8 @@ static void addresses_of_user_space_get_einval(void **state)
 	expect_refused(vw_user_end() - 1);
 }
 
-static void addresses_that_no_cpu_has_get_einval(void **state)
+VW_TEST(addresses_that_no_cpu_has_get_einval)
 {
-	(void)state;
 	open_device();
 	for (int bit = levels == 5 ? 56 : 47; bit < 64; bit++)
 		expect_refused(1ULL << bit);
@@ -478,11 +466,10 @@ static void addresses_that_no_cpu_has_get_einval(void **state)
 	walk_to(levels == 5 ? 0xff00000000000000 : 0xffff800000000000);
 }
 
-static void the_same_addresses_without_the_flag_are_refused(void **state)
+VW_TEST(the_same_addresses_without_the_flag_are_refused)
 {
 	struct vmwalk_walk walk;
 
-	(void)state;
 	open_device();
 	vw_expect(vw_walk(fd, symbol("_text"), &walk), -EINVAL);
 	vw_expect(vw_walk(fd, ~0ULL, &walk), -EINVAL);
@@ -499,14 +486,13 @@ static int wait_to_be_told(void *arg)
 	return 0;
 }
 
-static void the_target_has_no_part_in_it(void **state)
+VW_TEST(the_target_has_no_part_in_it)
 {
 	__u64 addrs[] = { symbol("_text"), symbol("init_task"), ~0ULL, 0 };
 	struct vmwalk_walk before[COUNT(addrs)], walk;
 	struct vw_child child;
 	char text[32], *at;
 
-	(void)state;
 	open_device();
 	at = vw_anon(PAGE);
 	vw_poke(at, 1);
@@ -543,11 +529,10 @@ static int compare_walks(void *arg)
 	return 0;
 }
 
-static void every_process_walks_the_same_kernel(void **state)
+VW_TEST(every_process_walks_the_same_kernel)
 {
 	struct vmwalk_walk walk;
 
-	(void)state;
 	open_device();
 	walk = walk_to(symbol("_text"));
 	vw_in_child(compare_walks, &walk);
@@ -555,9 +540,8 @@ static void every_process_walks_the_same_kernel(void **state)
 	vw_in_child(compare_walks, &walk);
 }
 
-static void walks_of_the_kernel_are_counted(void **state)
+VW_TEST(walks_of_the_kernel_are_counted)
 {
-	(void)state;
 	open_device();
 	walk_to(symbol("_text"));
 	vw_expect_stat(n, "walks", 1);
@@ -579,13 +563,12 @@ static int make_and_remove(void *arg)
 	return 1;
 }
 
-static void a_walk_of_what_comes_and_goes_is_safe(void **state)
+VW_TEST(a_walk_of_what_comes_and_goes_is_safe)
 {
 	const size_t size = 8 * MIB;
 	__u64 start, end, seen[3] = { 0 };
 	struct vw_child child;
 
-	(void)state;
 	open_device();
 	vw_make("first", "size", "8M", NULL);
 	start = find_vmalloc_area(size);
@@ -606,29 +589,4 @@ static void a_walk_of_what_comes_and_goes_is_safe(void **state)
 	vw_kill(&child);
 	print_message("# %llu pages, %llu times none\n", seen[VMWALK_STOP_PAGE],
 		      seen[VMWALK_STOP_EMPTY]);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(the_kernels_code_may_be_executed_and_not_written),
-		vw_test(the_kernels_data_may_not_be_executed),
-		vw_test(a_modules_parts_are_what_they_should_be),
-		vw_test(the_linear_map_leads_to_each_frame),
-		vw_test(the_memory_map_has_an_entry_of_every_frame),
-		vw_test(vmalloc_memory_leads_to_the_frames_that_a_program_has_mapped),
-		vw_test(the_kernels_alias_is_cached_as_the_buffer_is),
-		vw_test(the_fixmap_has_devices_in_it),
-		vw_test(the_read_only_alias_of_the_interrupt_table_is_the_table),
-		vw_test(where_the_kernel_has_nothing_the_walk_says_so),
-		vw_test(addresses_of_user_space_get_einval),
-		vw_test(addresses_that_no_cpu_has_get_einval),
-		vw_test(the_same_addresses_without_the_flag_are_refused),
-		vw_test(the_target_has_no_part_in_it),
-		vw_test(every_process_walks_the_same_kernel),
-		vw_test(walks_of_the_kernel_are_counted),
-		vw_test(a_walk_of_what_comes_and_goes_is_safe),
-	};
-
-	return vw_run_cases(cases);
 }

@@ -70,12 +70,12 @@ static __u64 *frames_of_buffer(const struct vw_combo *combo)
 
 /* --- Where ---------------------------------------------------------------------------------- */
 
-static void the_frame_is_the_one_that_programs_have_mapped(void **state)
+VW_TEST_ALL(the_frame_is_the_one_that_programs_have_mapped)
 {
 	__u64 *frames;
 
-	open_combo(vw_combo(state));
-	frames = frames_of_buffer(vw_combo(state));
+	open_combo(combo);
+	frames = frames_of_buffer(combo);
 	for (size_t i = 0; i < pages; i++) {
 		__u64 offset = byte_of(i), run = PAGE - offset % PAGE;
 		struct vmwalk_locate location = place_at(offset);
@@ -92,12 +92,12 @@ static void the_frame_is_the_one_that_programs_have_mapped(void **state)
 	free(frames);
 }
 
-static void the_runs_are_the_segments_of_sysfs(void **state)
+VW_TEST_TYPICAL(the_runs_are_the_segments_of_sysfs)
 {
 	char text[32], wanted[32];
 	__u64 offset, runs = 0;
 
-	open_combo(vw_combo(state));
+	open_combo(combo);
 	for (offset = 0; offset < size; offset += place_at(offset).contig_len)
 		runs++;
 	assert_int_equal(offset, size);
@@ -108,18 +108,18 @@ static void the_runs_are_the_segments_of_sysfs(void **state)
 	snprintf(wanted, sizeof(wanted), "0x%llx", runs == 1 ? place_at(0).phys : 0);
 	assert_true(vw_sysfs(n, "phys_addr", text, sizeof(text)) > 0);
 	assert_string_equal(text, wanted);
-	if (!strcmp(vw_combo(state)->type, "kmalloc") || !strcmp(vw_combo(state)->type, "dma"))
+	if (!strcmp(combo->type, "kmalloc") || !strcmp(combo->type, "dma"))
 		assert_int_equal(runs, 1);
 	print_message("# %zu pages in %llu runs\n", pages, runs);
 }
 
-static void the_kernels_address_leads_there(void **state)
+VW_TEST_TYPICAL(the_kernels_address_leads_there)
 {
 	unsigned char there[64], here[64];
 	struct vmwalk_walk walk;
 	size_t compared = 0;
 
-	open_combo(vw_combo(state));
+	open_combo(combo);
 	for (size_t i = 0; i < pages; i += pages > 200 ? 37 : 3) {
 		struct vmwalk_locate location = place_at(i * PAGE + i % (PAGE - sizeof(there)));
 
@@ -136,26 +136,25 @@ static void the_kernels_address_leads_there(void **state)
 		}
 		/* The address goes on with the offset: in the page, and in all of some types. */
 		assert_int_equal(place_at(location.offset + 1).kaddr, location.kaddr + 1);
-		if (has_one_address(vw_combo(state)->type))
+		if (has_one_address(combo->type))
 			assert_int_equal(location.kaddr - location.offset, place_at(0).kaddr);
 	}
 	print_message("# %zu times the contents were compared, too\n", compared);
 }
 
-static void the_first_and_the_last_byte_are_the_buffers(void **state)
+VW_TEST_TYPICAL(the_first_and_the_last_byte_are_the_buffers)
 {
-	open_combo(vw_combo(state));
+	open_combo(combo);
 	assert_int_equal(place_at(0).kaddr % PAGE, 0);
 	assert_int_equal(place_at(size - 1).contig_len, 1);
 	assert_int_equal(place_at(size - 1).phys - place_at(size - PAGE).phys, PAGE - 1);
 }
 
-static void arithmetic_is_right_of_the_linear_map_alone(void **state)
+VW_TEST(arithmetic_is_right_of_the_linear_map_alone)
 {
 	static const char * const types[] = { "kmalloc", "pages", "huge", "dma", "vmalloc" };
 	__u64 linear_map = 0;
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(types); i++) {
 		n = vw_make("t", "buffer_type", types[i], "map_mode", "fault", "size", "40K", NULL);
 		fd = vw_open_rw(n);
@@ -176,12 +175,11 @@ static void arithmetic_is_right_of_the_linear_map_alone(void **state)
 	}
 }
 
-static void memory_of_a_node_is_told_as_well(void **state)
+VW_TEST(memory_of_a_node_is_told_as_well)
 {
 	struct vmwalk_locate location;
 	char *map;
 
-	(void)state;
 	/* Which vmalloc buffers come by in another way. */
 	n = vw_make("t", "numa_node", "0", "size", "40K", "fill", "digits", NULL);
 	fd = vw_open_rw(n);
@@ -195,12 +193,11 @@ static void memory_of_a_node_is_told_as_well(void **state)
 	}
 }
 
-static void no_two_buffers_share_an_address(void **state)
+VW_TEST(no_two_buffers_share_an_address)
 {
 	struct vmwalk_locate location[VW_COMBOS];
 	char name[16], bytes[16];
 
-	(void)state;
 	for (size_t i = 0; i < VW_COMBOS; i++) {
 		snprintf(name, sizeof(name), "t%zu", i);
 		snprintf(bytes, sizeof(bytes), "%lu", PAGE);
@@ -217,12 +214,12 @@ static void no_two_buffers_share_an_address(void **state)
 	}
 }
 
-static void it_stays_where_it_is(void **state)
+VW_TEST_TYPICAL(it_stays_where_it_is)
 {
 	struct vmwalk_locate first, last, again;
 	char *map;
 
-	open_combo(vw_combo(state));
+	open_combo(combo);
 	first = place_at(5);
 	last = place_at(size - 5);
 	map = vw_map(fd, size, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
@@ -236,7 +233,7 @@ static void it_stays_where_it_is(void **state)
 
 /* --- Arguments and rights ------------------------------------------------------------------- */
 
-static void a_byte_beyond_the_buffer_gets_einval(void **state)
+VW_TEST(a_byte_beyond_the_buffer_gets_einval)
 {
 	static const __u64 beyond[] = {
 		64 * KIB, 64 * KIB + 1, 65 * KIB, 1ULL << 32, (1ULL << 32) + 5, 1ULL << 63,
@@ -244,7 +241,6 @@ static void a_byte_beyond_the_buffer_gets_einval(void **state)
 	};
 	struct vmwalk_locate location, before;
 
-	(void)state;
 	fd = vw_open_rw(vw_make("t", "size", "64K", NULL));
 	memset(&location, 0xa5, sizeof(location));
 	location.size = sizeof(location);
@@ -262,12 +258,11 @@ static void a_byte_beyond_the_buffer_gets_einval(void **state)
 	assert_memory_equal(&location, &before, sizeof(location));
 }
 
-static void any_descriptor_of_who_may_will_do(void **state)
+VW_TEST(any_descriptor_of_who_may_will_do)
 {
 	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
 	struct vmwalk_locate location, first;
 
-	(void)state;
 	n = vw_make("t", "size", "64K", NULL);
 	fd = vw_open_rw(n);
 	first = place_at(PAGE);
@@ -281,9 +276,8 @@ static void any_descriptor_of_who_may_will_do(void **state)
 	}
 }
 
-static void it_neither_walks_nor_faults(void **state)
+VW_TEST(it_neither_walks_nor_faults)
 {
-	(void)state;
 	n = vw_make("t", "size", "64K", NULL);
 	fd = vw_open_rw(n);
 	for (__u64 offset = 0; offset < 64 * KIB; offset += PAGE)
@@ -291,23 +285,4 @@ static void it_neither_walks_nor_faults(void **state)
 	vw_expect_stat(n, "walks", 0);
 	vw_expect_stat(n, "faults", 0);
 	vw_expect_stat(n, "mapped_pages", 0);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test_all(the_frame_is_the_one_that_programs_have_mapped),
-		vw_test_each(the_runs_are_the_segments_of_sysfs),
-		vw_test_each(the_kernels_address_leads_there),
-		vw_test_each(the_first_and_the_last_byte_are_the_buffers),
-		vw_test(arithmetic_is_right_of_the_linear_map_alone),
-		vw_test(memory_of_a_node_is_told_as_well),
-		vw_test(no_two_buffers_share_an_address),
-		vw_test_each(it_stays_where_it_is),
-		vw_test(a_byte_beyond_the_buffer_gets_einval),
-		vw_test(any_descriptor_of_who_may_will_do),
-		vw_test(it_neither_walks_nor_faults),
-	};
-
-	return vw_run_cases(cases);
 }

@@ -110,13 +110,12 @@ static __u64 read_phys_addr(int file)
 
 /* --- Before ----------------------------------------------------------------------------------- */
 
-static void yama_does_not_apply(void **state)
+VW_TEST(yama_does_not_apply)
 {
 	struct iovec here = { vw_anon(PAGE), 8 }, there;
 	struct vw_child target;
 	int fd;
 
-	(void)state;
 	if (lockdown_level() == 'c')
 		vw_skip("locked down from the start");
 	if (!vw_exists(PTRACE_SCOPE))
@@ -135,11 +134,10 @@ static void yama_does_not_apply(void **state)
 	end_target(&target);
 }
 
-static void integrity_restricts_nothing(void **state)
+VW_TEST(integrity_restricts_nothing)
 {
 	struct vw_child target;
 
-	(void)state;
 	if (lockdown_level() == 'c')
 		vw_skip("locked down from the start");
 	if (lockdown_level() == 'n')
@@ -169,13 +167,12 @@ static int see_nothing_of_another(void *arg)
 	return 0;
 }
 
-static void descriptors_opened_before_lose_their_rights(void **state)
+VW_TEST(descriptors_opened_before_lose_their_rights)
 {
 	bool before = lockdown_level() != 'c';
 	struct vw_child target;
 	int fd, file;
 
-	(void)state;
 	make_device();
 	fd = vw_open_rw(n);
 	file = open_phys_addr();
@@ -220,11 +217,10 @@ static int open_with_capabilities_and_see_nothing(void *arg)
 	return see_nothing_of_another(&fd);
 }
 
-static void no_capability_helps(void **state)
+VW_TEST(no_capability_helps)
 {
 	struct vw_child target;
 
-	(void)state;
 	lock_down();
 	make_device();
 	for (size_t i = 0; i < COUNT(capabilities); i++) {
@@ -243,11 +239,10 @@ static void no_capability_helps(void **state)
 	}
 }
 
-static void phys_addr_reads_0(void **state)
+VW_TEST(phys_addr_reads_0)
 {
 	int file;
 
-	(void)state;
 	lock_down();
 	make_device();
 	file = open_phys_addr();
@@ -256,9 +251,8 @@ static void phys_addr_reads_0(void **state)
 }
 
 /* The kernel denies access to its memory at the same level. */
-static void proc_kcore_is_denied_too(void **state)
+VW_TEST(proc_kcore_is_denied_too)
 {
-	(void)state;
 	lock_down();
 	if (!vw_exists("/proc/kcore"))
 		vw_skip("this kernel has no /proc/kcore");
@@ -422,11 +416,10 @@ static int open_and_send(void *arg)
 	return 0;
 }
 
-static void each_call_that_lockdown_denies_logs_one_notice(void **state)
+VW_TEST(each_call_that_lockdown_denies_logs_one_notice)
 {
 	struct vw_child target, opener;
 
-	(void)state;
 	lock_down();
 	make_device();
 	vw_poke(common, 1);
@@ -449,19 +442,4 @@ static void each_call_that_lockdown_denies_logs_one_notice(void **state)
 	expect_notices(of_another, COUNT(of_another) - 1, 0);
 	end_target(&target);
 	close(kmsg);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(yama_does_not_apply),
-		vw_test(integrity_restricts_nothing),
-		vw_test(descriptors_opened_before_lose_their_rights),
-		vw_test(no_capability_helps),
-		vw_test(phys_addr_reads_0),
-		vw_test(proc_kcore_is_denied_too),
-		vw_test(each_call_that_lockdown_denies_logs_one_notice),
-	};
-
-	return vw_run_cases(cases);
 }

@@ -238,23 +238,21 @@ static void expect_logged(__u64 start, __u64 end, __u32 at_once, int pid)
 
 /* --- Lines ---------------------------------------------------------------------------------- */
 
-static void the_lines_are_the_extents_of_a_scan(void **state)
+VW_TEST(the_lines_are_the_extents_of_a_scan)
 {
 	char *at;
 
-	(void)state;
 	open_device();
 	at = mixed_region();
 	expect_logged((uintptr_t)at, (uintptr_t)at + MIXED * PAGE, VMWALK_LOG_LINES,
 		      getpid());
 }
 
-static void few_lines_at_a_time_make_the_same(void **state)
+VW_TEST(few_lines_at_a_time_make_the_same)
 {
 	static const __u32 at_once[] = { 1, 2, 3, 127, 128, 129, 511 };
 	char *at;
 
-	(void)state;
 	open_device();
 	at = mixed_region();
 	for (size_t i = 0; i < COUNT(at_once); i++) {
@@ -265,11 +263,10 @@ static void few_lines_at_a_time_make_the_same(void **state)
 	}
 }
 
-static void a_range_may_start_and_end_inside_a_huge_page(void **state)
+VW_TEST(a_range_may_start_and_end_inside_a_huge_page)
 {
 	char *at;
 
-	(void)state;
 	open_device();
 	at = mixed_region();
 	at += 2 * PMD_SIZE;
@@ -287,12 +284,11 @@ static int be_stopped(void *arg)
 	return 0;
 }
 
-static void a_whole_process_is_logged(void **state)
+VW_TEST(a_whole_process_is_logged)
 {
 	struct vw_child child;
 	int status;
 
-	(void)state;
 	open_device();
 	child = vw_fork(be_stopped, NULL);
 	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
@@ -304,12 +300,11 @@ static void a_whole_process_is_logged(void **state)
 	vw_kill(&child);
 }
 
-static void a_range_with_nothing_in_it_is_no_line(void **state)
+VW_TEST(a_range_with_nothing_in_it_is_no_line)
 {
 	struct vmwalk_log log;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	start_reading();
@@ -324,13 +319,12 @@ static void a_range_with_nothing_in_it_is_no_line(void **state)
 	expect_no_lines();
 }
 
-static void a_call_is_counted_as_one_walk(void **state)
+VW_TEST(a_call_is_counted_as_one_walk)
 {
 	struct vmwalk_log log;
 	char *at = vw_anon(8 * PAGE);
 	int lines;
 
-	(void)state;
 	open_device();
 	memset(at, 1, 8 * PAGE);
 	log = vw_log_args((uintptr_t)at, (uintptr_t)at + 8 * PAGE);
@@ -343,12 +337,11 @@ static void a_call_is_counted_as_one_walk(void **state)
 
 /* --- Refusals ------------------------------------------------------------------------------- */
 
-static void what_is_refused_writes_nothing(void **state)
+VW_TEST(what_is_refused_writes_nothing)
 {
 	char *at = vw_anon(PAGE);
 	struct vmwalk_log log, bad;
 
-	(void)state;
 	open_device();
 	vw_poke(at, 1);
 	log = vw_log_args((uintptr_t)at, (uintptr_t)at + PAGE);
@@ -397,7 +390,7 @@ static int log_without_the_right(void *arg)
 	return 0;
 }
 
-static void without_cap_sys_admin_not_even_ones_own_memory_is_logged(void **state)
+VW_TEST(without_cap_sys_admin_not_even_ones_own_memory_is_logged)
 {
 	static struct opener openers[] = {
 		{ VW_NOBODY, 0 },
@@ -407,7 +400,6 @@ static void without_cap_sys_admin_not_even_ones_own_memory_is_logged(void **stat
 	};
 	char path[64];
 
-	(void)state;
 	open_device();
 	common = vw_anon(PAGE);
 	snprintf(path, sizeof(path), "/dev/vmwalk%d", n);
@@ -454,13 +446,12 @@ static pid_t child_of(pid_t pid)
 	return atoi(text);
 }
 
-static void the_number_is_that_of_the_first_namespace(void **state)
+VW_TEST(the_number_is_that_of_the_first_namespace)
 {
 	struct vw_child child;
 	struct line line;
 	pid_t inner;
 
-	(void)state;
 	open_device();
 	common = vw_anon(PAGE);
 	vw_poke(common, 1);
@@ -481,21 +472,4 @@ static void the_number_is_that_of_the_first_namespace(void **state)
 	vw_expect(read_lines(&line, 1), 1);
 	vw_expect(line.pid, getpid());
 	vw_expect(line.extent.pfn, vw_pfn(common));
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(the_lines_are_the_extents_of_a_scan),
-		vw_test(few_lines_at_a_time_make_the_same),
-		vw_test(a_range_may_start_and_end_inside_a_huge_page),
-		vw_test(a_whole_process_is_logged),
-		vw_test(a_range_with_nothing_in_it_is_no_line),
-		vw_test(a_call_is_counted_as_one_walk),
-		vw_test(what_is_refused_writes_nothing),
-		vw_test(without_cap_sys_admin_not_even_ones_own_memory_is_logged),
-		vw_test(the_number_is_that_of_the_first_namespace),
-	};
-
-	return vw_run_cases(cases);
 }

@@ -44,9 +44,8 @@ struct device {
 	__u64 frames[PAGES];
 };
 
-static struct device make_device(void **state, const char *fill)
+static struct device make_device(const struct vw_combo *combo, const char *fill)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	struct device dev;
 	char bytes[32];
 
@@ -61,14 +60,14 @@ static struct device make_device(void **state, const char *fill)
 
 /* --- Contents ------------------------------------------------------------------------------- */
 
-static void a_window_shows_its_part_of_the_buffer(void **state)
+VW_TEST_TYPICAL(a_window_shows_its_part_of_the_buffer)
 {
 	static const size_t windows[][2] = {
 		/* offset and length in bytes; a length may end inside a page */
 		{ 0, SIZE }, { 0, PAGE }, { 0, 1 }, { PAGE, PAGE }, { 3 * PAGE, 5 * PAGE },
 		{ SIZE - PAGE, PAGE }, { SIZE - PAGE, 1 }, { SIZE - 2 * PAGE, PAGE + 1 },
 	};
-	struct device dev = make_device(state, "letters");
+	struct device dev = make_device(combo, "letters");
 	char *map;
 
 	for (size_t s = 0; s < COUNT(shares); s++) {
@@ -87,14 +86,14 @@ static void a_window_shows_its_part_of_the_buffer(void **state)
 	vw_expect_stat(dev.n, "mapped_pages", 0);
 }
 
-static void a_window_that_leaves_the_buffer_gets_einval(void **state)
+VW_TEST_TYPICAL(a_window_that_leaves_the_buffer_gets_einval)
 {
 	static const size_t windows[][2] = {
 		{ 0, SIZE + 1 }, { 0, SIZE + PAGE }, { PAGE, SIZE }, { SIZE - PAGE, PAGE + 1 },
 		{ SIZE, PAGE }, { SIZE, 1 }, { SIZE + PAGE, PAGE }, { 1UL << 40, PAGE },
 		{ 0, GIB }, { (1UL << 62), PAGE }, { (1UL << 63) - PAGE, PAGE },
 	};
-	struct device dev = make_device(state, "zero");
+	struct device dev = make_device(combo, "zero");
 
 	for (size_t s = 0; s < COUNT(shares); s++) {
 		for (size_t i = 0; i < COUNT(windows); i++) {
@@ -119,9 +118,9 @@ static void a_window_that_leaves_the_buffer_gets_einval(void **state)
 	vw_expect_stat(dev.n, "mapped_pages", 0);
 }
 
-static void shared_mappings_show_each_others_writes(void **state)
+VW_TEST_TYPICAL(shared_mappings_show_each_others_writes)
 {
-	struct device dev = make_device(state, "digits");
+	struct device dev = make_device(combo, "digits");
 	char *whole = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	char *part = vw_map(dev.fd, 2 * PAGE, 4 * PAGE, RW, MAP_SHARED);
 	char back[8];
@@ -135,9 +134,9 @@ static void shared_mappings_show_each_others_writes(void **state)
 	assert_true(vw_holds_fill(whole, "digits", 0, 5 * PAGE - 3));
 }
 
-static void a_private_write_is_a_copy_and_the_buffer_stays(void **state)
+VW_TEST_TYPICAL(a_private_write_is_a_copy_and_the_buffer_stays)
 {
-	struct device dev = make_device(state, "letters");
+	struct device dev = make_device(combo, "letters");
 	char *shared = vw_map(dev.fd, SIZE, 0, PROT_READ, MAP_SHARED);
 	char *private = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
 	char data[SIZE];
@@ -162,9 +161,9 @@ static void a_private_write_is_a_copy_and_the_buffer_stays(void **state)
 	assert_int_equal(private[10], '!');
 }
 
-static void a_private_copy_is_no_page_of_the_buffer(void **state)
+VW_TEST_TYPICAL(a_private_copy_is_no_page_of_the_buffer)
 {
-	struct device dev = make_device(state, "zero");
+	struct device dev = make_device(combo, "zero");
 	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
 
 	for (size_t i = 0; i < PAGES; i++)
@@ -180,9 +179,9 @@ static void a_private_copy_is_no_page_of_the_buffer(void **state)
 
 /* --- Protection ----------------------------------------------------------------------------- */
 
-static void execution_is_refused_now_and_later(void **state)
+VW_TEST_TYPICAL(execution_is_refused_now_and_later)
 {
-	struct device dev = make_device(state, "zero");
+	struct device dev = make_device(combo, "zero");
 	void *map;
 
 	for (size_t s = 0; s < COUNT(shares); s++) {
@@ -200,6 +199,33 @@ static void execution_is_refused_now_and_later(void **state)
 		munmap(map, SIZE);
 	}
 	vw_expect_stat(dev.n, "mappings", 0);
+}
+
+VW_TEST_TYPICAL(mprotect_takes_writing_away_and_gives_it_back)
+{
+	struct device dev = make_device(combo, "zero");
+	char *map;
+
+	for (size_t s = 0; s < COUNT(shares); s++) {
+		map = vw_map(dev.fd, SIZE, 0, RW, shares[s]);
+		vw_poke(map, 1);
+		vw_ok(vw_sys(mprotect(map, SIZE, PROT_READ)));
+		assert_int_equal(vw_peek(map), 1);
+		/* The kernel writes for us and gets EFAULT where a store would get SIGSEGV. */
+		vw_expect(vw_sys(pread(dev.fd, map, 1, 0)), -EFAULT);
+		vw_ok(vw_sys(mprotect(map, SIZE, PROT_NONE)));
+		vw_expect(vw_sys(pwrite(dev.fd, map, 1, 0)), -EFAULT);
+		vw_ok(vw_sys(mprotect(map, SIZE, RW)));
+		vw_poke(map, 2);
+		assert_int_equal(vw_peek(map), 2);
+		munmap(map, SIZE);
+	}
+	/* A page that PROT_NONE hides is still mapped. */
+	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
+	for (size_t i = 0; i < PAGES; i++)
+		vw_peek(map + i * PAGE);
+	vw_ok(vw_sys(mprotect(map, SIZE, PROT_NONE)));
+	vw_expect_stat(dev.n, "mapped_pages", vw_count_frames(0, map, PAGES, dev.frames, PAGES));
 }
 
 static int map_where_reading_implies_execution(void *arg)
@@ -235,44 +261,17 @@ static int map_where_reading_implies_execution(void *arg)
 }
 
 /* For old programs the kernel makes every readable mapping executable. */
-static void read_implies_exec_gets_mappings_that_are_not_executable(void **state)
+VW_TEST_ALL(read_implies_exec_gets_mappings_that_are_not_executable)
 {
-	struct device dev = make_device(state, "letters");
+	struct device dev = make_device(combo, "letters");
 
 	vw_in_child(map_where_reading_implies_execution, &dev);
 }
 
-static void mprotect_takes_writing_away_and_gives_it_back(void **state)
-{
-	struct device dev = make_device(state, "zero");
-	char *map;
-
-	for (size_t s = 0; s < COUNT(shares); s++) {
-		map = vw_map(dev.fd, SIZE, 0, RW, shares[s]);
-		vw_poke(map, 1);
-		vw_ok(vw_sys(mprotect(map, SIZE, PROT_READ)));
-		assert_int_equal(vw_peek(map), 1);
-		/* The kernel writes for us and gets EFAULT where a store would get SIGSEGV. */
-		vw_expect(vw_sys(pread(dev.fd, map, 1, 0)), -EFAULT);
-		vw_ok(vw_sys(mprotect(map, SIZE, PROT_NONE)));
-		vw_expect(vw_sys(pwrite(dev.fd, map, 1, 0)), -EFAULT);
-		vw_ok(vw_sys(mprotect(map, SIZE, RW)));
-		vw_poke(map, 2);
-		assert_int_equal(vw_peek(map), 2);
-		munmap(map, SIZE);
-	}
-	/* A page that PROT_NONE hides is still mapped. */
-	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
-	for (size_t i = 0; i < PAGES; i++)
-		vw_peek(map + i * PAGE);
-	vw_ok(vw_sys(mprotect(map, SIZE, PROT_NONE)));
-	vw_expect_stat(dev.n, "mapped_pages", vw_count_frames(0, map, PAGES, dev.frames, PAGES));
-}
-
 /* An entry that nobody may use keeps its frame in another form, but the same frame. */
-static void a_mapping_without_rights_holds_its_own_pages(void **state)
+VW_TEST_ALL(a_mapping_without_rights_holds_its_own_pages)
 {
-	struct device dev = make_device(state, "letters");
+	struct device dev = make_device(combo, "letters");
 	__u64 frames[PAGES];
 	char *map;
 
@@ -290,14 +289,14 @@ static void a_mapping_without_rights_holds_its_own_pages(void **state)
 }
 
 /* Of a slab or not: what is mapped are pages of the buffer and nothing else. */
-static void the_smallest_buffers_can_be_mapped(void **state)
+VW_TEST_TYPICAL(the_smallest_buffers_can_be_mapped)
 {
 	size_t size;
 	char *map;
 	int fd;
 
 	for (size = PAGE; size <= 4 * PAGE; size += PAGE) {
-		fd = vw_open_rw(vw_make_combo(vw_combo(state), size, "letters"));
+		fd = vw_open_rw(vw_make_combo(combo, size, "letters"));
 		for (size_t s = 0; s < COUNT(shares); s++) {
 			map = vw_map(fd, size, 0, RW, shares[s]);
 			assert_true(vw_holds_fill(map, "letters", 0, size));
@@ -326,9 +325,9 @@ static void expect_counted_at(const char *file, int line, const struct device *d
 #define expect_counted(dev, map, pages, child) \
 	expect_counted_at(__FILE__, __LINE__, dev, map, pages, child)
 
-static void mapped_pages_follows_each_touch(void **state)
+VW_TEST_TYPICAL(mapped_pages_follows_each_touch)
 {
-	struct device dev = make_device(state, "zero");
+	struct device dev = make_device(combo, "zero");
 	char *map;
 
 	for (size_t s = 0; s < COUNT(shares); s++) {
@@ -346,9 +345,9 @@ static void mapped_pages_follows_each_touch(void **state)
 	}
 }
 
-static void mapped_pages_follows_partial_munmap(void **state)
+VW_TEST_TYPICAL(mapped_pages_follows_partial_munmap)
 {
-	struct device dev = make_device(state, "letters");
+	struct device dev = make_device(combo, "letters");
 	char *map;
 
 	for (size_t s = 0; s < COUNT(shares); s++) {
@@ -373,7 +372,7 @@ static void mapped_pages_follows_partial_munmap(void **state)
 }
 
 /* All pages of a remap stay mapped until they are unmapped: none may depend on a fault. */
-static void unmapping_a_part_of_a_remap_unmaps_no_other_page(void **state)
+VW_TEST(unmapping_a_part_of_a_remap_unmaps_no_other_page)
 {
 	static const struct vw_combo combos[] = {
 		{ .type = "kmalloc", .mode = "remap", .cache = "wb" },
@@ -385,7 +384,6 @@ static void unmapping_a_part_of_a_remap_unmaps_no_other_page(void **state)
 	long long faults;
 	int n, fd;
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(combos); i++) {
 		n = vw_make_combo(&combos[i], 2 * PMD_SIZE, "letters");
 		fd = vw_open_rw(n);
@@ -411,9 +409,9 @@ static void unmapping_a_part_of_a_remap_unmaps_no_other_page(void **state)
 	}
 }
 
-static void mapped_pages_follows_mremap(void **state)
+VW_TEST_TYPICAL(mapped_pages_follows_mremap)
 {
-	struct device dev = make_device(state, "digits");
+	struct device dev = make_device(combo, "digits");
 	char *map, *room;
 
 	for (size_t s = 0; s < COUNT(shares); s++) {
@@ -446,9 +444,9 @@ static void mapped_pages_follows_mremap(void **state)
 	}
 }
 
-static void a_mapping_never_grows_out_of_the_buffer(void **state)
+VW_TEST_TYPICAL(a_mapping_never_grows_out_of_the_buffer)
 {
-	struct device dev = make_device(state, "letters");
+	struct device dev = make_device(combo, "letters");
 	char *map, *grown;
 	size_t len;
 
@@ -482,9 +480,9 @@ static void a_mapping_never_grows_out_of_the_buffer(void **state)
 	}
 }
 
-static void madv_dontneed_is_refused_or_brings_the_pages_back(void **state)
+VW_TEST_TYPICAL(madv_dontneed_is_refused_or_brings_the_pages_back)
 {
-	struct device dev = make_device(state, "zero");
+	struct device dev = make_device(combo, "zero");
 	char *map;
 
 	for (size_t s = 0; s < COUNT(shares); s++) {
@@ -495,7 +493,7 @@ static void madv_dontneed_is_refused_or_brings_the_pages_back(void **state)
 			/* madvise(2) allows that for frames without a struct page. */
 			vw_expect(errno, EINVAL);
 			assert_false(dev.faults && shares[s] == MAP_SHARED &&
-				     vw_is_refcounted(vw_combo(state)));
+				     vw_is_refcounted(combo));
 		} else if (shares[s] == MAP_SHARED) {
 			vw_expect_stat(dev.n, "mapped_pages", PAGES - 4);
 			expect_counted(&dev, map, PAGES, 0);
@@ -542,9 +540,9 @@ static void say(struct vw_child *child, unsigned int what, size_t page)
 	vw_hear(child);
 }
 
-static void mapped_pages_follows_fork_and_exit(void **state)
+VW_TEST_TYPICAL(mapped_pages_follows_fork_and_exit)
 {
-	struct device dev = make_device(state, "zero");
+	struct device dev = make_device(combo, "zero");
 	struct vw_child child;
 	long long with_child;
 	char *map;
@@ -594,9 +592,9 @@ static void mapped_pages_follows_fork_and_exit(void **state)
 	}
 }
 
-static void mappings_counts_what_mprotect_splits(void **state)
+VW_TEST_TYPICAL(mappings_counts_what_mprotect_splits)
 {
-	struct device dev = make_device(state, "zero");
+	struct device dev = make_device(combo, "zero");
 	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 
 	for (size_t i = 0; i < PAGES; i++)
@@ -607,9 +605,9 @@ static void mappings_counts_what_mprotect_splits(void **state)
 	expect_counted(&dev, map, PAGES, 0);
 }
 
-static void the_parent_of_a_mapping_may_close_its_descriptor(void **state)
+VW_TEST_TYPICAL(the_parent_of_a_mapping_may_close_its_descriptor)
 {
-	struct device dev = make_device(state, "digits");
+	struct device dev = make_device(combo, "digits");
 	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 
 	close(dev.fd);
@@ -621,9 +619,9 @@ static void the_parent_of_a_mapping_may_close_its_descriptor(void **state)
 	vw_expect_stat(dev.n, "opens", 0);
 }
 
-static void mappings_through_other_nodes_are_counted_too(void **state)
+VW_TEST_TYPICAL(mappings_through_other_nodes_are_counted_too)
 {
-	struct device dev = make_device(state, "zero");
+	struct device dev = make_device(combo, "zero");
 	int other = vw_open_rw(dev.n);
 	char *a = vw_map(dev.fd, SIZE, 0, PROT_READ, MAP_SHARED);
 	char *b = vw_map(other, 2 * PAGE, 3 * PAGE, PROT_READ, MAP_SHARED);
@@ -635,9 +633,9 @@ static void mappings_through_other_nodes_are_counted_too(void **state)
 	vw_expect_stat(dev.n, "mapped_pages", dev.faults ? 3 : PAGES + 2);
 }
 
-static void mappings_survive_rmdir_whole(void **state)
+VW_TEST_TYPICAL(mappings_survive_rmdir_whole)
 {
-	struct device dev = make_device(state, "letters");
+	struct device dev = make_device(combo, "letters");
 	char *shared = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	char *private = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
 	struct vw_child child;
@@ -686,9 +684,9 @@ static void reset_stats(int n)
 	vw_expect_stat(n, "faults", 0);
 }
 
-static void faults_are_counted_by_kind(void **state)
+VW_TEST_TYPICAL(faults_are_counted_by_kind)
 {
-	struct device dev = make_device(state, "zero");
+	struct device dev = make_device(combo, "zero");
 	char *map;
 
 	reset_stats(dev.n);
@@ -714,14 +712,13 @@ static void faults_are_counted_by_kind(void **state)
 	vw_expect_stat(dev.n, "read_faults", dev.faults ? 5 : 0);
 }
 
-static void fault_around_installs_what_it_says(void **state)
+VW_TEST(fault_around_installs_what_it_says)
 {
 	static const char * const types[] = { "vmalloc", "kmalloc" };
 	static const size_t arounds[] = { PAGE, 2 * PAGE, 16 * PAGE, 128 * PAGE, 512 * PAGE };
 	char text[32], *map;
 	int n, fd;
 
-	(void)state;
 	for (size_t t = 0; t < COUNT(types); t++) {
 		for (size_t i = 0; i < COUNT(arounds); i++) {
 			long long pages = arounds[i] / PAGE, mapped;
@@ -752,13 +749,12 @@ static void fault_around_installs_what_it_says(void **state)
 	}
 }
 
-static void fault_around_shows_every_page_at_its_place(void **state)
+VW_TEST(fault_around_shows_every_page_at_its_place)
 {
 	static const char * const types[] = { "vmalloc", "kmalloc" };
 	char *map;
 	int n, fd;
 
-	(void)state;
 	for (size_t t = 0; t < COUNT(types); t++) {
 		n = vw_make("t", "buffer_type", types[t], "map_mode", "fault", "size", "512K",
 			    "fill", "letters", NULL);
@@ -776,14 +772,13 @@ static void fault_around_shows_every_page_at_its_place(void **state)
 	}
 }
 
-static void fault_around_stays_in_mapping_and_buffer(void **state)
+VW_TEST(fault_around_stays_in_mapping_and_buffer)
 {
 	static const char * const types[] = { "vmalloc", "kmalloc" };
 	char *room, *map;
 	__u64 frames[64];
 	int n, fd;
 
-	(void)state;
 	for (size_t t = 0; t < COUNT(types); t++) {
 		n = vw_make("t", "buffer_type", types[t], "map_mode", "fault", "size", "20K",
 			    "fault_around", "2M", NULL);
@@ -808,12 +803,11 @@ static void fault_around_stays_in_mapping_and_buffer(void **state)
 	}
 }
 
-static void fault_around_leaves_private_copies_alone(void **state)
+VW_TEST(fault_around_leaves_private_copies_alone)
 {
 	char *map;
 	int n, fd;
 
-	(void)state;
 	n = vw_make("t", "size", "64K", "fill", "digits", NULL);
 	fd = vw_open_rw(n);
 	map = vw_anon_aligned(16 * PAGE, 16 * PAGE);
@@ -827,10 +821,10 @@ static void fault_around_leaves_private_copies_alone(void **state)
 
 /* --- Who else looks at a mapping ------------------------------------------------------------ */
 
-static void populate_and_locked_give_the_same_mapping(void **state)
+VW_TEST_TYPICAL(populate_and_locked_give_the_same_mapping)
 {
 	static const int flags[] = { MAP_POPULATE, MAP_LOCKED, MAP_POPULATE | MAP_LOCKED };
-	struct device dev = make_device(state, "letters");
+	struct device dev = make_device(combo, "letters");
 	char *map;
 
 	for (size_t s = 0; s < COUNT(shares); s++) {
@@ -846,14 +840,13 @@ static void populate_and_locked_give_the_same_mapping(void **state)
 	}
 }
 
-static void refcounted_pages_are_open_to_ptrace_and_direct_io(void **state)
+VW_TEST(refcounted_pages_are_open_to_ptrace_and_direct_io)
 {
 	char device[256] = "", line[256], back[16], *map;
 	struct vw_child child;
 	int n, fd, disk;
 	FILE *swaps;
 
-	(void)state;
 	swaps = fopen("/proc/swaps", "re");
 	while (swaps && fgets(line, sizeof(line), swaps))
 		sscanf(line, "/%200s partition", device);
@@ -893,9 +886,9 @@ static void refcounted_pages_are_open_to_ptrace_and_direct_io(void **state)
 	}
 }
 
-static void ptrace_of_any_mapping_is_safe(void **state)
+VW_TEST_TYPICAL(ptrace_of_any_mapping_is_safe)
 {
-	struct device dev = make_device(state, "letters");
+	struct device dev = make_device(combo, "letters");
 	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	struct vw_child child = vw_fork(obey, map);
 	long word;
@@ -913,12 +906,12 @@ static void ptrace_of_any_mapping_is_safe(void **state)
 }
 
 /* A copy on write that the kernel makes for another's write would copy from that other. */
-static void frames_of_a_private_mapping_are_closed_to_other_processes_writes(void **state)
+VW_TEST_TYPICAL(frames_of_a_private_mapping_are_closed_to_other_processes_writes)
 {
-	struct device dev = make_device(state, "letters");
+	struct device dev = make_device(combo, "letters");
 	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
 	struct iovec local = { "written from out", 16 }, remote = { map + PAGE, 16 };
-	bool pages = vw_is_refcounted(vw_combo(state)) && !strcmp(vw_combo(state)->cache, "wb");
+	bool pages = vw_is_refcounted(combo) && !strcmp(combo->cache, "wb");
 	struct vw_child child = vw_fork(obey, map);
 
 	vw_hear(&child);
@@ -928,9 +921,9 @@ static void frames_of_a_private_mapping_are_closed_to_other_processes_writes(voi
 	assert_true(vw_holds_fill(map, "letters", 0, SIZE));
 }
 
-static void smaps_names_the_device_and_counts_inserted_pages(void **state)
+VW_TEST_TYPICAL(smaps_names_the_device_and_counts_inserted_pages)
 {
-	struct device dev = make_device(state, "zero");
+	struct device dev = make_device(combo, "zero");
 	char line[512], name[64], *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	bool in = false, seen = false;
 	unsigned long start, kib;
@@ -948,7 +941,7 @@ static void smaps_names_the_device_and_counts_inserted_pages(void **state)
 				assert_non_null(strstr(line, name));
 		} else if (in && sscanf(line, "Rss: %lu", &kib) == 1) {
 			seen = true;
-			vw_expect(kib, vw_is_refcounted(vw_combo(state)) ? SIZE / KIB : 0);
+			vw_expect(kib, vw_is_refcounted(combo) ? SIZE / KIB : 0);
 		}
 	}
 	fclose(smaps);
@@ -967,9 +960,9 @@ static int touch_all(void *arg)
 	return 0;
 }
 
-static void counting_races_with_faults_and_exits(void **state)
+VW_TEST_TYPICAL(counting_races_with_faults_and_exits)
 {
-	struct device dev = make_device(state, "zero");
+	struct device dev = make_device(combo, "zero");
 	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	struct vw_child child;
 	long long mapped;
@@ -1014,9 +1007,8 @@ static void *touch_second_bytes(void *arg)
 }
 
 /* Who comes second finds the entry made, of a page, a window or a block, and makes none. */
-static void threads_that_fault_at_once_map_each_page_once(void **state)
+VW_TEST_TYPICAL(threads_that_fault_at_once_map_each_page_once)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	struct pair pair = { .len = strcmp(combo->type, "huge") ? 64 * PAGE : 2 * PMD_SIZE };
 	int n = vw_make_combo(combo, pair.len, "zero");
 	int fd = vw_open_rw(n);
@@ -1040,45 +1032,4 @@ static void threads_that_fault_at_once_map_each_page_once(void **state)
 	}
 	vw_ok(pthread_join(thread, NULL));
 	pthread_barrier_destroy(&pair.barrier);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test_each(a_window_shows_its_part_of_the_buffer),
-		vw_test_each(a_window_that_leaves_the_buffer_gets_einval),
-		vw_test_each(shared_mappings_show_each_others_writes),
-		vw_test_each(a_private_write_is_a_copy_and_the_buffer_stays),
-		vw_test_each(a_private_copy_is_no_page_of_the_buffer),
-		vw_test_each(execution_is_refused_now_and_later),
-		vw_test_each(mprotect_takes_writing_away_and_gives_it_back),
-		vw_test_all(read_implies_exec_gets_mappings_that_are_not_executable),
-		vw_test_all(a_mapping_without_rights_holds_its_own_pages),
-		vw_test_each(the_smallest_buffers_can_be_mapped),
-		vw_test_each(mapped_pages_follows_each_touch),
-		vw_test_each(mapped_pages_follows_partial_munmap),
-		vw_test(unmapping_a_part_of_a_remap_unmaps_no_other_page),
-		vw_test_each(mapped_pages_follows_mremap),
-		vw_test_each(a_mapping_never_grows_out_of_the_buffer),
-		vw_test_each(madv_dontneed_is_refused_or_brings_the_pages_back),
-		vw_test_each(mapped_pages_follows_fork_and_exit),
-		vw_test_each(mappings_counts_what_mprotect_splits),
-		vw_test_each(the_parent_of_a_mapping_may_close_its_descriptor),
-		vw_test_each(mappings_through_other_nodes_are_counted_too),
-		vw_test_each(mappings_survive_rmdir_whole),
-		vw_test_each(faults_are_counted_by_kind),
-		vw_test(fault_around_installs_what_it_says),
-		vw_test(fault_around_shows_every_page_at_its_place),
-		vw_test(fault_around_stays_in_mapping_and_buffer),
-		vw_test(fault_around_leaves_private_copies_alone),
-		vw_test_each(populate_and_locked_give_the_same_mapping),
-		vw_test(refcounted_pages_are_open_to_ptrace_and_direct_io),
-		vw_test_each(ptrace_of_any_mapping_is_safe),
-		vw_test_each(frames_of_a_private_mapping_are_closed_to_other_processes_writes),
-		vw_test_each(smaps_names_the_device_and_counts_inserted_pages),
-		vw_test_each(counting_races_with_faults_and_exits),
-		vw_test_each(threads_that_fault_at_once_map_each_page_once),
-	};
-
-	return vw_run_cases(cases);
 }

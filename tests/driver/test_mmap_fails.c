@@ -143,12 +143,12 @@ static void end_attack(void)
 	vw_buffer_remove(&attack.buffer);
 }
 
-static void a_process_killed_inside_mmap_leaves_nothing_behind(void **state)
+VW_TEST_ALL(a_process_killed_inside_mmap_leaves_nothing_behind)
 {
 	__u64 length = vw_env("VMWALK_KILL_SECONDS", 1) * SECOND / COUNT(shares), end;
 	unsigned int kills = 0, inside = 0;
 
-	begin_attack(vw_combo(state));
+	begin_attack(combo);
 	for (size_t s = 0; s < COUNT(shares); s++) {
 		attack.share = shares[s];
 		for (end = vw_now() + length; !inside || vw_now() < end; kills += 2) {
@@ -180,9 +180,8 @@ static void kill_some_of_each(void)
 	}
 }
 
-static void killing_inside_mmap_leaks_no_memory(void **state)
+VW_TEST(killing_inside_mmap_leaks_no_memory)
 {
-	(void)state;
 	vw_expect_no_growth(kill_some_of_each, VW_COMBOS * KILLS);
 }
 
@@ -224,15 +223,15 @@ static int map_until_memory_is_short(void *arg)
 	return 0;
 }
 
-static void an_mmap_without_page_tables_leaves_nothing_behind(void **state)
+VW_TEST_ALL(an_mmap_without_page_tables_leaves_nothing_behind)
 {
 	struct vw_child child;
 
 	/* With map_mode fault no page table is allocated in mmap(). */
-	if (!strcmp(vw_combo(state)->mode, "fault"))
+	if (!strcmp(combo->mode, "fault"))
 		return;
 	vw_need_cgroup();
-	begin_attack(vw_combo(state));
+	begin_attack(combo);
 	for (size_t s = 0; s < COUNT(shares); s++) {
 		attack.share = shares[s];
 		*place = OUTSIDE;
@@ -250,15 +249,4 @@ static void an_mmap_without_page_tables_leaves_nothing_behind(void **state)
 		vw_buffer_expect_whole(&attack.buffer);
 	}
 	end_attack();
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test_all(a_process_killed_inside_mmap_leaves_nothing_behind),
-		vw_test(killing_inside_mmap_leaks_no_memory),
-		vw_test_all(an_mmap_without_page_tables_leaves_nothing_behind),
-	};
-
-	return vw_run_cases(cases);
 }

@@ -833,11 +833,92 @@ static bool is_one_of(const char *word, const char *wanted)
 	return false;
 }
 
+/* --- Which combinations exist ---------------------------------------------------------------- */
+
+static bool is_good(const char *type, const char *mode, const char *cache)
+{
+	for (size_t i = 0; i < VW_COMBOS; i++) {
+		if (is(vw_combos[i].type, type) && is(vw_combos[i].mode, mode) &&
+		    is(vw_combos[i].cache, cache))
+			return true;
+	}
+	return false;
+}
+
+static void try_bad_cell(const char *type, const char *mode, const char *cache)
+{
+	char why[512] = "";
+
+	vw_make_pending("t", "buffer_type", type, "map_mode", mode, "cache_mode", cache, "size",
+			"64K", NULL);
+	vw_expect(vw_set("t", "live", "1"), -EINVAL);
+	assert_true(vw_get("t", "last_error", why, sizeof(why)) > 20);
+	if (!strstr(why, type) || !(strstr(why, mode) || strstr(why, cache)))
+		vw_fail("%s %s %s: last_error says \"%s\"", type, mode, cache, why);
+	vw_expect_attr("t", "live", "0");
+	vw_expect_attr("t", "buffer_type", type);
+	vw_expect_attr("t", "map_mode", mode);
+	vw_expect_attr("t", "cache_mode", cache);
+	vw_expect_attr("t", "size", "65536");
+	assert_false(vw_exists("/dev/vmwalk0"));
+
+	/* It is the combination that is bad, and nothing else. */
+	vw_ok(vw_set("t", "buffer_type", "pages"));
+	vw_ok(vw_set("t", "live", "1"));
+	vw_ok(vw_rmdir("t"));
+}
+
+VW_TEST(every_other_cell_is_refused_at_live_with_its_reason)
+{
+	int bad = 0;
+
+	for (size_t i = 0; i < COUNT(types); i++) {
+		for (size_t j = 0; j < COUNT(modes); j++) {
+			for (size_t k = 0; k < COUNT(caches); k++) {
+				if (is_good(types[i], modes[j], caches[k]))
+					continue;
+				try_bad_cell(types[i], modes[j], caches[k]);
+				bad++;
+			}
+		}
+	}
+	assert_int_equal(bad, 45 - VW_COMBOS);
+}
+
+VW_TEST(the_documented_kinds_are_those_that_go_live)
+{
+	struct table table;
+
+	read_table("## Kinds of mappings", &table);
+	assert_int_equal(table.rows, COUNT(types) + 1);
+	for (size_t i = 0; i < COUNT(types); i++) {
+		for (size_t j = 0; j < COUNT(modes); j++) {
+			const char *kind = look_up(&table, types[i], modes[j]);
+
+			assert_non_null(kind);
+			assert_int_equal(is(kind, "–"), !is_good(types[i], modes[j], "wb"));
+		}
+	}
+}
+
+/* --- Every cell of the tables ---------------------------------------------------------------- */
+
 static const char * const headings[] = { "## MAP_SHARED", "## MAP_PRIVATE" };
 
-static void every_cell_is_as_documented(void **state)
+VW_TEST(the_documented_rows_are_those_that_are_tried)
 {
-	const struct vw_combo *combo = vw_combo(state);
+	struct table table;
+
+	for (size_t s = 0; s < COUNT(headings); s++) {
+		read_table(headings[s], &table);
+		assert_int_equal(table.rows, COUNT(rows) + 1);
+		for (size_t i = 0; i < COUNT(rows); i++)
+			assert_string_equal(table.cell[i + 1][0], rows[i].name);
+	}
+}
+
+VW_TEST_ALL(every_cell_is_as_documented)
+{
 	const char *kind, *wanted, *as;
 	struct table table;
 	struct cell cell;
@@ -874,89 +955,6 @@ static void every_cell_is_as_documented(void **state)
 	assert_int_equal(wrong, 0);
 }
 
-static void the_documented_rows_are_those_that_are_tried(void **state)
-{
-	struct table table;
-
-	(void)state;
-	for (size_t s = 0; s < COUNT(headings); s++) {
-		read_table(headings[s], &table);
-		assert_int_equal(table.rows, COUNT(rows) + 1);
-		for (size_t i = 0; i < COUNT(rows); i++)
-			assert_string_equal(table.cell[i + 1][0], rows[i].name);
-	}
-}
-
-/* --- Which cells there are ------------------------------------------------------------------ */
-
-static bool is_good(const char *type, const char *mode, const char *cache)
-{
-	for (size_t i = 0; i < VW_COMBOS; i++) {
-		if (is(vw_combos[i].type, type) && is(vw_combos[i].mode, mode) &&
-		    is(vw_combos[i].cache, cache))
-			return true;
-	}
-	return false;
-}
-
-static void try_bad_cell(const char *type, const char *mode, const char *cache)
-{
-	char why[512] = "";
-
-	vw_make_pending("t", "buffer_type", type, "map_mode", mode, "cache_mode", cache, "size",
-			"64K", NULL);
-	vw_expect(vw_set("t", "live", "1"), -EINVAL);
-	assert_true(vw_get("t", "last_error", why, sizeof(why)) > 20);
-	if (!strstr(why, type) || !(strstr(why, mode) || strstr(why, cache)))
-		vw_fail("%s %s %s: last_error says \"%s\"", type, mode, cache, why);
-	vw_expect_attr("t", "live", "0");
-	vw_expect_attr("t", "buffer_type", type);
-	vw_expect_attr("t", "map_mode", mode);
-	vw_expect_attr("t", "cache_mode", cache);
-	vw_expect_attr("t", "size", "65536");
-	assert_false(vw_exists("/dev/vmwalk0"));
-
-	/* It is the combination that is bad, and nothing else. */
-	vw_ok(vw_set("t", "buffer_type", "pages"));
-	vw_ok(vw_set("t", "live", "1"));
-	vw_ok(vw_rmdir("t"));
-}
-
-static void every_other_cell_is_refused_at_live_with_its_reason(void **state)
-{
-	int bad = 0;
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(types); i++) {
-		for (size_t j = 0; j < COUNT(modes); j++) {
-			for (size_t k = 0; k < COUNT(caches); k++) {
-				if (is_good(types[i], modes[j], caches[k]))
-					continue;
-				try_bad_cell(types[i], modes[j], caches[k]);
-				bad++;
-			}
-		}
-	}
-	assert_int_equal(bad, 45 - VW_COMBOS);
-}
-
-static void the_documented_kinds_are_those_that_go_live(void **state)
-{
-	struct table table;
-
-	(void)state;
-	read_table("## Kinds of mappings", &table);
-	assert_int_equal(table.rows, COUNT(types) + 1);
-	for (size_t i = 0; i < COUNT(types); i++) {
-		for (size_t j = 0; j < COUNT(modes); j++) {
-			const char *kind = look_up(&table, types[i], modes[j]);
-
-			assert_non_null(kind);
-			assert_int_equal(is(kind, "–"), !is_good(types[i], modes[j], "wb"));
-		}
-	}
-}
-
 /* --- Contents ------------------------------------------------------------------------------- */
 
 #define SMALL	(37 * PAGE)
@@ -969,10 +967,10 @@ static void fill_randomly(unsigned char *data, size_t len, unsigned int seed)
 	}
 }
 
-static void all_ways_to_the_buffer_agree(void **state)
+VW_TEST_ALL(all_ways_to_the_buffer_agree)
 {
 	static unsigned char data[SMALL], back[SMALL];
-	int n = vw_make_combo(vw_combo(state), SMALL, "zero");
+	int n = vw_make_combo(combo, SMALL, "zero");
 	int fd = vw_open_rw(n), other = vw_open_rw(n);
 
 	for (size_t s = 0; s < COUNT(shares); s++) {
@@ -1048,12 +1046,12 @@ static __u64 alias_flags(const char *cache)
 	return is(cache, "wc") ? KPF_ARCH : is(cache, "uc") ? KPF_UNCACHED : 0;
 }
 
-static void entries_and_the_kernels_alias_are_cached_as_asked(void **state)
+VW_TEST_ALL(entries_and_the_kernels_alias_are_cached_as_asked)
 {
-	const char *cache = vw_combo(state)->cache;
+	const char *cache = combo->cache;
 	struct cell cell;
 
-	make_cell(&cell, vw_combo(state));
+	make_cell(&cell, combo);
 	for (size_t s = 0; s < COUNT(shares); s++) {
 		cell.share = shares[s];
 		map_cell(&cell, 0);
@@ -1133,13 +1131,12 @@ static void touch_and_compare(int n, char *map, size_t window, int share, bool w
 	assert_true(shows(map, AROUND_OFFSET, AROUND_PAGES));
 }
 
-static void a_fault_installs_its_aligned_window_and_no_more(void **state)
+VW_TEST(a_fault_installs_its_aligned_window_and_no_more)
 {
 	static const size_t windows[] = { 1, 16, 512 };
 	char text[32], *room, *map;
 	int n, fd;
 
-	(void)state;
 	for (size_t t = 0; t < COUNT(lazy_types); t++) {
 		for (size_t w = 0; w < COUNT(windows); w++) {
 			snprintf(text, sizeof(text), "%zuK", windows[w] * 4);
@@ -1235,7 +1232,7 @@ static void expect_placed(int n, int fd, char *map, const struct placement *plac
 	vw_expect_stat(n, "failed_faults", 0);
 }
 
-static void faults_map_whole_blocks_where_address_and_offset_allow(void **state)
+VW_TEST(faults_map_whole_blocks_where_address_and_offset_allow)
 {
 	static const struct placement places[] = {
 		{ 0, 0, HUGE_PAGES },			/* a size that is no multiple of 2 MiB */
@@ -1250,7 +1247,6 @@ static void faults_map_whole_blocks_where_address_and_offset_allow(void **state)
 	char *room;
 	int n, fd;
 
-	(void)state;
 	room = vw_anon_aligned(5 * PMD_SIZE, PMD_SIZE);
 	for (size_t m = 0; m < COUNT(block_modes); m++) {
 		n = make_blocks(block_modes[m], &fd);
@@ -1271,7 +1267,7 @@ static void faults_map_whole_blocks_where_address_and_offset_allow(void **state)
 	}
 }
 
-static void mmap_without_an_address_suits_blocks(void **state)
+VW_TEST(mmap_without_an_address_suits_blocks)
 {
 	static const size_t windows[][2] = {
 		/* offset and length, in pages, with a whole block in each */
@@ -1280,7 +1276,6 @@ static void mmap_without_an_address_suits_blocks(void **state)
 	};
 	int n, fd;
 
-	(void)state;
 	n = make_blocks("fault", &fd);
 	for (size_t i = 0; i < COUNT(windows); i++) {
 		char *map = vw_map(fd, windows[i][1] * PAGE, windows[i][0] * PAGE, RW, MAP_SHARED);
@@ -1297,12 +1292,11 @@ static void mmap_without_an_address_suits_blocks(void **state)
 }
 
 /* What the kernel does to a block in part, it does by taking the whole out. */
-static void a_block_that_is_broken_comes_back_window_by_window(void **state)
+VW_TEST(a_block_that_is_broken_comes_back_window_by_window)
 {
 	char *map;
 	int n, fd;
 
-	(void)state;
 	n = make_blocks("fault", &fd);
 	map = map_aligned(fd, 3 * PMD_SIZE, 0, RW, MAP_SHARED);
 	assert_true(shows(map, 0, 3 * BLOCK));
@@ -1362,12 +1356,11 @@ static void expect_small_pages(int n, int fd, int share)
 	vw_expect_stat(n, "mapped_pages", 0);
 }
 
-static void remap_maps_contiguous_buffers_by_small_pages(void **state)
+VW_TEST(remap_maps_contiguous_buffers_by_small_pages)
 {
 	static const char * const contiguous[] = { "kmalloc", "huge", "dma" };
 	int n, fd;
 
-	(void)state;
 	for (size_t t = 0; t < COUNT(contiguous); t++) {
 		n = vw_make("t", "buffer_type", contiguous[t], "map_mode", "remap", "size", "4M",
 			    NULL);
@@ -1378,23 +1371,4 @@ static void remap_maps_contiguous_buffers_by_small_pages(void **state)
 		close(fd);
 		vw_ok(vw_rmdir("t"));
 	}
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(every_other_cell_is_refused_at_live_with_its_reason),
-		vw_test(the_documented_kinds_are_those_that_go_live),
-		vw_test(the_documented_rows_are_those_that_are_tried),
-		vw_test_all(every_cell_is_as_documented),
-		vw_test_all(all_ways_to_the_buffer_agree),
-		vw_test_all(entries_and_the_kernels_alias_are_cached_as_asked),
-		vw_test(a_fault_installs_its_aligned_window_and_no_more),
-		vw_test(faults_map_whole_blocks_where_address_and_offset_allow),
-		vw_test(mmap_without_an_address_suits_blocks),
-		vw_test(a_block_that_is_broken_comes_back_window_by_window),
-		vw_test(remap_maps_contiguous_buffers_by_small_pages),
-	};
-
-	return vw_run_cases(cases);
 }

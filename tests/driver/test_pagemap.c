@@ -253,11 +253,10 @@ static int be_bash(void *arg)
 	return 1;
 }
 
-static void bash_is_seen_as_pagemap_sees_it(void **state)
+VW_TEST(bash_is_seen_as_pagemap_sees_it)
 {
 	size_t present, swapped;
 
-	(void)state;
 	compare_stopped(be_bash, &present, &swapped);
 	assert_true(present > 300);
 }
@@ -290,11 +289,10 @@ static int be_threads(void *arg)
 	return 0;
 }
 
-static void a_threaded_program_is_seen_as_pagemap_sees_it(void **state)
+VW_TEST(a_threaded_program_is_seen_as_pagemap_sees_it)
 {
 	size_t present, swapped;
 
-	(void)state;
 	compare_stopped(be_threads, &present, &swapped);
 	assert_true(present > 600);
 }
@@ -321,11 +319,10 @@ static int be_huge(void *arg)
 	return 0;
 }
 
-static void transparent_huge_pages_are_seen_as_pagemap_sees_them(void **state)
+VW_TEST(transparent_huge_pages_are_seen_as_pagemap_sees_them)
 {
 	size_t present, swapped;
 
-	(void)state;
 	compare_stopped(be_huge, &present, &swapped);
 	assert_true(present + swapped >= 4096 - 100);
 }
@@ -354,11 +351,10 @@ static int be_hugetlb(void *arg)
 	return 0;
 }
 
-static void hugetlb_pages_are_seen_as_pagemap_sees_them(void **state)
+VW_TEST(hugetlb_pages_are_seen_as_pagemap_sees_them)
 {
 	size_t present, swapped;
 
-	(void)state;
 	compare_stopped(be_hugetlb, &present, &swapped);
 	assert_true(present >= 3 * 512);
 }
@@ -382,11 +378,10 @@ static int be_swapped(void *arg)
 	return 0;
 }
 
-static void swapped_pages_are_seen_as_pagemap_sees_them(void **state)
+VW_TEST(swapped_pages_are_seen_as_pagemap_sees_them)
 {
 	size_t present, swapped;
 
-	(void)state;
 	compare_stopped(be_swapped, &present, &swapped);
 	assert_true(swapped > 500);
 }
@@ -423,11 +418,10 @@ static int be_mixed(void *arg)
 	return 0;
 }
 
-static void a_process_of_all_kinds_is_seen_as_pagemap_sees_it(void **state)
+VW_TEST(a_process_of_all_kinds_is_seen_as_pagemap_sees_it)
 {
 	size_t present, swapped;
 
-	(void)state;
 	compare_stopped(be_mixed, &present, &swapped);
 	assert_true(present > 256);
 }
@@ -453,11 +447,10 @@ static int be_at_the_borders(void *arg)
 	return 0;
 }
 
-static void pages_at_table_borders_are_seen_as_pagemap_sees_them(void **state)
+VW_TEST(pages_at_table_borders_are_seen_as_pagemap_sees_them)
 {
 	size_t present, swapped;
 
-	(void)state;
 	compare_stopped(be_at_the_borders, &present, &swapped);
 }
 
@@ -485,12 +478,11 @@ static int be_a_user_of_the_device(void *arg)
 	return 0;
 }
 
-static void the_devices_own_mappings_are_seen_as_pagemap_sees_them(void **state)
+VW_TEST(the_devices_own_mappings_are_seen_as_pagemap_sees_them)
 {
 	size_t present, swapped;
 	char name[16];
 
-	(void)state;
 	for (size_t i = 0; i < VW_COMBOS; i++) {
 		snprintf(name, sizeof(name), "d%zu", i);
 		vw_make(name, "buffer_type", vw_combos[i].type, "map_mode", vw_combos[i].mode,
@@ -498,20 +490,4 @@ static void the_devices_own_mappings_are_seen_as_pagemap_sees_them(void **state)
 			NULL);
 	}
 	compare_stopped(be_a_user_of_the_device, &present, &swapped);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(bash_is_seen_as_pagemap_sees_it),
-		vw_test(a_threaded_program_is_seen_as_pagemap_sees_it),
-		vw_test(transparent_huge_pages_are_seen_as_pagemap_sees_them),
-		vw_test(hugetlb_pages_are_seen_as_pagemap_sees_them),
-		vw_test(swapped_pages_are_seen_as_pagemap_sees_them),
-		vw_test(a_process_of_all_kinds_is_seen_as_pagemap_sees_it),
-		vw_test(pages_at_table_borders_are_seen_as_pagemap_sees_them),
-		vw_test(the_devices_own_mappings_are_seen_as_pagemap_sees_them),
-	};
-
-	return vw_run_cases(cases);
 }

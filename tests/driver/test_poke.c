@@ -42,9 +42,8 @@ static void expect_faults_on_device_at(const char *file, int line, char *at, int
 #define expect_faults_on_device(at, wanted) \
 	expect_faults_on_device_at(__FILE__, __LINE__, at, wanted)
 
-static void an_untouched_page_of_a_fault_mapping_takes_one_fault(void **state)
+VW_TEST_ALL(an_untouched_page_of_a_fault_mapping_takes_one_fault)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	bool lazy = !strcmp(combo->mode, "fault");
 	char *map;
 
@@ -68,11 +67,10 @@ static void an_untouched_page_of_a_fault_mapping_takes_one_fault(void **state)
 	expect_faults_on_device(map, 0);
 }
 
-static void a_fault_brings_its_neighbours(void **state)
+VW_TEST(a_fault_brings_its_neighbours)
 {
 	char *map;
 
-	(void)state;
 	n = vw_make("t", "size", "64K", "fault_around", "16K", NULL);
 	fd = vw_open_rw(n);
 	map = vw_anon_aligned(SIZE, 64 * KIB);
@@ -84,9 +82,8 @@ static void a_fault_brings_its_neighbours(void **state)
 	expect_faults_on_device(map + 3 * PAGE, 1);
 }
 
-static void with_track_dirty_the_first_write_takes_one(void **state)
+VW_TEST_ALL(with_track_dirty_the_first_write_takes_one)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	bool lazy = !strcmp(combo->mode, "fault");
 	/* Refcounted pages come read-only first, and the write is a fault of its own. */
 	int first = lazy && vw_is_refcounted(combo) ? 2 : 1;
@@ -136,12 +133,11 @@ static int poke_as_a_copy(void *arg)
 	return 0;
 }
 
-static void memory_of_other_kinds_takes_what_it_takes(void **state)
+VW_TEST(memory_of_other_kinds_takes_what_it_takes)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	char *there;
 
-	(void)state;
 	open_device();
 	/* Anonymous: not there, there, there as the page of zeroes. */
 	there = vw_anon(8 * PAGE);
@@ -172,11 +168,10 @@ static void memory_of_other_kinds_takes_what_it_takes(void **state)
 	close(file);
 }
 
-static void what_is_swapped_out_takes_one(void **state)
+VW_TEST(what_is_swapped_out_takes_one)
 {
 	char *there;
 
-	(void)state;
 	open_device();
 	there = vw_anon(PAGE);
 	memset(there, 7, PAGE);
@@ -186,13 +181,12 @@ static void what_is_swapped_out_takes_one(void **state)
 	assert_true(there[0] == 7 && there[1] == '!' && there[2] == 7);
 }
 
-static void a_fault_that_had_to_wait_is_one_too(void **state)
+VW_TEST(a_fault_that_had_to_wait_is_one_too)
 {
 	struct rusage before, after;
 	struct vw_served served;
 	char *there;
 
-	(void)state;
 	open_device();
 	vw_serve(&served, 7);
 	there = served.at;
@@ -208,13 +202,12 @@ static void a_fault_that_had_to_wait_is_one_too(void **state)
 
 /* --- What it stores ------------------------------------------------------------------------- */
 
-static void one_byte_changes_and_no_other(void **state)
+VW_TEST(one_byte_changes_and_no_other)
 {
 	unsigned char *there, wanted[2 * PAGE];
 	static const __u32 values[] = { 0, 1, 77, 127, 128, 255 };
 	static const size_t places[] = { 0, 1, 7, 8, PAGE - 1, PAGE, PAGE + 63, 2 * PAGE - 1 };
 
-	(void)state;
 	open_device();
 	there = vw_anon(2 * PAGE);
 	for (size_t i = 0; i < COUNT(places); i++) {
@@ -228,12 +221,11 @@ static void one_byte_changes_and_no_other(void **state)
 	}
 }
 
-static void a_value_that_is_no_byte_gets_einval(void **state)
+VW_TEST(a_value_that_is_no_byte_gets_einval)
 {
 	static const __u32 bad[] = { 256, 257, 0x180, 0xffff, 1U << 31, ~0U };
 	char *there;
 
-	(void)state;
 	open_device();
 	there = vw_anon(PAGE);
 	*there = 7;
@@ -254,12 +246,11 @@ static int be_a_target(void *arg)
 	return 0;
 }
 
-static void it_is_the_callers_memory_whoever_the_target_is(void **state)
+VW_TEST(it_is_the_callers_memory_whoever_the_target_is)
 {
 	struct vw_child target;
 	char text[32], *there;
 
-	(void)state;
 	open_device();
 	there = vw_anon(PAGE);
 	target = vw_fork(be_a_target, there);
@@ -274,12 +265,11 @@ static void it_is_the_callers_memory_whoever_the_target_is(void **state)
 	expect_faults(there + 1, 0);
 }
 
-static void any_descriptor_will_do(void **state)
+VW_TEST(any_descriptor_will_do)
 {
 	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
 	char *there;
 
-	(void)state;
 	open_device();
 	there = vw_anon(PAGE);
 	for (size_t i = 0; i < COUNT(modes); i++) {
@@ -294,7 +284,7 @@ static void any_descriptor_will_do(void **state)
 
 /* --- Bad pointers --------------------------------------------------------------------------- */
 
-static void a_bad_pointer_gets_efault_and_that_is_all(void **state)
+VW_TEST(a_bad_pointer_gets_efault_and_that_is_all)
 {
 	static const __u64 bad[] = {
 		0, 1, PAGE - 1, 1ULL << 47, 1ULL << 56, 1ULL << 57, 1ULL << 62, 1ULL << 63,
@@ -304,7 +294,6 @@ static void a_bad_pointer_gets_efault_and_that_is_all(void **state)
 	};
 	char *there;
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < COUNT(bad); i++)
 		expect_refused(vw_pointer(bad[i]));
@@ -321,12 +310,11 @@ static void a_bad_pointer_gets_efault_and_that_is_all(void **state)
 	expect_faults(there, 0);
 }
 
-static void what_the_program_may_not_write_gets_efault(void **state)
+VW_TEST(what_the_program_may_not_write_gets_efault)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	char *there, *shared;
 
-	(void)state;
 	open_device();
 	there = vw_anon(PAGE);
 	memset(there, 7, PAGE);
@@ -355,9 +343,8 @@ static void what_the_program_may_not_write_gets_efault(void **state)
 	close(file);
 }
 
-static void a_read_only_mapping_of_the_buffer_stays_so(void **state)
+VW_TEST_TYPICAL(a_read_only_mapping_of_the_buffer_stays_so)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	long long failed;
 	char *map;
 
@@ -377,12 +364,12 @@ static void a_read_only_mapping_of_the_buffer_stays_so(void **state)
 	vw_expect_stat(n, "failed_faults", failed);
 }
 
-static void the_kernels_own_address_of_the_buffer_gets_efault(void **state)
+VW_TEST_TYPICAL(the_kernels_own_address_of_the_buffer_gets_efault)
 {
 	struct vmwalk_locate location;
 	char byte;
 
-	n = vw_make_combo(vw_combo(state), SIZE, "letters");
+	n = vw_make_combo(combo, SIZE, "letters");
 	fd = vw_open_rw(n);
 	vw_ok(vw_locate(fd, 0, &location));
 	expect_refused(vw_pointer(location.kaddr));
@@ -390,11 +377,10 @@ static void the_kernels_own_address_of_the_buffer_gets_efault(void **state)
 	assert_int_equal(byte, 'a');
 }
 
-static void the_last_byte_of_user_space_is_as_any_other(void **state)
+VW_TEST(the_last_byte_of_user_space_is_as_any_other)
 {
 	char *last = vw_pointer(vw_user_end() - PAGE);
 
-	(void)state;
 	open_device();
 	expect_refused(last + PAGE - 1);
 	if (mmap(last, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) != last)
@@ -406,12 +392,11 @@ static void the_last_byte_of_user_space_is_as_any_other(void **state)
 	expect_refused(last + PAGE - 1);
 }
 
-static void a_mapping_whose_instance_was_removed_is_still_memory(void **state)
+VW_TEST(a_mapping_whose_instance_was_removed_is_still_memory)
 {
 	int other;
 	char *map;
 
-	(void)state;
 	open_device();
 	other = vw_open_rw(vw_make("other", "size", "64K", "fill", "letters", "fault_around", "4K",
 				   NULL));
@@ -421,28 +406,4 @@ static void a_mapping_whose_instance_was_removed_is_still_memory(void **state)
 	expect_faults(map + PAGE, 1);
 	expect_faults(map + PAGE, 0);
 	assert_true(map[PAGE] == '!' && map[PAGE + 1] == (char)vw_fill_byte("letters", PAGE + 1));
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test_all(an_untouched_page_of_a_fault_mapping_takes_one_fault),
-		vw_test(a_fault_brings_its_neighbours),
-		vw_test_all(with_track_dirty_the_first_write_takes_one),
-		vw_test(memory_of_other_kinds_takes_what_it_takes),
-		vw_test(what_is_swapped_out_takes_one),
-		vw_test(a_fault_that_had_to_wait_is_one_too),
-		vw_test(one_byte_changes_and_no_other),
-		vw_test(a_value_that_is_no_byte_gets_einval),
-		vw_test(it_is_the_callers_memory_whoever_the_target_is),
-		vw_test(any_descriptor_will_do),
-		vw_test(a_bad_pointer_gets_efault_and_that_is_all),
-		vw_test(what_the_program_may_not_write_gets_efault),
-		vw_test_each(a_read_only_mapping_of_the_buffer_stays_so),
-		vw_test_each(the_kernels_own_address_of_the_buffer_gets_efault),
-		vw_test(the_last_byte_of_user_space_is_as_any_other),
-		vw_test(a_mapping_whose_instance_was_removed_is_still_memory),
-	};
-
-	return vw_run_cases(cases);
 }

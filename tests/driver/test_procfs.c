@@ -457,14 +457,13 @@ static int open_pagemap_scan(pid_t pid)
 	return pagemap;
 }
 
-static void each_category_holds_where_pagemap_scan_has_it(void **state)
+VW_TEST(each_category_holds_where_pagemap_scan_has_it)
 {
 	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
 	struct vw_child child;
 	size_t found;
 	int pagemap;
 
-	(void)state;
 	soft_dirty = true;
 	child = start_stopped(be_of_all_kinds);
 	pagemap = open_pagemap_scan(child.pid);
@@ -489,7 +488,7 @@ static void each_category_holds_where_pagemap_scan_has_it(void **state)
 	close(pagemap);
 }
 
-static void all_masks_select_the_pages_that_pagemap_scan_selects(void **state)
+VW_TEST(all_masks_select_the_pages_that_pagemap_scan_selects)
 {
 	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
 	__u64 limit = vw_now() + 8 * SECOND;
@@ -497,7 +496,6 @@ static void all_masks_select_the_pages_that_pagemap_scan_selects(void **state)
 	size_t found = 0;
 	int pagemap, round;
 
-	(void)state;
 	soft_dirty = true;
 	child = start_stopped(be_of_all_kinds);
 	pagemap = open_pagemap_scan(child.pid);
@@ -514,14 +512,13 @@ static void all_masks_select_the_pages_that_pagemap_scan_selects(void **state)
 	close(pagemap);
 }
 
-static void max_pages_stops_where_pagemap_scan_stops(void **state)
+VW_TEST(max_pages_stops_where_pagemap_scan_stops)
 {
 	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
 	struct vw_child child;
 	__u64 theirs, first;
 	int pagemap, count;
 
-	(void)state;
 	soft_dirty = false;
 	child = start_stopped(be_of_all_kinds);
 	pagemap = open_pagemap_scan(child.pid);
@@ -638,22 +635,20 @@ static void compare_frames(void)
 	assert_true(anon && of_file);
 }
 
-static void frames_are_what_kpageflags_says_they_are(void **state)
+VW_TEST(frames_are_what_kpageflags_says_they_are)
 {
 	struct vw_child child;
 
-	(void)state;
 	soft_dirty = false;
 	child = start_stopped(be_of_all_kinds);
 	compare_frames();
 	vw_kill(&child);
 }
 
-static void frames_of_bash_are_what_kpageflags_says_they_are(void **state)
+VW_TEST(frames_of_bash_are_what_kpageflags_says_they_are)
 {
 	struct vw_child child;
 
-	(void)state;
 	child = start_stopped(be_bash);
 	compare_frames();
 	vw_kill(&child);
@@ -673,7 +668,7 @@ static size_t merged_pages(const char *at)
 	return count;
 }
 
-static void pages_that_ksm_merged_are_told_with_the_one_frame(void **state)
+VW_TEST(pages_that_ksm_merged_are_told_with_the_one_frame)
 {
 	int kpf = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 	char run[16], pages_to_scan[16];
@@ -682,7 +677,6 @@ static void pages_that_ksm_merged_are_told_with_the_one_frame(void **state)
 	bool merged;
 	char *at;
 
-	(void)state;
 	if (vw_file_read(KSM "run", run, sizeof(run)) < 0 ||
 	    vw_file_read(KSM "pages_to_scan", pages_to_scan, sizeof(pages_to_scan)) < 0 || kpf < 0)
 		vw_skip("this kernel merges no pages");
@@ -837,22 +831,20 @@ static void expect_sums(pid_t pid)
 	assert_true(whole.pages[RSS] > 100);
 }
 
-static void each_mapping_adds_up_to_what_smaps_says(void **state)
+VW_TEST(each_mapping_adds_up_to_what_smaps_says)
 {
 	struct vw_child child;
 
-	(void)state;
 	soft_dirty = false;
 	child = start_stopped(be_of_all_kinds);
 	expect_sums(child.pid);
 	vw_kill(&child);
 }
 
-static void bash_adds_up_to_what_smaps_says(void **state)
+VW_TEST(bash_adds_up_to_what_smaps_says)
 {
 	struct vw_child child;
 
-	(void)state;
 	child = start_stopped(be_bash);
 	expect_sums(child.pid);
 	vw_kill(&child);
@@ -902,7 +894,7 @@ static void look_everywhere(void)
 	pages_free(&pages);
 }
 
-static void looking_changes_nothing_that_smaps_or_mincore_tell(void **state)
+VW_TEST(looking_changes_nothing_that_smaps_or_mincore_tell)
 {
 	unsigned char before_core[FILE_PAGES], after_core[FILE_PAGES];
 	struct pages before, after;
@@ -910,7 +902,6 @@ static void looking_changes_nothing_that_smaps_or_mincore_tell(void **state)
 	struct vw_child child;
 	bool same = false;
 
-	(void)state;
 	soft_dirty = true;
 	child = start_stopped(be_of_all_kinds);
 	at = vw_map(file, FILE_PAGES * PAGE, 0, RW, MAP_SHARED);
@@ -933,21 +924,4 @@ static void looking_changes_nothing_that_smaps_or_mincore_tell(void **state)
 	for (size_t i = 0; i < FILE_PAGES; i++)
 		vw_expect(after_core[i] & 1, i % 2 == 0);
 	vw_kill(&child);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(each_category_holds_where_pagemap_scan_has_it),
-		vw_test(all_masks_select_the_pages_that_pagemap_scan_selects),
-		vw_test(max_pages_stops_where_pagemap_scan_stops),
-		vw_test(frames_are_what_kpageflags_says_they_are),
-		vw_test(frames_of_bash_are_what_kpageflags_says_they_are),
-		vw_test(pages_that_ksm_merged_are_told_with_the_one_frame),
-		vw_test(each_mapping_adds_up_to_what_smaps_says),
-		vw_test(bash_adds_up_to_what_smaps_says),
-		vw_test(looking_changes_nothing_that_smaps_or_mincore_tell),
-	};
-
-	return vw_run_cases(cases);
 }

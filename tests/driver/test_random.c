@@ -7,9 +7,7 @@
  *
  * Copyright (C) The vmwalk authors
  *
- *   test_random [SECONDS]
- *
- * VMWALK_RANDOM_SECONDS: duration if there is no argument (20 if unset)
+ * VMWALK_RANDOM_SECONDS: duration in seconds (20 if unset)
  * VMWALK_RANDOM_SEED: seed of the random numbers; it is printed
  */
 #define _GNU_SOURCE
@@ -33,8 +31,6 @@
 #define ARENA		(32 * MIB)
 #define ARENA_PAGES	(ARENA / PAGE)
 #define FILES		4
-
-static __u64 seconds;
 
 /* All mappings of users are in this range, at the same address; users write nowhere else. */
 static char *arena;
@@ -613,7 +609,7 @@ static void remove_all(void)
 	assert_int_equal(count_names(VW_CLASS, "vmwalk"), 0);
 }
 
-static __u64 seed;
+static __u64 seconds, seed;
 
 /* Each of the compared rounds gets a fifth of the time. */
 static void one_round(void)
@@ -622,9 +618,9 @@ static void one_round(void)
 	remove_all();
 }
 
-static void all_calls_at_random_leave_nothing_behind(void **state)
+VW_TEST(all_calls_at_random_leave_nothing_behind)
 {
-	(void)state;
+	seconds = vw_env("VMWALK_RANDOM_SECONDS", 20);
 	seed = vw_env("VMWALK_RANDOM_SEED", vw_now());
 	print_message("# VMWALK_RANDOM_SEED=%llu, %llu seconds\n", seed, seconds);
 	arena = vw_anon_aligned(ARENA, PMD_SIZE);
@@ -632,14 +628,4 @@ static void all_calls_at_random_leave_nothing_behind(void **state)
 	one_round();
 	/* Leaks of less than half of this, 4 MiB, are not distinguishable from noise. */
 	vw_expect_no_growth(one_round, 2048);
-}
-
-int main(int argc, char **argv)
-{
-	static const struct vw_case cases[] = {
-		vw_test(all_calls_at_random_leave_nothing_behind),
-	};
-
-	seconds = argc > 1 ? strtoull(argv[1], NULL, 0) : vw_env("VMWALK_RANDOM_SECONDS", 20);
-	return vw_run_cases(cases);
 }

@@ -50,9 +50,8 @@ static int nobody_uses_the_device(void *arg)
 	return 0;
 }
 
-static void nobody_may_use_the_buffer_and_walk_itself_without_frames(void **state)
+VW_TEST(nobody_may_use_the_buffer_and_walk_itself_without_frames)
 {
-	(void)state;
 	make_device();
 	vw_in_child(nobody_uses_the_device, NULL);
 }
@@ -70,9 +69,8 @@ static int nobody_cannot_open(void *arg)
 	return 0;
 }
 
-static void nobody_may_not_open_a_fresh_node_nor_make_instances(void **state)
+VW_TEST(nobody_may_not_open_a_fresh_node_nor_make_instances)
 {
-	(void)state;
 	n = vw_make("t", NULL);
 	vw_in_child(nobody_cannot_open, NULL);
 }
@@ -89,9 +87,8 @@ static int root_sees_frames(void *arg)
 	return 0;
 }
 
-static void root_sees_frames_of_itself(void **state)
+VW_TEST(root_sees_frames_of_itself)
 {
-	(void)state;
 	make_device();
 	vw_in_child(root_sees_frames, NULL);
 }
@@ -110,9 +107,8 @@ static int root_without_sys_admin(void *arg)
 	return 0;
 }
 
-static void root_without_cap_sys_admin_sees_no_frames(void **state)
+VW_TEST(root_without_cap_sys_admin_sees_no_frames)
 {
-	(void)state;
 	make_device();
 	vw_in_child(root_without_sys_admin, NULL);
 }
@@ -130,9 +126,8 @@ static int nobody_with_sys_admin(void *arg)
 	return 0;
 }
 
-static void cap_sys_admin_is_what_shows_frames(void **state)
+VW_TEST(cap_sys_admin_is_what_shows_frames)
 {
-	(void)state;
 	make_device();
 	vw_in_child(nobody_with_sys_admin, NULL);
 }
@@ -152,9 +147,8 @@ static int capable_in_its_own_namespace(void *arg)
 	return 0;
 }
 
-static void capabilities_of_a_user_namespace_do_not_count(void **state)
+VW_TEST(capabilities_of_a_user_namespace_do_not_count)
 {
-	(void)state;
 	make_device();
 	vw_in_child(capable_in_its_own_namespace, NULL);
 }
@@ -198,7 +192,7 @@ static int look_at_another(void *arg)
 	return 0;
 }
 
-static void another_process_takes_cap_sys_ptrace_of_the_opener(void **state)
+VW_TEST(another_process_takes_cap_sys_ptrace_of_the_opener)
 {
 	static struct opener openers[] = {
 		{ VW_NOBODY, 0, REFUSED },
@@ -211,7 +205,6 @@ static void another_process_takes_cap_sys_ptrace_of_the_opener(void **state)
 	};
 	struct vw_child target;
 
-	(void)state;
 	make_device();
 	common = vw_anon(2 * PAGE);
 	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
@@ -246,11 +239,10 @@ static int be_nobodys_target(void *arg)
 	return be_a_target(arg);
 }
 
-static void another_process_of_the_same_user_is_refused_too(void **state)
+VW_TEST(another_process_of_the_same_user_is_refused_too)
 {
 	struct vw_child target;
 
-	(void)state;
 	make_device();
 	common = vw_anon(2 * PAGE);
 	target = vw_fork(be_nobodys_target, NULL);
@@ -285,11 +277,10 @@ static int nobody_is_its_own_target(void *arg)
 	return 0;
 }
 
-static void a_target_may_look_at_itself(void **state)
+VW_TEST(a_target_may_look_at_itself)
 {
 	struct vw_child child;
 
-	(void)state;
 	make_device();
 	common = vw_anon(2 * PAGE);
 	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
@@ -318,11 +309,10 @@ static int open_and_retarget(void *arg)
 	return 0;
 }
 
-static void rights_follow_the_target_as_it_changes(void **state)
+VW_TEST(rights_follow_the_target_as_it_changes)
 {
 	struct vw_child child, target;
 
-	(void)state;
 	make_device();
 	common = vw_anon(2 * PAGE);
 	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
@@ -346,7 +336,7 @@ static int be_undumpable(void *arg)
 	return be_a_target(arg);
 }
 
-static void access_to_an_undumpable_process_takes_cap_sys_ptrace(void **state)
+VW_TEST(access_to_an_undumpable_process_takes_cap_sys_ptrace)
 {
 	static struct opener openers[] = {
 		{ VW_NOBODY, 0, REFUSED },
@@ -356,7 +346,6 @@ static void access_to_an_undumpable_process_takes_cap_sys_ptrace(void **state)
 	};
 	struct vw_child target;
 
-	(void)state;
 	make_device();
 	common = vw_anon(2 * PAGE);
 	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
@@ -387,11 +376,10 @@ static int be_undumpable_and_its_own_target(void *arg)
 	return 0;
 }
 
-static void an_undumpable_process_may_access_its_own_memory(void **state)
+VW_TEST(an_undumpable_process_may_access_its_own_memory)
 {
 	struct vw_child child;
 
-	(void)state;
 	make_device();
 	common = vw_anon(2 * PAGE);
 	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
@@ -453,7 +441,7 @@ static int share_with_lookers(void *arg)
 	return 0;
 }
 
-static void shared_memory_is_the_callers_own_while_it_is_dumpable(void **state)
+VW_TEST(shared_memory_is_the_callers_own_while_it_is_dumpable)
 {
 	static struct opener openers[] = {
 		{ VW_NOBODY, 0, REFUSED },
@@ -461,7 +449,6 @@ static void shared_memory_is_the_callers_own_while_it_is_dumpable(void **state)
 	};
 	struct vw_child child;
 
-	(void)state;
 	make_device();
 	common = vw_anon(2 * PAGE);
 	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
@@ -543,12 +530,11 @@ static int share_with_one_who_executes(void *arg)
 	return 0;
 }
 
-static void a_target_that_execs_a_setuid_program_is_another_process(void **state)
+VW_TEST(a_target_that_execs_a_setuid_program_is_another_process)
 {
 	struct vw_child child;
 	pid_t pid;
 
-	(void)state;
 	make_device();
 	vw_ok(system("cp /bin/sleep " SETUID_SLEEP " && chmod 4755 " SETUID_SLEEP));
 	common = vw_anon(4 * PAGE);
@@ -614,13 +600,12 @@ static int look_at_a_namespace_from_outside(void *arg)
 	return 0;
 }
 
-static void a_user_namespace_opens_no_other_process_and_hides_none_from_outside(void **state)
+VW_TEST(a_user_namespace_opens_no_other_process_and_hides_none_from_outside)
 {
 	struct vw_child child;
 	char path[64], exe[64];
 	pid_t pid;
 
-	(void)state;
 	make_device();
 	common = vw_anon(2 * PAGE);
 	child = vw_fork(look_at_another_in_its_own_namespace, NULL);
@@ -641,13 +626,12 @@ static void a_user_namespace_opens_no_other_process_and_hides_none_from_outside(
 #define expect_copy(direction, wanted) \
 	vw_expect(vw_copy(fd, direction, 0, (uintptr_t)common, 8), wanted)
 
-static void writing_to_another_process_takes_allow_target_write(void **state)
+VW_TEST(writing_to_another_process_takes_allow_target_write)
 {
 	struct vw_child target;
 	char text[32];
 	int fd;
 
-	(void)state;
 	assert_true(vw_file_read(VW_TARGET_WRITE, text, sizeof(text)) > 0);
 	assert_string_equal(text, "N");
 	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
@@ -713,11 +697,10 @@ static int write_to_itself(void *arg)
 	return 0;
 }
 
-static void ones_own_memory_is_written_without_allow_target_write(void **state)
+VW_TEST(ones_own_memory_is_written_without_allow_target_write)
 {
 	struct vw_child child;
 
-	(void)state;
 	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
 	common = vw_anon(2 * PAGE);
 	child = vw_fork(write_to_itself, NULL);
@@ -758,9 +741,8 @@ static int see_places_and_walk_the_kernel(void *arg)
 	return 0;
 }
 
-static void kptr_restrict_does_not_apply(void **state)
+VW_TEST(kptr_restrict_does_not_apply)
 {
-	(void)state;
 	make_device();
 	in_child_with("/proc/sys/kernel/kptr_restrict", "2", see_places_and_walk_the_kernel, NULL);
 }
@@ -784,13 +766,12 @@ static int read_the_log_as_nobody(void *arg)
 	return 0;
 }
 
-static void log_lines_are_readable_like_the_rest_of_the_kernel_log(void **state)
+VW_TEST(log_lines_are_readable_like_the_rest_of_the_kernel_log)
 {
 	static int found = 1, refused = -EPERM;
 	struct vmwalk_log log;
 	int fd;
 
-	(void)state;
 	make_device();
 	common = vw_anon(PAGE);
 	vw_poke(common, 1);
@@ -825,9 +806,8 @@ static int use_the_device_under_seccomp(void *arg)
 	return 0;
 }
 
-static void seccomp_can_block_single_ioctls(void **state)
+VW_TEST(seccomp_can_block_single_ioctls)
 {
-	(void)state;
 	make_device();
 	common = vw_anon(PAGE);
 	vw_poke(common, 1);
@@ -847,11 +827,10 @@ static int use_root_descriptor_as_nobody(void *arg)
 	return 0;
 }
 
-static void an_inherited_descriptor_keeps_its_openers_rights(void **state)
+VW_TEST(an_inherited_descriptor_keeps_its_openers_rights)
 {
 	int fd;
 
-	(void)state;
 	make_device();
 	common = vw_anon(2 * PAGE);
 	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
@@ -871,12 +850,11 @@ static int receive_and_look_at_another(void *arg)
 	return 0;
 }
 
-static void a_root_descriptor_passed_to_nobody_keeps_roots_rights(void **state)
+VW_TEST(a_root_descriptor_passed_to_nobody_keeps_roots_rights)
 {
 	struct vw_child target, child;
 	int fd;
 
-	(void)state;
 	make_device();
 	common = vw_anon(2 * PAGE);
 	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
@@ -918,12 +896,11 @@ static int refuse_as_root(void *arg)
 	return 0;
 }
 
-static void nobodys_descriptor_passed_to_root_keeps_nobodys_rights(void **state)
+VW_TEST(nobodys_descriptor_passed_to_root_keeps_nobodys_rights)
 {
 	struct vw_child child, target;
 	int fd;
 
-	(void)state;
 	make_device();
 	common = vw_anon(2 * PAGE);
 	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
@@ -955,9 +932,8 @@ static int drop_rights_after_opening(void *arg)
 	return 0;
 }
 
-static void rights_are_those_at_open(void **state)
+VW_TEST(rights_are_those_at_open)
 {
-	(void)state;
 	make_device();
 	vw_in_child(drop_rights_after_opening, NULL);
 }
@@ -996,7 +972,7 @@ static int scan_without_frames(void *arg)
 	return 0;
 }
 
-static void extents_do_not_give_away_which_frames_are_neighbours(void **state)
+VW_TEST(extents_do_not_give_away_which_frames_are_neighbours)
 {
 	unsigned long nodes = 1;
 	struct vw_extents extents;
@@ -1004,7 +980,6 @@ static void extents_do_not_give_away_which_frames_are_neighbours(void **state)
 	char *at;
 	int fd;
 
-	(void)state;
 	make_device();
 	at = vw_map(-1, LEAK_PAGES * PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
 	syscall(SYS_mbind, at, LEAK_PAGES * PAGE, MPOL_BIND, &nodes, 64, 0);
@@ -1042,12 +1017,11 @@ static int read_phys_addr_as_admin(void *arg)
 	return 0;
 }
 
-static void sysfs_shows_the_physical_address_to_cap_sys_admin_alone(void **state)
+VW_TEST(sysfs_shows_the_physical_address_to_cap_sys_admin_alone)
 {
 	static __u64 caps[] = { 0, CAP(CAP_SYS_PTRACE) | CAP(CAP_DAC_OVERRIDE) };
 	char path[128];
 
-	(void)state;
 	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "64K", NULL);
 	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/phys_addr", n);
 	chmod(path, 0444);
@@ -1079,13 +1053,12 @@ static int read_phys_addr_of_the_parents(void *arg)
 	return 0;
 }
 
-static void sysfs_asks_who_opened_the_file_and_not_who_reads(void **state)
+VW_TEST(sysfs_asks_who_opened_the_file_and_not_who_reads)
 {
 	struct vw_child child;
 	char path[128];
 	int file;
 
-	(void)state;
 	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "64K", NULL);
 	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/phys_addr", n);
 	child = vw_fork(open_phys_addr_and_send_it, path);
@@ -1114,9 +1087,8 @@ static int reset_as_nobody(void *arg)
 	return 0;
 }
 
-static void nobody_may_not_reset_the_counters(void **state)
+VW_TEST(nobody_may_not_reset_the_counters)
 {
-	(void)state;
 	make_device();
 	vw_in_child(reset_as_nobody, NULL);
 }
@@ -1141,48 +1113,10 @@ static int scan_into_read_only(void *arg)
 	return 0;
 }
 
-static void a_read_only_descriptor_does_not_write_the_buffer_through_a_scan(void **state)
+VW_TEST(a_read_only_descriptor_does_not_write_the_buffer_through_a_scan)
 {
-	(void)state;
 	make_device();
 	common = vw_anon(PAGE);
 	vw_poke(common, 1);
 	vw_in_child(scan_into_read_only, NULL);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(nobody_may_use_the_buffer_and_walk_itself_without_frames),
-		vw_test(nobody_may_not_open_a_fresh_node_nor_make_instances),
-		vw_test(root_sees_frames_of_itself),
-		vw_test(root_without_cap_sys_admin_sees_no_frames),
-		vw_test(cap_sys_admin_is_what_shows_frames),
-		vw_test(capabilities_of_a_user_namespace_do_not_count),
-		vw_test(another_process_takes_cap_sys_ptrace_of_the_opener),
-		vw_test(another_process_of_the_same_user_is_refused_too),
-		vw_test(a_target_may_look_at_itself),
-		vw_test(rights_follow_the_target_as_it_changes),
-		vw_test(access_to_an_undumpable_process_takes_cap_sys_ptrace),
-		vw_test(an_undumpable_process_may_access_its_own_memory),
-		vw_test(shared_memory_is_the_callers_own_while_it_is_dumpable),
-		vw_test(a_target_that_execs_a_setuid_program_is_another_process),
-		vw_test(a_user_namespace_opens_no_other_process_and_hides_none_from_outside),
-		vw_test(writing_to_another_process_takes_allow_target_write),
-		vw_test(ones_own_memory_is_written_without_allow_target_write),
-		vw_test(kptr_restrict_does_not_apply),
-		vw_test(log_lines_are_readable_like_the_rest_of_the_kernel_log),
-		vw_test(seccomp_can_block_single_ioctls),
-		vw_test(an_inherited_descriptor_keeps_its_openers_rights),
-		vw_test(a_root_descriptor_passed_to_nobody_keeps_roots_rights),
-		vw_test(nobodys_descriptor_passed_to_root_keeps_nobodys_rights),
-		vw_test(rights_are_those_at_open),
-		vw_test(extents_do_not_give_away_which_frames_are_neighbours),
-		vw_test(sysfs_shows_the_physical_address_to_cap_sys_admin_alone),
-		vw_test(sysfs_asks_who_opened_the_file_and_not_who_reads),
-		vw_test(nobody_may_not_reset_the_counters),
-		vw_test(a_read_only_descriptor_does_not_write_the_buffer_through_a_scan),
-	};
-
-	return vw_run_cases(cases);
 }

@@ -105,11 +105,10 @@ static void one_round(void)
 	assert_int_equal(count_entries(VW_CLASS, "vmwalk"), 0);
 }
 
-static void a_thousand_instances_live_at_once_and_leave_nothing(void **state)
+VW_TEST(a_thousand_instances_live_at_once_and_leave_nothing)
 {
 	__u64 start;
 
-	(void)state;
 	/* A slow machine, such as one with a debugging kernel, gets fewer. */
 	start = vw_now();
 	for (int i = 0; i < 50; i++) {
@@ -131,11 +130,10 @@ static void a_thousand_instances_live_at_once_and_leave_nothing(void **state)
 	vw_expect_no_growth(one_round, instances);
 }
 
-static void the_thousandth_instance_is_as_good_as_the_first(void **state)
+VW_TEST(the_thousandth_instance_is_as_good_as_the_first)
 {
 	char text[32], name[24];
 
-	(void)state;
 	for (int i = 0; i < instances; i++)
 		vw_expect(make_one(i), i);
 	use_one(0);
@@ -159,20 +157,8 @@ static void half_a_round_one_by_one(void)
 	}
 }
 
-static void one_instance_made_and_removed_over_and_over(void **state)
+VW_TEST(one_instance_made_and_removed_over_and_over)
 {
-	(void)state;
 	half_a_round_one_by_one();
 	vw_expect_no_growth(half_a_round_one_by_one, instances / 2);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(a_thousand_instances_live_at_once_and_leave_nothing),
-		vw_test(the_thousandth_instance_is_as_good_as_the_first),
-		vw_test(one_instance_made_and_removed_over_and_over),
-	};
-
-	return vw_run_cases(cases);
 }

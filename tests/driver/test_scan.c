@@ -106,7 +106,7 @@ static char *mixed_region(void)
 	return at;
 }
 
-static void a_scan_finds_what_pagemap_finds_in_a_mixed_region(void **state)
+VW_TEST(a_scan_finds_what_pagemap_finds_in_a_mixed_region)
 {
 	static struct page pages[MIXED];
 	static __u64 entries[MIXED];
@@ -114,7 +114,6 @@ static void a_scan_finds_what_pagemap_finds_in_a_mixed_region(void **state)
 	struct vmwalk_scan scan;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = mixed_region();
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
@@ -154,7 +153,7 @@ static bool is_wanted(const struct vmwalk_scan *scan, __u64 categories)
 	return !scan->category_anyof_mask || categories & scan->category_anyof_mask;
 }
 
-static void masks_select_pages_as_pagemap_scan_does(void **state)
+VW_TEST(masks_select_pages_as_pagemap_scan_does)
 {
 	static struct page all[MIXED], some[MIXED];
 	struct vw_extents extents;
@@ -162,7 +161,6 @@ static void masks_select_pages_as_pagemap_scan_does(void **state)
 	unsigned int hits = 0;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = mixed_region();
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
@@ -224,7 +222,7 @@ static __u64 to_pagemap(__u64 flags)
 	       (flags & VMWALK_SWAP ? 1 << 4 : 0) | (flags & VMWALK_ZERO ? 1 << 5 : 0);
 }
 
-static void pagemap_scan_itself_agrees(void **state)
+VW_TEST(pagemap_scan_itself_agrees)
 {
 	static struct page all[MIXED], some[MIXED];
 	static struct pm_region regions[MIXED];
@@ -235,7 +233,6 @@ static void pagemap_scan_itself_agrees(void **state)
 	int pagemap, rc;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = mixed_region();
 	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -282,14 +279,13 @@ static void pagemap_scan_itself_agrees(void **state)
 
 /* --- Limits, and going on --------------------------------------------------------------------- */
 
-static void going_on_with_little_room_gives_the_same_extents(void **state)
+VW_TEST(going_on_with_little_room_gives_the_same_extents)
 {
 	static const size_t rooms[] = { 1, 2, 3, 7, 127, 128, 129 };
 	struct vw_extents whole, pieces;
 	struct vmwalk_scan scan;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = mixed_region();
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
@@ -306,7 +302,7 @@ static void going_on_with_little_room_gives_the_same_extents(void **state)
 	vw_extents_free(&whole);
 }
 
-static void max_pages_stops_a_scan_and_nothing_is_lost(void **state)
+VW_TEST(max_pages_stops_a_scan_and_nothing_is_lost)
 {
 	static const __u64 limits[] = { 1, 2, 3, 5, 16, 100, 511, 512, 513, MIXED - 1, MIXED };
 	static struct page want[MIXED], got[MIXED];
@@ -314,7 +310,6 @@ static void max_pages_stops_a_scan_and_nothing_is_lost(void **state)
 	struct vmwalk_scan scan;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = mixed_region();
 	for (int some = 0; some < 2; some++) {
@@ -446,7 +441,7 @@ static void say_extent(const char *what, const struct vmwalk_extent *extent)
 		      extent->page_shift, extent->node);
 }
 
-static void any_pattern_is_found_within_any_limits(void **state)
+VW_TEST(any_pattern_is_found_within_any_limits)
 {
 	static struct vmwalk_extent pages[MIXED], want[MIXED], got[MIXED];
 	static const __u64 categories[] = {
@@ -457,7 +452,6 @@ static void any_pattern_is_found_within_any_limits(void **state)
 	size_t count;
 	char *at;
 
-	(void)state;
 	open_device();
 	for (int round = 0; round < 20; round++) {
 		at = random_region();
@@ -505,13 +499,12 @@ static void any_pattern_is_found_within_any_limits(void **state)
 	}
 }
 
-static void the_node_is_the_frames_own(void **state)
+VW_TEST(the_node_is_the_frames_own)
 {
 	char *at = vw_anon(64 * PAGE);
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 
-	(void)state;
 	open_device();
 	if (!vw_exists("/sys/devices/system/node/node1"))
 		vw_skip("one NUMA node only");
@@ -538,13 +531,12 @@ static void the_node_is_the_frames_own(void **state)
 	vw_extents_free(&extents);
 }
 
-static void a_scan_may_start_and_end_inside_a_huge_page(void **state)
+VW_TEST(a_scan_may_start_and_end_inside_a_huge_page)
 {
 	struct vmwalk_extent extent;
 	struct vmwalk_scan scan;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = vw_huge_page(true);
 	for (size_t from = 0; from < 512; from += 101) {
@@ -563,14 +555,13 @@ static void a_scan_may_start_and_end_inside_a_huge_page(void **state)
 	}
 }
 
-static void a_full_room_leaves_the_rest_of_the_array_alone(void **state)
+VW_TEST(a_full_room_leaves_the_rest_of_the_array_alone)
 {
 	struct vmwalk_extent vec[8], untouched;
 	struct vmwalk_scan scan;
 	char *at;
 	int rc;
 
-	(void)state;
 	open_device();
 	at = mixed_region();
 	for (int room = 1; room < 8; room++) {
@@ -588,7 +579,7 @@ static void a_full_room_leaves_the_rest_of_the_array_alone(void **state)
 	}
 }
 
-static void a_scan_of_64_gib_finds_the_few_pages_in_it(void **state)
+VW_TEST(a_scan_of_64_gib_finds_the_few_pages_in_it)
 {
 	const size_t step = 64 * MIB + 13 * PAGE;
 	struct vw_extents extents;
@@ -596,7 +587,6 @@ static void a_scan_of_64_gib_finds_the_few_pages_in_it(void **state)
 	size_t found = 0;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = vw_anon_aligned(64 * GIB, PMD_SIZE);
 	madvise(at, 64 * GIB, MADV_NOHUGEPAGE);
@@ -614,13 +604,12 @@ static void a_scan_of_64_gib_finds_the_few_pages_in_it(void **state)
 	vw_extents_free(&extents);
 }
 
-static void neighbours_merge_where_frames_run_on(void **state)
+VW_TEST(neighbours_merge_where_frames_run_on)
 {
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	char *at, *map;
 
-	(void)state;
 	open_device();
 	/* Two huge pages side by side are one extent if their frames are neighbours, else two. */
 	at = vw_anon_aligned(2 * PMD_SIZE, PMD_SIZE);
@@ -756,14 +745,13 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 	vw_extents_free(&extents);
 }
 
-static void huge_and_small_pages_merge_where_frames_run_on(void **state)
+VW_TEST(huge_and_small_pages_merge_where_frames_run_on)
 {
 	const size_t size = 64 * MIB;
 	struct vmwalk_walk walk;
 	size_t first;
 	char *at;
 
-	(void)state;
 	n = vw_make("t", "buffer_type", "huge", "map_mode", "fault", "size", "64M", NULL);
 	fd = vw_open_rw(n);
 	first = find_neighbours(size);
@@ -796,14 +784,13 @@ static void huge_and_small_pages_merge_where_frames_run_on(void **state)
 	}
 }
 
-static void neighbours_merge_across_tables_of_every_level(void **state)
+VW_TEST(neighbours_merge_across_tables_of_every_level)
 {
 	static const __u64 borders[] = { 17 * PMD_SIZE, 5 * GIB, 3 * 512 * GIB };
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	char *at;
 
-	(void)state;
 	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "fault", "size", "2M", NULL);
 	fd = vw_open_rw(n);
 	for (size_t i = 0; i < COUNT(borders); i++) {
@@ -829,9 +816,8 @@ static void neighbours_merge_across_tables_of_every_level(void **state)
 
 /* --- Results in the buffer -------------------------------------------------------------------- */
 
-static void to_buffer_puts_the_same_extents_into_the_buffer(void **state)
+VW_TEST_TYPICAL(to_buffer_puts_the_same_extents_into_the_buffer)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	static const size_t offsets[] = { 0, 8, 24, PAGE - 8, PAGE, 3 * PAGE + 40 };
 	char before[BUFFER], after[BUFFER], *map, *at;
 	struct vmwalk_extent vec[300];
@@ -863,14 +849,13 @@ static void to_buffer_puts_the_same_extents_into_the_buffer(void **state)
 	}
 }
 
-static void to_buffer_fills_it_to_the_last_byte(void **state)
+VW_TEST(to_buffer_fills_it_to_the_last_byte)
 {
 	const size_t slots = BUFFER / sizeof(struct vmwalk_extent);
 	struct vmwalk_extent last, one;
 	struct vmwalk_scan scan;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = vw_anon(PAGE);
 	vw_poke(at, 1);
@@ -890,14 +875,13 @@ static void to_buffer_fills_it_to_the_last_byte(void **state)
 	assert_memory_equal(&last, &one, sizeof(one));
 }
 
-static void to_buffer_and_its_own_mapping_may_be_scanned(void **state)
+VW_TEST(to_buffer_and_its_own_mapping_may_be_scanned)
 {
 	struct vmwalk_extent found;
 	struct vmwalk_scan scan;
 	char *map;
 	int rc;
 
-	(void)state;
 	open_device();
 	map = vw_map(fd, BUFFER, 0, RW, MAP_SHARED);
 	memset(map, 0, BUFFER);
@@ -939,7 +923,7 @@ static void *move_back_and_forth(void *arg)
 	return NULL;
 }
 
-static void pages_that_move_are_told_apart_and_never_missed(void **state)
+VW_TEST(pages_that_move_are_told_apart_and_never_missed)
 {
 	struct mover mover = { .pages = 256 };
 	__u64 end = vw_now() + 3 * SECOND, moving = 0, scans = 0;
@@ -947,7 +931,6 @@ static void pages_that_move_are_told_apart_and_never_missed(void **state)
 	struct vmwalk_scan scan;
 	pthread_t thread;
 
-	(void)state;
 	open_device();
 	if (!vw_exists("/sys/devices/system/node/node1"))
 		vw_skip("one NUMA node only");
@@ -980,29 +963,4 @@ static void pages_that_move_are_told_apart_and_never_missed(void **state)
 		      mover.moved);
 	if (!mover.moved)
 		vw_skip("the kernel moves no pages here");
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(a_scan_finds_what_pagemap_finds_in_a_mixed_region),
-		vw_test(masks_select_pages_as_pagemap_scan_does),
-		vw_test(pagemap_scan_itself_agrees),
-		vw_test(going_on_with_little_room_gives_the_same_extents),
-		vw_test(max_pages_stops_a_scan_and_nothing_is_lost),
-		vw_test(any_pattern_is_found_within_any_limits),
-		vw_test(the_node_is_the_frames_own),
-		vw_test(a_scan_may_start_and_end_inside_a_huge_page),
-		vw_test(a_full_room_leaves_the_rest_of_the_array_alone),
-		vw_test(a_scan_of_64_gib_finds_the_few_pages_in_it),
-		vw_test(neighbours_merge_where_frames_run_on),
-		vw_test(huge_and_small_pages_merge_where_frames_run_on),
-		vw_test(neighbours_merge_across_tables_of_every_level),
-		vw_test_each(to_buffer_puts_the_same_extents_into_the_buffer),
-		vw_test(to_buffer_fills_it_to_the_last_byte),
-		vw_test(to_buffer_and_its_own_mapping_may_be_scanned),
-		vw_test(pages_that_move_are_told_apart_and_never_missed),
-	};
-
-	return vw_run_cases(cases);
 }

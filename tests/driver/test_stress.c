@@ -757,31 +757,28 @@ static void beside_everything(void (*const *calls)(void), size_t count)
 	munmap(base, AREAS * PAGES * PAGE);
 }
 
-static void scans_tell_what_was_there_and_miss_nothing_that_stayed(void **state)
+VW_TEST(scans_tell_what_was_there_and_miss_nothing_that_stayed)
 {
 	static void (*const calls[])(void) = { scan_somehow };
 
-	(void)state;
 	beside_everything(calls, COUNT(calls));
 }
 
-static void single_addresses_are_told_as_they_were(void **state)
+VW_TEST(single_addresses_are_told_as_they_were)
 {
 	static void (*const calls[])(void) = {
 		translate_somehow, walk_around, get_pfns_around,
 	};
 
-	(void)state;
 	beside_everything(calls, COUNT(calls));
 }
 
-static void all_calls_at_once_tell_what_was_there(void **state)
+VW_TEST(all_calls_at_once_tell_what_was_there)
 {
 	static void (*const calls[])(void) = {
 		scan_somehow, translate_somehow, walk_around, get_pfns_around,
 	};
 
-	(void)state;
 	beside_everything(calls, COUNT(calls));
 }
 
@@ -917,7 +914,7 @@ static int begin_to_live(void *arg)
 	return live_again(*(int *)arg, 0);
 }
 
-static void a_call_that_meets_exec_never_mixes_two_memories(void **state)
+VW_TEST(a_call_that_meets_exec_never_mixes_two_memories)
 {
 	unsigned long seen[2] = { 0 }, gone = 0;
 	__u64 limit = vw_now() + 6 * SECOND;
@@ -926,7 +923,6 @@ static void a_call_that_meets_exec_never_mixes_two_memories(void **state)
 	struct pool pool;
 	int rc;
 
-	(void)state;
 	pool = make_pool();
 	fd = vw_open_rw(vw_make("t", "size", "4K", NULL));
 	child = vw_fork(begin_to_live, &pool.file);
@@ -1035,14 +1031,13 @@ static unsigned int watch_to_the_end(struct short_life *life)
 	return parts;
 }
 
-static void a_target_is_told_as_it_was_until_its_end(void **state)
+VW_TEST(a_target_is_told_as_it_was_until_its_end)
 {
 	__u64 limit = vw_now() + 6 * SECOND;
 	unsigned int rounds = 0, parts = 0;
 	struct short_life life;
 	struct pool pool;
 
-	(void)state;
 	pool = make_pool();
 	life.pool = &pool;
 	seed = 4;
@@ -1056,17 +1051,10 @@ static void a_target_is_told_as_it_was_until_its_end(void **state)
 	close(pool.file);
 }
 
+/* Runs the tests, or one life of a target that executes itself. */
 int main(int argc, char **argv)
 {
-	static const struct vw_case cases[] = {
-		vw_test(scans_tell_what_was_there_and_miss_nothing_that_stayed),
-		vw_test(single_addresses_are_told_as_they_were),
-		vw_test(all_calls_at_once_tell_what_was_there),
-		vw_test(a_call_that_meets_exec_never_mixes_two_memories),
-		vw_test(a_target_is_told_as_it_was_until_its_end),
-	};
-
 	if (argc == 4 && !strcmp(argv[1], AGAIN))
 		return live_again(atoi(argv[2]), atoi(argv[3]));
-	return vw_run_cases(cases);
+	return vw_main(argc, argv);
 }

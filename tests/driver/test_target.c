@@ -75,12 +75,11 @@ static int touch_and_wait(void *arg)
 	return 0;
 }
 
-static void each_target_is_seen_with_its_own_frames(void **state)
+VW_TEST(each_target_is_seen_with_its_own_frames)
 {
 	struct vw_child child[3];
 	__u64 pfn[3];
 
-	(void)state;
 	common = vw_anon(PAGE);
 	open_device();
 	for (size_t i = 0; i < COUNT(child); i++) {
@@ -117,12 +116,11 @@ static void *walk_myself_in_a_thread(void *arg)
 	return NULL;
 }
 
-static void without_a_target_each_caller_sees_itself(void **state)
+VW_TEST(without_a_target_each_caller_sees_itself)
 {
 	pthread_t thread;
 	int pfn = 0;
 
-	(void)state;
 	common = vw_anon(PAGE);
 	open_device();
 	vw_in_child(walk_myself, NULL);
@@ -134,11 +132,10 @@ static void without_a_target_each_caller_sees_itself(void **state)
 	vw_expect(pfn, vw_pfn(common));
 }
 
-static void a_target_that_exited_gives_esrch(void **state)
+VW_TEST(a_target_that_exited_gives_esrch)
 {
 	struct vw_child child;
 
-	(void)state;
 	common = vw_anon(PAGE);
 	open_device();
 	child = vw_fork(touch_and_wait, NULL);
@@ -180,12 +177,11 @@ static pid_t fork_with_number(pid_t pid)
 	return child;
 }
 
-static void a_number_that_is_used_again_is_not_followed(void **state)
+VW_TEST(a_number_that_is_used_again_is_not_followed)
 {
 	struct vw_child child;
 	pid_t again;
 
-	(void)state;
 	common = vw_anon(PAGE);
 	open_device();
 	child = vw_fork(raw_exit, NULL);
@@ -217,14 +213,13 @@ static int exec_bash(void *arg)
 	return 1;
 }
 
-static void exec_gives_the_target_new_memory(void **state)
+VW_TEST(exec_gives_the_target_new_memory)
 {
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	struct vw_child child;
 	int status;
 
-	(void)state;
 	common = vw_map(-1, PAGE, 0, RW, ANON);
 	open_device();
 	child = vw_fork(exec_bash, NULL);
@@ -263,12 +258,11 @@ static int leave_a_thread_behind(void *arg)
 	pthread_exit(NULL);
 }
 
-static void a_target_whose_first_thread_ended_is_still_walked(void **state)
+VW_TEST(a_target_whose_first_thread_ended_is_still_walked)
 {
 	struct vw_child child;
 	__u64 pfn;
 
-	(void)state;
 	common = vw_anon(PAGE);
 	open_device();
 	child = vw_fork(leave_a_thread_behind, NULL);
@@ -322,14 +316,13 @@ static void *scan_on_and_on(void *arg)
 	return NULL;
 }
 
-static void an_exited_targets_memory_is_free(void **state)
+VW_TEST(an_exited_targets_memory_is_free)
 {
 	long long before, held;
 	struct vw_child child;
 	pthread_t thread;
 	int bad = 0;
 
-	(void)state;
 	open_device();
 	__atomic_store_n(&stop_scanning, false, __ATOMIC_RELAXED);
 	before = vw_field("/proc/meminfo", "AnonPages");
@@ -408,7 +401,7 @@ static int be_killed(void *arg)
 	return 0;
 }
 
-static void walks_of_targets_that_come_and_go_succeed_or_give_esrch(void **state)
+VW_TEST(walks_of_targets_that_come_and_go_succeed_or_give_esrch)
 {
 	static int (*const bodies[])(void *) = {
 		exit_at_once, exec_at_once, fork_and_exit, map_and_unmap, be_killed,
@@ -416,7 +409,6 @@ static void walks_of_targets_that_come_and_go_succeed_or_give_esrch(void **state
 	pthread_t threads[2];
 	int bad[2] = { 0 };
 
-	(void)state;
 	open_device();
 	__atomic_store_n(&stop_scanning, false, __ATOMIC_RELAXED);
 	for (size_t i = 0; i < COUNT(threads); i++)
@@ -479,7 +471,7 @@ static int be_restless(void *arg)
 	return 0;
 }
 
-static void what_stays_is_never_missed_and_nothing_comes_twice(void **state)
+VW_TEST(what_stays_is_never_missed_and_nothing_comes_twice)
 {
 	static struct restless restless;
 	static const size_t rooms[] = { 4096, 64, 7 };
@@ -490,7 +482,6 @@ static void what_stays_is_never_missed_and_nothing_comes_twice(void **state)
 	struct vw_child child;
 	unsigned int scans = 0;
 
-	(void)state;
 	restless.at = vw_anon(STATIC_PAGES * PAGE);
 	madvise(restless.at, STATIC_PAGES * PAGE, MADV_NOHUGEPAGE);
 	open_device();
@@ -586,14 +577,13 @@ static bool sees(unsigned int call, const char *at)
 	}
 }
 
-static void a_huge_page_that_is_split_is_never_missed(void **state)
+VW_TEST(a_huge_page_that_is_split_is_never_missed)
 {
 	struct zeroes *zeroes = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	__u64 end = vw_now() + 8 * SECOND;
 	unsigned int round, calls = 0;
 	struct vw_child child;
 
-	(void)state;
 	assert_ptr_not_equal(zeroes, MAP_FAILED);
 	zeroes->at = vw_pointer(0x600000000000UL);
 	open_device();
@@ -690,7 +680,7 @@ static void look_at_tables(const char *at)
  * walker from reading a page that is somebody else's by then. Nor do interrupts that are off on a
  * processor that the target doesn't run on: many kernels wait only for those that it does.
  */
-static void a_table_that_munmap_freed_is_not_read(void **state)
+VW_TEST(a_table_that_munmap_freed_is_not_read)
 {
 	char *at = vw_pointer(0x600000000000UL);
 	__u64 end = vw_now() + 4 * SECOND;
@@ -699,7 +689,6 @@ static void a_table_that_munmap_freed_is_not_read(void **state)
 	struct vw_child child;
 	unsigned int scans = 0;
 
-	(void)state;
 	open_device();
 	child = vw_fork(forge_tables_in_a_child, at);
 	vw_hear(&child);
@@ -729,12 +718,11 @@ static void get_frames(const char *at)
 	print_message("# %lu calls\n", calls);
 }
 
-static void a_table_that_munmap_freed_gives_no_frame(void **state)
+VW_TEST(a_table_that_munmap_freed_gives_no_frame)
 {
 	char *at = vw_pointer(0x600000000000UL);
 	struct vw_child child;
 
-	(void)state;
 	open_device();
 	child = vw_fork(forge_tables_in_a_child, at);
 	vw_hear(&child);
@@ -744,12 +732,11 @@ static void a_table_that_munmap_freed_gives_no_frame(void **state)
 }
 
 /* What looks at its own memory takes no lock for this call. */
-static void a_table_that_another_thread_unmapped_gives_no_frame(void **state)
+VW_TEST(a_table_that_another_thread_unmapped_gives_no_frame)
 {
 	char *at = vw_pointer(0x600000000000UL);
 	pthread_t forger;
 
-	(void)state;
 	open_device();
 	assert_int_equal(pthread_create(&forger, NULL, forge_tables, at), 0);
 	get_frames(at);
@@ -758,7 +745,7 @@ static void a_table_that_another_thread_unmapped_gives_no_frame(void **state)
 }
 
 /* Every page that is told must have been there: pages that are never mapped are never seen. */
-static void what_is_never_mapped_is_never_seen(void **state)
+VW_TEST(what_is_never_mapped_is_never_seen)
 {
 	__u64 end = vw_now() + 3 * SECOND;
 	static struct restless restless;
@@ -766,7 +753,6 @@ static void what_is_never_mapped_is_never_seen(void **state)
 	struct vmwalk_scan scan;
 	struct vw_child child;
 
-	(void)state;
 	restless.at = vw_anon(STATIC_PAGES * PAGE);
 	madvise(restless.at, STATIC_PAGES * PAGE, MADV_NOHUGEPAGE);
 	open_device();
@@ -784,13 +770,12 @@ static void what_is_never_mapped_is_never_seen(void **state)
 	}
 }
 
-static void a_target_is_not_held_up_by_a_scan_into_unmapped_memory(void **state)
+VW_TEST(a_target_is_not_held_up_by_a_scan_into_unmapped_memory)
 {
 	struct vmwalk_scan scan;
 	struct vw_child child;
 	char *vec;
 
-	(void)state;
 	/* The results fault in pages of the very process that is scanned. */
 	open_device();
 	for (int i = 0; i < 20; i++) {
@@ -817,12 +802,11 @@ static int scan_for_ever(void *arg)
 	return 1;
 }
 
-static void a_scanning_process_can_be_killed(void **state)
+VW_TEST(a_scanning_process_can_be_killed)
 {
 	struct vw_child child;
 	__u64 start;
 
-	(void)state;
 	open_device();
 	for (int i = 0; i < 10; i++) {
 		child = vw_fork(scan_for_ever, NULL);
@@ -835,14 +819,13 @@ static void a_scanning_process_can_be_killed(void **state)
 	vw_expect_stat(vw_number("t"), "opens", 1);
 }
 
-static void retargeting_under_a_scan_is_safe(void **state)
+VW_TEST(retargeting_under_a_scan_is_safe)
 {
 	struct vw_child child[2];
 	__u64 end = vw_now() + 3 * SECOND;
 	pthread_t thread;
 	int bad = 0;
 
-	(void)state;
 	common = vw_anon(PAGE);
 	open_device();
 	for (size_t i = 0; i < COUNT(child); i++) {
@@ -856,29 +839,4 @@ static void retargeting_under_a_scan_is_safe(void **state)
 	__atomic_store_n(&stop_scanning, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	vw_ok(bad);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(each_target_is_seen_with_its_own_frames),
-		vw_test(without_a_target_each_caller_sees_itself),
-		vw_test(a_target_that_exited_gives_esrch),
-		vw_test(a_number_that_is_used_again_is_not_followed),
-		vw_test(exec_gives_the_target_new_memory),
-		vw_test(a_target_whose_first_thread_ended_is_still_walked),
-		vw_test(an_exited_targets_memory_is_free),
-		vw_test(walks_of_targets_that_come_and_go_succeed_or_give_esrch),
-		vw_test(what_stays_is_never_missed_and_nothing_comes_twice),
-		vw_test(a_huge_page_that_is_split_is_never_missed),
-		vw_test(a_table_that_munmap_freed_is_not_read),
-		vw_test(a_table_that_munmap_freed_gives_no_frame),
-		vw_test(a_table_that_another_thread_unmapped_gives_no_frame),
-		vw_test(what_is_never_mapped_is_never_seen),
-		vw_test(a_target_is_not_held_up_by_a_scan_into_unmapped_memory),
-		vw_test(a_scanning_process_can_be_killed),
-		vw_test(retargeting_under_a_scan_is_safe),
-	};
-
-	return vw_run_cases(cases);
 }

@@ -74,9 +74,8 @@ static void expect_event_at(const char *file, int line, const char *fmt, ...)
 #define expect_event(...)	expect_event_at(__FILE__, __LINE__, __VA_ARGS__)
 #define expect_no_event()	expect_event("%s", "")
 
-static void live_and_dead_are_traced(void **state)
+VW_TEST_TYPICAL(live_and_dead_are_traced)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	char segments[32];
 	int n, fd;
 
@@ -106,14 +105,14 @@ static void live_and_dead_are_traced(void **state)
 	expect_no_event();
 }
 
-static void mmap_is_traced_with_its_window_and_error(void **state)
+VW_TEST_TYPICAL(mmap_is_traced_with_its_window_and_error)
 {
 	unsigned long start;
 	int n, fd;
 	void *map;
 
 	start_trace();
-	n = vw_make_combo(vw_combo(state), 16 * PAGE, "zero");
+	n = vw_make_combo(combo, 16 * PAGE, "zero");
 	fd = vw_open_rw(n);
 	empty_trace();
 	map = vw_map(fd, 5 * PAGE, 3 * PAGE, RW, MAP_SHARED);
@@ -138,12 +137,11 @@ static void expect_fault_at(int line, int n, const char *map, size_t page, const
 
 #define expect_fault(n, map, page, kind)	expect_fault_at(__LINE__, n, map, page, kind)
 
-static void each_kind_of_fault_is_traced(void **state)
+VW_TEST(each_kind_of_fault_is_traced)
 {
 	char *map;
 	int n, fd;
 
-	(void)state;
 	start_trace();
 	n = vw_make("t", "buffer_type", "dma", "map_mode", "fault", "size", "64K", "fault_around",
 		    "4K", "track_dirty", "1", NULL);
@@ -170,7 +168,7 @@ static void each_kind_of_fault_is_traced(void **state)
 	expect_fault(n, map, PMD_SIZE / PAGE + 7, "huge");
 }
 
-static void a_scan_is_traced_with_what_it_found(void **state)
+VW_TEST(a_scan_is_traced_with_what_it_found)
 {
 	char *at = vw_anon(8 * PAGE);
 	struct vmwalk_extent vec[8];
@@ -178,7 +176,6 @@ static void a_scan_is_traced_with_what_it_found(void **state)
 	unsigned long start = (uintptr_t)at;
 	int n, fd;
 
-	(void)state;
 	start_trace();
 	n = vw_make("t", NULL);
 	fd = vw_open_rw(n);
@@ -212,18 +209,11 @@ static void a_scan_is_traced_with_what_it_found(void **state)
 		     n, start, start + 8 * PAGE, -EFAULT);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	static const struct vw_case cases[] = {
-		vw_test_each(live_and_dead_are_traced),
-		vw_test_each(mmap_is_traced_with_its_window_and_error),
-		vw_test(each_kind_of_fault_is_traced),
-		vw_test(a_scan_is_traced_with_what_it_found),
-	};
-
-	int failed = vw_run_cases(cases);
+	int status = vw_main(argc, argv);
 
 	vw_file_write(TRACE "/events/vmwalk/enable", "0");
 	rmdir(TRACE);
-	return failed;
+	return status;
 }

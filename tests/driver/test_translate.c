@@ -264,11 +264,10 @@ static void expect_known(const struct known *k, const struct vmwalk_translation 
 	expect_same(got, &wanted);
 }
 
-static void every_kind_of_page_is_told_alone(void **state)
+VW_TEST(every_kind_of_page_is_told_alone)
 {
 	struct vmwalk_translation *vec;
 
-	(void)state;
 	open_device();
 	know_every_kind();
 	vec = new_vec(1);
@@ -279,12 +278,11 @@ static void every_kind_of_page_is_told_alone(void **state)
 	}
 }
 
-static void every_kind_of_page_is_told_after_every_other(void **state)
+VW_TEST(every_kind_of_page_is_told_after_every_other)
 {
 	struct vmwalk_translation *vec;
 	size_t len = 0;
 
-	(void)state;
 	open_device();
 	know_every_kind();
 	vec = new_vec(nr_known * nr_known * 2);
@@ -304,12 +302,11 @@ static void every_kind_of_page_is_told_after_every_other(void **state)
 	}
 }
 
-static void looking_at_what_is_absent_leaves_it_so(void **state)
+VW_TEST(looking_at_what_is_absent_leaves_it_so)
 {
 	__u64 before[COUNT(known)];
 	struct vmwalk_translation *vec;
 
-	(void)state;
 	open_device();
 	know_every_kind();
 	vec = new_vec(nr_known);
@@ -323,7 +320,7 @@ static void looking_at_what_is_absent_leaves_it_so(void **state)
 		assert_int_equal(vw_pagemap_one(0, vw_pointer(known[i].addr)), before[i]);
 }
 
-static void addresses_beyond_user_space_lead_nowhere_and_disturb_nothing(void **state)
+VW_TEST(addresses_beyond_user_space_lead_nowhere_and_disturb_nothing)
 {
 	const __u64 beyond[] = {
 		vw_user_end(), vw_user_end() + 1, vw_user_end() + PAGE, 1ULL << 56, 1ULL << 57,
@@ -334,7 +331,6 @@ static void addresses_beyond_user_space_lead_nowhere_and_disturb_nothing(void **
 	struct vmwalk_translation *vec, wanted, nothing = { .node = -1 };
 	char *at;
 
-	(void)state;
 	open_device();
 	at = vw_anon(PAGE);
 	vw_poke(at, 1);
@@ -355,13 +351,12 @@ static void addresses_beyond_user_space_lead_nowhere_and_disturb_nothing(void **
 	expect_same(&vec[2 * COUNT(beyond)], &wanted);
 }
 
-static void phys_is_of_the_very_byte(void **state)
+VW_TEST(phys_is_of_the_very_byte)
 {
 	char *at, *huge;
 	struct vmwalk_translation *vec;
 	size_t len = 0;
 
-	(void)state;
 	open_device();
 	at = vw_anon(2 * PAGE);
 	madvise(at, 2 * PAGE, MADV_NOHUGEPAGE);
@@ -424,14 +419,13 @@ static char *mixed_region(void)
 	return at;
 }
 
-static void a_translation_of_each_page_is_what_a_scan_finds(void **state)
+VW_TEST(a_translation_of_each_page_is_what_a_scan_finds)
 {
 	struct vmwalk_translation *vec;
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = mixed_region();
 	vec = new_vec(MIXED);
@@ -460,13 +454,12 @@ static void a_translation_of_each_page_is_what_a_scan_finds(void **state)
 	vw_extents_free(&extents);
 }
 
-static void any_order_gives_the_same_answers(void **state)
+VW_TEST(any_order_gives_the_same_answers)
 {
 	struct vmwalk_translation *sorted, *vec;
 	size_t *order;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = mixed_region();
 	sorted = new_vec(MIXED);
@@ -506,7 +499,7 @@ static void any_order_gives_the_same_answers(void **state)
 	free(order);
 }
 
-static void every_length_fills_all_elements_and_no_more(void **state)
+VW_TEST(every_length_fills_all_elements_and_no_more)
 {
 	static const size_t lens[] = {
 		1, 2, 3, 63, 64, 65, 127, 128, 129, 169, 170, 171, 172, 255, 256, 257, 340, 341,
@@ -515,7 +508,6 @@ static void every_length_fills_all_elements_and_no_more(void **state)
 	struct vmwalk_translation *sorted, *vec, untouched;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = mixed_region();
 	sorted = new_vec(MIXED);
@@ -535,7 +527,7 @@ static void every_length_fills_all_elements_and_no_more(void **state)
 	}
 }
 
-static void a_million_addresses_fit_into_one_call(void **state)
+VW_TEST(a_million_addresses_fit_into_one_call)
 {
 	const size_t million = 1000003, pages = 64 * MIB / PAGE;
 	__u64 *entries = calloc(pages, sizeof(*entries)), began;
@@ -543,7 +535,6 @@ static void a_million_addresses_fit_into_one_call(void **state)
 	size_t present = 0;
 	char *at;
 
-	(void)state;
 	open_device();
 	assert_non_null(entries);
 	at = vw_anon_aligned(pages * PAGE, PMD_SIZE);
@@ -572,12 +563,11 @@ static void a_million_addresses_fit_into_one_call(void **state)
 	free(entries);
 }
 
-static void a_call_is_counted_as_one_walk(void **state)
+VW_TEST(a_call_is_counted_as_one_walk)
 {
 	struct vmwalk_translation *vec;
 	char *at = vw_anon(32 * PAGE);
 
-	(void)state;
 	open_device();
 	memset(at, 1, 32 * PAGE);
 	vec = new_vec(32);
@@ -591,9 +581,8 @@ static void a_call_is_counted_as_one_walk(void **state)
 	vw_expect_stat(n, "walks", 1);
 }
 
-static void the_vector_may_lie_in_the_devices_own_mapping(void **state)
+VW_TEST_TYPICAL(the_vector_may_lie_in_the_devices_own_mapping)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	struct vmwalk_translation *vec;
 	char *at = vw_anon(PAGE);
 
@@ -616,13 +605,12 @@ static void the_vector_may_lie_in_the_devices_own_mapping(void **state)
 	}
 }
 
-static void the_node_is_the_frames_own(void **state)
+VW_TEST(the_node_is_the_frames_own)
 {
 	struct vmwalk_translation *vec;
 	char *at = vw_anon(64 * PAGE);
 	int node;
 
-	(void)state;
 	open_device();
 	if (!vw_exists("/sys/devices/system/node/node1"))
 		vw_skip("one NUMA node only");
@@ -661,7 +649,7 @@ static bool is_file(const struct vmwalk_translation *translation)
  * In a private mapping of a file the file's pages are mapped read-only and clean, and so is a copy
  * that comes back from swap: only the page behind the entry tells them apart.
  */
-static void pages_of_a_file_and_their_copies_are_told_apart(void **state)
+VW_TEST(pages_of_a_file_and_their_copies_are_told_apart)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	struct vmwalk_translation *vec;
@@ -670,7 +658,6 @@ static void pages_of_a_file_and_their_copies_are_told_apart(void **state)
 	size_t copies = 0;
 	char *at;
 
-	(void)state;
 	open_device();
 	assert_true(file >= 0 && !ftruncate(file, ALIKE * PAGE));
 	at = vw_map(file, ALIKE * PAGE, 0, RW, MAP_SHARED | MAP_POPULATE);
@@ -730,7 +717,7 @@ static void *copy_and_drop(void *arg)
 	return NULL;
 }
 
-static void a_first_copy_is_told_from_the_file_while_it_is_made(void **state)
+VW_TEST(a_first_copy_is_told_from_the_file_while_it_is_made)
 {
 	struct copier copier = { .file = memfd_create("vmwalk_test", MFD_CLOEXEC) };
 	__u64 end, file_pfn[ALIKE], calls = 0, copies = 0;
@@ -738,7 +725,6 @@ static void a_first_copy_is_told_from_the_file_while_it_is_made(void **state)
 	pthread_t thread;
 	char *at;
 
-	(void)state;
 	open_device();
 	assert_true(copier.file >= 0 && !ftruncate(copier.file, ALIKE * PAGE));
 	at = vw_map(copier.file, ALIKE * PAGE, 0, RW, MAP_SHARED);
@@ -789,12 +775,11 @@ static int touch_some(void *arg)
 	return 0;
 }
 
-static void another_process_is_seen_with_its_own_frames(void **state)
+VW_TEST(another_process_is_seen_with_its_own_frames)
 {
 	struct vmwalk_translation *vec;
 	struct vw_child child[2];
 
-	(void)state;
 	common = vw_anon(COMMON * PAGE);
 	madvise(common, COMMON * PAGE, MADV_NOHUGEPAGE);
 	open_device();
@@ -908,13 +893,12 @@ static void let_exit(void *arg)
 	waitid(P_PID, child->pid, NULL, WEXITED | WNOWAIT);
 }
 
-static void a_target_that_exits_in_the_middle_gives_esrch(void **state)
+VW_TEST(a_target_that_exits_in_the_middle_gives_esrch)
 {
 	static struct gate gate;
 	struct vmwalk_translation *vec;
 	struct vw_child child;
 
-	(void)state;
 	common = vw_anon(COMMON * PAGE);
 	open_device();
 	vec = gated_vec(&gate);
@@ -951,13 +935,12 @@ static void let_exec(void *arg)
 	waitid(P_PID, child->pid, NULL, WSTOPPED | WNOWAIT);
 }
 
-static void a_target_that_execs_in_the_middle_gives_esrch(void **state)
+VW_TEST(a_target_that_execs_in_the_middle_gives_esrch)
 {
 	static struct gate gate;
 	struct vmwalk_translation *vec;
 	struct vw_child child;
 
-	(void)state;
 	common = vw_anon(COMMON * PAGE);
 	open_device();
 	vec = gated_vec(&gate);
@@ -1013,7 +996,7 @@ static int pass_gates(void *arg)
 	return 0;
 }
 
-static void the_targets_lock_is_not_held_over_a_copy(void **state)
+VW_TEST(the_targets_lock_is_not_held_over_a_copy)
 {
 	static struct gates gates = {
 		.gate = { { .act = map_something }, { .act = map_something } },
@@ -1021,7 +1004,6 @@ static void the_targets_lock_is_not_held_over_a_copy(void **state)
 	struct vw_child child;
 	char *at;
 
-	(void)state;
 	common = vw_anon(COMMON * PAGE);
 	memset(common, 1, COMMON * PAGE);
 	gates.vec = gated_vec(&gates.gate[0]);
@@ -1053,13 +1035,12 @@ static int translate_for_ever(void *arg)
 	return 1;
 }
 
-static void a_translating_process_can_be_killed(void **state)
+VW_TEST(a_translating_process_can_be_killed)
 {
 	struct vmwalk_translation *vec = new_vec(MANY);
 	struct vw_child child;
 	__u64 start;
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < MANY; i++)
 		vec[i].addr = (uintptr_t)vec + (random_bits() & (16 * MIB - 1));
@@ -1089,14 +1070,13 @@ static int come_and_go(void *arg)
 }
 
 /* Beside memory that comes and goes a page that stays is seen each time. */
-static void what_stays_is_always_found(void **state)
+VW_TEST(what_stays_is_always_found)
 {
 	char *busy = vw_pointer(0x500000000000UL);
 	struct vmwalk_translation *vec;
 	__u64 end, entry, calls = 0;
 	struct vw_child child;
 
-	(void)state;
 	open_device();
 	common = vw_anon(COMMON * PAGE);
 	vw_poke(common, 1);
@@ -1115,32 +1095,4 @@ static void what_stays_is_always_found(void **state)
 			assert_true(!(vec[i].state & VMWALK_PRESENT) == !vec[i].phys);
 	}
 	print_message("# %llu calls\n", calls);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(every_kind_of_page_is_told_alone),
-		vw_test(every_kind_of_page_is_told_after_every_other),
-		vw_test(looking_at_what_is_absent_leaves_it_so),
-		vw_test(addresses_beyond_user_space_lead_nowhere_and_disturb_nothing),
-		vw_test(phys_is_of_the_very_byte),
-		vw_test(a_translation_of_each_page_is_what_a_scan_finds),
-		vw_test(any_order_gives_the_same_answers),
-		vw_test(every_length_fills_all_elements_and_no_more),
-		vw_test(a_million_addresses_fit_into_one_call),
-		vw_test(a_call_is_counted_as_one_walk),
-		vw_test_each(the_vector_may_lie_in_the_devices_own_mapping),
-		vw_test(the_node_is_the_frames_own),
-		vw_test(pages_of_a_file_and_their_copies_are_told_apart),
-		vw_test(a_first_copy_is_told_from_the_file_while_it_is_made),
-		vw_test(another_process_is_seen_with_its_own_frames),
-		vw_test(a_target_that_exits_in_the_middle_gives_esrch),
-		vw_test(a_target_that_execs_in_the_middle_gives_esrch),
-		vw_test(the_targets_lock_is_not_held_over_a_copy),
-		vw_test(a_translating_process_can_be_killed),
-		vw_test(what_stays_is_always_found),
-	};
-
-	return vw_run_cases(cases);
 }

@@ -155,9 +155,8 @@ static int be_bash(void *arg)
 	return 1;
 }
 
-static void the_mappings_of_bash_are_those_of_proc(void **state)
+VW_TEST(the_mappings_of_bash_are_those_of_proc)
 {
-	(void)state;
 	compare_stopped(be_bash, 10);
 }
 
@@ -203,9 +202,8 @@ static int map_all_kinds(void *arg)
 	return 0;
 }
 
-static void mappings_of_all_kinds_are_those_of_proc(void **state)
+VW_TEST(mappings_of_all_kinds_are_those_of_proc)
 {
-	(void)state;
 	compare_stopped(map_all_kinds, 40);
 }
 
@@ -221,20 +219,18 @@ static int map_thousands(void *arg)
 	return 0;
 }
 
-static void thousands_of_mappings_are_those_of_proc(void **state)
+VW_TEST(thousands_of_mappings_are_those_of_proc)
 {
-	(void)state;
 	compare_stopped(map_thousands, 8000);
 }
 
 /* --- One mapping ---------------------------------------------------------------------------- */
 
-static void above_a_hole_is_the_next_mapping(void **state)
+VW_TEST(above_a_hole_is_the_next_mapping)
 {
 	char *at = vw_pointer(0x300000000000UL);
 	struct vmwalk_vma vma;
 
-	(void)state;
 	open_device();
 	assert_ptr_equal(mmap(at, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), at);
 	assert_ptr_equal(mmap(at + 10 * PAGE, 2 * PAGE, PROT_READ, ANON | MAP_FIXED_NOREPLACE,
@@ -263,12 +259,11 @@ static void above_a_hole_is_the_next_mapping(void **state)
 	assert_true(vma.start >= (uintptr_t)at + 12 * PAGE);
 }
 
-static void a_shared_mapping_is_shared_even_if_nobody_may_write(void **state)
+VW_TEST(a_shared_mapping_is_shared_even_if_nobody_may_write)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC), reader;
 	char path[64];
 
-	(void)state;
 	open_device();
 	assert_true(file >= 0 && !ftruncate(file, PAGE));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
@@ -286,13 +281,12 @@ static void a_shared_mapping_is_shared_even_if_nobody_may_write(void **state)
 	close(reader);
 }
 
-static void a_files_identity_is_that_of_stat(void **state)
+VW_TEST(a_files_identity_is_that_of_stat)
 {
 	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	struct vmwalk_vma vma;
 	struct stat stat;
 
-	(void)state;
 	open_device();
 	assert_int_equal(fstat(file, &stat), 0);
 	for (size_t page = 0; page < 4; page++) {
@@ -307,7 +301,7 @@ static void a_files_identity_is_that_of_stat(void **state)
 	close(file);
 }
 
-static void hugetlb_is_told_with_the_size_of_its_pages(void **state)
+VW_TEST(hugetlb_is_told_with_the_size_of_its_pages)
 {
 	static const struct {
 		int flags;
@@ -318,7 +312,6 @@ static void hugetlb_is_told_with_the_size_of_its_pages(void **state)
 	unsigned int seen = 0;
 	char *at;
 
-	(void)state;
 	open_device();
 	for (size_t i = 0; i < 2 * COUNT(kinds); i++) {
 		bool shared = i & 1;
@@ -348,9 +341,8 @@ static void hugetlb_is_told_with_the_size_of_its_pages(void **state)
 		vw_skip("no hugetlb page is left");
 }
 
-static void an_entrys_protection_is_the_mappings(void **state)
+VW_TEST_ALL(an_entrys_protection_is_the_mappings)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	struct vmwalk_walk walk;
 	struct vmwalk_vma vma;
 	__u64 entry;
@@ -372,7 +364,7 @@ static void an_entrys_protection_is_the_mappings(void **state)
 
 /* --- Which are the device's ----------------------------------------------------------------- */
 
-static void only_this_very_device_is_told_as_such(void **state)
+VW_TEST(only_this_very_device_is_told_as_such)
 {
 	const __u32 common = VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_SHARED |
 			     VMWALK_VMA_FILE;
@@ -380,7 +372,6 @@ static void only_this_very_device_is_told_as_such(void **state)
 	char path[64], *own, *others;
 	int other, number;
 
-	(void)state;
 	open_device();
 	number = vw_make("other", "size", "64K", NULL);
 	other = vw_open_rw(number);
@@ -423,12 +414,11 @@ static void only_this_very_device_is_told_as_such(void **state)
 	}
 }
 
-static void a_device_of_the_same_number_is_not_the_same(void **state)
+VW_TEST(a_device_of_the_same_number_is_not_the_same)
 {
 	int first, again;
 	char *old, *new;
 
-	(void)state;
 	first = vw_make("first", "size", "64K", NULL);
 	fd = vw_open_rw(first);
 	old = vw_map(fd, 64 * KIB, 0, RW, MAP_SHARED);
@@ -457,12 +447,11 @@ static int map_there(void *arg)
 	return 0;
 }
 
-static void each_target_has_its_own_mappings(void **state)
+VW_TEST(each_target_has_its_own_mappings)
 {
 	struct vw_child child[2];
 	struct vmwalk_vma vma;
 
-	(void)state;
 	open_device();
 	common = vw_map(-1, 4 * PAGE, 0, PROT_NONE, ANON);
 	for (size_t i = 0; i < 2; i++) {
@@ -503,14 +492,13 @@ static int map_and_unmap(void *arg)
 }
 
 /* What is told of a mapping was so at one instant, never half of one and half of another. */
-static void a_mapping_is_told_whole_while_it_changes(void **state)
+VW_TEST(a_mapping_is_told_whole_while_it_changes)
 {
 	char *at = vw_pointer(0x200000000000UL);
 	__u64 end, seen[4] = { 0 };
 	struct vmwalk_vma vma;
 	struct vw_child child;
 
-	(void)state;
 	open_device();
 	child = vw_fork(map_and_unmap, at);
 	vw_set_target(child.pid);
@@ -535,24 +523,4 @@ static void a_mapping_is_told_whole_while_it_changes(void **state)
 	}
 	print_message("# whole %llu, cut %llu, gone %llu, between %llu times\n", seen[0], seen[1],
 		      seen[2], seen[3]);
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(the_mappings_of_bash_are_those_of_proc),
-		vw_test(mappings_of_all_kinds_are_those_of_proc),
-		vw_test(thousands_of_mappings_are_those_of_proc),
-		vw_test(above_a_hole_is_the_next_mapping),
-		vw_test(a_shared_mapping_is_shared_even_if_nobody_may_write),
-		vw_test(a_files_identity_is_that_of_stat),
-		vw_test(hugetlb_is_told_with_the_size_of_its_pages),
-		vw_test_all(an_entrys_protection_is_the_mappings),
-		vw_test(only_this_very_device_is_told_as_such),
-		vw_test(a_device_of_the_same_number_is_not_the_same),
-		vw_test(each_target_has_its_own_mappings),
-		vw_test(a_mapping_is_told_whole_while_it_changes),
-	};
-
-	return vw_run_cases(cases);
 }

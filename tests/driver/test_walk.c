@@ -78,11 +78,10 @@ static struct vmwalk_walk expect_page_at(const char *file, int line, const void 
 #define ABSENT	(VMWALK_SWAP | VMWALK_MIGRATION)
 #define ODD	(VMWALK_PROTNONE | VMWALK_UFFD_WP | VMWALK_HIDDEN)
 
-static void a_written_page_is_all_it_should_be(void **state)
+VW_TEST(a_written_page_is_all_it_should_be)
 {
 	char *at = vw_anon(8 * PAGE);
 
-	(void)state;
 	open_device();
 	memset(at, 1, 8 * PAGE);
 	for (size_t i = 0; i < 8 * PAGE; i += 1367)
@@ -93,11 +92,10 @@ static void a_written_page_is_all_it_should_be(void **state)
 			    VMWALK_HUGETLB | VMWALK_SPECIAL, 12);
 }
 
-static void a_page_that_mprotect_locked_is_not_writable(void **state)
+VW_TEST(a_page_that_mprotect_locked_is_not_writable)
 {
 	char *at = vw_anon(PAGE);
 
-	(void)state;
 	open_device();
 	vw_poke(at, 1);
 	mprotect(at, PAGE, PROT_READ);
@@ -108,20 +106,18 @@ static void a_page_that_mprotect_locked_is_not_writable(void **state)
 		    VMWALK_WRITE | ABSENT | ODD, 12);
 }
 
-static void a_programs_code_is_executable_and_of_a_file(void **state)
+VW_TEST(a_programs_code_is_executable_and_of_a_file)
 {
-	(void)state;
 	open_device();
 	expect_page((void *)a_programs_code_is_executable_and_of_a_file,
 		    VMWALK_PRESENT | VMWALK_USER | VMWALK_EXEC | VMWALK_FILE,
 		    VMWALK_WRITE | ABSENT | ODD | VMWALK_ZERO | VMWALK_HUGETLB, 12);
 }
 
-static void the_zero_page_is_told_from_others(void **state)
+VW_TEST(the_zero_page_is_told_from_others)
 {
 	char *at = vw_anon(2 * PAGE);
 
-	(void)state;
 	open_device();
 	madvise(at, 2 * PAGE, MADV_NOHUGEPAGE);
 	vw_peek(at);
@@ -131,12 +127,11 @@ static void the_zero_page_is_told_from_others(void **state)
 	expect_page(at, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_ZERO, 12);
 }
 
-static void the_huge_zero_page_is_told_from_others(void **state)
+VW_TEST(the_huge_zero_page_is_told_from_others)
 {
 	struct vmwalk_walk walk;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = vw_huge_page(false);
 	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
@@ -147,11 +142,10 @@ static void the_huge_zero_page_is_told_from_others(void **state)
 			    VMWALK_WRITE | ABSENT | ODD | VMWALK_FILE | VMWALK_HUGETLB, 21);
 }
 
-static void a_transparent_huge_page_is_one_entry_of_2_mib(void **state)
+VW_TEST(a_transparent_huge_page_is_one_entry_of_2_mib)
 {
 	char *at;
 
-	(void)state;
 	open_device();
 	at = vw_huge_page(true);
 	for (size_t i = 0; i < PMD_SIZE; i += 77 * PAGE + 3)
@@ -197,25 +191,22 @@ static void expect_hugetlb(int flags, size_t size, int page_shift)
 	}
 }
 
-static void a_hugetlb_page_of_2_mib_is_one_entry(void **state)
+VW_TEST(a_hugetlb_page_of_2_mib_is_one_entry)
 {
-	(void)state;
 	open_device();
 	expect_hugetlb(HUGE_2M, PMD_SIZE, 21);
 }
 
-static void a_hugetlb_page_of_1_gib_is_one_entry(void **state)
+VW_TEST(a_hugetlb_page_of_1_gib_is_one_entry)
 {
-	(void)state;
 	open_device();
 	expect_hugetlb(HUGE_1G, GIB, 30);
 }
 
-static void prot_none_after_touch_is_present(void **state)
+VW_TEST(prot_none_after_touch_is_present)
 {
 	char *at = vw_anon_aligned(2 * PAGE, 2 * PAGE);
 
-	(void)state;
 	open_device();
 	vw_poke(at, 1);
 	mprotect(at, 2 * PAGE, PROT_NONE);
@@ -245,12 +236,11 @@ static void expect_protected(char *at, size_t size, int prot, __u32 page_shift)
 	munmap(at, size);
 }
 
-static void a_page_that_prot_none_protects_is_not_executable(void **state)
+VW_TEST(a_page_that_prot_none_protects_is_not_executable)
 {
 	char *at;
 	int self;
 
-	(void)state;
 	open_device();
 	at = vw_anon(PAGE);
 	vw_poke(at, 1);
@@ -275,12 +265,11 @@ static void a_page_that_prot_none_protects_is_not_executable(void **state)
 	expect_protected(at, PMD_SIZE, RW, 21);
 }
 
-static void a_swapped_page_is_absent_and_stays_so(void **state)
+VW_TEST(a_swapped_page_is_absent_and_stays_so)
 {
 	char *at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	struct vmwalk_walk walk;
 
-	(void)state;
 	open_device();
 	madvise(at, PMD_SIZE, MADV_NOHUGEPAGE);
 	memset(at, 7, 16 * PAGE);
@@ -297,7 +286,7 @@ static void a_swapped_page_is_absent_and_stays_so(void **state)
 	expect_page(at, VMWALK_PRESENT, VMWALK_SWAP, 12);
 }
 
-static void uffd_write_protection_is_shown(void **state)
+VW_TEST(uffd_write_protection_is_shown)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP };
 	struct uffdio_writeprotect protect;
@@ -305,7 +294,6 @@ static void uffd_write_protection_is_shown(void **state)
 	char *at = vw_anon(4 * PAGE);
 	int uffd;
 
-	(void)state;
 	open_device();
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
@@ -338,11 +326,10 @@ static void uffd_write_protection_is_shown(void **state)
 	close(uffd);
 }
 
-static void soft_dirty_is_set_by_writes_after_clear_refs(void **state)
+VW_TEST(soft_dirty_is_set_by_writes_after_clear_refs)
 {
 	char *at = vw_anon(4 * PAGE);
 
-	(void)state;
 	open_device();
 	memset(at, 1, 4 * PAGE);
 	if (!(vw_pagemap_one(0, at) & PM_SOFT_DIRTY))
@@ -360,11 +347,10 @@ static void soft_dirty_is_set_by_writes_after_clear_refs(void **state)
 	}
 }
 
-static void accessed_goes_with_clear_refs(void **state)
+VW_TEST(accessed_goes_with_clear_refs)
 {
 	char *at = vw_anon(2 * PAGE);
 
-	(void)state;
 	open_device();
 	memset(at, 1, 2 * PAGE);
 	expect_page(at, VMWALK_ACCESSED, 0, 12);
@@ -372,12 +358,11 @@ static void accessed_goes_with_clear_refs(void **state)
 	expect_page(at, VMWALK_PRESENT, VMWALK_ACCESSED, 12);
 }
 
-static void file_pages_are_told_from_anonymous_ones(void **state)
+VW_TEST(file_pages_are_told_from_anonymous_ones)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	char *shared, *private;
 
-	(void)state;
 	open_device();
 	assert_true(file >= 0 && !ftruncate(file, 4 * PAGE));
 	shared = vw_map(file, 4 * PAGE, 0, RW, MAP_SHARED);
@@ -391,9 +376,8 @@ static void file_pages_are_told_from_anonymous_ones(void **state)
 	close(file);
 }
 
-static void the_devices_own_pages_are_special_or_of_a_file(void **state)
+VW_TEST_TYPICAL(the_devices_own_pages_are_special_or_of_a_file)
 {
-	const struct vw_combo *combo = vw_combo(state);
 	char *map;
 
 	n = vw_make_combo(combo, BUFFER, "letters");
@@ -412,11 +396,10 @@ static void the_devices_own_pages_are_special_or_of_a_file(void **state)
 			    VMWALK_EXEC | ABSENT | ODD | VMWALK_ZERO | VMWALK_HUGETLB, 12);
 }
 
-static void huge_is_said_of_huge_pages_alone(void **state)
+VW_TEST(huge_is_said_of_huge_pages_alone)
 {
 	char *at = vw_anon(2 * PAGE), *huge;
 
-	(void)state;
 	open_device();
 	madvise(at, 2 * PAGE, MADV_NOHUGEPAGE);
 	vw_poke(at, 1);
@@ -438,12 +421,11 @@ static void huge_is_said_of_huge_pages_alone(void **state)
 	expect_page(huge, VMWALK_PRESENT | VMWALK_HUGE | VMWALK_HUGETLB, ABSENT, 21);
 }
 
-static void emptiness_is_found_at_the_highest_level(void **state)
+VW_TEST(emptiness_is_found_at_the_highest_level)
 {
 	char *at = vw_anon_aligned(2 * GIB, GIB);
 	struct vmwalk_walk walk;
 
-	(void)state;
 	open_device();
 	madvise(at, 2 * GIB, MADV_NOHUGEPAGE);
 	vw_poke(at, 1);
@@ -463,12 +445,11 @@ static void emptiness_is_found_at_the_highest_level(void **state)
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 }
 
-static void folded_levels_are_marked(void **state)
+VW_TEST(folded_levels_are_marked)
 {
 	char *at = vw_anon(PAGE);
 	struct vmwalk_walk walk;
 
-	(void)state;
 	open_device();
 	vw_poke(at, 1);
 	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
@@ -478,14 +459,13 @@ static void folded_levels_are_marked(void **state)
 	print_message("# this machine walks %d levels\n", levels);
 }
 
-static void five_levels_reach_beyond_47_bits(void **state)
+VW_TEST(five_levels_reach_beyond_47_bits)
 {
 	struct vmwalk_extent extent;
 	struct vmwalk_walk walk;
 	struct vmwalk_scan scan;
 	char *at;
 
-	(void)state;
 	open_device();
 	if (levels != 5)
 		vw_skip("this machine walks four levels");
@@ -504,7 +484,7 @@ static void five_levels_reach_beyond_47_bits(void **state)
 
 /* --- What a walk leaves behind: numbers, and nothing else ------------------------------------- */
 
-static void walks_are_counted(void **state)
+VW_TEST(walks_are_counted)
 {
 	struct vmwalk_extent vec[64];
 	struct vmwalk_walk walk;
@@ -512,7 +492,6 @@ static void walks_are_counted(void **state)
 	char *at = vw_anon(32 * PAGE);
 	int rc;
 
-	(void)state;
 	open_device();
 	memset(at, 1, 32 * PAGE);
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 32 * PAGE);
@@ -531,14 +510,13 @@ static void walks_are_counted(void **state)
 	vw_expect_stat(n, "extents", rc);
 }
 
-static void looking_makes_nothing_present(void **state)
+VW_TEST(looking_makes_nothing_present)
 {
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	struct vmwalk_walk walk;
 	char *at;
 
-	(void)state;
 	open_device();
 	at = vw_anon_aligned(2 * PMD_SIZE, PMD_SIZE);
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 2 * PMD_SIZE);
@@ -550,34 +528,4 @@ static void looking_makes_nothing_present(void **state)
 		assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 		assert_int_equal(vw_pagemap_one(0, at + i) & (PM_PRESENT | PM_SWAP), 0);
 	}
-}
-
-int main(void)
-{
-	static const struct vw_case cases[] = {
-		vw_test(a_written_page_is_all_it_should_be),
-		vw_test(a_page_that_mprotect_locked_is_not_writable),
-		vw_test(a_programs_code_is_executable_and_of_a_file),
-		vw_test(the_zero_page_is_told_from_others),
-		vw_test(the_huge_zero_page_is_told_from_others),
-		vw_test(a_transparent_huge_page_is_one_entry_of_2_mib),
-		vw_test(a_hugetlb_page_of_2_mib_is_one_entry),
-		vw_test(a_hugetlb_page_of_1_gib_is_one_entry),
-		vw_test(prot_none_after_touch_is_present),
-		vw_test(a_page_that_prot_none_protects_is_not_executable),
-		vw_test(a_swapped_page_is_absent_and_stays_so),
-		vw_test(uffd_write_protection_is_shown),
-		vw_test(soft_dirty_is_set_by_writes_after_clear_refs),
-		vw_test(accessed_goes_with_clear_refs),
-		vw_test(file_pages_are_told_from_anonymous_ones),
-		vw_test_each(the_devices_own_pages_are_special_or_of_a_file),
-		vw_test(huge_is_said_of_huge_pages_alone),
-		vw_test(emptiness_is_found_at_the_highest_level),
-		vw_test(folded_levels_are_marked),
-		vw_test(five_levels_reach_beyond_47_bits),
-		vw_test(walks_are_counted),
-		vw_test(looking_makes_nothing_present),
-	};
-
-	return vw_run_cases(cases);
 }
