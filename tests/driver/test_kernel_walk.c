@@ -38,7 +38,7 @@ static struct vmwalk_walk walk_to(__u64 addr)
 
 	vw_ok(vw_walk_kernel(fd, addr, &walk));
 	assert_int_equal(walk.addr, addr);
-	vw_judge_walk(&walk, levels);
+	vw_expect_valid_walk(&walk, levels);
 	return walk;
 }
 

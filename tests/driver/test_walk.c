@@ -46,7 +46,7 @@ static struct vmwalk_walk expect_page_at(const char *file, int line, const void 
 	struct vmwalk_walk walk;
 
 	vw_expect_at(file, line, "walk", vw_walk(fd, (uintptr_t)addr, &walk), 0);
-	vw_judge_walk(&walk, levels);
+	vw_expect_valid_walk(&walk, levels);
 	if ((walk.state & must) != must || walk.state & mustnt)
 		vw_fail_at(file, line, "state is 0x%x, must have 0x%x and not 0x%x", walk.state,
 			   must, mustnt);
@@ -436,12 +436,12 @@ VW_TEST(emptiness_is_found_at_the_highest_level)
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 	assert_int_equal(walk.stop_level, VMWALK_PMD);
 	vw_ok(vw_walk(fd, (uintptr_t)at + GIB, &walk));
-	vw_judge_walk(&walk, levels);
+	vw_expect_valid_walk(&walk, levels);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 	assert_true(walk.stop_level <= VMWALK_PUD);
 	/* An address that nothing is near. */
 	vw_ok(vw_walk(fd, 1ULL << 40, &walk));
-	vw_judge_walk(&walk, levels);
+	vw_expect_valid_walk(&walk, levels);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 }
 
@@ -453,7 +453,7 @@ VW_TEST(folded_levels_are_marked)
 	open_device();
 	vw_poke(at, 1);
 	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
-	vw_judge_walk(&walk, levels);
+	vw_expect_valid_walk(&walk, levels);
 	assert_int_equal(walk.level[VMWALK_P4D].flags,
 			 levels == 4 ? VMWALK_LEVEL_FOLDED : VMWALK_LEVEL_READ);
 	print_message("# this machine walks %d levels\n", levels);

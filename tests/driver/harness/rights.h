@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Checks of what a descriptor shows and denies. They run in children that have changed their user
- * and capabilities, so they use vw_check().
+ * Checks of what a descriptor shows and denies. They run in children that have
+ * changed their user and capabilities, so they use vw_check().
  *
  * Copyright (C) The vmwalk authors
  */
@@ -20,14 +20,23 @@ char *own_page(void);
 
 /* Walks of kernel addresses return -@error. */
 void check_kernel_walks(int fd, int error);
-/* @shown: addresses of the buffer are shown, and a copy by address works; else both get EPERM. */
+/*
+ * @shown: addresses of the buffer are shown, and a copy by address works; else
+ * both get EPERM.
+ */
 void check_locations(int fd, bool shown);
-/* @page: as of own_page(), in the target. If that is another process, set allow_target_write. */
+/*
+ * @page: as of own_page(), in the target. If that is another process, set
+ * allow_target_write.
+ */
 void check_frames_are_shown(int fd, const char *page);
 void check_frames_are_hidden(int fd, const char *page);
 /* Every call that accesses the target gets EPERM. */
 void check_walks_are_refused(int fd, const char *page);
-/* The buffer (64 KiB, letters) is accessible, and so is the caller's own memory to POKE. */
+/*
+ * The buffer (64 KiB, letters) is accessible, and so is the caller's own memory
+ * to POKE.
+ */
 void check_buffer_is_open(int fd);
 
 #endif /* VMWALK_TESTS_RIGHTS_H */

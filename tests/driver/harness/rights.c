@@ -28,7 +28,9 @@ static int log_one(int fd, const void *addr)
 	return vw_ioctl(fd, VMWALK_IOC_LOG, &log);
 }
 
-/* Without the right, every kernel address gets the same error, mapped or not. */
+/*
+ * Without the right, every kernel address gets the same error, mapped or not.
+ */
 void check_kernel_walks(int fd, int error)
 {
 	static const __u64 addrs[] = { 0xffffffff81000000, ~0ULL, ~0ULL - PMD_SIZE };
@@ -56,12 +58,18 @@ void check_locations(int fd, bool shown)
 	vw_check_rc(vw_locate(fd, 0, &location), shown ? 0 : -EPERM);
 	vw_check(shown ? location.kaddr && location.phys :
 			 !location.kaddr && !location.linear && !location.phys);
-	/* Copy within the buffer; only a descriptor with the right learns the source address. */
+	/*
+	 * Copy within the buffer; only a descriptor with the right learns the
+	 * source address.
+	 */
 	vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_BUFFER, 5 * PAGE, shown ? location.kaddr + 26 : 0,
 			    26), shown ? 26 : -EPERM);
 }
 
-/* Copies to and from the target; with allow_target_write both take the same rights. */
+/*
+ * Copies to and from the target; with allow_target_write both take the same
+ * rights.
+ */
 static void check_copies(int fd, const char *page)
 {
 	__u64 there = (uintptr_t)page + 100;
@@ -143,7 +151,9 @@ void check_frames_are_hidden(int fd, const char *page)
 	check_copies(fd, page);
 }
 
-/* Valid and invalid addresses get the same error, so that it reveals nothing. */
+/*
+ * Valid and invalid addresses get the same error, so that it reveals nothing.
+ */
 static void check_nothing_is_copied(int fd, const char *page)
 {
 	char before[64], after[64];
@@ -177,7 +187,10 @@ void check_walks_are_refused(int fd, const char *page)
 	check_nothing_is_copied(fd, page);
 }
 
-/* The buffer is accessible through any descriptor, and so is the caller's own memory to POKE. */
+/*
+ * The buffer is accessible through any descriptor, and so is the caller's own
+ * memory to POKE.
+ */
 void check_buffer_is_open(int fd)
 {
 	struct vmwalk_info info = { .size = sizeof(info) };

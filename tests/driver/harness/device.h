@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A device: its file, its sysfs files, its mappings and its contents.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#ifndef VMWALK_TESTS_DEVICE_H
+#define VMWALK_TESTS_DEVICE_H
+
+#define VW_CLASS	"/sys/class/vmwalk"
+
+/* Opens /dev/vmwalkN: a descriptor, or a negative errno. */
+int vw_open(int n, int flags);
+/* Opens for reading and writing, or fails the test. */
+int vw_open_rw(int n);
+
+int vw_sysfs(int n, const char *file, char *buf, size_t len);
+/* A counter in stats/; fails the test if it cannot be read. */
+long long vw_stat(int n, const char *file);
+#define vw_expect_stat(n, file, wanted)	vw_expect(vw_stat(n, file), wanted)
+
+/* mmap() of a file, or fails the test. */
+void *vw_map(int fd, size_t len, off_t offset, int prot, int flags);
+
+/* The byte that a fill puts at an offset. */
+unsigned char vw_fill_byte(const char *fill, size_t offset);
+bool vw_holds_fill(const void *data, const char *fill, size_t offset, size_t len);
+
+/* Closes and unmaps all devices of this process. The harness calls it. */
+void vw_drop_devices(void);
+
+#endif /* VMWALK_TESTS_DEVICE_H */

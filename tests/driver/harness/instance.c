@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Instances in configfs: see instance.h.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+
+#include "harness.h"
+
+const struct vw_combo vw_combos[VW_COMBOS] = {
+	{ "kmalloc", "remap", "wb", true },
+	{ "kmalloc", "fault", "wb", true },
+	{ "vmalloc", "remap", "wb", false },
+	{ "vmalloc", "insert", "wb", true },
+	{ "vmalloc", "fault", "wb", true },
+	{ "pages", "remap", "wb", false },
+	{ "pages", "insert", "wb", false },
+	{ "pages", "fault", "wb", true },
+	{ "pages", "remap", "wc", true },
+	{ "pages", "insert", "wc", false },
+	{ "pages", "fault", "wc", false },
+	{ "pages", "remap", "uc", false },
+	{ "pages", "insert", "uc", true },
+	{ "pages", "fault", "uc", false },
+	{ "huge", "remap", "wb", true },
+	{ "huge", "insert", "wb", true },
+	{ "huge", "fault", "wb", true },
+	{ "dma", "remap", "wb", true },
+	{ "dma", "fault", "wb", false },
+};
+
+int vw_mkdir(const char *item)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), VW_CONFIGFS "/%s", item);
+	return vw_sys(mkdir(path, 0755));
+}
+
+int vw_rmdir(const char *item)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), VW_CONFIGFS "/%s", item);
+	return vw_sys(rmdir(path));
+}
+
+int vw_set(const char *item, const char *attr, const char *value)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), VW_CONFIGFS "/%s/%s", item, attr);
+	return vw_file_write(path, value);
+}
+
+int vw_get(const char *item, const char *attr, char *buf, size_t len)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), VW_CONFIGFS "/%s/%s", item, attr);
+	return vw_file_read(path, buf, len);
+}
+
+void vw_set_target(pid_t pid)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	vw_ok(vw_set("t", "target_pid", text));
+}
+
+void vw_allow_target_write(bool allow)
+{
+	vw_ok(vw_file_write(VW_TARGET_WRITE, allow ? "1" : "0"));
+}
+
+void vw_expect_attr_at(const char *file, int line, const char *item, const char *attr,
+		       const char *wanted)
+{
+	char got[512] = "";
+	int rc = vw_get(item, attr, got, sizeof(got));
+
+	if (rc < 0)
+		vw_fail_at(file, line, "%s/%s cannot be read: %s", item, attr, strerror(-rc));
+	if (strcmp(got, wanted))
+		vw_fail_at(file, line, "%s/%s reads \"%s\", wanted \"%s\"", item, attr, got,
+			   wanted);
+}
+
+int vw_number(const char *item)
+{
+	char name[64];
+	int n, end = 0;
+
+	if (vw_get(item, "dev_name", name, sizeof(name)) <= 0 ||
+	    sscanf(name, "vmwalk%d%n", &n, &end) != 1 || name[end])
+		vw_fail("%s/dev_name does not read vmwalkN", item);
+	return n;
+}
+
+static void set_pairs(const char *item, va_list args)
+{
+	const char *attr, *value;
+	char why[512] = "";
+	int rc;
+
+	while ((attr = va_arg(args, const char *))) {
+		value = va_arg(args, const char *);
+		rc = vw_set(item, attr, value);
+		if (rc < 0) {
+			vw_get(item, "last_error", why, sizeof(why));
+			vw_fail("%s/%s = %s: %s (%s)", item, attr, value, strerror(-rc), why);
+		}
+	}
+}
+
+void vw_make_pending(const char *item, ...)
+{
+	va_list args;
+
+	vw_ok(vw_mkdir(item));
+	va_start(args, item);
+	set_pairs(item, args);
+	va_end(args);
+}
+
+int vw_make(const char *item, ...)
+{
+	char why[512] = "";
+	va_list args;
+	int rc;
+
+	vw_ok(vw_mkdir(item));
+	va_start(args, item);
+	set_pairs(item, args);
+	va_end(args);
+	rc = vw_set(item, "live", "1");
+	if (rc < 0) {
+		vw_get(item, "last_error", why, sizeof(why));
+		vw_fail("%s/live = 1: %s (%s)", item, strerror(-rc), why);
+	}
+	return vw_number(item);
+}
+
+int vw_make_combo(const struct vw_combo *combo, size_t size, const char *fill)
+{
+	char bytes[32];
+
+	snprintf(bytes, sizeof(bytes), "%zu", size);
+	return vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
+		       combo->cache, "size", bytes, "fill", fill, NULL);
+}
+
+bool vw_is_refcounted(const struct vw_combo *combo)
+{
+	if (!strcmp(combo->mode, "insert"))
+		return true;
+
+	return !strcmp(combo->mode, "fault") &&
+	       (!strcmp(combo->type, "vmalloc") || !strcmp(combo->type, "pages"));
+}
+
+bool vw_marks_blocks(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+
+	if (uname(&name) || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		vw_fail("the kernel does not tell its version");
+	return major > 6 || (major == 6 && minor >= 12);
+}
+
+bool vw_remove_instances(void)
+{
+	struct dirent *entry;
+	bool clean = true;
+	DIR *dir;
+
+	dir = opendir(VW_CONFIGFS);
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			vw_rmdir(entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+
+	dir = opendir(VW_CONFIGFS);
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.') {
+			print_message("# instance %s cannot be removed\n", entry->d_name);
+			clean = false;
+		}
+	}
+	if (dir)
+		closedir(dir);
+	return clean;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Instances in configfs, and the combinations of attributes to test.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#ifndef VMWALK_TESTS_INSTANCE_H
+#define VMWALK_TESTS_INSTANCE_H
+
+#define VW_CONFIGFS	"/sys/kernel/config/vmwalk"
+#define VW_MODULE	"/sys/module/vmwalk"
+#define VW_TARGET_WRITE	VW_MODULE "/parameters/allow_target_write"
+
+/* A buffer type with a map mode and a cache mode that it supports. */
+struct vw_combo {
+	const char *type;
+	const char *mode;
+	const char *cache;
+	bool typical;		/* one of the fewest that cover all paths of the driver */
+};
+
+/* All of them. */
+extern const struct vw_combo vw_combos[];
+#define VW_COMBOS	19
+
+/* Whether shared mappings hold refcounted pages; else they are PFN mappings. */
+bool vw_is_refcounted(const struct vw_combo *combo);
+/* Whether this kernel marks PMD entries that map PFNs: 6.12 and later do. */
+bool vw_marks_blocks(void);
+
+int vw_mkdir(const char *item);
+int vw_rmdir(const char *item);
+int vw_set(const char *item, const char *attr, const char *value);
+int vw_get(const char *item, const char *attr, char *buf, size_t len);
+/* Fails the test unless the attribute has this value. */
+void vw_expect_attr_at(const char *file, int line, const char *item, const char *attr,
+		       const char *wanted);
+#define vw_expect_attr(item, attr, wanted) \
+	vw_expect_attr_at(__FILE__, __LINE__, item, attr, wanted)
+
+/* The N of an instance's device. */
+int vw_number(const char *item);
+/* Creates a pending instance: pairs of attribute and value, then NULL. */
+void vw_make_pending(const char *item, ...) __attribute__((sentinel));
+/* The same, then sets live = 1: the N of the device. */
+int vw_make(const char *item, ...) __attribute__((sentinel));
+/* The instance "t" of a combination, with this size in bytes and this fill. */
+int vw_make_combo(const struct vw_combo *combo, size_t size, const char *fill);
+
+/* Makes a process the target of the instance "t"; 0 is the caller. */
+void vw_set_target(pid_t pid);
+/* Sets the module parameter until the test ends. */
+void vw_allow_target_write(bool allow);
+
+/* Removes all instances; false if one is left. The harness calls it. */
+bool vw_remove_instances(void);
+
+#endif /* VMWALK_TESTS_INSTANCE_H */

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Memory that is not freed.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#ifndef VMWALK_TESTS_LEAKS_H
+#define VMWALK_TESTS_LEAKS_H
+
+/*
+ * Runs several rounds. Fails the test if the objects of a slab cache, or the
+ * pages in use, grow by half of @count or more in every round. Unrelated
+ * changes do not occur in every round.
+ */
+void vw_expect_no_growth(void (*round)(void), int count);
+
+#endif /* VMWALK_TESTS_LEAKS_H */

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory of the test itself: see memory.h.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#define _GNU_SOURCE
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include "harness.h"
+
+void *vw_anon(size_t len)
+{
+	return vw_map(-1, len, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+}
+
+void *vw_anon_aligned(size_t len, size_t align)
+{
+	char *at = vw_map(-1, len + align, 0, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+	char *start = (char *)ALIGN_UP((uintptr_t)at, align);
+
+	if (start > at)
+		munmap(at, start - at);
+	munmap(start + len, at + align - start);
+	return start;
+}
+
+void *vw_pointer(uintptr_t at)
+{
+	return (void *)at;
+}
+
+bool vw_swap_out(void *addr, size_t len)
+{
+	__u64 *entries = calloc(len / PAGE, 8);
+	bool out = false;
+
+	/* The kernel skips a page that is not on an LRU list yet: try again. */
+	for (int try = 0; entries && !out && try < 50; try++) {
+		if (madvise(addr, len, MADV_PAGEOUT))
+			break;
+		if (vw_pagemap(0, (uintptr_t)addr, len / PAGE, entries) < 0)
+			break;
+		out = true;
+		for (size_t i = 0; i < len / PAGE; i++)
+			out = out && entries[i] & PM_SWAP;
+		if (!out)
+			usleep(20000);
+	}
+	free(entries);
+	return out;
+}
+
+long vw_smaps_kib(const void *addr, const char *name)
+{
+	unsigned long start, end;
+	char line[512];
+	bool in = false;
+	long kib = -1;
+	FILE *smaps;
+
+	smaps = fopen("/proc/self/smaps", "re");
+	assert_non_null(smaps);
+	while (fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			in = start <= (uintptr_t)addr && (uintptr_t)addr < end;
+		else if (in && !strncmp(line, name, strlen(name)))
+			kib = atol(line + strlen(name) + 1);
+	}
+	fclose(smaps);
+	return kib;
+}
+
+char *vw_huge_page(bool write)
+{
+	char *at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+
+	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
+	if (write)
+		memset(at, 1, PMD_SIZE);
+	else
+		vw_peek(at);
+	if (write && vw_smaps_kib(at, "AnonHugePages") != 2048)
+		vw_skip("the kernel gives no transparent huge page");
+	return at;
+}
+
+__u64 vw_user_end(void)
+{
+	static __u64 end;
+	char line[4096];
+	FILE *file;
+
+	if (end)
+		return end;
+	/* The kernel shows the flag only if it uses five levels. */
+	end = BIT_ULL(47) - PAGE;
+	file = fopen("/proc/cpuinfo", "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, "flags", 5) && strstr(line, " la57"))
+			end = BIT_ULL(56) - PAGE;
+	}
+	if (file)
+		fclose(file);
+	return end;
+}
+
+static void *serve(void *arg)
+{
+	struct vw_served *served = arg;
+	struct uffdio_copy copy;
+	struct uffd_msg msg;
+
+	if (read(served->uffd, &msg, sizeof(msg)) != sizeof(msg) ||
+	    msg.event != UFFD_EVENT_PAGEFAULT)
+		return NULL;
+	served->asked = msg.arg.pagefault.address;
+	copy = (struct uffdio_copy){
+		.dst = served->asked & ~(PAGE - 1),
+		.src = (uintptr_t)served->page,
+		.len = PAGE,
+	};
+	ioctl(served->uffd, UFFDIO_COPY, &copy);
+	return NULL;
+}
+
+void vw_serve(struct vw_served *served, int byte)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg;
+
+	*served = (struct vw_served){ .uffd = syscall(SYS_userfaultfd, O_CLOEXEC) };
+	if (served->uffd < 0 || ioctl(served->uffd, UFFDIO_API, &api))
+		vw_skip("no userfaultfd");
+	served->at = vw_anon(PAGE);
+	served->page = vw_anon(PAGE);
+	memset(served->page, byte, PAGE);
+	reg = (struct uffdio_register){
+		.range = { (uintptr_t)served->at, PAGE },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	vw_ok(vw_ioctl(served->uffd, UFFDIO_REGISTER, &reg));
+	assert_int_equal(pthread_create(&served->thread, NULL, serve, served), 0);
+}
+
+void vw_served(struct vw_served *served)
+{
+	pthread_join(served->thread, NULL);
+	close(served->uffd);
+}

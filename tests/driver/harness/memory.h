@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Memory of the test itself: mappings, huge pages, swap, userfaultfd.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#ifndef VMWALK_TESTS_MEMORY_H
+#define VMWALK_TESTS_MEMORY_H
+
+/* Private anonymous memory, or fails the test; the second at an alignment. */
+void *vw_anon(size_t len);
+void *vw_anon_aligned(size_t len, size_t align);
+/*
+ * 2 MiB in one transparent huge page; skips the test if the kernel provides
+ * none.
+ */
+char *vw_huge_page(bool write);
+
+/* Accesses to one byte that the compiler cannot leave out. */
+static inline unsigned char vw_peek(const void *at)
+{
+	return __atomic_load_n((const unsigned char *)at, __ATOMIC_RELAXED);
+}
+
+static inline void vw_poke(void *at, unsigned char value)
+{
+	__atomic_store_n((unsigned char *)at, value, __ATOMIC_RELAXED);
+}
+
+/* Reads one byte of each page. */
+static inline void vw_touch(const void *at, size_t len)
+{
+	for (size_t i = 0; i < len; i += PAGE)
+		vw_peek((const char *)at + i);
+}
+
+/*
+ * A pointer about which the compiler knows nothing, for tests of bad pointers.
+ */
+void *vw_pointer(uintptr_t at);
+
+/* The end of user space on this machine, with four or five levels. */
+__u64 vw_user_end(void);
+/* Swaps a range out; false if the kernel does not. */
+bool vw_swap_out(void *addr, size_t len);
+/*
+ * A line of /proc/self/smaps for the mapping of an address, in KiB; -1 if none.
+ */
+long vw_smaps_kib(const void *addr, const char *name);
+
+/* A page that a thread provides when it is touched: see userfaultfd(2). */
+struct vw_served {
+	char *at;
+	__u64 asked;			/* the address that was touched */
+	char *page;			/* the contents to provide */
+	int uffd;
+	pthread_t thread;
+};
+
+/* All bytes are @byte; skips the test if there is no userfaultfd. */
+void vw_serve(struct vw_served *served, int byte);
+/* Waits for the thread after the touch. The kernel handles further faults. */
+void vw_served(struct vw_served *served);
+
+#endif /* VMWALK_TESTS_MEMORY_H */

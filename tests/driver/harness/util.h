@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Constants, error codes, time, random numbers, and short files.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#ifndef VMWALK_TESTS_UTIL_H
+#define VMWALK_TESTS_UTIL_H
+
+/* The tests know x86-64's page sizes; vw_main() exits if they differ. */
+#define PAGE		4096UL
+#define KIB		1024UL
+#define MIB		(1024UL * KIB)
+#define GIB		(1024UL * MIB)
+#define PMD_SIZE	(2 * MIB)
+#define ALIGN_UP(x, a)	(((x) + (a) - 1) & ~((a) - 1))
+#define BIT_ULL(n)	(1ULL << (n))
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+#define SECOND		1000000000ULL
+
+/* A system call's result as "the value, or a negative errno". */
+#define vw_sys(call)	({ long long vw_sys_ret = (call); vw_sys_ret < 0 ? -errno : vw_sys_ret; })
+
+/* "-EINVAL" for a negative errno, else the number. */
+const char *vw_error_name(long long rc, char *buf, size_t len);
+
+/* Repeats until the condition holds, at most ten seconds; its last value. */
+#define vw_eventually(cond)						\
+	({								\
+		bool vw_held = (cond);					\
+		for (int vw_try = 0; !vw_held && vw_try < 1000; vw_try++) {	\
+			usleep(10000);					\
+			vw_held = (cond);				\
+		}							\
+		vw_held;						\
+	})
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+__u64 vw_now(void);
+/* A pseudo-random number of 31 bits; advances the seed. */
+__u64 vw_random(__u64 *seed);
+/* The number in an environment variable, or the default if it is not set. */
+__u64 vw_env(const char *name, __u64 otherwise);
+
+/*
+ * Reads a whole short file, without its last newline: its length, or a negative
+ * errno.
+ */
+int vw_file_read(const char *path, char *buf, size_t len);
+/* One write(2) of the text, like echo: 0 or a negative errno. */
+int vw_file_write(const char *path, const char *text);
+bool vw_exists(const char *path);
+/* The number after a name in a file like /proc/meminfo; -1 if there is none. */
+long long vw_field(const char *path, const char *name);
+
+#endif /* VMWALK_TESTS_UTIL_H */
