@@ -107,6 +107,7 @@ install-tests: install-userspace
 	install -m 644 $(filter-out %/labs,$(wildcard tests/scripts/*)) $(tests-dir)/tests/scripts
 	install -m 644 docs/labs/*.md $(tests-dir)/tests/scripts/labs
 	install tests/run $(tests-dir)/tests
+	install -m 644 tests/kernel-log-errors $(tests-dir)/tests
 	install $(vm)/demo $(vm)/lab $(tests-dir)
 
 install-uncounted:

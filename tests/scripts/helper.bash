@@ -9,23 +9,8 @@
 #
 # Copyright (C) The vmwalk authors
 
-# Words of the kernel log that fail a test. Keep in step with tests/run and the driver tests.
-KMSG_BAD=(
-	'BUG:'
-	'WARNING:'
-	'KASAN'
-	'possible circular locking'
-	'INFO: possible recursive'
-	'INFO: task'
-	'general protection'
-	'Oops'
-	'UBSAN'
-	'unreferenced object'
-	'suspicious RCU usage'
-	'sleeping function called'
-	'scheduling while atomic'
-	'Call Trace'
-)
+# Texts in the kernel log that fail a test.
+mapfile -t KMSG_BAD < <(grep -v '^#' "$BATS_TEST_DIRNAME/../kernel-log-errors")
 
 # The folder of the subsystem, wherever configfs is mounted.
 VMWALK=$(awk '$3 == "configfs" { print $2; exit }' /proc/self/mounts)/vmwalk

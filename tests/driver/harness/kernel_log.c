@@ -7,12 +7,8 @@
 #define _GNU_SOURCE
 #include "harness.h"
 
-/* Lines that no test may cause, whether it passed or not. */
-static const char * const splats[] = {
-	"BUG:", "WARNING:", "KASAN", "UBSAN", "Oops", "general protection", "Call Trace",
-	"possible circular locking", "INFO: possible recursive", "INFO: task",
-	"suspicious RCU usage", "sleeping function called", "scheduling while atomic",
-	"unreferenced object",
+static const char * const errors[] = {
+#include "kernel-log-errors.h"
 };
 
 static int kmsg = -1;
@@ -56,8 +52,8 @@ bool vw_kernel_log_is_clean(void)
 			continue;
 		}
 		oom |= !!strstr(text, "invoked oom-killer");
-		for (size_t i = 0; i < COUNT(splats); i++) {
-			if (strstr(text, splats[i])) {
+		for (size_t i = 0; i < COUNT(errors); i++) {
+			if (strstr(text, errors[i])) {
 				clean = false;
 				break;
 			}
