@@ -102,7 +102,7 @@ VW_TEST_TYPICAL(write_is_seen_by_read_and_mmap)
 	int fd;
 
 	fd = vw_open_rw(vw_make_combo(combo, SIZE, "zero"));
-	shared = vw_map(fd, SIZE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	shared = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
 	private = vw_map(fd, SIZE, 0, PROT_READ, MAP_PRIVATE);
 	for (size_t i = 0; i < COUNT(at); i++) {
 		vw_expect(vw_sys(pwrite(fd, "vmwalk", 6, at[i])), 6);
@@ -244,8 +244,8 @@ VW_TEST_TYPICAL(syncing_the_buffer_and_its_mappings_succeeds)
 	int fd;
 
 	fd = vw_open_rw(vw_make_combo(combo, SIZE, "zero"));
-	shared = vw_map(fd, SIZE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
-	private = vw_map(fd, SIZE, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	shared = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
+	private = vw_map(fd, SIZE, 0, RW, MAP_PRIVATE);
 	for (int gone = 0; gone < 2; gone++) {
 		vw_poke(shared + PAGE, 1 + gone);
 		vw_poke(private + PAGE, 3 + gone);
@@ -407,7 +407,7 @@ VW_TEST_TYPICAL(the_buffer_copies_into_its_own_mapping_and_out_of_it)
 
 	/* The page that read() writes to is of this very device and not there yet. */
 	fd = vw_open_rw(vw_make_combo(combo, SIZE, "digits"));
-	map = vw_map(fd, SIZE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
 	vw_expect(vw_sys(pread(fd, map + 2 * PAGE, PAGE, 3)), PAGE);
 	assert_true(vw_holds_fill(map + 2 * PAGE, "digits", 3, PAGE));
 	vw_expect(vw_sys(pwrite(fd, map + 4 * PAGE, PAGE, 3 * PAGE)), PAGE);
@@ -429,11 +429,11 @@ VW_TEST_TYPICAL(descriptors_keep_to_the_way_they_were_opened)
 	vw_expect(vw_sys(read(reader, &byte, 1)), 1);
 	assert_int_equal(byte, '0');
 	vw_expect(vw_sys(write(writer, "z", 1)), 1);
-	assert_true(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, reader, 0) == MAP_FAILED);
+	assert_true(mmap(NULL, PAGE, RW, MAP_SHARED, reader, 0) == MAP_FAILED);
 	assert_int_equal(errno, EACCES);
 	assert_true(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, writer, 0) == MAP_FAILED);
 	assert_int_equal(errno, EACCES);
-	vw_ok(vw_sys(munmap(vw_map(reader, PAGE, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE), PAGE)));
+	vw_ok(vw_sys(munmap(vw_map(reader, PAGE, 0, RW, MAP_PRIVATE), PAGE)));
 	vw_ok(vw_sys(munmap(vw_map(reader, PAGE, 0, PROT_READ, MAP_SHARED), PAGE)));
 }
 

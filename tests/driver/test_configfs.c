@@ -859,7 +859,7 @@ VW_TEST(a_removed_buffer_counts_until_its_last_mapping_goes)
 	vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
 	n = vw_make("a", "size", "3M", NULL);
 	fd = vw_open_rw(n);
-	map = vw_map(fd, 3 * MIB, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	map = vw_map(fd, 3 * MIB, 0, RW, MAP_SHARED);
 	close(fd);
 	vw_ok(vw_rmdir("a"));
 	vw_make_pending("b", "size", "2M", NULL);
@@ -1290,8 +1290,8 @@ VW_TEST(rmdir_leaves_mappings_with_their_data)
 
 	n = vw_make("t", "size", "64K", "fill", "digits", "fault_around", "4K", NULL);
 	fd = vw_open_rw(n);
-	shared = vw_map(fd, 16 * PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
-	private = vw_map(fd, 16 * PAGE, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	shared = vw_map(fd, 16 * PAGE, 0, RW, MAP_SHARED);
+	private = vw_map(fd, 16 * PAGE, 0, RW, MAP_PRIVATE);
 	memcpy(shared + 3 * PAGE, "shared", 7);
 	memcpy(private + 4 * PAGE, "private", 8);
 	vw_ok(vw_rmdir("t"));
@@ -1316,11 +1316,11 @@ VW_TEST(a_number_is_reused_while_its_old_device_is_still_open)
 
 	n = vw_make("a", "size", "4K", "fill", "digits", NULL);
 	fd = vw_open_rw(n);
-	old = vw_map(fd, PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	old = vw_map(fd, PAGE, 0, RW, MAP_SHARED);
 	vw_ok(vw_rmdir("a"));
 	assert_int_equal(vw_make("b", "size", "8K", "fill", "letters", NULL), n);
 	fresh = vw_open_rw(n);
-	new = vw_map(fresh, PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	new = vw_map(fresh, PAGE, 0, RW, MAP_SHARED);
 	expect_gone(fd);
 	vw_ok(vw_ioctl(fresh, VMWALK_IOC_INFO, &info));
 	assert_int_equal(info.buffer_size, 8192);
@@ -1513,7 +1513,7 @@ VW_TEST(reset_clears_what_adds_up_and_not_what_is)
 
 	n = vw_make("t", "fault_around", "4K", NULL);
 	fd = vw_open_rw(n);
-	map = vw_map(fd, 2 * PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	map = vw_map(fd, 2 * PAGE, 0, RW, MAP_SHARED);
 	map[0] = 1;
 	map[PAGE] = 1;
 	vw_ok(vw_ioctl(fd, VMWALK_IOC_GET_PFN, (void *)((uintptr_t)map / PAGE)) < 0);
@@ -1641,7 +1641,7 @@ static void *use_devices(void *arg)
 		rc = vw_ioctl(fd, VMWALK_IOC_INFO, &info);
 		if (rc && rc != -ENODEV)
 			crowd->bad = rc;
-		map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		map = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
 		if (map != MAP_FAILED) {
 			vw_poke(map, 1);
 			munmap(map, PAGE);

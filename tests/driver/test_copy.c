@@ -14,29 +14,15 @@
 
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
 #define SIZE	(16 * PAGE)
 #define FROM	VMWALK_COPY_FROM_TARGET
 #define TO	VMWALK_COPY_TO_TARGET
 #define BETWEEN	VMWALK_COPY_FROM_BUFFER
 
-static int n, fd;
-
-static void open_device(void)
-{
-	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
-	fd = vw_open_rw(n);
-}
-
-static void open_combo(const struct vw_combo *combo)
-{
-	n = vw_make_combo(combo, SIZE, "letters");
-	fd = vw_open_rw(n);
-}
+static struct vw_device dev;
 
 #define expect_copy(direction, offset, addr, length, wanted) \
-	vw_expect(vw_copy(fd, direction, offset, (uintptr_t)(addr), length), wanted)
+	vw_expect(vw_copy(dev.fd, direction, offset, (uintptr_t)(addr), length), wanted)
 
 /* What a byte of a target holds in these tests: other from byte to byte, and no letter. */
 static unsigned char mark(size_t at)
@@ -112,7 +98,7 @@ static void expect_fill(const char *fill)
 
 	for (size_t i = 0; i < SIZE; i++)
 		wanted[i] = vw_fill_byte(fill, i);
-	expect_buffer(fd, wanted);
+	expect_buffer(dev.fd, wanted);
 }
 
 /* --- What is copied ------------------------------------------------------------------------- */
@@ -131,9 +117,9 @@ VW_TEST_ALL(what_the_target_has_comes_to_the_buffer)
 	static char wanted[SIZE], before[SIZE];
 	char *there;
 
-	open_combo(combo);
+	dev = vw_device_make_combo(combo, SIZE, "letters");
 	there = anon_with_marks(SIZE);
-	vw_expect(vw_sys(pread(fd, wanted, SIZE, 0)), SIZE);
+	vw_expect(vw_sys(pread(dev.fd, wanted, SIZE, 0)), SIZE);
 	for (size_t i = 0; i < COUNT(spans); i++) {
 		/* Other bytes each time, so that what was there before won't do. */
 		fill_marks_from(11 * i, there, SIZE);
@@ -141,7 +127,7 @@ VW_TEST_ALL(what_the_target_has_comes_to_the_buffer)
 		expect_copy(FROM, spans[i].offset, there + spans[i].there, spans[i].length,
 			    spans[i].length);
 		memcpy(wanted + spans[i].offset, there + spans[i].there, spans[i].length);
-		expect_buffer(fd, wanted);
+		expect_buffer(dev.fd, wanted);
 		expect_same("the target", there, before, SIZE);
 	}
 }
@@ -151,7 +137,7 @@ VW_TEST_ALL(what_the_buffer_has_goes_to_the_target)
 	static char wanted[2 * SIZE];
 	char *there;
 
-	open_combo(combo);
+	dev = vw_device_make_combo(combo, SIZE, "letters");
 	there = anon_with_marks(2 * SIZE);
 	memcpy(wanted, there, 2 * SIZE);
 	for (size_t i = 0; i < COUNT(spans); i++) {
@@ -173,8 +159,8 @@ VW_TEST_TYPICAL(what_another_buffer_has_comes_to_this_one)
 	struct vmwalk_locate location;
 	int other;
 
-	open_combo(combo);
-	vw_expect(vw_sys(pread(fd, wanted, SIZE, 0)), SIZE);
+	dev = vw_device_make_combo(combo, SIZE, "letters");
+	vw_expect(vw_sys(pread(dev.fd, wanted, SIZE, 0)), SIZE);
 	for (size_t i = 0; i < COUNT(types); i++) {
 		other = vw_open_rw(vw_make("source", "buffer_type", types[i], "map_mode", "fault",
 					   "size", "64K", NULL));
@@ -191,7 +177,7 @@ VW_TEST_TYPICAL(what_another_buffer_has_comes_to_this_one)
 				length = SIZE - spans[j].there;
 			expect_copy(BETWEEN, spans[j].offset, location.kaddr, length, length);
 			memcpy(wanted + spans[j].offset, source + spans[j].there, length);
-			expect_buffer(fd, wanted);
+			expect_buffer(dev.fd, wanted);
 			expect_buffer(other, source);
 		}
 		close(other);
@@ -215,13 +201,11 @@ VW_TEST(bytes_of_one_buffer_go_where_they_do_not_overlap)
 	static char wanted[SIZE];
 	struct vmwalk_locate location;
 
-	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "fault", "size", "64K", "fill",
-		    "letters", NULL);
-	fd = vw_open_rw(n);
+	dev = vw_device_make_with("buffer_type", "kmalloc", "map_mode", "fault", NULL);
 	fill_marks(wanted, SIZE);
-	vw_expect(vw_sys(pwrite(fd, wanted, SIZE, 0)), SIZE);
+	vw_expect(vw_sys(pwrite(dev.fd, wanted, SIZE, 0)), SIZE);
 	for (size_t i = 0; i < COUNT(moves); i++) {
-		vw_ok(vw_locate(fd, moves[i].from, &location));
+		vw_ok(vw_locate(dev.fd, moves[i].from, &location));
 		if (moves[i].overlap) {
 			expect_copy(BETWEEN, moves[i].offset, location.kaddr, moves[i].length,
 				    -EINVAL);
@@ -230,7 +214,7 @@ VW_TEST(bytes_of_one_buffer_go_where_they_do_not_overlap)
 				    moves[i].length);
 			memcpy(wanted + moves[i].offset, wanted + moves[i].from, moves[i].length);
 		}
-		expect_buffer(fd, wanted);
+		expect_buffer(dev.fd, wanted);
 	}
 }
 
@@ -239,7 +223,7 @@ VW_TEST(memory_of_all_kinds_can_be_copied)
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	char *at[4], got[100];
 
-	open_device();
+	dev = vw_device_make();
 	assert_true(file >= 0 && !ftruncate(file, PMD_SIZE));
 	at[0] = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	madvise(at[0], PMD_SIZE, MADV_HUGEPAGE);
@@ -251,7 +235,7 @@ VW_TEST(memory_of_all_kinds_can_be_copied)
 			continue;
 		/* Nobody has touched it: what is read is zero, and what is written comes to it. */
 		expect_copy(FROM, 0, at[i] + PMD_SIZE / 2 - 50, 100, 100);
-		vw_expect(vw_sys(pread(fd, got, 100, 0)), 100);
+		vw_expect(vw_sys(pread(dev.fd, got, 100, 0)), 100);
 		for (size_t j = 0; j < 100; j++)
 			assert_int_equal(got[j], 0);
 		expect_copy(TO, PAGE, at[i] + PMD_SIZE / 2 - 50, 100, 100);
@@ -272,13 +256,13 @@ VW_TEST(what_is_swapped_out_comes_back_for_it)
 	static char wanted[SIZE];
 	char *there;
 
-	open_device();
+	dev = vw_device_make();
 	there = anon_with_marks(SIZE);
 	memcpy(wanted, there, SIZE);
 	if (!vw_swap_out(there, SIZE))
 		vw_skip("the kernel does not swap here");
 	expect_copy(FROM, 0, there, SIZE, SIZE);
-	expect_buffer(fd, wanted);
+	expect_buffer(dev.fd, wanted);
 }
 
 /* --- Where it ends -------------------------------------------------------------------------- */
@@ -342,7 +326,7 @@ VW_TEST(a_copy_ends_before_a_page_that_may_not_be_read)
 	static char wanted[SIZE];
 	char *there;
 
-	open_device();
+	dev = vw_device_make();
 	for (size_t i = 0; i < COUNT(barriers); i++) {
 		if (!barriers[i].from)
 			continue;
@@ -355,15 +339,15 @@ VW_TEST(a_copy_ends_before_a_page_that_may_not_be_read)
 
 			for (size_t k = 0; k < SIZE; k++)
 				wanted[k] = vw_fill_byte("digits", k);
-			vw_expect(vw_sys(pwrite(fd, wanted, SIZE, 0)), SIZE);
+			vw_expect(vw_sys(pwrite(dev.fd, wanted, SIZE, 0)), SIZE);
 			expect_copy(FROM, offset, there + start, 6 * PAGE - start, fits);
 			memcpy(wanted + offset, there + start, fits);
-			expect_buffer(fd, wanted);
+			expect_buffer(dev.fd, wanted);
 			/* It starts there, at its last byte, and right behind. */
 			expect_copy(FROM, offset, there + BARRIER * PAGE, 2 * PAGE, -EFAULT);
 			expect_copy(FROM, offset, there + BARRIER * PAGE, 1, -EFAULT);
 			expect_copy(FROM, offset, there + (BARRIER + 1) * PAGE - 1, 2, -EFAULT);
-			expect_buffer(fd, wanted);
+			expect_buffer(dev.fd, wanted);
 			expect_copy(FROM, offset, there + (BARRIER + 1) * PAGE, 1, 1);
 			expect_copy(FROM, offset, there + start, fits, fits);
 		}
@@ -377,7 +361,7 @@ VW_TEST(a_copy_ends_before_a_page_that_may_not_be_written)
 	char *there, page[PAGE] = "";
 	bool readable;
 
-	open_device();
+	dev = vw_device_make();
 	for (size_t i = 0; i < COUNT(barriers); i++) {
 		if (!barriers[i].to)
 			continue;
@@ -413,7 +397,7 @@ static __u64 linear(const void *page)
 {
 	struct vmwalk_locate location;
 
-	vw_ok(vw_locate(fd, 0, &location));
+	vw_ok(vw_locate(dev.fd, 0, &location));
 	return location.kaddr - location.linear + vw_pfn(page) * PAGE;
 }
 
@@ -450,9 +434,9 @@ VW_TEST(what_is_no_address_of_the_target_gets_efault)
 	__u64 symbols[SYMBOLS];
 	char *own, *map;
 
-	open_device();
+	dev = vw_device_make();
 	own = anon_with_marks(PAGE);
-	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
+	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	vw_poke(map, 'a');
 	find_symbols(symbols);
 	{
@@ -469,7 +453,7 @@ VW_TEST(what_is_no_address_of_the_target_gets_efault)
 			expect_copy(TO, 0, bad[i], 8, -EFAULT);
 		}
 		/* Nor are the buffer's own bytes by the kernel's address. */
-		vw_ok(vw_locate(fd, 0, &location));
+		vw_ok(vw_locate(dev.fd, 0, &location));
 		expect_copy(FROM, PAGE, location.kaddr, 8, -EFAULT);
 		expect_copy(TO, PAGE, location.kaddr, 8, -EFAULT);
 	}
@@ -491,7 +475,7 @@ VW_TEST(a_stack_does_not_grow_for_a_copy)
 	struct vmwalk_vma vma;
 	struct vw_child child;
 
-	open_device();
+	dev = vw_device_make();
 	vw_allow_target_write(true);
 	munmap(room, 4 * MIB);
 	assert_true(mmap(stack, PAGE, RW, ANON | MAP_GROWSDOWN | MAP_FIXED, -1, 0) == stack);
@@ -506,7 +490,7 @@ VW_TEST(a_stack_does_not_grow_for_a_copy)
 		}
 		expect_copy(FROM, 0, stack - 8, 16, -EFAULT);
 		expect_copy(FROM, 0, stack, 8, 8);
-		vw_ok(vw_vma(fd, (uintptr_t)stack - PAGE, &vma));
+		vw_ok(vw_vma(dev.fd, (uintptr_t)stack - PAGE, &vma));
 		vw_expect(vma.start, (uintptr_t)stack);
 	}
 	vw_tell(&child, 0);
@@ -517,7 +501,7 @@ VW_TEST(user_space_ends_a_copy_as_any_hole_does)
 {
 	char *last = vw_pointer(vw_user_end() - PAGE);
 
-	open_device();
+	dev = vw_device_make();
 	if (mmap(last, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) != last)
 		vw_skip("the last page of user space cannot be had");
 	fill_marks(last, PAGE);
@@ -535,12 +519,12 @@ VW_TEST(the_kernels_other_memory_gets_efault)
 	__u64 symbols[SYMBOLS];
 	char *own, *map;
 
-	open_device();
+	dev = vw_device_make();
 	own = anon_with_marks(PAGE);
-	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
+	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	vw_poke(map, 'a');
 	find_symbols(symbols);
-	vw_ok(vw_locate(fd, 0, &location));
+	vw_ok(vw_locate(dev.fd, 0, &location));
 	{
 		__u64 bad[] = {
 			/* What isn't the kernel's, or isn't anybody's. */
@@ -571,7 +555,7 @@ VW_TEST_TYPICAL(a_byte_beyond_a_buffers_end_gets_efault)
 	struct vmwalk_locate location;
 	int other;
 
-	open_device();
+	dev = vw_device_make();
 	other = vw_open_rw(vw_make("source", "buffer_type", combo->type, "map_mode",
 				   combo->mode, "cache_mode", combo->cache,
 				   "size", "16K", "fill", "digits", NULL));
@@ -597,7 +581,7 @@ VW_TEST_TYPICAL(a_buffer_that_was_removed_gets_efault)
 	int other;
 	char *map;
 
-	open_device();
+	dev = vw_device_make();
 	other = vw_open_rw(vw_make("source", "buffer_type", combo->type, "map_mode",
 				   combo->mode, "cache_mode", combo->cache,
 				   "size", "16K", "fill", "digits", NULL));
@@ -621,7 +605,7 @@ VW_TEST(bytes_of_two_buffers_are_not_of_one)
 	char name[16];
 	int other;
 
-	open_device();
+	dev = vw_device_make();
 	/* Some of them lie side by side. */
 	for (size_t i = 0; i < COUNT(location); i++) {
 		snprintf(name, sizeof(name), "s%zu", i);
@@ -652,7 +636,7 @@ static struct vmwalk_copy good_copy(__u32 direction)
 
 	if (!there)
 		there = anon_with_marks(PAGE);
-	vw_ok(vw_locate(fd, 8 * PAGE, &location));
+	vw_ok(vw_locate(dev.fd, 8 * PAGE, &location));
 	copy.addr = direction == BETWEEN ? location.kaddr : (uintptr_t)there;
 	return copy;
 }
@@ -661,7 +645,7 @@ static void expect_refused_at(const char *file, int line, struct vmwalk_copy cop
 {
 	struct vmwalk_copy before = copy;
 
-	vw_expect_at(file, line, "COPY", vw_ioctl(fd, VMWALK_IOC_COPY, &copy), -error);
+	vw_expect_at(file, line, "COPY", vw_ioctl(dev.fd, VMWALK_IOC_COPY, &copy), -error);
 	expect_same_at(file, line, "the structure", &copy, &before, sizeof(copy));
 }
 
@@ -680,10 +664,10 @@ VW_TEST(bad_values_get_einval)
 	};
 	struct vmwalk_copy copy;
 
-	open_device();
+	dev = vw_device_make();
 	for (__u32 direction = FROM; direction <= BETWEEN; direction++) {
 		copy = good_copy(direction);
-		vw_ok(vw_ioctl(fd, VMWALK_IOC_COPY, &copy));
+		vw_ok(vw_ioctl(dev.fd, VMWALK_IOC_COPY, &copy));
 		assert_int_equal(copy.copied, 8);
 		for (size_t i = 0; i < COUNT(bad); i++) {
 			copy = good_copy(direction);
@@ -725,7 +709,7 @@ VW_TEST(where_the_answer_cannot_go_nothing_is_copied)
 	struct vmwalk_copy *copy = vw_map(-1, PAGE, 0, RW, ANON);
 	char *own, back[PAGE];
 
-	open_device();
+	dev = vw_device_make();
 	own = anon_with_marks(PAGE);
 	for (__u32 direction = FROM; direction <= TO; direction++) {
 		vw_ok(vw_sys(mprotect(copy, PAGE, RW)));
@@ -736,9 +720,9 @@ VW_TEST(where_the_answer_cannot_go_nothing_is_copied)
 			.length = PAGE,
 		};
 		vw_ok(vw_sys(mprotect(copy, PAGE, PROT_READ)));
-		vw_expect(vw_ioctl(fd, VMWALK_IOC_COPY, copy), -EFAULT);
+		vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_COPY, copy), -EFAULT);
 		expect_marks(own, PAGE);
-		vw_expect(vw_sys(pread(fd, back, PAGE, 0)), PAGE);
+		vw_expect(vw_sys(pread(dev.fd, back, PAGE, 0)), PAGE);
 		assert_true(vw_holds_fill(back, "letters", 0, PAGE));
 	}
 }
@@ -757,10 +741,10 @@ VW_TEST(a_descriptor_reads_and_writes_what_it_was_opened_for)
 	struct vmwalk_copy copy;
 	char *there;
 
-	open_device();
+	dev = vw_device_make();
 	there = anon_with_marks(PAGE);
 	for (size_t i = 0; i < COUNT(modes); i++) {
-		int own = fd, other = vw_open(n, modes[i].mode);
+		int own = dev.fd, other = vw_open(dev.n, modes[i].mode);
 
 		assert_true(other >= 0);
 		for (__u32 direction = FROM; direction <= BETWEEN; direction++) {
@@ -768,16 +752,16 @@ VW_TEST(a_descriptor_reads_and_writes_what_it_was_opened_for)
 			copy = good_copy(direction);
 			if (direction != BETWEEN)
 				copy.addr = (uintptr_t)there;
-			fd = other;
+			dev.fd = other;
 			if (modes[i].error[direction]) {
 				expect_refused(copy, modes[i].error[direction]);
 				assert_int_equal((unsigned char)*there, mark(0));
 				expect_buffer(own, before);
 			} else {
-				vw_ok(vw_ioctl(fd, VMWALK_IOC_COPY, &copy));
+				vw_ok(vw_ioctl(dev.fd, VMWALK_IOC_COPY, &copy));
 				assert_int_equal(copy.copied, 8);
 			}
-			fd = own;
+			dev.fd = own;
 			fill_marks(there, PAGE);
 		}
 		close(other);
@@ -810,7 +794,7 @@ VW_TEST(each_target_has_its_own_bytes)
 	static char wanted[SIZE];
 	struct vw_child child[3];
 
-	open_device();
+	dev = vw_device_make();
 	vw_allow_target_write(true);
 	common = vw_anon(SIZE);
 	memset(common, 1, SIZE);
@@ -822,11 +806,11 @@ VW_TEST(each_target_has_its_own_bytes)
 		vw_set_target(child[i].pid);
 		expect_copy(FROM, 0, common, SIZE, SIZE);
 		fill_marks_from(i * 31, wanted, SIZE);
-		expect_buffer(fd, wanted);
+		expect_buffer(dev.fd, wanted);
 	}
 	for (size_t i = 0; i < SIZE; i++)
 		wanted[i] = vw_fill_byte("letters", i);
-	vw_expect(vw_sys(pwrite(fd, wanted, SIZE, 0)), SIZE);
+	vw_expect(vw_sys(pwrite(dev.fd, wanted, SIZE, 0)), SIZE);
 	for (size_t i = 0; i < COUNT(child); i++) {
 		vw_set_target(child[i].pid);
 		expect_copy(TO, 0, common + 5000, 10000, 10000);
@@ -856,7 +840,7 @@ VW_TEST(a_command_line_is_read_as_proc_has_it)
 	ssize_t len;
 	int status, file, field;
 
-	open_device();
+	dev = vw_device_make();
 	vw_allow_target_write(true);
 	child = vw_fork(sleep_as_bash, NULL);
 	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
@@ -879,11 +863,11 @@ VW_TEST(a_command_line_is_read_as_proc_has_it)
 	close(file);
 	vw_expect(len, end - start);
 	expect_copy(FROM, 0, start, len, len);
-	vw_expect(vw_sys(pread(fd, got, len, 0)), len);
+	vw_expect(vw_sys(pread(dev.fd, got, len, 0)), len);
 	expect_same("the command line", got, cmdline, len);
 	assert_non_null(memmem(got, len, "of a test", 10));
 	/* And written: it is another one then, for everybody. */
-	vw_expect(vw_sys(pwrite(fd, "ON", 2, 0)), 2);
+	vw_expect(vw_sys(pwrite(dev.fd, "ON", 2, 0)), 2);
 	expect_copy(TO, 0, start, 2, 2);
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", child.pid);
 	assert_true(vw_file_read(path, got, sizeof(got)) > 2);
@@ -903,7 +887,7 @@ static void expect_dirty_at(const char *file, int line, __u64 wanted)
 		.bitmap = (uintptr_t)&bitmap,
 	};
 
-	vw_expect_at(file, line, "DIRTY", vw_ioctl(fd, VMWALK_IOC_DIRTY, &dirty), 0);
+	vw_expect_at(file, line, "DIRTY", vw_ioctl(dev.fd, VMWALK_IOC_DIRTY, &dirty), 0);
 	if (bitmap != wanted)
 		vw_fail_at(file, line, "the pages 0x%llx were written, 0x%llx are reported", wanted,
 			   bitmap);
@@ -916,9 +900,8 @@ static void open_tracked(const struct vw_combo *combo)
 {
 	if (!strcmp(combo->type, "huge") && !strcmp(combo->mode, "insert"))
 		vw_skip("this combination does not go with track_dirty");
-	n = vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
-		    combo->cache, "size", "64K", "fill", "letters", "track_dirty", "1", NULL);
-	fd = vw_open_rw(n);
+	dev = vw_device_make_with("buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
+				  combo->cache, "track_dirty", "1", NULL);
 	expect_dirty(0);
 }
 
@@ -939,7 +922,7 @@ VW_TEST_TYPICAL(what_comes_to_the_buffer_makes_its_pages_dirty)
 	expect_dirty(0x60);
 	expect_copy(FROM, 0, there, SIZE, SIZE);
 	expect_dirty(0xffff);
-	vw_ok(vw_locate(fd, 0, &location));
+	vw_ok(vw_locate(dev.fd, 0, &location));
 	expect_copy(BETWEEN, 7 * PAGE + 5, location.kaddr, 4090, 4090);
 	expect_dirty(0x80);
 	expect_copy(BETWEEN, 8 * PAGE - 1, location.kaddr, PAGE, PAGE);
@@ -964,7 +947,7 @@ VW_TEST_TYPICAL(a_mapping_shows_what_came_to_the_buffer)
 	char *there, *map;
 
 	open_tracked(combo);
-	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
+	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	there = anon_with_marks(SIZE);
 	assert_true(vw_holds_fill(map, "letters", 0, SIZE));
 	expect_copy(FROM, PAGE + 5, there, 5 * PAGE, 5 * PAGE);
@@ -982,7 +965,7 @@ VW_TEST_ALL(what_comes_to_a_mapping_makes_pages_dirty)
 	/* The target's mapping is of the tracked buffer, what is copied another instance's. */
 	open_tracked(combo);
 	other = vw_open_rw(vw_make("source", "size", "64K", "fill", "digits", NULL));
-	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
+	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	there = map + 3 * PAGE - 100;
 	for (size_t i = 0; i < SIZE; i++)
 		wanted[i] = vw_fill_byte("letters", i);
@@ -995,7 +978,7 @@ VW_TEST_ALL(what_comes_to_a_mapping_makes_pages_dirty)
 		vw_expect(vw_copy(other, TO, 0, (uintptr_t)there, 200), -EFAULT);
 		vw_expect(vw_copy(other, FROM, 0, (uintptr_t)there, 200), -EFAULT);
 		expect_dirty(0);
-		expect_buffer(fd, wanted);
+		expect_buffer(dev.fd, wanted);
 		return;
 	}
 	for (int round = 0; round < 3; round++) {
@@ -1009,7 +992,7 @@ VW_TEST_ALL(what_comes_to_a_mapping_makes_pages_dirty)
 		vw_expect(vw_copy(other, TO, 5 * round, (uintptr_t)there, 200), 200);
 		for (size_t i = 0; i < 200; i++)
 			wanted[there - map + i] = vw_fill_byte("digits", 5 * round + i);
-		expect_buffer(fd, wanted);
+		expect_buffer(dev.fd, wanted);
 		expect_dirty(0xc);
 	}
 	/* Reading through it writes nothing. */
@@ -1020,15 +1003,15 @@ VW_TEST_ALL(what_comes_to_a_mapping_makes_pages_dirty)
 	/* The buffer to a mapping of its very own, of the same bytes and of others. */
 	expect_copy(TO, 0, map, SIZE, SIZE);
 	expect_dirty(0xffff);
-	expect_buffer(fd, wanted);
+	expect_buffer(dev.fd, wanted);
 	expect_copy(TO, 8 * PAGE, map, PAGE + 1, PAGE + 1);
 	memcpy(wanted, wanted + 8 * PAGE, PAGE + 1);
 	expect_dirty(0x3);
-	expect_buffer(fd, wanted);
+	expect_buffer(dev.fd, wanted);
 	expect_copy(FROM, 12 * PAGE, map, PAGE + 1, PAGE + 1);
 	memcpy(wanted + 12 * PAGE, wanted, PAGE + 1);
 	expect_dirty(0x3000);
-	expect_buffer(fd, wanted);
+	expect_buffer(dev.fd, wanted);
 }
 
 VW_TEST_ALL(a_private_mapping_keeps_what_comes_to_it)
@@ -1036,9 +1019,9 @@ VW_TEST_ALL(a_private_mapping_keeps_what_comes_to_it)
 	char *map;
 	int other;
 
-	open_combo(combo);
+	dev = vw_device_make_combo(combo, SIZE, "letters");
 	other = vw_open_rw(vw_make("source", "size", "64K", "fill", "digits", NULL));
-	map = vw_map(fd, SIZE, 0, RW, MAP_PRIVATE);
+	map = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
 	/* As for all others: where it holds bare frames nobody else reaches it. */
 	if (!vw_is_refcounted(combo) || strcmp(combo->cache, "wb")) {
 		vw_expect(vw_copy(other, TO, 0, (uintptr_t)map + 50, 2 * PAGE), -EFAULT);
@@ -1057,13 +1040,13 @@ VW_TEST(it_neither_walks_nor_maps)
 {
 	char *there;
 
-	open_device();
+	dev = vw_device_make();
 	there = anon_with_marks(SIZE);
 	expect_copy(FROM, 0, there, SIZE, SIZE);
 	expect_copy(TO, 0, there, SIZE, SIZE);
-	vw_expect_stat(n, "walks", 0);
-	vw_expect_stat(n, "faults", 0);
-	vw_expect_stat(n, "mapped_pages", 0);
+	vw_expect_stat(dev.n, "walks", 0);
+	vw_expect_stat(dev.n, "faults", 0);
+	vw_expect_stat(dev.n, "mapped_pages", 0);
 }
 
 /* --- While all of it changes ----------------------------------------------------------------- */
@@ -1093,12 +1076,12 @@ static void *copy_from_a_source(void *arg)
 		addr = __atomic_load_n(&source_addr, __ATOMIC_RELAXED);
 		if (!addr)
 			continue;
-		rc = vw_copy(fd, BETWEEN, 0, addr, SIZE);
+		rc = vw_copy(dev.fd, BETWEEN, 0, addr, SIZE);
 		if (rc == -EFAULT) {
 			copier->refused++;
 			continue;
 		}
-		if (rc != SIZE || pread(fd, got, SIZE, 0) != SIZE) {
+		if (rc != SIZE || pread(dev.fd, got, SIZE, 0) != SIZE) {
 			copier->bad = rc < 0 ? rc : -EPROTO;
 			break;
 		}
@@ -1122,8 +1105,7 @@ VW_TEST(a_source_may_go_at_any_time)
 
 	copier = (struct copier){ .bad = 0 };
 	source_addr = 0;
-	n = vw_make("t", "size", "64K", NULL);
-	fd = vw_open_rw(n);
+	dev = vw_device_make();
 	stop = false;
 	assert_int_equal(pthread_create(&copier.thread, NULL, copy_from_a_source, &copier), 0);
 	for (end = vw_now() + 5 * SECOND; vw_now() < end; rounds++) {
@@ -1150,7 +1132,7 @@ static void *copy_as_long_as_it_is_there(void *arg)
 	long long rc;
 
 	for (__u32 i = 0; !copier->bad; i++) {
-		rc = vw_copy(fd, i % 2 ? TO : FROM, 0, there, SIZE);
+		rc = vw_copy(dev.fd, i % 2 ? TO : FROM, 0, there, SIZE);
 		if (rc == -ENODEV)
 			break;
 		copier->done++;
@@ -1169,7 +1151,7 @@ VW_TEST_TYPICAL(its_own_instance_may_go_at_any_time)
 	memset(common, 1, SIZE);
 	for (int round = 0; round < 20; round++) {
 		copier = (struct copier){ .bad = 0 };
-		open_combo(combo);
+		dev = vw_device_make_combo(combo, SIZE, "letters");
 		assert_int_equal(pthread_create(&copier.thread, NULL, copy_as_long_as_it_is_there,
 						&copier), 0);
 		usleep(2000 + round * 700);
@@ -1177,7 +1159,7 @@ VW_TEST_TYPICAL(its_own_instance_may_go_at_any_time)
 		pthread_join(copier.thread, NULL);
 		vw_ok(copier.bad);
 		done += copier.done;
-		close(fd);
+		close(dev.fd);
 	}
 	print_message("# %llu copies\n", done);
 	assert_true(done);
@@ -1199,7 +1181,7 @@ VW_TEST(a_target_may_exit_at_any_time)
 	struct vw_child child;
 	long long rc;
 
-	open_device();
+	dev = vw_device_make();
 	vw_allow_target_write(true);
 	common = vw_anon(SIZE);
 	for (int round = 0; round < 40; round++) {
@@ -1219,8 +1201,8 @@ VW_TEST(a_target_may_exit_at_any_time)
 		for (__u32 i = 0;; i++) {
 			/* What comes now comes from there. */
 			if (i % 3 != 2)
-				vw_expect(vw_sys(pwrite(fd, nothing, SIZE, 0)), SIZE);
-			rc = vw_copy(fd, i % 3 == 2 ? TO : FROM, 0, (uintptr_t)common, SIZE);
+				vw_expect(vw_sys(pwrite(dev.fd, nothing, SIZE, 0)), SIZE);
+			rc = vw_copy(dev.fd, i % 3 == 2 ? TO : FROM, 0, (uintptr_t)common, SIZE);
 			if (rc == -ESRCH)
 				break;
 			if (rc == SIZE)
@@ -1232,7 +1214,7 @@ VW_TEST(a_target_may_exit_at_any_time)
 			else
 				vw_ok(rc);
 			if (rc > 0 && i % 3 != 2) {
-				vw_expect(vw_sys(pread(fd, got, SIZE, 0)), SIZE);
+				vw_expect(vw_sys(pread(dev.fd, got, SIZE, 0)), SIZE);
 				expect_marks(got, rc);
 				expect_same("what is behind it", got + rc, nothing, SIZE - rc);
 			}
@@ -1263,13 +1245,13 @@ VW_TEST(a_target_may_unmap_at_any_time)
 	struct vw_child child;
 	long long rc;
 
-	open_device();
-	vw_expect(vw_sys(pread(fd, letters, SIZE, 0)), SIZE);
+	dev = vw_device_make();
+	vw_expect(vw_sys(pread(dev.fd, letters, SIZE, 0)), SIZE);
 	common = vw_map(-1, SIZE, 0, PROT_NONE, ANON);
 	child = vw_fork(map_and_unmap, NULL);
 	vw_set_target(child.pid);
 	for (end = vw_now() + 4 * SECOND; vw_now() < end;) {
-		rc = vw_copy(fd, FROM, 0, (uintptr_t)common, SIZE);
+		rc = vw_copy(dev.fd, FROM, 0, (uintptr_t)common, SIZE);
 		if (rc == -EFAULT) {
 			refused++;
 			continue;
@@ -1281,14 +1263,14 @@ VW_TEST(a_target_may_unmap_at_any_time)
 			partial++;
 		/* It ends between two pages, and has what was there, written yet or not. */
 		assert_int_equal(rc % PAGE, 0);
-		vw_expect(vw_sys(pread(fd, got, SIZE, 0)), SIZE);
+		vw_expect(vw_sys(pread(dev.fd, got, SIZE, 0)), SIZE);
 		for (long long i = 0; i < rc; i++) {
 			if (got[i] && got[i] != 0xee)
 				vw_fail("byte %lld is 0x%02x", i, got[i]);
 		}
 		/* And nothing has come behind that, now or when it was refused. */
 		expect_same("what is behind it", got + rc, letters + rc, SIZE - rc);
-		vw_expect(vw_sys(pwrite(fd, letters, rc, 0)), rc);
+		vw_expect(vw_sys(pwrite(dev.fd, letters, rc, 0)), rc);
 	}
 	print_message("# whole %llu, in part %llu, not at all %llu times\n", whole, partial,
 		      refused);
@@ -1320,8 +1302,8 @@ VW_TEST(two_buffers_may_be_copied_to_each_other)
 	struct vmwalk_locate location;
 	static struct pair pair[2];
 
-	n = vw_make("a", "size", "64K", "fill", "letters", "track_dirty", "1", NULL);
-	pair[0].to = vw_open_rw(n);
+	dev.n = vw_make("a", "size", "64K", "fill", "letters", "track_dirty", "1", NULL);
+	pair[0].to = vw_open_rw(dev.n);
 	pair[1].to = vw_open_rw(vw_make("b", "size", "64K", "fill", "letters", "track_dirty", "1",
 					NULL));
 	for (int i = 0; i < 2; i++) {
@@ -1338,7 +1320,7 @@ VW_TEST(two_buffers_may_be_copied_to_each_other)
 		pthread_join(pair[i].copier.thread, NULL);
 		vw_ok(pair[i].copier.bad);
 		assert_true(pair[i].copier.done);
-		fd = pair[i].to;
+		dev.fd = pair[i].to;
 		expect_fill("letters");
 	}
 }
@@ -1351,7 +1333,7 @@ static int copy_for_ever(void *arg)
 
 	vw_say(0);
 	for (;;)
-		vw_check(vw_copy(fd, copy->direction, 0, copy->addr, MUCH) > 0);
+		vw_check(vw_copy(dev.fd, copy->direction, 0, copy->addr, MUCH) > 0);
 }
 
 /* Whoever copies so much is killed when the first byte has come: whether the last one has not. */
@@ -1361,19 +1343,19 @@ static bool is_cut_short(struct vmwalk_copy *copy)
 	char first, last;
 	__u64 start;
 
-	vw_expect(vw_sys(pwrite(fd, "", 1, 0)), 1);
-	vw_expect(vw_sys(pwrite(fd, "", 1, MUCH - 1)), 1);
+	vw_expect(vw_sys(pwrite(dev.fd, "", 1, 0)), 1);
+	vw_expect(vw_sys(pwrite(dev.fd, "", 1, MUCH - 1)), 1);
 	child = vw_fork(copy_for_ever, copy);
 	vw_hear(&child);
 	start = vw_now();
 	do
-		vw_expect(vw_sys(pread(fd, &first, 1, 0)), 1);
+		vw_expect(vw_sys(pread(dev.fd, &first, 1, 0)), 1);
 	while (!first && vw_now() - start < 10 * SECOND);
 	assert_int_equal(first, 1);
 	start = vw_now();
 	kill(child.pid, SIGKILL);
 	vw_expect(vw_join(&child), -SIGKILL);
-	vw_expect(vw_sys(pread(fd, &last, 1, MUCH - 1)), 1);
+	vw_expect(vw_sys(pread(dev.fd, &last, 1, MUCH - 1)), 1);
 	print_message("# gone after %llu us%s\n", (vw_now() - start) / 1000,
 		      last ? ", when all was copied" : "");
 	assert_true(vw_now() - start < 10 * SECOND);
@@ -1387,7 +1369,7 @@ VW_TEST(whoever_is_killed_copies_no_more)
 	struct vmwalk_locate location;
 	int other;
 
-	fd = vw_open_rw(vw_make("t", "size", "64M", NULL));
+	dev = vw_device_make_with("size", "64M", NULL);
 	other = vw_open_rw(vw_make("source", "size", "64M", NULL));
 	vw_ok(vw_locate(other, 0, &location));
 	between.addr = location.kaddr;
@@ -1433,7 +1415,7 @@ static int copy_on_and_on(void *arg)
 	unsigned long *done = arg;
 
 	for (;;) {
-		vw_copy(fd, FROM, 0, (uintptr_t)common, SIZE);
+		vw_copy(dev.fd, FROM, 0, (uintptr_t)common, SIZE);
 		__atomic_add_fetch(done, 1, __ATOMIC_RELAXED);
 	}
 	return 0;
@@ -1451,7 +1433,7 @@ VW_TEST(a_copier_can_be_killed_whatever_its_targets_threads_do)
 	unsigned long *done = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
 	struct vw_child target, copier;
 
-	open_device();
+	dev = vw_device_make();
 	common = anon_with_marks(SIZE);
 	target = vw_fork(be_many_short_threads, NULL);
 	vw_hear(&target);

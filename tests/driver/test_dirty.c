@@ -14,7 +14,6 @@
 
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
 #define PAGES	200UL
 #define MOST	2112UL			/* of any window here, a multiple of 64 */
 #define WORDS(pages)	(((pages) + 63) / 64)

@@ -17,9 +17,6 @@
 
 #include "harness.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
-#define ANON		(MAP_PRIVATE | MAP_ANONYMOUS)
-
 /* Raw flags of a VMA, which have been the same for long. */
 #define VM_SHARED	0x00000008UL
 #define VM_MAYWRITE	0x00000020UL
@@ -32,13 +29,7 @@
 #endif
 #define HUGE_2MB	(21 << MAP_HUGE_SHIFT)
 
-static int n, fd;		/* of the test's device */
-
-static void open_device(void)
-{
-	n = vw_make("t", "size", "64K", "fill", "letters", "fault_around", "4K", NULL);
-	fd = vw_open_rw(n);
-}
+static struct vw_device dev;
 
 /* mmap() as an address, or a negative errno. */
 static long long try_map(size_t len, int prot, int flags, int file, off_t offset)
@@ -52,7 +43,7 @@ static struct vmwalk_vma vma_at(const void *addr)
 {
 	struct vmwalk_vma vma;
 
-	vw_ok(vw_vma(fd, (uintptr_t)addr, &vma));
+	vw_ok(vw_vma(dev.fd, (uintptr_t)addr, &vma));
 	assert_true(vma.start <= (uintptr_t)addr);
 	return vma;
 }
@@ -205,7 +196,7 @@ VW_TEST(huge_pages_are_of_a_size_that_there_is)
 	struct vmwalk_vma vma;
 	long long map;
 
-	open_device();
+	dev = vw_device_make_with("fault_around", "4K", NULL);
 	vw_expect(try_map(PMD_SIZE, RW, MAP_PRIVATE | MAP_HUGETLB, file, 0), -EINVAL);
 	vw_expect(try_map(PMD_SIZE, RW, ANON | MAP_HUGETLB | 13 << MAP_HUGE_SHIFT, -1, 0), -EINVAL);
 	map = try_map(PAGE, RW, ANON | MAP_HUGETLB | HUGE_2MB, -1, 0);
@@ -246,7 +237,7 @@ VW_TEST(reading_implies_executing_if_one_says_so)
 	int before = personality(0xffffffff);
 	void *map;
 
-	open_device();
+	dev = vw_device_make_with("fault_around", "4K", NULL);
 	assert_false(vma_at(vw_anon(PAGE)).attrs & VMWALK_VMA_EXEC);
 	vw_expect(vw_sys(personality(before | READ_IMPLIES_EXEC)), before);
 	map = mmap(NULL, PAGE, RW, ANON, -1, 0);
@@ -259,7 +250,7 @@ VW_TEST(neighbours_that_are_alike_become_one)
 	struct vmwalk_vma vma;
 	char *at;
 
-	open_device();
+	dev = vw_device_make_with("fault_around", "4K", NULL);
 	at = vw_anon(4 * PAGE);
 	vw_ok(vw_sys(munmap(at, 4 * PAGE)));
 	at = mmap(at, PAGE, PROT_NONE, ANON | MAP_FIXED, -1, 0);
@@ -287,7 +278,7 @@ VW_TEST(memory_is_promised_to_what_is_private_and_writable)
 		{ RW, MAP_SHARED, true, false },
 	};
 
-	open_device();
+	dev = vw_device_make_with("fault_around", "4K", NULL);
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		void *map = mmap(NULL, PAGE, kinds[i].prot, kinds[i].flags,
 				 kinds[i].file ? file : -1, 0);
@@ -307,7 +298,7 @@ VW_TEST(noreserve_counts_unless_overcommit_is_forbidden)
 	char before[16];
 	void *map;
 
-	open_device();
+	dev = vw_device_make_with("fault_around", "4K", NULL);
 	map = mmap(NULL, PAGE, RW, ANON | MAP_NORESERVE, -1, 0);
 	assert_int_equal(vma_at(map).vm_flags & (VM_NORESERVE | VM_ACCOUNT), VM_NORESERVE);
 	munmap(map, PAGE);
@@ -327,7 +318,7 @@ VW_TEST(anonymous_memory_is_a_file_if_shared_and_its_address_if_private)
 	struct vmwalk_vma vma;
 	void *map;
 
-	open_device();
+	dev = vw_device_make_with("fault_around", "4K", NULL);
 	map = vw_anon(PAGE);
 	vma = vma_at(map);
 	assert_false(vma.attrs & VMWALK_VMA_FILE);
@@ -346,7 +337,7 @@ VW_TEST(what_is_open_for_reading_never_becomes_writable)
 	unsigned long flags;
 	void *map;
 
-	open_device();
+	dev = vw_device_make_with("fault_around", "4K", NULL);
 	map = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, again, 0);
 	assert_ptr_not_equal(map, MAP_FAILED);
 	vw_expect(vw_sys(mprotect(map, PAGE, RW)), -EACCES);
@@ -537,7 +528,7 @@ static void signal_on(char *sp, size_t size)
 
 static int signal_on_the_device(void *arg)
 {
-	char *map = mmap(NULL, 64 * KIB, RW, MAP_SHARED, fd, 0);
+	char *map = mmap(NULL, 64 * KIB, RW, MAP_SHARED, dev.fd, 0);
 
 	(void)arg;
 	vw_check(map != MAP_FAILED);
@@ -560,10 +551,10 @@ VW_TEST(the_kernel_writes_a_signals_frame_where_no_page_is_yet)
 {
 	struct vw_child child;
 
-	open_device();
-	vw_expect_stat(n, "faults", 0);
+	dev = vw_device_make_with("fault_around", "4K", NULL);
+	vw_expect_stat(dev.n, "faults", 0);
 	vw_in_child(signal_on_the_device, NULL);
-	assert_true(vw_stat(n, "write_faults") > 0);
+	assert_true(vw_stat(dev.n, "write_faults") > 0);
 	child = vw_fork(signal_on_nothing, NULL);
 	vw_expect(vw_join(&child), -SIGSEGV);
 }

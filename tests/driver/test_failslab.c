@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
 #define MOST	2000			/* more allocations than any call makes */
 
 #define DEBUGFS	"/sys/kernel/debug"

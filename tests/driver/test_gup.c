@@ -23,8 +23,6 @@
 
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-
 static const int shares[] = { MAP_SHARED, MAP_PRIVATE };
 
 /* --- Buffers and views of them -------------------------------------------------------------- */

@@ -17,9 +17,6 @@
 
 #include "harness.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
-#define ANON		(MAP_PRIVATE | MAP_ANONYMOUS)
-
 /* The target has many page tables and little memory: one file, mapped over and over. */
 #define WINDOWS		512UL
 #define WIDE		(WINDOWS * PMD_SIZE)

@@ -385,7 +385,7 @@ VW_TEST(a_structure_that_cannot_be_written_gets_efault)
 			vw_ok(vw_ioctl(fd, calls[i].nr, arg));
 		else
 			expect_refused(calls[i].nr, arg, PAGE, EFAULT);
-		vw_ok(vw_sys(mprotect(arg, PAGE, PROT_READ | PROT_WRITE)));
+		vw_ok(vw_sys(mprotect(arg, PAGE, RW)));
 	}
 }
 
@@ -414,7 +414,7 @@ VW_TEST(the_structure_may_lie_in_the_instances_own_mapping)
 	int rc;
 
 	open_device();
-	map = vw_map(fd, 4 * PAGE, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	map = vw_map(fd, 4 * PAGE, 0, RW, MAP_SHARED);
 	written = 2;
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		good_argument(&calls[i], arg);
@@ -756,7 +756,7 @@ VW_TEST(scan_into_a_bad_pointer_gets_efault)
 		scan.vec = bad[i];
 		expect_scan_refused(scan, EFAULT);
 	}
-	page = vw_map(-1, PAGE, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS);
+	page = vw_map(-1, PAGE, 0, PROT_READ, ANON);
 	scan = good_scan();
 	scan.vec = (uintptr_t)page;
 	expect_scan_refused(scan, EFAULT);
@@ -889,7 +889,7 @@ VW_TEST(translate_of_a_bad_vector_gets_efault)
 	translate = good_translate();
 	vw_ok(vw_sys(mprotect(vec, PAGE, PROT_READ)));
 	expect_translate_refused(translate, EFAULT);
-	vw_ok(vw_sys(mprotect(vec, PAGE, PROT_READ | PROT_WRITE)));
+	vw_ok(vw_sys(mprotect(vec, PAGE, RW)));
 	/* It ends, or has a hole, in memory that isn't there: within an element or between two. */
 	pages = vw_anon(32 * PAGE);
 	munmap((char *)pages + 24 * PAGE, PAGE);
@@ -1027,8 +1027,8 @@ static int call_as_32_bit(void *arg)
 	__u32 at;
 
 	(void)arg;
-	low = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT | MAP_POPULATE, -1, 0);
+	low = mmap(NULL, 4 * PAGE, RW,
+		   ANON | MAP_32BIT | MAP_POPULATE, -1, 0);
 	vw_check(low != MAP_FAILED);
 	at = (uintptr_t)low;
 	/* A kernel without this gate has a signal for us; unhandled, it would be logged. */

@@ -11,8 +11,6 @@
 
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-
 /* None of these has a meaning in the kernel's map, or they had better not be there. */
 #define NEVER	(VMWALK_USER | VMWALK_SWAP | VMWALK_MIGRATION | VMWALK_PROTNONE | VMWALK_UFFD_WP | \
 		 VMWALK_FILE | VMWALK_HUGETLB | VMWALK_HIDDEN)
@@ -20,25 +18,15 @@
 #define STRUCT_PAGE	64UL		/* bytes of a struct page, since long ago */
 #define CACHE_BITS	0x98UL		/* PWT, PCD and PAT of an entry of the lowest level */
 
-static int n, fd, levels;
-
-static void open_device(void)
-{
-	struct vmwalk_info info = { .size = sizeof(info) };
-
-	n = vw_make("t", "size", "64K", NULL);
-	fd = vw_open_rw(n);
-	vw_ok(vw_ioctl(fd, VMWALK_IOC_INFO, &info));
-	levels = info.paging_levels;
-}
+static struct vw_device dev;
 
 static struct vmwalk_walk walk_to(__u64 addr)
 {
 	struct vmwalk_walk walk;
 
-	vw_ok(vw_walk_kernel(fd, addr, &walk));
+	vw_ok(vw_walk_kernel(dev.fd, addr, &walk));
 	assert_int_equal(walk.addr, addr);
-	vw_expect_valid_walk(&walk, levels);
+	vw_expect_valid_walk(&walk, dev.levels);
 	return walk;
 }
 
@@ -135,7 +123,7 @@ static __u64 base_of(const char *variable, __u64 with_four, __u64 with_five)
 		return base;
 	if (at && symbol("_text") != 0xffffffff81000000)
 		vw_skip("the kernel's map is random, and /proc/kcore isn't there to ask");
-	return levels == 5 ? with_five : with_four;
+	return dev.levels == 5 ? with_five : with_four;
 }
 
 static __u64 linear_base(void)
@@ -155,7 +143,7 @@ VW_TEST(the_kernels_code_may_be_executed_and_not_written)
 	__u64 first, last, start, end;
 	struct vmwalk_walk walk;
 
-	open_device();
+	dev = vw_device_make();
 	first = symbol("_text");
 	last = symbol("_etext") - 1;
 	for (__u64 addr = first; addr < last; addr += (last - first) / 37) {
@@ -174,7 +162,7 @@ VW_TEST(the_kernels_data_may_not_be_executed)
 {
 	struct vmwalk_walk walk;
 
-	open_device();
+	dev = vw_device_make();
 	expect_page(symbol("init_task"), VMWALK_WRITE, VMWALK_EXEC | VMWALK_SPECIAL);
 	walk = expect_page(symbol("linux_banner"), 0,
 			   VMWALK_WRITE | VMWALK_EXEC | VMWALK_SPECIAL);
@@ -190,7 +178,7 @@ VW_TEST(a_modules_parts_are_what_they_should_be)
 	char line[512];
 	FILE *modules;
 
-	open_device();
+	dev = vw_device_make();
 	if (!text || !data)
 		vw_skip("/proc/kallsyms doesn't tell where the module is");
 	walk = expect_page(text, VMWALK_EXEC, VMWALK_WRITE | VMWALK_SPECIAL);
@@ -216,7 +204,7 @@ VW_TEST(the_linear_map_leads_to_each_frame)
 	__u64 base, pfn;
 	char *at;
 
-	open_device();
+	dev = vw_device_make();
 	base = linear_base();
 	at = vw_anon(pages * PAGE);
 	for (size_t i = 0; i < pages; i++)
@@ -224,7 +212,7 @@ VW_TEST(the_linear_map_leads_to_each_frame)
 	for (size_t i = 0; i < pages; i++) {
 		__u64 off = i * 97 % PAGE;
 
-		vw_ok(vw_walk(fd, (uintptr_t)at + i * PAGE + off, &own));
+		vw_ok(vw_walk(dev.fd, (uintptr_t)at + i * PAGE + off, &own));
 		pfn = vw_pfn(at + i * PAGE);
 		assert_int_equal(own.pfn, pfn);
 		walk = expect_page(base + own.phys, VMWALK_WRITE, VMWALK_EXEC | VMWALK_SPECIAL);
@@ -248,7 +236,7 @@ VW_TEST(the_memory_map_has_an_entry_of_every_frame)
 	__u64 base;
 	char *at;
 
-	open_device();
+	dev = vw_device_make();
 	base = vmemmap_base();
 	at = vw_anon(64 * PAGE);
 	memset(at, 1, 64 * PAGE);
@@ -295,7 +283,7 @@ VW_TEST(vmalloc_memory_leads_to_the_frames_that_a_program_has_mapped)
 	char *map;
 	int buffer;
 
-	open_device();
+	dev = vw_device_make();
 	buffer = vw_open_rw(vw_make("b", "buffer_type", "vmalloc", "map_mode", "remap", "size",
 				    "5M", "fill", "letters", NULL));
 	map = vw_map(buffer, size, 0, RW, MAP_SHARED);
@@ -330,7 +318,7 @@ VW_TEST(the_kernels_alias_is_cached_as_the_buffer_is)
 	struct vmwalk_walk walk;
 	__u64 frames[16], base, bits[COUNT(caches)];
 
-	open_device();
+	dev = vw_device_make();
 	base = linear_base();
 	for (size_t i = 0; i < COUNT(caches); i++) {
 		int buffer = vw_open_rw(vw_make("b", "buffer_type", "pages", "map_mode", "remap",
@@ -338,7 +326,7 @@ VW_TEST(the_kernels_alias_is_cached_as_the_buffer_is)
 		char *map = vw_map(buffer, 16 * PAGE, 0, RW, MAP_SHARED);
 
 		vw_frames(0, map, COUNT(frames), frames);
-		vw_ok(vw_walk(fd, (uintptr_t)map, &walk));
+		vw_ok(vw_walk(dev.fd, (uintptr_t)map, &walk));
 		assert_int_equal(walk.page_shift, 12);
 		bits[i] = walk.level[VMWALK_PTE].entry & CACHE_BITS;
 		for (size_t j = 0; j < COUNT(frames); j++) {
@@ -369,7 +357,7 @@ VW_TEST(the_fixmap_has_devices_in_it)
 	unsigned int pages = 0;
 	bool found = false;
 
-	open_device();
+	dev = vw_device_make();
 	find_resource("IOAPIC 0", &io_apic, &end);
 	for (__u64 addr = 0xffffffffff200000; addr < 0xffffffffff800000; addr += PAGE) {
 		struct vmwalk_walk walk = walk_to(addr);
@@ -393,7 +381,7 @@ VW_TEST(the_read_only_alias_of_the_interrupt_table_is_the_table)
 {
 	struct vmwalk_walk alias, table;
 
-	open_device();
+	dev = vw_device_make();
 	table = expect_page(symbol("idt_table"), 0, VMWALK_EXEC | VMWALK_SPECIAL);
 	alias = expect_page(0xfffffe0000000000, 0, VMWALK_EXEC | VMWALK_WRITE | VMWALK_SPECIAL);
 	assert_int_equal(alias.pfn, table.pfn);
@@ -404,9 +392,9 @@ VW_TEST(where_the_kernel_has_nothing_the_walk_says_so)
 	struct vmwalk_walk walk;
 	__u64 half;
 
-	open_device();
+	dev = vw_device_make();
 	/* The lowest addresses of all are left to hypervisors. */
-	half = levels == 5 ? 0xff00000000000000 : 0xffff800000000000;
+	half = dev.levels == 5 ? 0xff00000000000000 : 0xffff800000000000;
 	for (__u64 off = 0; off < 8 * 512 * GIB; off += 512 * GIB + 0x12345) {
 		walk = walk_to(half + off);
 		assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
@@ -430,7 +418,7 @@ static void expect_refused(__u64 addr)
 		.size = sizeof(walk), .flags = VMWALK_WALK_KERNEL, .addr = addr,
 	}, copy = walk;
 
-	vw_expect(vw_ioctl(fd, VMWALK_IOC_WALK, &walk), -EINVAL);
+	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_WALK, &walk), -EINVAL);
 	assert_memory_equal(&walk, &copy, sizeof(walk));
 }
 
@@ -438,7 +426,7 @@ VW_TEST(addresses_of_user_space_get_einval)
 {
 	char *at = vw_anon(PAGE);
 
-	open_device();
+	dev = vw_device_make();
 	vw_poke(at, 1);
 	expect_refused(0);
 	expect_refused(1);
@@ -452,28 +440,28 @@ VW_TEST(addresses_of_user_space_get_einval)
 
 VW_TEST(addresses_that_no_cpu_has_get_einval)
 {
-	open_device();
-	for (int bit = levels == 5 ? 56 : 47; bit < 64; bit++)
+	dev = vw_device_make();
+	for (int bit = dev.levels == 5 ? 56 : 47; bit < 64; bit++)
 		expect_refused(1ULL << bit);
 	expect_refused(1ULL << 63 | 0x1234);
-	expect_refused(levels == 5 ? 0xfeffffffffffffff : 0xffff7fffffffffff);
-	expect_refused(levels == 5 ? 0xff00000000000000 - PAGE : 0xffff800000000000 - PAGE);
-	if (levels == 4) {
+	expect_refused(dev.levels == 5 ? 0xfeffffffffffffff : 0xffff7fffffffffff);
+	expect_refused(dev.levels == 5 ? 0xff00000000000000 - PAGE : 0xffff800000000000 - PAGE);
+	if (dev.levels == 4) {
 		expect_refused(0xff11000000000000);
 		expect_refused(0xff00000000000000);
 	}
 	/* A bit beyond is one that it has. */
-	walk_to(levels == 5 ? 0xff00000000000000 : 0xffff800000000000);
+	walk_to(dev.levels == 5 ? 0xff00000000000000 : 0xffff800000000000);
 }
 
 VW_TEST(the_same_addresses_without_the_flag_are_refused)
 {
 	struct vmwalk_walk walk;
 
-	open_device();
-	vw_expect(vw_walk(fd, symbol("_text"), &walk), -EINVAL);
-	vw_expect(vw_walk(fd, ~0ULL, &walk), -EINVAL);
-	vw_expect(vw_walk(fd, levels == 5 ? 0xff00000000000000 : 0xffff800000000000, &walk),
+	dev = vw_device_make();
+	vw_expect(vw_walk(dev.fd, symbol("_text"), &walk), -EINVAL);
+	vw_expect(vw_walk(dev.fd, ~0ULL, &walk), -EINVAL);
+	vw_expect(vw_walk(dev.fd, dev.levels == 5 ? 0xff00000000000000 : 0xffff800000000000, &walk),
 		  -EINVAL);
 }
 
@@ -493,7 +481,7 @@ VW_TEST(the_target_has_no_part_in_it)
 	struct vw_child child;
 	char text[32], *at;
 
-	open_device();
+	dev = vw_device_make();
 	at = vw_anon(PAGE);
 	vw_poke(at, 1);
 	addrs[3] = linear_base() + vw_pfn(at) * PAGE;
@@ -512,7 +500,7 @@ VW_TEST(the_target_has_no_part_in_it)
 		if (!gone)
 			vw_kill(&child);
 	}
-	vw_expect(vw_walk(fd, (uintptr_t)at, &walk), -ESRCH);
+	vw_expect(vw_walk(dev.fd, (uintptr_t)at, &walk), -ESRCH);
 }
 
 static int compare_walks(void *arg)
@@ -520,7 +508,7 @@ static int compare_walks(void *arg)
 	const struct vmwalk_walk *before = arg;
 	struct vmwalk_walk walk;
 
-	vw_check_rc(vw_walk_kernel(fd, before->addr, &walk), 0);
+	vw_check_rc(vw_walk_kernel(dev.fd, before->addr, &walk), 0);
 	vw_check(walk.phys == before->phys && walk.state == before->state);
 	/* The top-level table is each process's own, the tables below are all processes'. */
 	vw_check(walk.level[VMWALK_PGD].table && walk.level[VMWALK_PGD].table % PAGE == 0);
@@ -533,7 +521,7 @@ VW_TEST(every_process_walks_the_same_kernel)
 {
 	struct vmwalk_walk walk;
 
-	open_device();
+	dev = vw_device_make();
 	walk = walk_to(symbol("_text"));
 	vw_in_child(compare_walks, &walk);
 	walk = walk_to(symbol("init_task"));
@@ -542,13 +530,13 @@ VW_TEST(every_process_walks_the_same_kernel)
 
 VW_TEST(walks_of_the_kernel_are_counted)
 {
-	open_device();
+	dev = vw_device_make();
 	walk_to(symbol("_text"));
-	vw_expect_stat(n, "walks", 1);
+	vw_expect_stat(dev.n, "walks", 1);
 	walk_to(~0ULL);
-	vw_expect_stat(n, "walks", 2);
+	vw_expect_stat(dev.n, "walks", 2);
 	expect_refused(0);
-	vw_expect_stat(n, "walks", 2);
+	vw_expect_stat(dev.n, "walks", 2);
 }
 
 /* Mappings of the kernel's that come and go beside the walk. */
@@ -569,7 +557,7 @@ VW_TEST(a_walk_of_what_comes_and_goes_is_safe)
 	__u64 start, end, seen[3] = { 0 };
 	struct vw_child child;
 
-	open_device();
+	dev = vw_device_make();
 	vw_make("first", "size", "8M", NULL);
 	start = find_vmalloc_area(size);
 	vw_ok(vw_rmdir("first"));
@@ -580,7 +568,7 @@ VW_TEST(a_walk_of_what_comes_and_goes_is_safe)
 		for (size_t i = 0; i < size; i += 37 * PAGE) {
 			struct vmwalk_walk walk;
 
-			vw_ok(vw_walk_kernel(fd, start + i, &walk));
+			vw_ok(vw_walk_kernel(dev.fd, start + i, &walk));
 			assert_true(walk.stop <= VMWALK_STOP_ABSENT);
 			assert_int_equal(!walk.pfn, walk.stop != VMWALK_STOP_PAGE);
 			seen[walk.stop]++;

@@ -8,7 +8,7 @@
 #define _GNU_SOURCE
 #include "harness.h"
 
-static int n, fd;
+static struct vw_device dev;
 static size_t size, pages;
 
 static bool is_huge(const struct vw_combo *combo)
@@ -27,15 +27,14 @@ static void open_combo(const struct vw_combo *combo)
 	/* Two blocks in part of a huge one, and of the others so many pages that they scatter. */
 	size = is_huge(combo) ? PMD_SIZE + 3 * PAGE : 100 * PAGE;
 	pages = size / PAGE;
-	n = vw_make_combo(combo, size, "letters");
-	fd = vw_open_rw(n);
+	dev = vw_device_make_combo(combo, size, "letters");
 }
 
 static struct vmwalk_locate place_at(__u64 offset)
 {
 	struct vmwalk_locate location;
 
-	vw_ok(vw_locate(fd, offset, &location));
+	vw_ok(vw_locate(dev.fd, offset, &location));
 	assert_int_equal(location.size, sizeof(location));
 	assert_int_equal(location.flags, 0);
 	assert_int_equal(location.offset, offset);
@@ -51,7 +50,7 @@ static __u64 byte_of(size_t page)
 /* The frames of the buffer, as a mapping of all of it has them. */
 static __u64 *frames_of_buffer(const struct vw_combo *combo)
 {
-	char *map = vw_map(fd, size, 0, PROT_READ, MAP_SHARED);
+	char *map = vw_map(dev.fd, size, 0, PROT_READ, MAP_SHARED);
 	__u64 *frames = calloc(pages, sizeof(*frames));
 
 	assert_non_null(frames);
@@ -102,11 +101,11 @@ VW_TEST_TYPICAL(the_runs_are_the_segments_of_sysfs)
 		runs++;
 	assert_int_equal(offset, size);
 	snprintf(wanted, sizeof(wanted), "%llu", runs);
-	assert_true(vw_sysfs(n, "segments", text, sizeof(text)) > 0);
+	assert_true(vw_sysfs(dev.n, "segments", text, sizeof(text)) > 0);
 	assert_string_equal(text, wanted);
 	/* One address tells where all of it is only if it is in one piece. */
 	snprintf(wanted, sizeof(wanted), "0x%llx", runs == 1 ? place_at(0).phys : 0);
-	assert_true(vw_sysfs(n, "phys_addr", text, sizeof(text)) > 0);
+	assert_true(vw_sysfs(dev.n, "phys_addr", text, sizeof(text)) > 0);
 	assert_string_equal(text, wanted);
 	if (!strcmp(combo->type, "kmalloc") || !strcmp(combo->type, "dma"))
 		assert_int_equal(runs, 1);
@@ -123,7 +122,7 @@ VW_TEST_TYPICAL(the_kernels_address_leads_there)
 	for (size_t i = 0; i < pages; i += pages > 200 ? 37 : 3) {
 		struct vmwalk_locate location = place_at(i * PAGE + i % (PAGE - sizeof(there)));
 
-		vw_ok(vw_walk_kernel(fd, location.kaddr, &walk));
+		vw_ok(vw_walk_kernel(dev.fd, location.kaddr, &walk));
 		assert_int_equal(walk.phys, location.phys);
 		assert_true(walk.state & VMWALK_PRESENT && walk.state & VMWALK_WRITE);
 		assert_int_equal(location.kaddr % PAGE, location.offset % PAGE);
@@ -156,8 +155,8 @@ VW_TEST(arithmetic_is_right_of_the_linear_map_alone)
 	__u64 linear_map = 0;
 
 	for (size_t i = 0; i < COUNT(types); i++) {
-		n = vw_make("t", "buffer_type", types[i], "map_mode", "fault", "size", "40K", NULL);
-		fd = vw_open_rw(n);
+		dev = vw_device_make_with("buffer_type", types[i], "map_mode", "fault", "size",
+					  "40K", NULL);
 		for (__u64 offset = 0; offset < 40 * KIB; offset += 1234) {
 			struct vmwalk_locate location = place_at(offset);
 			bool right = location.linear == location.phys;
@@ -170,7 +169,7 @@ VW_TEST(arithmetic_is_right_of_the_linear_map_alone)
 				linear_map = location.kaddr - location.linear;
 			assert_int_equal(location.kaddr - location.linear, linear_map);
 		}
-		close(fd);
+		close(dev.fd);
 		vw_ok(vw_rmdir("t"));
 	}
 }
@@ -181,9 +180,8 @@ VW_TEST(memory_of_a_node_is_told_as_well)
 	char *map;
 
 	/* Which vmalloc buffers come by in another way. */
-	n = vw_make("t", "numa_node", "0", "size", "40K", "fill", "digits", NULL);
-	fd = vw_open_rw(n);
-	map = vw_map(fd, 40 * KIB, 0, PROT_READ, MAP_SHARED);
+	dev = vw_device_make_with("numa_node", "0", "size", "40K", "fill", "digits", NULL);
+	map = vw_map(dev.fd, 40 * KIB, 0, PROT_READ, MAP_SHARED);
 	for (__u64 offset = 7; offset < 40 * KIB; offset += PAGE) {
 		location = place_at(offset);
 		vw_peek(map + offset);
@@ -201,16 +199,17 @@ VW_TEST(no_two_buffers_share_an_address)
 	for (size_t i = 0; i < VW_COMBOS; i++) {
 		snprintf(name, sizeof(name), "t%zu", i);
 		snprintf(bytes, sizeof(bytes), "%lu", PAGE);
-		n = vw_make(name, "buffer_type", vw_combos[i].type, "map_mode", vw_combos[i].mode,
-			    "cache_mode", vw_combos[i].cache, "size", bytes, NULL);
-		fd = vw_open_rw(n);
+		dev.n = vw_make(name, "buffer_type", vw_combos[i].type, "map_mode",
+				vw_combos[i].mode, "cache_mode", vw_combos[i].cache, "size", bytes,
+				NULL);
+		dev.fd = vw_open_rw(dev.n);
 		location[i] = place_at(0);
 		assert_int_equal(location[i].contig_len, PAGE);
 		for (size_t j = 0; j < i; j++) {
 			assert_int_not_equal(location[i].kaddr, location[j].kaddr);
 			assert_int_not_equal(location[i].phys, location[j].phys);
 		}
-		close(fd);
+		close(dev.fd);
 	}
 }
 
@@ -222,7 +221,7 @@ VW_TEST_TYPICAL(it_stays_where_it_is)
 	open_combo(combo);
 	first = place_at(5);
 	last = place_at(size - 5);
-	map = vw_map(fd, size, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	map = vw_map(dev.fd, size, 0, RW, MAP_SHARED);
 	memset(map, 1, size);
 	munmap(map, size);
 	again = place_at(5);
@@ -241,19 +240,19 @@ VW_TEST(a_byte_beyond_the_buffer_gets_einval)
 	};
 	struct vmwalk_locate location, before;
 
-	fd = vw_open_rw(vw_make("t", "size", "64K", NULL));
+	dev = vw_device_make();
 	memset(&location, 0xa5, sizeof(location));
 	location.size = sizeof(location);
 	location.flags = 0;
 	for (size_t i = 0; i < COUNT(beyond); i++) {
 		location.offset = beyond[i];
 		before = location;
-		vw_expect(vw_ioctl(fd, VMWALK_IOC_LOCATE, &location), -EINVAL);
+		vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_LOCATE, &location), -EINVAL);
 		assert_memory_equal(&location, &before, sizeof(location));
 	}
 	/* What it held makes no difference to what it is told. */
 	location.offset = 64 * KIB - 1;
-	vw_ok(vw_ioctl(fd, VMWALK_IOC_LOCATE, &location));
+	vw_ok(vw_ioctl(dev.fd, VMWALK_IOC_LOCATE, &location));
 	before = place_at(64 * KIB - 1);
 	assert_memory_equal(&location, &before, sizeof(location));
 }
@@ -263,11 +262,10 @@ VW_TEST(any_descriptor_of_who_may_will_do)
 	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
 	struct vmwalk_locate location, first;
 
-	n = vw_make("t", "size", "64K", NULL);
-	fd = vw_open_rw(n);
+	dev = vw_device_make();
 	first = place_at(PAGE);
 	for (size_t i = 0; i < COUNT(modes); i++) {
-		int other = vw_open(n, modes[i]);
+		int other = vw_open(dev.n, modes[i]);
 
 		assert_true(other >= 0);
 		vw_ok(vw_locate(other, PAGE, &location));
@@ -278,11 +276,10 @@ VW_TEST(any_descriptor_of_who_may_will_do)
 
 VW_TEST(it_neither_walks_nor_faults)
 {
-	n = vw_make("t", "size", "64K", NULL);
-	fd = vw_open_rw(n);
+	dev = vw_device_make();
 	for (__u64 offset = 0; offset < 64 * KIB; offset += PAGE)
 		place_at(offset);
-	vw_expect_stat(n, "walks", 0);
-	vw_expect_stat(n, "faults", 0);
-	vw_expect_stat(n, "mapped_pages", 0);
+	vw_expect_stat(dev.n, "walks", 0);
+	vw_expect_stat(dev.n, "faults", 0);
+	vw_expect_stat(dev.n, "mapped_pages", 0);
 }

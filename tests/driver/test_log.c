@@ -15,11 +15,8 @@
 
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
-#define MIXED	(3 * 512UL)
-
-static int n, fd, kmsg;
+static struct vw_device dev;
+static int kmsg;
 
 /* --- The log -------------------------------------------------------------------------------- */
 
@@ -106,7 +103,7 @@ static size_t read_lines(struct line *lines, size_t room)
 	size_t count = 0;
 	ssize_t len;
 
-	snprintf(prefix, sizeof(prefix), "vmwalk vmwalk%d:", n);
+	snprintf(prefix, sizeof(prefix), "vmwalk vmwalk%d:", dev.n);
 	for (;;) {
 		len = read(kmsg, record, sizeof(record) - 1);
 		if (len < 0 && errno == EINTR)
@@ -140,38 +137,12 @@ static void expect_no_lines(void)
 
 /* --- What there is to see ------------------------------------------------------------------- */
 
-/* Pages of all kinds, far more than there may be lines in one call. */
-static char *mixed_region(void)
-{
-	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
-	char *at = vw_anon_aligned(MIXED * PAGE, PMD_SIZE);
-
-	assert_true(file >= 0 && !ftruncate(file, MIXED * PAGE));
-	madvise(at, 2 * PMD_SIZE, MADV_NOHUGEPAGE);
-	madvise(at + 2 * PMD_SIZE, PMD_SIZE, MADV_HUGEPAGE);
-	memset(at + 2 * PMD_SIZE, 1, PMD_SIZE);
-	for (size_t i = 0; i < 1024; i += 8) {
-		char *page = at + i * PAGE;
-
-		vw_poke(page, 1);
-		vw_peek(page + PAGE);
-		vw_poke(page + 2 * PAGE, 1);
-		mprotect(page + 2 * PAGE, PAGE, i % 16 ? PROT_READ : PROT_NONE);
-		assert_true(mmap(page + 3 * PAGE, PAGE, RW, MAP_SHARED | MAP_FIXED, file,
-				 i * PAGE) != MAP_FAILED);
-		vw_poke(page + 3 * PAGE, 1);
-		memset(page + 5 * PAGE, 1, 2 * PAGE);
-		if (i % 128 == 0)
-			madvise(page + 5 * PAGE, 2 * PAGE, MADV_PAGEOUT);
-	}
-	close(file);
-	return at;
-}
+/* Of 64 pages two are swapped out. */
+#define PATTERN	"azns.ww.azrs.aa.azns.aa.azrs.aa.azns.aa.azrs.aa.azns.aa.azrs.aa."
 
 static void open_device(void)
 {
-	n = vw_make("t", "size", "64K", NULL);
-	fd = vw_open_rw(n);
+	dev = vw_device_make();
 	open_log();
 }
 
@@ -180,13 +151,13 @@ static struct vw_extents scan(__u64 start, __u64 end)
 	struct vmwalk_scan args = vw_scan_args(start, end);
 	struct vw_extents extents;
 
-	vw_ok(vw_scan_all(fd, &args, 4096, &extents));
+	vw_ok(vw_scan_all(dev.fd, &args, 4096, &extents));
 	return extents;
 }
 
 static void expect_line(const struct line *line, const struct vmwalk_extent *extent, int pid)
 {
-	assert_int_equal(line->device, n);
+	assert_int_equal(line->device, dev.n);
 	assert_int_equal(line->pid, pid);
 	assert_int_equal(line->has_pfn, !!(extent->flags & VMWALK_PRESENT));
 	if (memcmp(&line->extent, extent, sizeof(*extent)))
@@ -211,7 +182,7 @@ static void expect_logged(__u64 start, __u64 end, __u32 at_once, int pid)
 		start_reading();
 		log.lines = at_once;
 		log.walk_end = 0;
-		rc = vw_ioctl(fd, VMWALK_IOC_LOG, &log);
+		rc = vw_ioctl(dev.fd, VMWALK_IOC_LOG, &log);
 		assert_true(rc >= 0 && rc <= (int)at_once);
 		got = read_lines(lines, VMWALK_LOG_LINES);
 		vw_expect(got, rc);
@@ -243,8 +214,8 @@ VW_TEST(the_lines_are_the_extents_of_a_scan)
 	char *at;
 
 	open_device();
-	at = mixed_region();
-	expect_logged((uintptr_t)at, (uintptr_t)at + MIXED * PAGE, VMWALK_LOG_LINES,
+	at = vw_mixed_region(PATTERN);
+	expect_logged((uintptr_t)at, (uintptr_t)at + VW_MIXED * PAGE, VMWALK_LOG_LINES,
 		      getpid());
 }
 
@@ -254,9 +225,9 @@ VW_TEST(few_lines_at_a_time_make_the_same)
 	char *at;
 
 	open_device();
-	at = mixed_region();
+	at = vw_mixed_region(PATTERN);
 	for (size_t i = 0; i < COUNT(at_once); i++) {
-		size_t pages = at_once[i] < 4 ? 64 : MIXED;
+		size_t pages = at_once[i] < 4 ? 64 : VW_MIXED;
 
 		expect_logged((uintptr_t)at, (uintptr_t)at + pages * PAGE, at_once[i],
 			      getpid());
@@ -268,7 +239,7 @@ VW_TEST(a_range_may_start_and_end_inside_a_huge_page)
 	char *at;
 
 	open_device();
-	at = mixed_region();
+	at = vw_mixed_region(PATTERN);
 	at += 2 * PMD_SIZE;
 	expect_logged((uintptr_t)at + 7 * PAGE, (uintptr_t)at + 300 * PAGE, 4,
 		      getpid());
@@ -279,7 +250,7 @@ VW_TEST(a_range_may_start_and_end_inside_a_huge_page)
 static int be_stopped(void *arg)
 {
 	(void)arg;
-	mixed_region();
+	vw_mixed_region(PATTERN);
 	raise(SIGSTOP);
 	return 0;
 }
@@ -309,13 +280,13 @@ VW_TEST(a_range_with_nothing_in_it_is_no_line)
 	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	start_reading();
 	log = vw_log_args((uintptr_t)at, (uintptr_t)at + PMD_SIZE);
-	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 0);
+	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_LOG, &log), 0);
 	assert_int_equal(log.walk_end, log.end);
 	log = vw_log_args((uintptr_t)at, (uintptr_t)at);
-	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 0);
+	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_LOG, &log), 0);
 	assert_int_equal(log.walk_end, log.end);
 	log = vw_log_args(0, 0);
-	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 0);
+	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_LOG, &log), 0);
 	expect_no_lines();
 }
 
@@ -328,11 +299,11 @@ VW_TEST(a_call_is_counted_as_one_walk)
 	open_device();
 	memset(at, 1, 8 * PAGE);
 	log = vw_log_args((uintptr_t)at, (uintptr_t)at + 8 * PAGE);
-	lines = vw_ioctl(fd, VMWALK_IOC_LOG, &log);
+	lines = vw_ioctl(dev.fd, VMWALK_IOC_LOG, &log);
 	assert_true(lines >= 1 && lines <= 8);
-	vw_expect_stat(n, "walks", 1);
-	vw_expect_stat(n, "walked_pages", 8);
-	vw_expect_stat(n, "extents", lines);
+	vw_expect_stat(dev.n, "walks", 1);
+	vw_expect_stat(dev.n, "walked_pages", 8);
+	vw_expect_stat(dev.n, "extents", lines);
 }
 
 /* --- Refusals ------------------------------------------------------------------------------- */
@@ -362,10 +333,10 @@ VW_TEST(what_is_refused_writes_nothing)
 			bad.start += 8;
 		else
 			bad.end = bad.start - 1;
-		vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &bad), -EINVAL);
+		vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_LOG, &bad), -EINVAL);
 	}
 	vw_ok(vw_rmdir("t"));
-	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), -ENODEV);
+	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_LOG, &log), -ENODEV);
 	expect_no_lines();
 }
 
@@ -384,7 +355,7 @@ static int log_without_the_right(void *arg)
 
 	vw_poke(common, 1);
 	vw_become(opener->uid, opener->caps);
-	own = vw_open(n, O_RDWR);
+	own = vw_open(dev.n, O_RDWR);
 	vw_check(own >= 0);
 	vw_check_rc(vw_ioctl(own, VMWALK_IOC_LOG, &log), -EPERM);
 	return 0;
@@ -402,7 +373,7 @@ VW_TEST(without_cap_sys_admin_not_even_ones_own_memory_is_logged)
 
 	open_device();
 	common = vw_anon(PAGE);
-	snprintf(path, sizeof(path), "/dev/vmwalk%d", n);
+	snprintf(path, sizeof(path), "/dev/vmwalk%d", dev.n);
 	assert_int_equal(chmod(path, 0666), 0);
 	start_reading();
 	for (size_t i = 0; i < COUNT(openers); i++)
@@ -426,10 +397,10 @@ static int log_in_a_namespace(void *arg)
 		vw_poke(common, 1);
 		/* It becomes the target, and logs itself. */
 		vw_check(vw_sync(0) == 1);
-		vw_check_rc(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 1);
+		vw_check_rc(vw_ioctl(dev.fd, VMWALK_IOC_LOG, &log), 1);
 		vw_check(vw_sync(0) == 2);
 		/* Somebody outside has no number here. */
-		vw_check_rc(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 1);
+		vw_check_rc(vw_ioctl(dev.fd, VMWALK_IOC_LOG, &log), 1);
 		_exit(0);
 	}
 	vw_check(waitpid(pid, &status, 0) == pid);

@@ -17,7 +17,6 @@
 
 #define PAGES	16UL
 #define SIZE	(PAGES * PAGE)
-#define RW	(PROT_READ | PROT_WRITE)
 
 static const int shares[] = { MAP_SHARED, MAP_PRIVATE };
 

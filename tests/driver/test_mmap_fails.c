@@ -18,9 +18,6 @@
 
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
-
 static const int shares[] = { MAP_SHARED, MAP_PRIVATE };
 static const int prots[] = { RW, RW, PROT_READ, PROT_WRITE, PROT_NONE };
 

@@ -18,7 +18,6 @@
 
 #include "harness.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
 #define BLOCK		(PMD_SIZE / PAGE)
 #define MOST		(2 * BLOCK)
 #define L1TF		"/sys/devices/system/cpu/vulnerabilities/l1tf"

@@ -13,9 +13,6 @@
 
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
-
 struct page {
 	__u64 addr;
 	__u64 pfn;			/* 0: swapped out */

@@ -12,30 +12,22 @@
 
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
 #define SIZE	(16 * PAGE)
 
-static int n, fd;
+static struct vw_device dev;
 
-static void open_device(void)
-{
-	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
-	fd = vw_open_rw(n);
-}
-
-#define expect_faults(at, wanted)	vw_expect(vw_poke_by_driver(fd, at, '!'), wanted)
-#define expect_refused(at)		vw_expect(vw_poke_by_driver(fd, at, '!'), -EFAULT)
+#define expect_faults(at, wanted)	vw_expect(vw_poke_by_driver(dev.fd, at, '!'), wanted)
+#define expect_refused(at)		vw_expect(vw_poke_by_driver(dev.fd, at, '!'), -EFAULT)
 
 /* --- Faults --------------------------------------------------------------------------------- */
 
 /* The faults of one store by the driver, and of one such as a program's own, are the same. */
 static void expect_faults_on_device_at(const char *file, int line, char *at, int wanted)
 {
-	long long before = vw_stat(n, "faults");
+	long long before = vw_stat(dev.n, "faults");
 
-	vw_expect_at(file, line, "POKE", vw_poke_by_driver(fd, at, '!'), wanted);
-	vw_expect_at(file, line, "stats/faults", vw_stat(n, "faults") - before, wanted);
+	vw_expect_at(file, line, "POKE", vw_poke_by_driver(dev.fd, at, '!'), wanted);
+	vw_expect_at(file, line, "stats/faults", vw_stat(dev.n, "faults") - before, wanted);
 	vw_expect_at(file, line, "what is there then", vw_peek(at), '!');
 }
 
@@ -47,10 +39,9 @@ VW_TEST_ALL(an_untouched_page_of_a_fault_mapping_takes_one_fault)
 	bool lazy = !strcmp(combo->mode, "fault");
 	char *map;
 
-	n = vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
-		    combo->cache, "size", "64K", "fill", "letters", "fault_around", "4K", NULL);
-	fd = vw_open_rw(n);
-	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
+	dev = vw_device_make_with("buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
+				  combo->cache, "fault_around", "4K", NULL);
+	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	expect_faults_on_device(map, lazy);
 	expect_faults_on_device(map, 0);
 	expect_faults_on_device(map + PAGE - 1, 0);
@@ -71,10 +62,9 @@ VW_TEST(a_fault_brings_its_neighbours)
 {
 	char *map;
 
-	n = vw_make("t", "size", "64K", "fault_around", "16K", NULL);
-	fd = vw_open_rw(n);
+	dev = vw_device_make_with("fault_around", "16K", NULL);
 	map = vw_anon_aligned(SIZE, 64 * KIB);
-	assert_true(mmap(map, SIZE, RW, MAP_SHARED | MAP_FIXED, fd, 0) == map);
+	assert_true(mmap(map, SIZE, RW, MAP_SHARED | MAP_FIXED, dev.fd, 0) == map);
 	expect_faults_on_device(map + 5 * PAGE, 1);
 	for (size_t i = 4; i < 8; i++)
 		expect_faults_on_device(map + i * PAGE + 1, 0);
@@ -98,11 +88,9 @@ VW_TEST_ALL(with_track_dirty_the_first_write_takes_one)
 
 	if (!strcmp(combo->type, "huge") && !strcmp(combo->mode, "insert"))
 		vw_skip("this combination does not go with track_dirty");
-	n = vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
-		    combo->cache, "size", "64K", "fill", "letters", "fault_around", "4K",
-		    "track_dirty", "1", NULL);
-	fd = vw_open_rw(n);
-	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
+	dev = vw_device_make_with("buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
+				  combo->cache, "fault_around", "4K", "track_dirty", "1", NULL);
+	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	expect_faults_on_device(map, first);
 	expect_faults_on_device(map + 1, 0);
 	/* Read already, it takes the fault that lets it be written. */
@@ -111,14 +99,14 @@ VW_TEST_ALL(with_track_dirty_the_first_write_takes_one)
 	expect_faults_on_device(map + 2 * PAGE, 0);
 	vw_poke(map + 3 * PAGE, 1);
 	expect_faults_on_device(map + 3 * PAGE, 0);
-	vw_ok(vw_ioctl(fd, VMWALK_IOC_DIRTY, &dirty));
+	vw_ok(vw_ioctl(dev.fd, VMWALK_IOC_DIRTY, &dirty));
 	assert_int_equal(bitmap, 0xd);
-	vw_ok(vw_ioctl(fd, VMWALK_IOC_DIRTY, &dirty));
+	vw_ok(vw_ioctl(dev.fd, VMWALK_IOC_DIRTY, &dirty));
 	assert_int_equal(bitmap, 0);
 	/* Taken as read, it is told again. */
-	assert_true(vw_poke_by_driver(fd, map + 3 * PAGE, '!') >= 1);
+	assert_true(vw_poke_by_driver(dev.fd, map + 3 * PAGE, '!') >= 1);
 	expect_faults_on_device(map + 3 * PAGE, 0);
-	vw_ok(vw_ioctl(fd, VMWALK_IOC_DIRTY, &dirty));
+	vw_ok(vw_ioctl(dev.fd, VMWALK_IOC_DIRTY, &dirty));
 	assert_int_equal(bitmap, 0x8);
 }
 
@@ -127,8 +115,8 @@ static int poke_as_a_copy(void *arg)
 	char *there = arg;
 
 	/* What the parent has written is both's until one of them writes. */
-	vw_check_rc(vw_poke_by_driver(fd, there, 'c'), 1);
-	vw_check_rc(vw_poke_by_driver(fd, there, 'd'), 0);
+	vw_check_rc(vw_poke_by_driver(dev.fd, there, 'c'), 1);
+	vw_check_rc(vw_poke_by_driver(dev.fd, there, 'd'), 0);
 	vw_check(*there == 'd');
 	return 0;
 }
@@ -138,7 +126,7 @@ VW_TEST(memory_of_other_kinds_takes_what_it_takes)
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	char *there;
 
-	open_device();
+	dev = vw_device_make();
 	/* Anonymous: not there, there, there as the page of zeroes. */
 	there = vw_anon(8 * PAGE);
 	madvise(there, 8 * PAGE, MADV_NOHUGEPAGE);
@@ -172,7 +160,7 @@ VW_TEST(what_is_swapped_out_takes_one)
 {
 	char *there;
 
-	open_device();
+	dev = vw_device_make();
 	there = vw_anon(PAGE);
 	memset(there, 7, PAGE);
 	if (!vw_swap_out(there, PAGE))
@@ -187,7 +175,7 @@ VW_TEST(a_fault_that_had_to_wait_is_one_too)
 	struct vw_served served;
 	char *there;
 
-	open_device();
+	dev = vw_device_make();
 	vw_serve(&served, 7);
 	there = served.at;
 	getrusage(RUSAGE_THREAD, &before);
@@ -208,14 +196,14 @@ VW_TEST(one_byte_changes_and_no_other)
 	static const __u32 values[] = { 0, 1, 77, 127, 128, 255 };
 	static const size_t places[] = { 0, 1, 7, 8, PAGE - 1, PAGE, PAGE + 63, 2 * PAGE - 1 };
 
-	open_device();
+	dev = vw_device_make();
 	there = vw_anon(2 * PAGE);
 	for (size_t i = 0; i < COUNT(places); i++) {
 		for (size_t j = 0; j < COUNT(values); j++) {
 			memset(there, 0x55, 2 * PAGE);
 			memset(wanted, 0x55, 2 * PAGE);
 			wanted[places[i]] = values[j];
-			vw_expect(vw_poke_by_driver(fd, there + places[i], values[j]), 0);
+			vw_expect(vw_poke_by_driver(dev.fd, there + places[i], values[j]), 0);
 			assert_memory_equal(there, wanted, 2 * PAGE);
 		}
 	}
@@ -226,15 +214,15 @@ VW_TEST(a_value_that_is_no_byte_gets_einval)
 	static const __u32 bad[] = { 256, 257, 0x180, 0xffff, 1U << 31, ~0U };
 	char *there;
 
-	open_device();
+	dev = vw_device_make();
 	there = vw_anon(PAGE);
 	*there = 7;
 	for (size_t i = 0; i < COUNT(bad); i++)
-		vw_expect(vw_poke_by_driver(fd, there, bad[i]), -EINVAL);
+		vw_expect(vw_poke_by_driver(dev.fd, there, bad[i]), -EINVAL);
 	for (int bit = 8; bit < 32; bit++)
-		vw_expect(vw_poke_by_driver(fd, there, 1U << bit | 5), -EINVAL);
+		vw_expect(vw_poke_by_driver(dev.fd, there, 1U << bit | 5), -EINVAL);
 	/* It is looked at before the address is. */
-	vw_expect(vw_poke_by_driver(fd, NULL, 256), -EINVAL);
+	vw_expect(vw_poke_by_driver(dev.fd, NULL, 256), -EINVAL);
 	assert_int_equal(*there, 7);
 }
 
@@ -251,7 +239,7 @@ VW_TEST(it_is_the_callers_memory_whoever_the_target_is)
 	struct vw_child target;
 	char text[32], *there;
 
-	open_device();
+	dev = vw_device_make();
 	there = vw_anon(PAGE);
 	target = vw_fork(be_a_target, there);
 	vw_hear(&target);
@@ -270,10 +258,10 @@ VW_TEST(any_descriptor_will_do)
 	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
 	char *there;
 
-	open_device();
+	dev = vw_device_make();
 	there = vw_anon(PAGE);
 	for (size_t i = 0; i < COUNT(modes); i++) {
-		int other = vw_open(n, modes[i]);
+		int other = vw_open(dev.n, modes[i]);
 
 		assert_true(other >= 0);
 		vw_expect(vw_poke_by_driver(other, there, i), !i);
@@ -294,7 +282,7 @@ VW_TEST(a_bad_pointer_gets_efault_and_that_is_all)
 	};
 	char *there;
 
-	open_device();
+	dev = vw_device_make();
 	for (size_t i = 0; i < COUNT(bad); i++)
 		expect_refused(vw_pointer(bad[i]));
 	expect_refused(vw_pointer(vw_user_end()));
@@ -315,7 +303,7 @@ VW_TEST(what_the_program_may_not_write_gets_efault)
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	char *there, *shared;
 
-	open_device();
+	dev = vw_device_make();
 	there = vw_anon(PAGE);
 	memset(there, 7, PAGE);
 	vw_ok(vw_sys(mprotect(there, PAGE, PROT_READ)));
@@ -325,7 +313,7 @@ VW_TEST(what_the_program_may_not_write_gets_efault)
 	expect_refused(there);
 	vw_ok(vw_sys(mprotect(there, PAGE, RW)));
 	assert_int_equal(*there, 7);
-	assert_true(vw_poke_by_driver(fd, there, '!') >= 0 && *there == '!');
+	assert_true(vw_poke_by_driver(dev.fd, there, '!') >= 0 && *there == '!');
 	/* A page that never was there. */
 	expect_refused(vw_map(-1, PAGE, 0, PROT_READ, ANON));
 	expect_refused(vw_map(-1, PAGE, 0, PROT_NONE, ANON));
@@ -348,10 +336,9 @@ VW_TEST_TYPICAL(a_read_only_mapping_of_the_buffer_stays_so)
 	long long failed;
 	char *map;
 
-	n = vw_make_combo(combo, SIZE, "letters");
-	fd = vw_open_rw(n);
-	map = vw_map(fd, SIZE, 0, PROT_READ, MAP_SHARED);
-	failed = vw_stat(n, "failed_faults");
+	dev = vw_device_make_combo(combo, SIZE, "letters");
+	map = vw_map(dev.fd, SIZE, 0, PROT_READ, MAP_SHARED);
+	failed = vw_stat(dev.n, "failed_faults");
 	for (int round = 0; round < 2; round++) {
 		/* Untouched, and touched. */
 		expect_refused(map);
@@ -359,9 +346,9 @@ VW_TEST_TYPICAL(a_read_only_mapping_of_the_buffer_stays_so)
 		assert_true(vw_holds_fill(map, "letters", 0, SIZE));
 	}
 	/* The kernel itself refuses it, so the device has no part in it. */
-	vw_expect_stat(n, "write_faults", 0);
-	vw_expect_stat(n, "mkwrite_faults", 0);
-	vw_expect_stat(n, "failed_faults", failed);
+	vw_expect_stat(dev.n, "write_faults", 0);
+	vw_expect_stat(dev.n, "mkwrite_faults", 0);
+	vw_expect_stat(dev.n, "failed_faults", failed);
 }
 
 VW_TEST_TYPICAL(the_kernels_own_address_of_the_buffer_gets_efault)
@@ -369,11 +356,10 @@ VW_TEST_TYPICAL(the_kernels_own_address_of_the_buffer_gets_efault)
 	struct vmwalk_locate location;
 	char byte;
 
-	n = vw_make_combo(combo, SIZE, "letters");
-	fd = vw_open_rw(n);
-	vw_ok(vw_locate(fd, 0, &location));
+	dev = vw_device_make_combo(combo, SIZE, "letters");
+	vw_ok(vw_locate(dev.fd, 0, &location));
 	expect_refused(vw_pointer(location.kaddr));
-	vw_expect(vw_sys(pread(fd, &byte, 1, 0)), 1);
+	vw_expect(vw_sys(pread(dev.fd, &byte, 1, 0)), 1);
 	assert_int_equal(byte, 'a');
 }
 
@@ -381,7 +367,7 @@ VW_TEST(the_last_byte_of_user_space_is_as_any_other)
 {
 	char *last = vw_pointer(vw_user_end() - PAGE);
 
-	open_device();
+	dev = vw_device_make();
 	expect_refused(last + PAGE - 1);
 	if (mmap(last, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) != last)
 		vw_skip("the last page of user space cannot be had");
@@ -397,7 +383,7 @@ VW_TEST(a_mapping_whose_instance_was_removed_is_still_memory)
 	int other;
 	char *map;
 
-	open_device();
+	dev = vw_device_make();
 	other = vw_open_rw(vw_make("other", "size", "64K", "fill", "letters", "fault_around", "4K",
 				   NULL));
 	map = vw_map(other, SIZE, 0, RW, MAP_SHARED);

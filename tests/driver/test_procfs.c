@@ -26,12 +26,6 @@
 
 #include "harness.h"
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE	25
-#endif
-
-#define RW	(PROT_READ | PROT_WRITE)
-#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
 #define KSM	"/sys/kernel/mm/ksm/"
 
 /* The kernel may change even a stopped process's memory: what differs is looked at again. */

@@ -22,8 +22,6 @@
 
 #include "harness.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
-#define ANON		(MAP_PRIVATE | MAP_ANONYMOUS)
 #define USERS		4
 #define KEEPERS		2
 #define ITEMS		4

@@ -16,7 +16,6 @@
 
 #include "harness.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
 #define ROUND_SECONDS	45
 
 static int instances = 1000;

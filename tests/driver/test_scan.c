@@ -13,16 +13,9 @@
 
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
 #define BUFFER	(64 * KIB)
 
-static int n, fd;
-
-static void open_device(void)
-{
-	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
-	fd = vw_open_rw(n);
-}
+static struct vw_device dev;
 
 /* --- Which pages ------------------------------------------------------------------------------ */
 
@@ -69,60 +62,26 @@ static void expect_merged(const struct vw_extents *extents)
 	}
 }
 
-#define MIXED	(3 * 512)
-
-/*
- * Three times 2 MiB of all kinds in turn: anonymous, zero page, empty, read-only, PROT_NONE, of a
- * file, swapped out where the kernel does so, and a huge page at the end where it gives one.
- */
-static char *mixed_region(void)
-{
-	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
-	char *at = vw_anon_aligned(MIXED * PAGE, PMD_SIZE);
-
-	assert_true(file >= 0 && !ftruncate(file, MIXED * PAGE));
-	madvise(at, 2 * PMD_SIZE, MADV_NOHUGEPAGE);
-	madvise(at + 2 * PMD_SIZE, PMD_SIZE, MADV_HUGEPAGE);
-	memset(at + 2 * PMD_SIZE, 1, PMD_SIZE);
-	for (size_t i = 0; i < 1024; i += 16) {
-		char *page = at + i * PAGE;
-
-		memset(page, 1, 3 * PAGE);
-		vw_peek(page + 3 * PAGE);
-		vw_peek(page + 4 * PAGE);
-		vw_poke(page + 6 * PAGE, 1);
-		mprotect(page + 6 * PAGE, PAGE, PROT_READ);
-		vw_poke(page + 7 * PAGE, 1);
-		mprotect(page + 7 * PAGE, 2 * PAGE, PROT_NONE);
-		assert_true(mmap(page + 9 * PAGE, 3 * PAGE, RW, MAP_SHARED | MAP_FIXED, file,
-				 i * PAGE) != MAP_FAILED);
-		vw_poke(page + 9 * PAGE, 1);
-		vw_peek(page + 10 * PAGE);
-		memset(page + 13 * PAGE, 1, 3 * PAGE);
-		if (i % 64 == 0)
-			madvise(page + 13 * PAGE, 2 * PAGE, MADV_PAGEOUT);
-	}
-	close(file);
-	return at;
-}
+/* Of 64 pages two are swapped out. */
+#define PATTERN	"aaazz.rnNsSf.wwaaaazz.rnNsSf.aaaaaazz.rnNsSf.aaaaaazz.rnNsSf.aaa"
 
 VW_TEST(a_scan_finds_what_pagemap_finds_in_a_mixed_region)
 {
-	static struct page pages[MIXED];
-	static __u64 entries[MIXED];
+	static struct page pages[VW_MIXED];
+	static __u64 entries[VW_MIXED];
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	char *at;
 
-	open_device();
-	at = mixed_region();
-	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
-	vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+	dev = vw_device_make();
+	at = vw_mixed_region(PATTERN);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + VW_MIXED * PAGE);
+	vw_ok(vw_scan_all(dev.fd, &scan, 4096, &extents));
 	assert_int_equal(extents.calls, 1);
 	expect_merged(&extents);
-	expand(&extents, (uintptr_t)at, MIXED, pages);
-	vw_expect(vw_pagemap(0, (uintptr_t)at, MIXED, entries), MIXED);
-	for (size_t i = 0; i < MIXED; i++) {
+	expand(&extents, (uintptr_t)at, VW_MIXED, pages);
+	vw_expect(vw_pagemap(0, (uintptr_t)at, VW_MIXED, entries), VW_MIXED);
+	for (size_t i = 0; i < VW_MIXED; i++) {
 		__u64 entry = entries[i];
 
 		if (pages[i].seen != !!(entry & (PM_PRESENT | PM_SWAP)) ||
@@ -155,17 +114,17 @@ static bool is_wanted(const struct vmwalk_scan *scan, __u64 categories)
 
 VW_TEST(masks_select_pages_as_pagemap_scan_does)
 {
-	static struct page all[MIXED], some[MIXED];
+	static struct page all[VW_MIXED], some[VW_MIXED];
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	unsigned int hits = 0;
 	char *at;
 
-	open_device();
-	at = mixed_region();
-	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
-	vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
-	expand(&extents, (uintptr_t)at, MIXED, all);
+	dev = vw_device_make();
+	at = vw_mixed_region(PATTERN);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + VW_MIXED * PAGE);
+	vw_ok(vw_scan_all(dev.fd, &scan, 4096, &extents));
+	expand(&extents, (uintptr_t)at, VW_MIXED, all);
 	vw_extents_free(&extents);
 
 	for (int round = 0; round < 500; round++) {
@@ -179,11 +138,11 @@ VW_TEST(masks_select_pages_as_pagemap_scan_does)
 			scan.category_mask = 0;
 		if (round % 5 == 0)
 			scan.category_anyof_mask = 0;
-		vw_ok(vw_scan_all(fd, &scan, round % 7 ? 4096 : 5, &extents));
+		vw_ok(vw_scan_all(dev.fd, &scan, round % 7 ? 4096 : 5, &extents));
 		if (round % 7)
 			expect_merged(&extents);
-		expand(&extents, (uintptr_t)at, MIXED, some);
-		for (size_t i = 0; i < MIXED; i++) {
+		expand(&extents, (uintptr_t)at, VW_MIXED, some);
+		for (size_t i = 0; i < VW_MIXED; i++) {
 			bool want = all[i].seen && is_wanted(&scan, all[i].flags);
 
 			hits += want;
@@ -224,28 +183,28 @@ static __u64 to_pagemap(__u64 flags)
 
 VW_TEST(pagemap_scan_itself_agrees)
 {
-	static struct page all[MIXED], some[MIXED];
-	static struct pm_region regions[MIXED];
+	static struct page all[VW_MIXED], some[VW_MIXED];
+	static struct pm_region regions[VW_MIXED];
 	const __u64 shared = VMWALK_FILE | VMWALK_PRESENT | VMWALK_SWAP | VMWALK_ZERO;
-	struct pm_scan pm = { .size = sizeof(pm), .vec = (uintptr_t)regions, .vec_len = MIXED };
+	struct pm_scan pm = { .size = sizeof(pm), .vec = (uintptr_t)regions, .vec_len = VW_MIXED };
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	int pagemap, rc;
 	char *at;
 
-	open_device();
-	at = mixed_region();
+	dev = vw_device_make();
+	at = vw_mixed_region(PATTERN);
 	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	pm.start = (uintptr_t)at;
-	pm.end = (uintptr_t)at + MIXED * PAGE;
+	pm.end = (uintptr_t)at + VW_MIXED * PAGE;
 	if (vw_ioctl(pagemap, PM_SCAN, &pm) < 0)
 		vw_skip("this kernel has no PAGEMAP_SCAN");
-	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
-	vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
-	expand(&extents, (uintptr_t)at, MIXED, all);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + VW_MIXED * PAGE);
+	vw_ok(vw_scan_all(dev.fd, &scan, 4096, &extents));
+	expand(&extents, (uintptr_t)at, VW_MIXED, all);
 	vw_extents_free(&extents);
 	for (int round = 0; round < 200; round++) {
-		bool theirs[MIXED] = { false };
+		bool theirs[VW_MIXED] = { false };
 
 		scan.category_mask = random_bits() & random_bits() & random_bits() & shared;
 		scan.category_inverted = random_bits() & shared;
@@ -255,8 +214,8 @@ VW_TEST(pagemap_scan_itself_agrees)
 		pm.category_inverted = to_pagemap(scan.category_inverted);
 		pm.category_anyof_mask = to_pagemap(scan.category_anyof_mask);
 		pm.return_mask = to_pagemap(shared);
-		vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
-		expand(&extents, (uintptr_t)at, MIXED, some);
+		vw_ok(vw_scan_all(dev.fd, &scan, 4096, &extents));
+		expand(&extents, (uintptr_t)at, VW_MIXED, some);
 		vw_extents_free(&extents);
 		rc = vw_ioctl(pagemap, PM_SCAN, &pm);
 		assert_true(rc >= 0);
@@ -271,7 +230,7 @@ VW_TEST(pagemap_scan_itself_agrees)
 			}
 		}
 		/* PAGEMAP_SCAN may return what is empty, which a scan never does. */
-		for (size_t i = 0; i < MIXED; i++)
+		for (size_t i = 0; i < VW_MIXED; i++)
 			assert_int_equal(some[i].seen, theirs[i] && all[i].seen);
 	}
 	close(pagemap);
@@ -286,14 +245,14 @@ VW_TEST(going_on_with_little_room_gives_the_same_extents)
 	struct vmwalk_scan scan;
 	char *at;
 
-	open_device();
-	at = mixed_region();
-	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
-	vw_ok(vw_scan_all(fd, &scan, 4096, &whole));
+	dev = vw_device_make();
+	at = vw_mixed_region(PATTERN);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + VW_MIXED * PAGE);
+	vw_ok(vw_scan_all(dev.fd, &scan, 4096, &whole));
 	assert_int_equal(whole.calls, 1);
 	assert_true(whole.count > 300);
 	for (size_t i = 0; i < COUNT(rooms); i++) {
-		vw_ok(vw_scan_all(fd, &scan, rooms[i], &pieces));
+		vw_ok(vw_scan_all(dev.fd, &scan, rooms[i], &pieces));
 		assert_int_equal(pieces.count, whole.count);
 		assert_memory_equal(pieces.extent, whole.extent,
 				    whole.count * sizeof(*whole.extent));
@@ -304,25 +263,27 @@ VW_TEST(going_on_with_little_room_gives_the_same_extents)
 
 VW_TEST(max_pages_stops_a_scan_and_nothing_is_lost)
 {
-	static const __u64 limits[] = { 1, 2, 3, 5, 16, 100, 511, 512, 513, MIXED - 1, MIXED };
-	static struct page want[MIXED], got[MIXED];
+	static const __u64 limits[] = {
+		1, 2, 3, 5, 16, 100, 511, 512, 513, VW_MIXED - 1, VW_MIXED
+	};
+	static struct page want[VW_MIXED], got[VW_MIXED];
 	struct vw_extents whole, pieces;
 	struct vmwalk_scan scan;
 	char *at;
 
-	open_device();
-	at = mixed_region();
+	dev = vw_device_make();
+	at = vw_mixed_region(PATTERN);
 	for (int some = 0; some < 2; some++) {
-		scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+		scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + VW_MIXED * PAGE);
 		scan.category_mask = some ? VMWALK_WRITE : 0;
-		vw_ok(vw_scan_all(fd, &scan, 4096, &whole));
-		expand(&whole, (uintptr_t)at, MIXED, want);
+		vw_ok(vw_scan_all(dev.fd, &scan, 4096, &whole));
+		expand(&whole, (uintptr_t)at, VW_MIXED, want);
 		for (size_t i = 0; i < COUNT(limits); i++) {
 			scan.max_pages = limits[i];
-			vw_ok(vw_scan_all(fd, &scan, 4096, &pieces));
+			vw_ok(vw_scan_all(dev.fd, &scan, 4096, &pieces));
 			assert_int_equal(pieces.pages, whole.pages);
-			expand(&pieces, (uintptr_t)at, MIXED, got);
-			for (size_t j = 0; j < MIXED; j++) {
+			expand(&pieces, (uintptr_t)at, VW_MIXED, got);
+			for (size_t j = 0; j < VW_MIXED; j++) {
 				assert_int_equal(got[j].seen, want[j].seen);
 				assert_int_equal(got[j].pfn, want[j].pfn);
 				assert_int_equal(got[j].flags, want[j].flags);
@@ -341,7 +302,7 @@ VW_TEST(max_pages_stops_a_scan_and_nothing_is_lost)
 /* Pages in runs and holes of any length, most of them short, and a huge page at the end. */
 static char *random_region(void)
 {
-	char *at = vw_anon_aligned(MIXED * PAGE, PMD_SIZE);
+	char *at = vw_anon_aligned(VW_MIXED * PAGE, PMD_SIZE);
 	unsigned char kinds[1024];
 
 	madvise(at, 2 * PMD_SIZE, MADV_NOHUGEPAGE);
@@ -390,7 +351,7 @@ static void walk_pages(const char *at, size_t pages, struct vmwalk_extent *out)
 	struct vmwalk_walk walk;
 
 	for (size_t i = 0; i < pages; i++) {
-		vw_ok(vw_walk(fd, (uintptr_t)at + i * PAGE, &walk));
+		vw_ok(vw_walk(dev.fd, (uintptr_t)at + i * PAGE, &walk));
 		out[i] = (struct vmwalk_extent){
 			.start = walk.addr,
 			.pfn = walk.pfn,
@@ -443,7 +404,7 @@ static void say_extent(const char *what, const struct vmwalk_extent *extent)
 
 VW_TEST(any_pattern_is_found_within_any_limits)
 {
-	static struct vmwalk_extent pages[MIXED], want[MIXED], got[MIXED];
+	static struct vmwalk_extent pages[VW_MIXED], want[VW_MIXED], got[VW_MIXED];
 	static const __u64 categories[] = {
 		0, VMWALK_WRITE, VMWALK_ZERO, VMWALK_HUGE, VMWALK_DIRTY,
 	};
@@ -452,20 +413,20 @@ VW_TEST(any_pattern_is_found_within_any_limits)
 	size_t count;
 	char *at;
 
-	open_device();
+	dev = vw_device_make();
 	for (int round = 0; round < 20; round++) {
 		at = random_region();
-		walk_pages(at, MIXED, pages);
+		walk_pages(at, VW_MIXED, pages);
 		for (int i = 0; i < 200; i++) {
-			size_t from = random_bits() % MIXED, to = random_bits() % MIXED;
+			size_t from = random_bits() % VW_MIXED, to = random_bits() % VW_MIXED;
 
 			if (i % 4 == 0) {
 				from = 0;
-				to = MIXED;
+				to = VW_MIXED;
 			}
 			scan = vw_scan_args((uintptr_t)at + (from < to ? from : to) * PAGE,
 					    (uintptr_t)at + (from < to ? to : from) * PAGE);
-			scan.vec_len = i % 3 ? random_bits() % 300 + 1 : MIXED;
+			scan.vec_len = i % 3 ? random_bits() % 300 + 1 : VW_MIXED;
 			scan.max_pages = i % 5 ? 0 : random_bits() % 600;
 			if (i % 2)
 				scan.category_mask = categories[random_bits() % COUNT(categories)];
@@ -474,12 +435,12 @@ VW_TEST(any_pattern_is_found_within_any_limits)
 			if (i % 11 == 0)
 				scan.return_mask = random_bits() & VMWALK_STATE_ALL;
 			memset(got, 0xa5, sizeof(got));
-			count = model_scan(&scan, pages, MIXED, want, &next);
+			count = model_scan(&scan, pages, VW_MIXED, want, &next);
 			scan.flags = i / 2 % 2 ? VMWALK_SCAN_TO_BUFFER : 0;
 			scan.vec = scan.flags ? 0 : (uintptr_t)got;
-			vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), count);
+			vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan), count);
 			if (scan.flags)
-				vw_expect(vw_sys(pread(fd, got, count * sizeof(*got), 0)),
+				vw_expect(vw_sys(pread(dev.fd, got, count * sizeof(*got), 0)),
 					  count * sizeof(*got));
 			for (size_t j = 0; j < count; j++) {
 				if (!memcmp(&got[j], &want[j], sizeof(*got)))
@@ -495,7 +456,7 @@ VW_TEST(any_pattern_is_found_within_any_limits)
 				vw_fail("round %d.%d: ends at 0x%llx, not in 0x%llx-0x%llx", round,
 					i, scan.walk_end, gone, next);
 		}
-		munmap(at, MIXED * PAGE);
+		munmap(at, VW_MIXED * PAGE);
 	}
 }
 
@@ -505,7 +466,7 @@ VW_TEST(the_node_is_the_frames_own)
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 
-	open_device();
+	dev = vw_device_make();
 	if (!vw_exists("/sys/devices/system/node/node1"))
 		vw_skip("one NUMA node only");
 	madvise(at, 64 * PAGE, MADV_NOHUGEPAGE);
@@ -519,7 +480,7 @@ VW_TEST(the_node_is_the_frames_own)
 			vw_peek(at + i * PAGE);
 	}
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 64 * PAGE);
-	vw_ok(vw_scan_all(fd, &scan, 64, &extents));
+	vw_ok(vw_scan_all(dev.fd, &scan, 64, &extents));
 	for (size_t i = 0; i < 64; i++) {
 		const struct vmwalk_extent *extent = vw_extent_at(&extents, at + i * PAGE);
 
@@ -537,7 +498,7 @@ VW_TEST(a_scan_may_start_and_end_inside_a_huge_page)
 	struct vmwalk_scan scan;
 	char *at;
 
-	open_device();
+	dev = vw_device_make();
 	at = vw_huge_page(true);
 	for (size_t from = 0; from < 512; from += 101) {
 		for (size_t to = from + 1; to <= 512; to += 97) {
@@ -545,7 +506,7 @@ VW_TEST(a_scan_may_start_and_end_inside_a_huge_page)
 					    (uintptr_t)at + to * PAGE);
 			scan.vec = (uintptr_t)&extent;
 			scan.vec_len = 1;
-			vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+			vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan), 1);
 			assert_int_equal(scan.walk_end, scan.end);
 			assert_int_equal(extent.start, scan.start);
 			assert_int_equal(extent.pages, to - from);
@@ -562,15 +523,15 @@ VW_TEST(a_full_room_leaves_the_rest_of_the_array_alone)
 	char *at;
 	int rc;
 
-	open_device();
-	at = mixed_region();
+	dev = vw_device_make();
+	at = vw_mixed_region(PATTERN);
 	for (int room = 1; room < 8; room++) {
 		memset(vec, 0xa5, sizeof(vec));
 		untouched = vec[7];
-		scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+		scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + VW_MIXED * PAGE);
 		scan.vec = (uintptr_t)vec;
 		scan.vec_len = room;
-		rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+		rc = vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan);
 		vw_expect(rc, room);
 		for (int i = rc; i < 8; i++)
 			assert_memory_equal(&vec[i], &untouched, sizeof(untouched));
@@ -587,13 +548,13 @@ VW_TEST(a_scan_of_64_gib_finds_the_few_pages_in_it)
 	size_t found = 0;
 	char *at;
 
-	open_device();
+	dev = vw_device_make();
 	at = vw_anon_aligned(64 * GIB, PMD_SIZE);
 	madvise(at, 64 * GIB, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < 64 * GIB; i += step)
 		vw_poke(at + i, 1);
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 64 * GIB);
-	vw_ok(vw_scan_all(fd, &scan, 64, &extents));
+	vw_ok(vw_scan_all(dev.fd, &scan, 64, &extents));
 	for (size_t i = 0; i < 64 * GIB; i += step) {
 		assert_true(found < extents.count);
 		assert_int_equal(extents.extent[found].start, (uintptr_t)at + i);
@@ -610,30 +571,29 @@ VW_TEST(neighbours_merge_where_frames_run_on)
 	struct vmwalk_scan scan;
 	char *at, *map;
 
-	open_device();
+	dev = vw_device_make();
 	/* Two huge pages side by side are one extent if their frames are neighbours, else two. */
 	at = vw_anon_aligned(2 * PMD_SIZE, PMD_SIZE);
 	madvise(at, 2 * PMD_SIZE, MADV_HUGEPAGE);
 	memset(at, 1, 2 * PMD_SIZE);
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 2 * PMD_SIZE);
-	vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+	vw_ok(vw_scan_all(dev.fd, &scan, 4096, &extents));
 	expect_merged(&extents);
 	assert_int_equal(extents.pages, 1024);
 	vw_extents_free(&extents);
-	close(fd);
+	close(dev.fd);
 	vw_ok(vw_rmdir("t"));
 
 	/* A contiguous buffer is one extent, a hole in the addresses makes it two. */
-	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "64K", NULL);
-	fd = vw_open_rw(n);
-	map = vw_map(fd, 16 * PAGE, 0, RW, MAP_SHARED);
+	dev = vw_device_make_with("buffer_type", "kmalloc", "map_mode", "remap", NULL);
+	map = vw_map(dev.fd, 16 * PAGE, 0, RW, MAP_SHARED);
 	scan = vw_scan_args((uintptr_t)map, (uintptr_t)map + 16 * PAGE);
-	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	vw_ok(vw_scan_all(dev.fd, &scan, 16, &extents));
 	assert_int_equal(extents.count, 1);
 	assert_int_equal(extents.extent[0].pages, 16);
 	vw_extents_free(&extents);
 	munmap(map + 5 * PAGE, PAGE);
-	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	vw_ok(vw_scan_all(dev.fd, &scan, 16, &extents));
 	assert_int_equal(extents.count, 2);
 	assert_int_equal(extents.extent[0].pages, 5);
 	assert_int_equal(extents.extent[1].pages, 10);
@@ -642,11 +602,11 @@ VW_TEST(neighbours_merge_where_frames_run_on)
 	/* Flags that differ part them, unless nobody asked for those flags. */
 	mprotect(map + 10 * PAGE, 2 * PAGE, PROT_READ);
 	scan.start = (uintptr_t)map + 6 * PAGE;
-	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	vw_ok(vw_scan_all(dev.fd, &scan, 16, &extents));
 	assert_int_equal(extents.count, 3);
 	vw_extents_free(&extents);
 	scan.return_mask = VMWALK_PRESENT | VMWALK_USER;
-	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	vw_ok(vw_scan_all(dev.fd, &scan, 16, &extents));
 	assert_int_equal(extents.count, 1);
 	vw_extents_free(&extents);
 }
@@ -655,7 +615,7 @@ VW_TEST(neighbours_merge_where_frames_run_on)
 static size_t find_neighbours(size_t size)
 {
 	__u64 *frames = calloc(size / PAGE, sizeof(*frames));
-	char *map = vw_map(fd, size, 0, RW, MAP_SHARED);
+	char *map = vw_map(dev.fd, size, 0, RW, MAP_SHARED);
 	size_t at = size;
 
 	assert_non_null(frames);
@@ -678,7 +638,7 @@ static char *map_like_blocks(size_t offset, size_t len)
 	char *at = vw_anon_aligned(ALIGN_UP(len, PMD_SIZE) + PMD_SIZE, PMD_SIZE);
 
 	at += offset % PMD_SIZE;
-	assert_ptr_equal(mmap(at, len, RW, MAP_SHARED | MAP_FIXED, fd, offset), at);
+	assert_ptr_equal(mmap(at, len, RW, MAP_SHARED | MAP_FIXED, dev.fd, offset), at);
 	vw_touch(at, len);
 	return at;
 }
@@ -698,7 +658,7 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + all * PAGE);
 	scan.return_mask = common;
 	for (size_t room = 1; room < 4; room++) {
-		vw_ok(vw_scan_all(fd, &scan, room, &extents));
+		vw_ok(vw_scan_all(dev.fd, &scan, room, &extents));
 		vw_expect(extents.calls, 1);
 		vw_expect(extents.count, 1);
 		vw_expect(extents.extent[0].pages, all);
@@ -710,7 +670,7 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 	/* A limit that falls on the border, before it or after it. */
 	for (size_t i = 0; i < 3; i++) {
 		scan.max_pages = pages[0] - 1 + i;
-		vw_ok(vw_scan_all(fd, &scan, 4, &extents));
+		vw_ok(vw_scan_all(dev.fd, &scan, 4, &extents));
 		vw_expect(extents.pages, all);
 		vw_expect(extents.extent[0].pages, scan.max_pages);
 		vw_expect(extents.extent[0].page_shift,
@@ -720,7 +680,7 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 	scan.max_pages = 0;
 
 	scan.return_mask |= VMWALK_HUGE;
-	vw_ok(vw_scan_all(fd, &scan, 8, &extents));
+	vw_ok(vw_scan_all(dev.fd, &scan, 8, &extents));
 	vw_expect(extents.count, count);
 	for (size_t i = 0; i < count; i++) {
 		vw_expect(extents.extent[i].pages, pages[i]);
@@ -732,13 +692,13 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 	/* As a category it selects them: neither kind joins over what was left out. */
 	scan.return_mask = common;
 	scan.category_mask = VMWALK_HUGE;
-	vw_ok(vw_scan_all(fd, &scan, 8, &extents));
+	vw_ok(vw_scan_all(dev.fd, &scan, 8, &extents));
 	vw_expect(extents.pages, huge);
 	for (size_t i = 0; i < extents.count; i++)
 		vw_expect(extents.extent[i].page_shift, 21);
 	vw_extents_free(&extents);
 	scan.category_inverted = VMWALK_HUGE;
-	vw_ok(vw_scan_all(fd, &scan, 8, &extents));
+	vw_ok(vw_scan_all(dev.fd, &scan, 8, &extents));
 	vw_expect(extents.pages, all - huge);
 	for (size_t i = 0; i < extents.count; i++)
 		vw_expect(extents.extent[i].page_shift, 12);
@@ -752,8 +712,7 @@ VW_TEST(huge_and_small_pages_merge_where_frames_run_on)
 	size_t first;
 	char *at;
 
-	n = vw_make("t", "buffer_type", "huge", "map_mode", "fault", "size", "64M", NULL);
-	fd = vw_open_rw(n);
+	dev = vw_device_make_with("buffer_type", "huge", "map_mode", "fault", "size", "64M", NULL);
 	first = find_neighbours(size);
 
 	at = map_like_blocks(first + MIB, PMD_SIZE + MIB);
@@ -766,7 +725,7 @@ VW_TEST(huge_and_small_pages_merge_where_frames_run_on)
 
 	/* Both whole: huge they stay, in one extent. */
 	at = map_like_blocks(first, 2 * PMD_SIZE);
-	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
+	vw_ok(vw_walk(dev.fd, (uintptr_t)at, &walk));
 	vw_expect_valid_walk(&walk, vw_user_end() >> 47 ? 5 : 4);
 	vw_expect(walk.state & (VMWALK_PRESENT | VMWALK_HUGE | VMWALK_SWAP | VMWALK_MIGRATION),
 		  VMWALK_PRESENT | VMWALK_HUGE);
@@ -778,7 +737,7 @@ VW_TEST(huge_and_small_pages_merge_where_frames_run_on)
 		scan.return_mask = VMWALK_PRESENT | (apart ? VMWALK_HUGE : 0);
 		scan.vec = (uintptr_t)&extent;
 		scan.vec_len = 1;
-		vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+		vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan), 1);
 		vw_expect(extent.pages, 1024);
 		vw_expect(extent.page_shift, 21);
 	}
@@ -791,12 +750,12 @@ VW_TEST(neighbours_merge_across_tables_of_every_level)
 	struct vmwalk_scan scan;
 	char *at;
 
-	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "fault", "size", "2M", NULL);
-	fd = vw_open_rw(n);
+	dev = vw_device_make_with("buffer_type", "kmalloc", "map_mode", "fault", "size", "2M",
+				  NULL);
 	for (size_t i = 0; i < COUNT(borders); i++) {
 		/* One page off, so that no block is where an entry could map it whole. */
 		at = vw_pointer(borders[i] - 512 * KIB - PAGE);
-		if (mmap(at, PMD_SIZE, RW, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0) != at) {
+		if (mmap(at, PMD_SIZE, RW, MAP_SHARED | MAP_FIXED_NOREPLACE, dev.fd, 0) != at) {
 			print_message("# something is at 0x%llx already\n", borders[i]);
 			continue;
 		}
@@ -804,7 +763,7 @@ VW_TEST(neighbours_merge_across_tables_of_every_level)
 			vw_peek(at + j);
 		scan = vw_scan_args((uintptr_t)at - MIB, (uintptr_t)at + 3 * MIB);
 		scan.return_mask = VMWALK_PRESENT | VMWALK_HUGE;
-		vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+		vw_ok(vw_scan_all(dev.fd, &scan, 16, &extents));
 		vw_expect(extents.count, 1);
 		vw_expect(extents.extent[0].start, (uintptr_t)at);
 		vw_expect(extents.extent[0].pages, 512);
@@ -824,26 +783,25 @@ VW_TEST_TYPICAL(to_buffer_puts_the_same_extents_into_the_buffer)
 	struct vmwalk_scan scan;
 	int rc;
 
-	n = vw_make_combo(combo, BUFFER, "letters");
-	fd = vw_open_rw(n);
-	at = mixed_region();
-	map = vw_map(fd, BUFFER, 0, RW, MAP_SHARED);
-	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
+	dev = vw_device_make_combo(combo, BUFFER, "letters");
+	at = vw_mixed_region(PATTERN);
+	map = vw_map(dev.fd, BUFFER, 0, RW, MAP_SHARED);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + VW_MIXED * PAGE);
 	scan.vec = (uintptr_t)vec;
 	scan.vec_len = COUNT(vec);
-	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), COUNT(vec));
+	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan), COUNT(vec));
 	for (size_t i = 0; i < COUNT(offsets); i++) {
 		struct vmwalk_scan into = scan;
 
-		vw_expect(vw_sys(pread(fd, before, BUFFER, 0)), BUFFER);
+		vw_expect(vw_sys(pread(dev.fd, before, BUFFER, 0)), BUFFER);
 		into.flags = VMWALK_SCAN_TO_BUFFER;
 		into.vec = offsets[i];
 		into.walk_end = 0;
-		rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &into);
+		rc = vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &into);
 		vw_expect(rc, COUNT(vec));
 		assert_int_equal(into.walk_end, scan.walk_end);
 		assert_memory_equal(map + offsets[i], vec, sizeof(vec));
-		vw_expect(vw_sys(pread(fd, after, BUFFER, 0)), BUFFER);
+		vw_expect(vw_sys(pread(dev.fd, after, BUFFER, 0)), BUFFER);
 		memcpy(before + offsets[i], vec, sizeof(vec));
 		assert_memory_equal(before, after, BUFFER);
 	}
@@ -856,22 +814,22 @@ VW_TEST(to_buffer_fills_it_to_the_last_byte)
 	struct vmwalk_scan scan;
 	char *at;
 
-	open_device();
+	dev = vw_device_make();
 	at = vw_anon(PAGE);
 	vw_poke(at, 1);
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + PAGE);
 	scan.vec = (uintptr_t)&one;
 	scan.vec_len = 1;
-	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan), 1);
 	scan.flags = VMWALK_SCAN_TO_BUFFER;
 	scan.vec = BUFFER - sizeof(one);
-	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
-	vw_expect(vw_sys(pread(fd, &last, sizeof(last), BUFFER - sizeof(one))), sizeof(last));
+	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan), 1);
+	vw_expect(vw_sys(pread(dev.fd, &last, sizeof(last), BUFFER - sizeof(one))), sizeof(last));
 	assert_memory_equal(&last, &one, sizeof(one));
 	scan.vec = 0;
 	scan.vec_len = slots;
-	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
-	vw_expect(vw_sys(pread(fd, &last, sizeof(last), 0)), sizeof(last));
+	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan), 1);
+	vw_expect(vw_sys(pread(dev.fd, &last, sizeof(last), 0)), sizeof(last));
 	assert_memory_equal(&last, &one, sizeof(one));
 }
 
@@ -882,14 +840,14 @@ VW_TEST(to_buffer_and_its_own_mapping_may_be_scanned)
 	char *map;
 	int rc;
 
-	open_device();
-	map = vw_map(fd, BUFFER, 0, RW, MAP_SHARED);
+	dev = vw_device_make();
+	map = vw_map(dev.fd, BUFFER, 0, RW, MAP_SHARED);
 	memset(map, 0, BUFFER);
 	scan = vw_scan_args((uintptr_t)map, (uintptr_t)map + BUFFER);
 	scan.flags = VMWALK_SCAN_TO_BUFFER;
 	scan.vec = 8 * PAGE;
 	scan.vec_len = 16;
-	rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+	rc = vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan);
 	assert_true(rc >= 1 && rc <= 16);
 	memcpy(&found, map + 8 * PAGE, sizeof(found));
 	assert_int_equal(found.start, (uintptr_t)map);
@@ -931,7 +889,7 @@ VW_TEST(pages_that_move_are_told_apart_and_never_missed)
 	struct vmwalk_scan scan;
 	pthread_t thread;
 
-	open_device();
+	dev = vw_device_make();
 	if (!vw_exists("/sys/devices/system/node/node1"))
 		vw_skip("one NUMA node only");
 	mover.at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
@@ -940,7 +898,7 @@ VW_TEST(pages_that_move_are_told_apart_and_never_missed)
 	scan = vw_scan_args((uintptr_t)mover.at, (uintptr_t)mover.at + mover.pages * PAGE);
 	assert_int_equal(pthread_create(&thread, NULL, move_back_and_forth, &mover), 0);
 	while (vw_now() < end) {
-		vw_ok(vw_scan_all(fd, &scan, 512, &extents));
+		vw_ok(vw_scan_all(dev.fd, &scan, 512, &extents));
 		if (extents.pages != mover.pages) {
 			__atomic_store_n(&mover.stop, true, __ATOMIC_RELAXED);
 			pthread_join(thread, NULL);

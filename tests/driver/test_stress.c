@@ -26,13 +26,6 @@
 
 #include "harness.h"
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE	25
-#endif
-
-#define RW		(PROT_READ | PROT_WRITE)
-#define ANON		(MAP_PRIVATE | MAP_ANONYMOUS)
-
 /* Pages of an area, and of a huge page. */
 #define PAGES		1024UL
 #define HUGE		512UL

@@ -16,19 +16,11 @@
 
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
-
-static int fd;
-
-static void open_device(void)
-{
-	fd = vw_open_rw(vw_make("t", "size", "64K", NULL));
-}
+static struct vw_device dev;
 
 static int get_pfn(const void *addr)
 {
-	return vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)addr / PAGE));
+	return vw_sys(ioctl(dev.fd, VMWALK_IOC_GET_PFN, (uintptr_t)addr / PAGE));
 }
 
 /* Every walk gives the same error, and INFO still works. */
@@ -45,23 +37,23 @@ static void expect_target_gone(const void *addr)
 	scan.vec = (uintptr_t)vec;
 	scan.vec_len = COUNT(vec);
 	vw_expect(get_pfn(addr), -ESRCH);
-	vw_expect(vw_walk(fd, (uintptr_t)addr, &walk), -ESRCH);
-	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), -ESRCH);
+	vw_expect(vw_walk(dev.fd, (uintptr_t)addr, &walk), -ESRCH);
+	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan), -ESRCH);
 	scan.flags = VMWALK_SCAN_TO_BUFFER;
 	scan.vec = 0;
-	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), -ESRCH);
-	vw_expect(vw_translate(fd, &translation, 1), -ESRCH);
-	vw_expect(vw_vma(fd, 0, &vma), -ESRCH);
-	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), -ESRCH);
-	vw_expect(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)addr, 8), -ESRCH);
+	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan), -ESRCH);
+	vw_expect(vw_translate(dev.fd, &translation, 1), -ESRCH);
+	vw_expect(vw_vma(dev.fd, 0, &vma), -ESRCH);
+	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_LOG, &log), -ESRCH);
+	vw_expect(vw_copy(dev.fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)addr, 8), -ESRCH);
 	/* EPERM, since the right to write is checked before ESRCH is reported. */
-	vw_expect(vw_copy(fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)addr, 8), -EPERM);
+	vw_expect(vw_copy(dev.fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)addr, 8), -EPERM);
 	vw_allow_target_write(true);
-	vw_expect(vw_copy(fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)addr, 8), -ESRCH);
+	vw_expect(vw_copy(dev.fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)addr, 8), -ESRCH);
 	vw_allow_target_write(false);
-	vw_ok(vw_ioctl(fd, VMWALK_IOC_INFO, &info));
+	vw_ok(vw_ioctl(dev.fd, VMWALK_IOC_INFO, &info));
 	/* The kernel is still there. */
-	vw_ok(vw_walk_kernel(fd, ~0ULL, &walk));
+	vw_ok(vw_walk_kernel(dev.fd, ~0ULL, &walk));
 }
 
 /* Touches a page of its own at an address that it tells, and waits. */
@@ -81,7 +73,7 @@ VW_TEST(each_target_is_seen_with_its_own_frames)
 	__u64 pfn[3];
 
 	common = vw_anon(PAGE);
-	open_device();
+	dev = vw_device_make();
 	for (size_t i = 0; i < COUNT(child); i++) {
 		child[i] = vw_fork(touch_and_wait, NULL);
 		pfn[i] = vw_hear(&child[i]);
@@ -122,7 +114,7 @@ VW_TEST(without_a_target_each_caller_sees_itself)
 	int pfn = 0;
 
 	common = vw_anon(PAGE);
-	open_device();
+	dev = vw_device_make();
 	vw_in_child(walk_myself, NULL);
 	vw_expect(get_pfn(common), -ENOENT);
 	vw_poke(common, 1);
@@ -137,7 +129,7 @@ VW_TEST(a_target_that_exited_gives_esrch)
 	struct vw_child child;
 
 	common = vw_anon(PAGE);
-	open_device();
+	dev = vw_device_make();
 	child = vw_fork(touch_and_wait, NULL);
 	vw_hear(&child);
 	vw_set_target(child.pid);
@@ -183,7 +175,7 @@ VW_TEST(a_number_that_is_used_again_is_not_followed)
 	pid_t again;
 
 	common = vw_anon(PAGE);
-	open_device();
+	dev = vw_device_make();
 	child = vw_fork(raw_exit, NULL);
 	vw_set_target(child.pid);
 	vw_join_ok(&child);
@@ -221,7 +213,7 @@ VW_TEST(exec_gives_the_target_new_memory)
 	int status;
 
 	common = vw_map(-1, PAGE, 0, RW, ANON);
-	open_device();
+	dev = vw_device_make();
 	child = vw_fork(exec_bash, NULL);
 	vw_hear(&child);
 	vw_set_target(child.pid);
@@ -230,7 +222,7 @@ VW_TEST(exec_gives_the_target_new_memory)
 	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
 	assert_true(WIFSTOPPED(status));
 	scan = vw_scan_args(0, vw_user_end());
-	vw_ok(vw_scan_all(fd, &scan, 512, &extents));
+	vw_ok(vw_scan_all(dev.fd, &scan, 512, &extents));
 	assert_true(extents.pages > 100);
 	for (size_t i = 0; i < extents.count; i++) {
 		const struct vmwalk_extent *extent = &extents.extent[i];
@@ -264,7 +256,7 @@ VW_TEST(a_target_whose_first_thread_ended_is_still_walked)
 	__u64 pfn;
 
 	common = vw_anon(PAGE);
-	open_device();
+	dev = vw_device_make();
 	child = vw_fork(leave_a_thread_behind, NULL);
 	vw_set_target(child.pid);
 	pfn = vw_hear(&child);
@@ -301,7 +293,7 @@ static void *scan_on_and_on(void *arg)
 		do {
 			scan.vec = (uintptr_t)vec;
 			scan.vec_len = 512;
-			rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+			rc = vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan);
 			if (rc < 0 && rc != -ESRCH)
 				*bad = rc;
 			for (int i = 1; i < rc; i++) {
@@ -323,7 +315,7 @@ VW_TEST(an_exited_targets_memory_is_free)
 	pthread_t thread;
 	int bad = 0;
 
-	open_device();
+	dev = vw_device_make();
 	__atomic_store_n(&stop_scanning, false, __ATOMIC_RELAXED);
 	before = vw_field("/proc/meminfo", "AnonPages");
 	child = vw_fork(hold_64_mib, NULL);
@@ -409,7 +401,7 @@ VW_TEST(walks_of_targets_that_come_and_go_succeed_or_give_esrch)
 	pthread_t threads[2];
 	int bad[2] = { 0 };
 
-	open_device();
+	dev = vw_device_make();
 	__atomic_store_n(&stop_scanning, false, __ATOMIC_RELAXED);
 	for (size_t i = 0; i < COUNT(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, scan_on_and_on, &bad[i]), 0);
@@ -484,7 +476,7 @@ VW_TEST(what_stays_is_never_missed_and_nothing_comes_twice)
 
 	restless.at = vw_anon(STATIC_PAGES * PAGE);
 	madvise(restless.at, STATIC_PAGES * PAGE, MADV_NOHUGEPAGE);
-	open_device();
+	dev = vw_device_make();
 	child = vw_fork(be_restless, &restless);
 	vw_hear(&child);
 	vw_set_target(child.pid);
@@ -495,7 +487,7 @@ VW_TEST(what_stays_is_never_missed_and_nothing_comes_twice)
 		__u64 at = 0;
 
 		scan = vw_scan_args(0, vw_user_end());
-		vw_ok(vw_scan_all(fd, &scan, rooms[scans % COUNT(rooms)], &extents));
+		vw_ok(vw_scan_all(dev.fd, &scan, rooms[scans % COUNT(rooms)], &extents));
 		for (size_t i = 0; i < extents.count; i++) {
 			const struct vmwalk_extent *extent = &extents.extent[i];
 
@@ -550,7 +542,7 @@ static __u64 pages_by_scan(const char *at)
 	struct vw_extents extents;
 	__u64 pages = 0;
 
-	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	vw_ok(vw_scan_all(dev.fd, &scan, 16, &extents));
 	for (size_t i = 0; i < extents.count; i++)
 		pages += extents.extent[i].pages;
 	vw_extents_free(&extents);
@@ -567,10 +559,10 @@ static bool sees(unsigned int call, const char *at)
 	case 0:
 		return pages_by_scan(at - (uintptr_t)at % PMD_SIZE) == PMD_SIZE / PAGE;
 	case 1:
-		vw_ok(vw_translate(fd, &translation, 1));
+		vw_ok(vw_translate(dev.fd, &translation, 1));
 		return translation.state & VMWALK_PRESENT;
 	case 2:
-		vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
+		vw_ok(vw_walk(dev.fd, (uintptr_t)at, &walk));
 		return walk.state & VMWALK_PRESENT;
 	default:
 		return get_pfn(at) >= 0;
@@ -586,7 +578,7 @@ VW_TEST(a_huge_page_that_is_split_is_never_missed)
 
 	assert_ptr_not_equal(zeroes, MAP_FAILED);
 	zeroes->at = vw_pointer(0x600000000000UL);
-	open_device();
+	dev = vw_device_make();
 	child = vw_fork(split_zeroes, zeroes);
 	vw_hear(&child);
 	vw_set_target(child.pid);
@@ -628,8 +620,8 @@ static void *forge_tables(void *arg)
 	vw_check(!pipe(fds));
 	vw_check(fcntl(fds[1], F_SETPIPE_SZ, 2 * TABLES * PAGE) >= 0);
 	while (!__atomic_load_n(&enough_forged, __ATOMIC_RELAXED)) {
-		vw_check(mmap(at, TABLES * PMD_SIZE, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == at);
+		vw_check(mmap(at, TABLES * PMD_SIZE, RW,
+			      ANON | MAP_FIXED, -1, 0) == at);
 		madvise(at, TABLES * PMD_SIZE, MADV_NOHUGEPAGE);
 		for (size_t i = 0; i < TABLES; i++)
 			vw_poke(at + i * PMD_SIZE, 1);
@@ -666,11 +658,11 @@ static void look_at_tables(const char *at)
 			vw_expect(pfn, -ENOENT);
 		assert_int_not_equal(pfn, FORGED_PFN);
 	}
-	vw_ok(vw_translate(fd, vec, COUNT(vec)));
+	vw_ok(vw_translate(dev.fd, vec, COUNT(vec)));
 	for (size_t i = 0; i < COUNT(vec); i++)
 		assert_int_not_equal(vec[i].phys / PAGE, FORGED_PFN);
 	for (size_t i = 0; i < TABLES; i++) {
-		vw_ok(vw_walk(fd, vec[i].addr, &walk));
+		vw_ok(vw_walk(dev.fd, vec[i].addr, &walk));
 		assert_int_not_equal(walk.pfn, FORGED_PFN);
 	}
 }
@@ -689,14 +681,14 @@ VW_TEST(a_table_that_munmap_freed_is_not_read)
 	struct vw_child child;
 	unsigned int scans = 0;
 
-	open_device();
+	dev = vw_device_make();
 	child = vw_fork(forge_tables_in_a_child, at);
 	vw_hear(&child);
 	vw_set_target(child.pid);
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + TABLES * PMD_SIZE);
 	vw_tell(&child, 0);
 	for (; vw_now() < end; scans++) {
-		vw_ok(vw_scan_all(fd, &scan, 8192, &extents));
+		vw_ok(vw_scan_all(dev.fd, &scan, 8192, &extents));
 		for (size_t i = 0; i < extents.count; i++)
 			assert_int_not_equal(extents.extent[i].pfn, FORGED_PFN);
 		vw_extents_free(&extents);
@@ -723,7 +715,7 @@ VW_TEST(a_table_that_munmap_freed_gives_no_frame)
 	char *at = vw_pointer(0x600000000000UL);
 	struct vw_child child;
 
-	open_device();
+	dev = vw_device_make();
 	child = vw_fork(forge_tables_in_a_child, at);
 	vw_hear(&child);
 	vw_set_target(child.pid);
@@ -737,7 +729,7 @@ VW_TEST(a_table_that_another_thread_unmapped_gives_no_frame)
 	char *at = vw_pointer(0x600000000000UL);
 	pthread_t forger;
 
-	open_device();
+	dev = vw_device_make();
 	assert_int_equal(pthread_create(&forger, NULL, forge_tables, at), 0);
 	get_frames(at);
 	__atomic_store_n(&enough_forged, true, __ATOMIC_RELAXED);
@@ -755,13 +747,13 @@ VW_TEST(what_is_never_mapped_is_never_seen)
 
 	restless.at = vw_anon(STATIC_PAGES * PAGE);
 	madvise(restless.at, STATIC_PAGES * PAGE, MADV_NOHUGEPAGE);
-	open_device();
+	dev = vw_device_make();
 	child = vw_fork(be_restless, &restless);
 	vw_hear(&child);
 	vw_set_target(child.pid);
 	scan = vw_scan_args((uintptr_t)restless.at, (uintptr_t)restless.at + STATIC_PAGES * PAGE);
 	while (vw_now() < end) {
-		vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
+		vw_ok(vw_scan_all(dev.fd, &scan, 4096, &extents));
 		for (size_t i = 0; i < extents.count; i++) {
 			assert_int_equal(extents.extent[i].pages, 1);
 			assert_int_equal((extents.extent[i].start - scan.start) / PAGE % 2, 0);
@@ -777,13 +769,13 @@ VW_TEST(a_target_is_not_held_up_by_a_scan_into_unmapped_memory)
 	char *vec;
 
 	/* The results fault in pages of the very process that is scanned. */
-	open_device();
+	dev = vw_device_make();
 	for (int i = 0; i < 20; i++) {
 		vec = vw_anon(MIB);
 		scan = vw_scan_args(0, vw_user_end());
 		scan.vec = (uintptr_t)vec;
 		scan.vec_len = MIB / sizeof(struct vmwalk_extent);
-		assert_true(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan) > 0);
+		assert_true(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan) > 0);
 		munmap(vec, MIB);
 	}
 	child = vw_fork(map_and_unmap, NULL);
@@ -807,7 +799,7 @@ VW_TEST(a_scanning_process_can_be_killed)
 	struct vw_child child;
 	__u64 start;
 
-	open_device();
+	dev = vw_device_make();
 	for (int i = 0; i < 10; i++) {
 		child = vw_fork(scan_for_ever, NULL);
 		vw_hear(&child);
@@ -827,7 +819,7 @@ VW_TEST(retargeting_under_a_scan_is_safe)
 	int bad = 0;
 
 	common = vw_anon(PAGE);
-	open_device();
+	dev = vw_device_make();
 	for (size_t i = 0; i < COUNT(child); i++) {
 		child[i] = vw_fork(touch_and_wait, NULL);
 		vw_hear(&child[i]);

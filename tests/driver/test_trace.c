@@ -9,8 +9,6 @@
 
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-
 /* A trace of our own, so that nobody else's events are in it. */
 #define TRACE	"/sys/kernel/tracing/instances/vmwalk_test"
 

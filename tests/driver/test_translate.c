@@ -18,19 +18,9 @@
 
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
-#define HUGE_1G	(MAP_HUGETLB | 30 << 26)
-#define HUGE_2M	(MAP_HUGETLB | 21 << 26)
 #define ABSENT	(VMWALK_SWAP | VMWALK_MIGRATION)
 
-static int n, fd;
-
-static void open_device(void)
-{
-	n = vw_make("t", "size", "64K", NULL);
-	fd = vw_open_rw(n);
-}
+static struct vw_device dev;
 
 static __u32 random_bits(void)
 {
@@ -60,14 +50,14 @@ static struct vmwalk_translation look_up(__u64 addr)
 
 	if (addr >= vw_user_end())
 		return wanted;
-	vw_ok(vw_walk(fd, addr, &walk));
+	vw_ok(vw_walk(dev.fd, addr, &walk));
 	wanted.phys = walk.phys;
 	wanted.state = walk.state;
 	wanted.page_shift = walk.page_shift;
 	scan = vw_scan_args(page, page + PAGE);
 	scan.vec = (uintptr_t)&extent;
 	scan.vec_len = 1;
-	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), !!walk.state);
+	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan), !!walk.state);
 	if (walk.state) {
 		assert_int_equal(extent.flags, walk.state);
 		wanted.node = extent.node;
@@ -113,7 +103,7 @@ static int shift_at(const void *addr)
 {
 	struct vmwalk_walk walk;
 
-	vw_ok(vw_walk(fd, (uintptr_t)addr, &walk));
+	vw_ok(vw_walk(dev.fd, (uintptr_t)addr, &walk));
 	return walk.page_shift;
 }
 
@@ -210,7 +200,7 @@ static void know_small_pages(void)
 
 static void know_files(void)
 {
-	int file = memfd_create("vmwalk_test", MFD_CLOEXEC), dev;
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC), remapped;
 	char *at;
 
 	assert_true(file >= 0 && !ftruncate(file, 4 * PAGE));
@@ -227,8 +217,8 @@ static void know_files(void)
 	     ABSENT | VMWALK_WRITE, 12);
 	close(file);
 
-	dev = vw_open_rw(vw_make("r", "size", "64K", "map_mode", "remap", NULL));
-	at = vw_map(dev, 64 * KIB, 0, RW, MAP_SHARED);
+	remapped = vw_open_rw(vw_make("r", "size", "64K", "map_mode", "remap", NULL));
+	at = vw_map(remapped, 64 * KIB, 0, RW, MAP_SHARED);
 	know("a frame", at + 7 * PAGE + 4095, VMWALK_PRESENT | VMWALK_SPECIAL | VMWALK_WRITE,
 	     ABSENT | VMWALK_FILE | VMWALK_ZERO, 12);
 }
@@ -268,12 +258,12 @@ VW_TEST(every_kind_of_page_is_told_alone)
 {
 	struct vmwalk_translation *vec;
 
-	open_device();
+	dev = vw_device_make();
 	know_every_kind();
 	vec = new_vec(1);
 	for (size_t i = 0; i < nr_known; i++) {
 		vec->addr = known[i].addr;
-		vw_ok(vw_translate(fd, vec, 1));
+		vw_ok(vw_translate(dev.fd, vec, 1));
 		expect_known(&known[i], vec);
 	}
 }
@@ -283,7 +273,7 @@ VW_TEST(every_kind_of_page_is_told_after_every_other)
 	struct vmwalk_translation *vec;
 	size_t len = 0;
 
-	open_device();
+	dev = vw_device_make();
 	know_every_kind();
 	vec = new_vec(nr_known * nr_known * 2);
 	for (size_t i = 0; i < nr_known; i++) {
@@ -292,7 +282,7 @@ VW_TEST(every_kind_of_page_is_told_after_every_other)
 			vec[len++].addr = known[j].addr;
 		}
 	}
-	vw_ok(vw_translate(fd, vec, len));
+	vw_ok(vw_translate(dev.fd, vec, len));
 	len = 0;
 	for (size_t i = 0; i < nr_known; i++) {
 		for (size_t j = 0; j < nr_known; j++) {
@@ -307,7 +297,7 @@ VW_TEST(looking_at_what_is_absent_leaves_it_so)
 	__u64 before[COUNT(known)];
 	struct vmwalk_translation *vec;
 
-	open_device();
+	dev = vw_device_make();
 	know_every_kind();
 	vec = new_vec(nr_known);
 	for (size_t i = 0; i < nr_known; i++) {
@@ -315,7 +305,7 @@ VW_TEST(looking_at_what_is_absent_leaves_it_so)
 		before[i] = vw_pagemap_one(0, vw_pointer(known[i].addr));
 	}
 	for (int round = 0; round < 3; round++)
-		vw_ok(vw_translate(fd, vec, nr_known));
+		vw_ok(vw_translate(dev.fd, vec, nr_known));
 	for (size_t i = 0; i < nr_known; i++)
 		assert_int_equal(vw_pagemap_one(0, vw_pointer(known[i].addr)), before[i]);
 }
@@ -331,7 +321,7 @@ VW_TEST(addresses_beyond_user_space_lead_nowhere_and_disturb_nothing)
 	struct vmwalk_translation *vec, wanted, nothing = { .node = -1 };
 	char *at;
 
-	open_device();
+	dev = vw_device_make();
 	at = vw_anon(PAGE);
 	vw_poke(at, 1);
 	wanted = look_up((uintptr_t)at + 9);
@@ -342,7 +332,7 @@ VW_TEST(addresses_beyond_user_space_lead_nowhere_and_disturb_nothing)
 		vec[2 * i + 1].addr = beyond[i];
 	}
 	vec[2 * COUNT(beyond)].addr = wanted.addr;
-	vw_ok(vw_translate(fd, vec, 2 * COUNT(beyond) + 1));
+	vw_ok(vw_translate(dev.fd, vec, 2 * COUNT(beyond) + 1));
 	for (size_t i = 0; i < COUNT(beyond); i++) {
 		expect_same(&vec[2 * i], &wanted);
 		nothing.addr = beyond[i];
@@ -357,7 +347,7 @@ VW_TEST(phys_is_of_the_very_byte)
 	struct vmwalk_translation *vec;
 	size_t len = 0;
 
-	open_device();
+	dev = vw_device_make();
 	at = vw_anon(2 * PAGE);
 	madvise(at, 2 * PAGE, MADV_NOHUGEPAGE);
 	memset(at, 1, 2 * PAGE);
@@ -369,7 +359,7 @@ VW_TEST(phys_is_of_the_very_byte)
 		vec[len++].addr = (uintptr_t)at + i;
 	for (size_t i = 0; i < PMD_SIZE; i += 1021)
 		vec[len++].addr = (uintptr_t)huge + i;
-	vw_ok(vw_translate(fd, vec, len));
+	vw_ok(vw_translate(dev.fd, vec, len));
 	for (size_t i = 0; i < len; i++) {
 		__u64 addr = i < 2 * PAGE ? (uintptr_t)at + i :
 			     (uintptr_t)huge + (i - 2 * PAGE) * 1021;
@@ -381,43 +371,7 @@ VW_TEST(phys_is_of_the_very_byte)
 
 /* --- Orders --------------------------------------------------------------------------------- */
 
-#define MIXED	(3 * 512UL)
-
-/* Mappings and pages of all kinds, page by page and side by side. */
-static char *mixed_region(void)
-{
-	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
-	char *at = vw_anon_aligned(MIXED * PAGE, PMD_SIZE);
-
-	assert_true(file >= 0 && !ftruncate(file, MIXED * PAGE));
-	madvise(at, 2 * PMD_SIZE, MADV_NOHUGEPAGE);
-	madvise(at + 2 * PMD_SIZE, PMD_SIZE, MADV_HUGEPAGE);
-	memset(at + 2 * PMD_SIZE, 1, PMD_SIZE);
-	for (size_t i = 0; i < 1024; i += 32) {
-		char *page = at + i * PAGE;
-
-		memset(page, 1, 3 * PAGE);
-		vw_peek(page + 3 * PAGE);
-		memset(page + 4 * PAGE, 1, 2 * PAGE);
-		vw_peek(page + 6 * PAGE);
-		vw_poke(page + 8 * PAGE, 1);
-		mprotect(page + 8 * PAGE, PAGE, PROT_NONE);
-		assert_true(mmap(page + 9 * PAGE, 4 * PAGE, RW, MAP_PRIVATE | MAP_FIXED, file,
-				 i * PAGE) != MAP_FAILED);
-		vw_peek(page + 9 * PAGE);
-		vw_poke(page + 10 * PAGE, 1);
-		vw_peek(page + 11 * PAGE);
-		munmap(page + 15 * PAGE, 2 * PAGE);
-		memset(page + 17 * PAGE, 1, 6 * PAGE);
-		madvise(page + 19 * PAGE, PAGE, MADV_PAGEOUT);
-		assert_true(mmap(page + 24 * PAGE, 4 * PAGE, RW, MAP_SHARED | MAP_FIXED, file,
-				 i * PAGE) != MAP_FAILED);
-		vw_poke(page + 25 * PAGE, 1);
-		vw_peek(page + 26 * PAGE);
-	}
-	close(file);
-	return at;
-}
+#define PATTERN	"aaazaaz.npcpq..uuaawaaa.fsSf...."
 
 VW_TEST(a_translation_of_each_page_is_what_a_scan_finds)
 {
@@ -426,15 +380,15 @@ VW_TEST(a_translation_of_each_page_is_what_a_scan_finds)
 	struct vmwalk_scan scan;
 	char *at;
 
-	open_device();
-	at = mixed_region();
-	vec = new_vec(MIXED);
-	for (size_t i = 0; i < MIXED; i++)
+	dev = vw_device_make();
+	at = vw_mixed_region(PATTERN);
+	vec = new_vec(VW_MIXED);
+	for (size_t i = 0; i < VW_MIXED; i++)
 		vec[i].addr = (uintptr_t)at + i * PAGE + i;
-	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + MIXED * PAGE);
-	vw_ok(vw_scan_all(fd, &scan, 4096, &extents));
-	vw_ok(vw_translate(fd, vec, MIXED));
-	for (size_t i = 0; i < MIXED; i++) {
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + VW_MIXED * PAGE);
+	vw_ok(vw_scan_all(dev.fd, &scan, 4096, &extents));
+	vw_ok(vw_translate(dev.fd, vec, VW_MIXED));
+	for (size_t i = 0; i < VW_MIXED; i++) {
 		const struct vmwalk_extent *extent = vw_extent_at(&extents, at + i * PAGE);
 		struct vmwalk_translation wanted = {
 			.addr = (uintptr_t)at + i * PAGE + i,
@@ -460,40 +414,40 @@ VW_TEST(any_order_gives_the_same_answers)
 	size_t *order;
 	char *at;
 
-	open_device();
-	at = mixed_region();
-	sorted = new_vec(MIXED);
-	vec = new_vec(2 * MIXED);
-	order = calloc(2 * MIXED, sizeof(*order));
+	dev = vw_device_make();
+	at = vw_mixed_region(PATTERN);
+	sorted = new_vec(VW_MIXED);
+	vec = new_vec(2 * VW_MIXED);
+	order = calloc(2 * VW_MIXED, sizeof(*order));
 	assert_non_null(order);
-	for (size_t i = 0; i < MIXED; i++)
+	for (size_t i = 0; i < VW_MIXED; i++)
 		sorted[i].addr = (uintptr_t)at + i * PAGE + i % PAGE;
-	vw_ok(vw_translate(fd, sorted, MIXED));
+	vw_ok(vw_translate(dev.fd, sorted, VW_MIXED));
 	/* Some against a walk, so that they are not all wrong alike. */
-	for (size_t i = 0; i < MIXED; i += 7) {
+	for (size_t i = 0; i < VW_MIXED; i += 7) {
 		struct vmwalk_translation wanted = look_up(sorted[i].addr);
 
 		expect_same(&sorted[i], &wanted);
 	}
 
 	for (int kind = 0; kind < 6; kind++) {
-		for (size_t i = 0; i < 2 * MIXED; i++) {
+		for (size_t i = 0; i < 2 * VW_MIXED; i++) {
 			size_t to[] = {
 				i / 2,				/* each twice */
-				2 * MIXED - 1 - i,		/* backwards, twice */
+				2 * VW_MIXED - 1 - i,		/* backwards, twice */
 				i * 517,			/* far apart */
 				random_bits(),			/* at random */
 				i & 1 ? 2 : i / 2,		/* one again and again */
 				random_bits() & 1 ? 0 : 2 * 512,/* two of different size */
 			};
 
-			order[i] = to[kind] % MIXED;
+			order[i] = to[kind] % VW_MIXED;
 		}
-		memset(vec, 0x5a, 2 * MIXED * sizeof(*vec));
-		for (size_t i = 0; i < 2 * MIXED; i++)
+		memset(vec, 0x5a, 2 * VW_MIXED * sizeof(*vec));
+		for (size_t i = 0; i < 2 * VW_MIXED; i++)
 			vec[i].addr = sorted[order[i]].addr;
-		vw_ok(vw_translate(fd, vec, 2 * MIXED));
-		for (size_t i = 0; i < 2 * MIXED; i++)
+		vw_ok(vw_translate(dev.fd, vec, 2 * VW_MIXED));
+		for (size_t i = 0; i < 2 * VW_MIXED; i++)
 			expect_same(&vec[i], &sorted[order[i]]);
 	}
 	free(order);
@@ -508,21 +462,21 @@ VW_TEST(every_length_fills_all_elements_and_no_more)
 	struct vmwalk_translation *sorted, *vec, untouched;
 	char *at;
 
-	open_device();
-	at = mixed_region();
-	sorted = new_vec(MIXED);
-	vec = new_vec(MIXED);
+	dev = vw_device_make();
+	at = vw_mixed_region(PATTERN);
+	sorted = new_vec(VW_MIXED);
+	vec = new_vec(VW_MIXED);
 	untouched = vec[0];
-	for (size_t i = 0; i < MIXED; i++)
+	for (size_t i = 0; i < VW_MIXED; i++)
 		sorted[i].addr = (uintptr_t)at + i * PAGE;
-	vw_ok(vw_translate(fd, sorted, MIXED));
+	vw_ok(vw_translate(dev.fd, sorted, VW_MIXED));
 	for (size_t i = 0; i < COUNT(lens); i++) {
-		memset(vec, 0xa5, MIXED * sizeof(*vec));
+		memset(vec, 0xa5, VW_MIXED * sizeof(*vec));
 		for (size_t j = 0; j < lens[i]; j++)
 			vec[j].addr = sorted[j].addr;
-		vw_ok(vw_translate(fd, vec, lens[i]));
+		vw_ok(vw_translate(dev.fd, vec, lens[i]));
 		assert_memory_equal(vec, sorted, lens[i] * sizeof(*vec));
-		for (size_t j = lens[i]; j < MIXED; j++)
+		for (size_t j = lens[i]; j < VW_MIXED; j++)
 			assert_memory_equal(&vec[j], &untouched, sizeof(untouched));
 	}
 }
@@ -535,7 +489,7 @@ VW_TEST(a_million_addresses_fit_into_one_call)
 	size_t present = 0;
 	char *at;
 
-	open_device();
+	dev = vw_device_make();
 	assert_non_null(entries);
 	at = vw_anon_aligned(pages * PAGE, PMD_SIZE);
 	madvise(at, pages * PAGE / 2, MADV_NOHUGEPAGE);
@@ -546,7 +500,7 @@ VW_TEST(a_million_addresses_fit_into_one_call)
 		vec[i].addr = (uintptr_t)at + (random_bits() & (64 * MIB - 1));
 	vw_expect(vw_pagemap(0, (uintptr_t)at, pages, entries), pages);
 	began = vw_now();
-	vw_ok(vw_translate(fd, vec, million));
+	vw_ok(vw_translate(dev.fd, vec, million));
 	print_message("# %llu ns an address\n", (vw_now() - began) / million);
 	for (size_t i = 0; i < million; i++) {
 		__u64 off = vec[i].addr - (uintptr_t)at, entry;
@@ -568,17 +522,17 @@ VW_TEST(a_call_is_counted_as_one_walk)
 	struct vmwalk_translation *vec;
 	char *at = vw_anon(32 * PAGE);
 
-	open_device();
+	dev = vw_device_make();
 	memset(at, 1, 32 * PAGE);
 	vec = new_vec(32);
 	for (size_t i = 0; i < 32; i++)
 		vec[i].addr = (uintptr_t)at + i * PAGE;
-	vw_ok(vw_translate(fd, vec, 32));
-	vw_expect_stat(n, "walks", 1);
-	vw_expect_stat(n, "extents", 0);
-	assert_true(vw_stat(n, "walk_ns") > 0);
-	vw_expect(vw_translate(fd, vec, 0), -EINVAL);
-	vw_expect_stat(n, "walks", 1);
+	vw_ok(vw_translate(dev.fd, vec, 32));
+	vw_expect_stat(dev.n, "walks", 1);
+	vw_expect_stat(dev.n, "extents", 0);
+	assert_true(vw_stat(dev.n, "walk_ns") > 0);
+	vw_expect(vw_translate(dev.fd, vec, 0), -EINVAL);
+	vw_expect_stat(dev.n, "walks", 1);
 }
 
 VW_TEST_TYPICAL(the_vector_may_lie_in_the_devices_own_mapping)
@@ -586,14 +540,13 @@ VW_TEST_TYPICAL(the_vector_may_lie_in_the_devices_own_mapping)
 	struct vmwalk_translation *vec;
 	char *at = vw_anon(PAGE);
 
-	n = vw_make_combo(combo, 64 * KIB, "zero");
-	fd = vw_open_rw(n);
+	dev = vw_device_make_combo(combo, 64 * KIB, "zero");
 	vw_poke(at, 1);
-	vec = vw_map(fd, 64 * KIB, 0, RW, MAP_SHARED);
+	vec = vw_map(dev.fd, 64 * KIB, 0, RW, MAP_SHARED);
 	/* The addresses are those of the vector itself, and one that is not. */
 	for (size_t i = 0; i < 1000; i++)
 		vec[i].addr = i % 3 ? (uintptr_t)&vec[i] : (uintptr_t)at;
-	vw_ok(vw_translate(fd, vec, 1000));
+	vw_ok(vw_translate(dev.fd, vec, 1000));
 	for (size_t i = 0; i < 1000; i++) {
 		struct vmwalk_translation wanted = look_up(i % 3 ? (uintptr_t)&vec[i] :
 								   (uintptr_t)at);
@@ -611,7 +564,7 @@ VW_TEST(the_node_is_the_frames_own)
 	char *at = vw_anon(64 * PAGE);
 	int node;
 
-	open_device();
+	dev = vw_device_make();
 	if (!vw_exists("/sys/devices/system/node/node1"))
 		vw_skip("one NUMA node only");
 	madvise(at, 64 * PAGE, MADV_NOHUGEPAGE);
@@ -626,7 +579,7 @@ VW_TEST(the_node_is_the_frames_own)
 	vec = new_vec(64);
 	for (size_t i = 0; i < 64; i++)
 		vec[i].addr = (uintptr_t)at + i * PAGE;
-	vw_ok(vw_translate(fd, vec, 64));
+	vw_ok(vw_translate(dev.fd, vec, 64));
 	for (size_t i = 0; i < 64; i++) {
 		node = -1;
 		if (i % 8 < 6)
@@ -658,7 +611,7 @@ VW_TEST(pages_of_a_file_and_their_copies_are_told_apart)
 	size_t copies = 0;
 	char *at;
 
-	open_device();
+	dev = vw_device_make();
 	assert_true(file >= 0 && !ftruncate(file, ALIKE * PAGE));
 	at = vw_map(file, ALIKE * PAGE, 0, RW, MAP_SHARED | MAP_POPULATE);
 	at = vw_map(file, ALIKE * PAGE, 0, RW, MAP_PRIVATE);
@@ -673,11 +626,11 @@ VW_TEST(pages_of_a_file_and_their_copies_are_told_apart)
 
 	vec = new_vec(ALIKE);
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + ALIKE * PAGE);
-	vw_ok(vw_scan_all(fd, &scan, ALIKE, &extents));
+	vw_ok(vw_scan_all(dev.fd, &scan, ALIKE, &extents));
 	for (int first = 0; first < 4; first++) {
 		for (size_t i = 0; i < ALIKE; i++)
 			vec[i].addr = (uintptr_t)at + (i + first) % ALIKE * PAGE;
-		vw_ok(vw_translate(fd, vec, ALIKE));
+		vw_ok(vw_translate(dev.fd, vec, ALIKE));
 		for (size_t i = 0; i < ALIKE; i++) {
 			const char *page = vw_pointer(vec[i].addr);
 			__u64 entry = vw_pagemap_one(0, page);
@@ -725,7 +678,7 @@ VW_TEST(a_first_copy_is_told_from_the_file_while_it_is_made)
 	pthread_t thread;
 	char *at;
 
-	open_device();
+	dev = vw_device_make();
 	assert_true(copier.file >= 0 && !ftruncate(copier.file, ALIKE * PAGE));
 	at = vw_map(copier.file, ALIKE * PAGE, 0, RW, MAP_SHARED);
 	for (size_t i = 0; i < ALIKE; i++) {
@@ -739,7 +692,7 @@ VW_TEST(a_first_copy_is_told_from_the_file_while_it_is_made)
 	for (end = vw_now() + 3 * SECOND; vw_now() < end; calls++) {
 		for (size_t i = 0; i < ALIKE; i++)
 			vec[i].addr = (uintptr_t)copier.at + i * PAGE;
-		vw_ok(vw_translate(fd, vec, ALIKE));
+		vw_ok(vw_translate(dev.fd, vec, ALIKE));
 		for (size_t i = 0; i < ALIKE; i++) {
 			if (!(vec[i].state & VMWALK_PRESENT))
 				continue;
@@ -782,7 +735,7 @@ VW_TEST(another_process_is_seen_with_its_own_frames)
 
 	common = vw_anon(COMMON * PAGE);
 	madvise(common, COMMON * PAGE, MADV_NOHUGEPAGE);
-	open_device();
+	dev = vw_device_make();
 	vec = new_vec(COMMON);
 	for (size_t i = 0; i < COUNT(child); i++) {
 		child[i] = vw_fork(touch_some, vw_pointer(i + 2));
@@ -793,7 +746,7 @@ VW_TEST(another_process_is_seen_with_its_own_frames)
 			vw_set_target(child[i].pid);
 			for (size_t j = 0; j < COMMON; j++)
 				vec[j].addr = (uintptr_t)common + j * PAGE + 1;
-			vw_ok(vw_translate(fd, vec, COMMON));
+			vw_ok(vw_translate(dev.fd, vec, COMMON));
 			for (size_t j = 0; j < COMMON; j++) {
 				__u64 entry = vw_pagemap_one(child[i].pid, common + j * PAGE);
 
@@ -900,7 +853,7 @@ VW_TEST(a_target_that_exits_in_the_middle_gives_esrch)
 	struct vw_child child;
 
 	common = vw_anon(COMMON * PAGE);
-	open_device();
+	dev = vw_device_make();
 	vec = gated_vec(&gate);
 	child = vw_fork(touch_some, vw_pointer(1));
 	vw_hear(&child);
@@ -909,14 +862,14 @@ VW_TEST(a_target_that_exits_in_the_middle_gives_esrch)
 	gate.arg = &child;
 	if (!open_gate(&gate))
 		vw_skip("no userfaultfd");
-	vw_expect(vw_translate(fd, vec, GATED), -ESRCH);
+	vw_expect(vw_translate(dev.fd, vec, GATED), -ESRCH);
 	assert_true(close_gate(&gate));
-	vw_expect(vw_translate(fd, vec, GATED), -ESRCH);
+	vw_expect(vw_translate(dev.fd, vec, GATED), -ESRCH);
 	vw_kill(&child);
-	vw_expect(vw_translate(fd, vec, 1), -ESRCH);
+	vw_expect(vw_translate(dev.fd, vec, 1), -ESRCH);
 	/* The instance itself is as good as before. */
 	vw_set_target(0);
-	vw_ok(vw_translate(fd, vec, GATED));
+	vw_ok(vw_translate(dev.fd, vec, GATED));
 }
 
 static int touch_and_exec(void *arg)
@@ -942,7 +895,7 @@ VW_TEST(a_target_that_execs_in_the_middle_gives_esrch)
 	struct vw_child child;
 
 	common = vw_anon(COMMON * PAGE);
-	open_device();
+	dev = vw_device_make();
 	vec = gated_vec(&gate);
 	child = vw_fork(touch_and_exec, vw_pointer(1));
 	vw_hear(&child);
@@ -951,12 +904,12 @@ VW_TEST(a_target_that_execs_in_the_middle_gives_esrch)
 	gate.arg = &child;
 	if (!open_gate(&gate))
 		vw_skip("no userfaultfd");
-	vw_expect(vw_translate(fd, vec, GATED), -ESRCH);
+	vw_expect(vw_translate(dev.fd, vec, GATED), -ESRCH);
 	assert_true(close_gate(&gate));
 	/* The next call looks at the new memory, where those addresses lead nowhere. */
 	for (size_t i = 0; i < GATED; i++)
 		vec[i].addr = (uintptr_t)common + i % COMMON * PAGE;
-	vw_ok(vw_translate(fd, vec, GATED));
+	vw_ok(vw_translate(dev.fd, vec, GATED));
 	for (size_t i = 0; i < GATED; i++) {
 		__u64 entry = vw_pagemap_one(child.pid, vw_pointer(vec[i].addr));
 
@@ -987,10 +940,10 @@ static int pass_gates(void *arg)
 
 	if (!open_gate(&gates->gate[0]))
 		return VW_CHILD_SKIPPED;
-	vw_check_rc(vw_translate(fd, gates->vec, GATED), 0);
+	vw_check_rc(vw_translate(dev.fd, gates->vec, GATED), 0);
 	vw_check(close_gate(&gates->gate[0]));
 	vw_check(open_gate(&gates->gate[1]));
-	vw_check_rc(vw_ioctl(fd, VMWALK_IOC_SCAN, &gates->scan), 256);
+	vw_check_rc(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &gates->scan), 256);
 	vw_check(close_gate(&gates->gate[1]));
 	vw_say(1);
 	return 0;
@@ -1018,7 +971,7 @@ VW_TEST(the_targets_lock_is_not_held_over_a_copy)
 	gates.gate[1].page = at + PAGE;
 	gates.scan.vec = (uintptr_t)at;
 	gates.scan.vec_len = 256;
-	open_device();
+	dev = vw_device_make();
 	child = vw_fork(pass_gates, &gates);
 	/* A child that hangs is not heard. */
 	vw_hear(&child);
@@ -1030,7 +983,7 @@ VW_TEST(the_targets_lock_is_not_held_over_a_copy)
 static int translate_for_ever(void *arg)
 {
 	vw_say(0);
-	while (!vw_translate(fd, arg, MANY))
+	while (!vw_translate(dev.fd, arg, MANY))
 		;
 	return 1;
 }
@@ -1041,7 +994,7 @@ VW_TEST(a_translating_process_can_be_killed)
 	struct vw_child child;
 	__u64 start;
 
-	open_device();
+	dev = vw_device_make();
 	for (size_t i = 0; i < MANY; i++)
 		vec[i].addr = (uintptr_t)vec + (random_bits() & (16 * MIB - 1));
 	for (int i = 0; i < 5; i++) {
@@ -1052,7 +1005,7 @@ VW_TEST(a_translating_process_can_be_killed)
 		vw_kill(&child);
 		assert_true(vw_now() - start < 10 * SECOND);
 	}
-	vw_expect_stat(n, "opens", 1);
+	vw_expect_stat(dev.n, "opens", 1);
 }
 
 static int come_and_go(void *arg)
@@ -1077,7 +1030,7 @@ VW_TEST(what_stays_is_always_found)
 	__u64 end, entry, calls = 0;
 	struct vw_child child;
 
-	open_device();
+	dev = vw_device_make();
 	common = vw_anon(COMMON * PAGE);
 	vw_poke(common, 1);
 	vec = new_vec(1024);
@@ -1088,7 +1041,7 @@ VW_TEST(what_stays_is_always_found)
 	for (end = vw_now() + 4 * SECOND; vw_now() < end; calls++) {
 		for (size_t i = 0; i < 1024; i++)
 			vec[i].addr = i % 8 ? (uintptr_t)busy + i * 5 * PAGE : (uintptr_t)common;
-		vw_ok(vw_translate(fd, vec, 1024));
+		vw_ok(vw_translate(dev.fd, vec, 1024));
 		for (size_t i = 0; i < 1024; i += 8)
 			assert_int_equal(vec[i].phys, PM_PFN(entry) * PAGE);
 		for (size_t i = 0; i < 1024; i++)

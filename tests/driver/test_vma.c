@@ -15,10 +15,6 @@
 
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
-#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
-#define HUGE_1G	(MAP_HUGETLB | 30 << 26)
-#define HUGE_2M	(MAP_HUGETLB | 21 << 26)
 #define ACCESS	(VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_EXEC)
 
 /* What mm.h says on every machine so far. */
@@ -30,20 +26,14 @@
 #define ENTRY_PROT	(0x1UL | 0x2UL | 0x4UL | 0x8UL | 0x10UL | 0x80UL | BIT_ULL(63))
 #define ENTRY_NX	BIT_ULL(63)
 
-static int n, fd;
-
-static void open_device(void)
-{
-	n = vw_make("t", "size", "64K", NULL);
-	fd = vw_open_rw(n);
-}
+static struct vw_device dev;
 
 /* The mapping that covers an address of this process. */
 static struct vmwalk_vma vma_at(const void *addr)
 {
 	struct vmwalk_vma vma;
 
-	vw_ok(vw_vma(fd, (uintptr_t)addr, &vma));
+	vw_ok(vw_vma(dev.fd, (uintptr_t)addr, &vma));
 	if (vma.start > (uintptr_t)addr || vma.end <= (uintptr_t)addr)
 		vw_fail("the mapping of %p is told to be at 0x%llx-0x%llx", addr, vma.start,
 			vma.end);
@@ -122,12 +112,12 @@ static size_t compare(pid_t pid)
 	__u64 addr = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		vw_ok(vw_vma(fd, addr, &vma));
+		vw_ok(vw_vma(dev.fd, addr, &vma));
 		assert_int_equal(vma.addr, addr);
 		expect_line(&vma, &lines[i]);
 		addr = vma.end;
 	}
-	vw_expect(vw_vma(fd, addr, &vma), -ENOENT);
+	vw_expect(vw_vma(dev.fd, addr, &vma), -ENOENT);
 	print_message("# %zu mappings, all the same\n", count);
 	return count;
 }
@@ -137,7 +127,7 @@ static void compare_stopped(int (*body)(void *), size_t least)
 	struct vw_child child;
 	int status;
 
-	open_device();
+	dev = vw_device_make();
 	child = vw_fork(body, NULL);
 	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == VW_CHILD_SKIPPED)
@@ -231,12 +221,12 @@ VW_TEST(above_a_hole_is_the_next_mapping)
 	char *at = vw_pointer(0x300000000000UL);
 	struct vmwalk_vma vma;
 
-	open_device();
+	dev = vw_device_make();
 	assert_ptr_equal(mmap(at, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), at);
 	assert_ptr_equal(mmap(at + 10 * PAGE, 2 * PAGE, PROT_READ, ANON | MAP_FIXED_NOREPLACE,
 			      -1, 0), at + 10 * PAGE);
 	for (size_t off = 0; off < 12 * PAGE; off += PAGE / 2 - 1) {
-		vw_ok(vw_vma(fd, (uintptr_t)at + off, &vma));
+		vw_ok(vw_vma(dev.fd, (uintptr_t)at + off, &vma));
 		assert_int_equal(vma.addr, (uintptr_t)at + off);
 		assert_int_equal(vma.start, (uintptr_t)at + (off < PAGE ? 0 : 10 * PAGE));
 		assert_int_equal(vma.end, (uintptr_t)at + (off < PAGE ? PAGE : 12 * PAGE));
@@ -244,18 +234,18 @@ VW_TEST(above_a_hole_is_the_next_mapping)
 							  VMWALK_VMA_READ);
 	}
 	/* From below both, and right at the borders. */
-	vw_ok(vw_vma(fd, (uintptr_t)at - 1, &vma));
+	vw_ok(vw_vma(dev.fd, (uintptr_t)at - 1, &vma));
 	assert_int_equal(vma.start, (uintptr_t)at);
-	vw_ok(vw_vma(fd, (uintptr_t)at + PAGE - 1, &vma));
+	vw_ok(vw_vma(dev.fd, (uintptr_t)at + PAGE - 1, &vma));
 	assert_int_equal(vma.start, (uintptr_t)at);
-	vw_ok(vw_vma(fd, (uintptr_t)at + PAGE, &vma));
+	vw_ok(vw_vma(dev.fd, (uintptr_t)at + PAGE, &vma));
 	assert_int_equal(vma.start, (uintptr_t)at + 10 * PAGE);
-	vw_ok(vw_vma(fd, (uintptr_t)at + 12 * PAGE - 1, &vma));
+	vw_ok(vw_vma(dev.fd, (uintptr_t)at + 12 * PAGE - 1, &vma));
 	assert_int_equal(vma.start, (uintptr_t)at + 10 * PAGE);
-	vw_ok(vw_vma(fd, (uintptr_t)at + 12 * PAGE, &vma));
+	vw_ok(vw_vma(dev.fd, (uintptr_t)at + 12 * PAGE, &vma));
 	assert_true(vma.start >= (uintptr_t)at + 12 * PAGE);
 	munmap(at, 12 * PAGE);
-	vw_ok(vw_vma(fd, (uintptr_t)at, &vma));
+	vw_ok(vw_vma(dev.fd, (uintptr_t)at, &vma));
 	assert_true(vma.start >= (uintptr_t)at + 12 * PAGE);
 }
 
@@ -264,7 +254,7 @@ VW_TEST(a_shared_mapping_is_shared_even_if_nobody_may_write)
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC), reader;
 	char path[64];
 
-	open_device();
+	dev = vw_device_make();
 	assert_true(file >= 0 && !ftruncate(file, PAGE));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
 	reader = open(path, O_RDONLY | O_CLOEXEC);
@@ -287,7 +277,7 @@ VW_TEST(a_files_identity_is_that_of_stat)
 	struct vmwalk_vma vma;
 	struct stat stat;
 
-	open_device();
+	dev = vw_device_make();
 	assert_int_equal(fstat(file, &stat), 0);
 	for (size_t page = 0; page < 4; page++) {
 		vma = vma_at(vw_map(file, PAGE, page * PAGE, PROT_READ, MAP_PRIVATE));
@@ -312,7 +302,7 @@ VW_TEST(hugetlb_is_told_with_the_size_of_its_pages)
 	unsigned int seen = 0;
 	char *at;
 
-	open_device();
+	dev = vw_device_make();
 	for (size_t i = 0; i < 2 * COUNT(kinds); i++) {
 		bool shared = i & 1;
 
@@ -348,11 +338,10 @@ VW_TEST_ALL(an_entrys_protection_is_the_mappings)
 	__u64 entry;
 	char *map;
 
-	n = vw_make_combo(combo, 64 * KIB, "zero");
-	fd = vw_open_rw(n);
-	map = vw_map(fd, 64 * KIB, 0, RW, MAP_SHARED);
+	dev = vw_device_make_combo(combo, 64 * KIB, "zero");
+	map = vw_map(dev.fd, 64 * KIB, 0, RW, MAP_SHARED);
 	vw_poke(map, 1);
-	vw_ok(vw_walk(fd, (uintptr_t)map, &walk));
+	vw_ok(vw_walk(dev.fd, (uintptr_t)map, &walk));
 	assert_int_equal(walk.page_shift, 12);
 	vma = vma_at(map);
 	entry = walk.level[VMWALK_PTE].entry;
@@ -372,10 +361,10 @@ VW_TEST(only_this_very_device_is_told_as_such)
 	char path[64], *own, *others;
 	int other, number;
 
-	open_device();
+	dev = vw_device_make();
 	number = vw_make("other", "size", "64K", NULL);
 	other = vw_open_rw(number);
-	own = vw_map(fd, 64 * KIB, 0, RW, MAP_SHARED);
+	own = vw_map(dev.fd, 64 * KIB, 0, RW, MAP_SHARED);
 	others = vw_map(other, 64 * KIB, 0, RW, MAP_SHARED);
 	expect_traits(own, common | VMWALK_VMA_DEVICE);
 	expect_traits(others, common);
@@ -385,15 +374,15 @@ VW_TEST(only_this_very_device_is_told_as_such)
 	assert_int_equal(vma.attrs, common | VMWALK_VMA_DEVICE);
 
 	/* A part of it, a private one, one of another descriptor: its own they are. */
-	expect_traits(vw_map(fd, PAGE, 3 * PAGE, PROT_READ, MAP_PRIVATE),
+	expect_traits(vw_map(dev.fd, PAGE, 3 * PAGE, PROT_READ, MAP_PRIVATE),
 		      VMWALK_VMA_READ | VMWALK_VMA_FILE | VMWALK_VMA_DEVICE);
-	vma = vma_at(vw_map(vw_open_rw(n), 2 * PAGE, 5 * PAGE, RW, MAP_SHARED));
+	vma = vma_at(vw_map(vw_open_rw(dev.n), 2 * PAGE, 5 * PAGE, RW, MAP_SHARED));
 	assert_int_equal(vma.attrs, common | VMWALK_VMA_DEVICE);
 	assert_int_equal(vma.pgoff, 5);
 	assert_int_equal(vma.page_shift, 12);
 
 	/* And so is one of another node, which is another file. */
-	snprintf(path, sizeof(path), "/sys/class/vmwalk/vmwalk%d/dev", n);
+	snprintf(path, sizeof(path), "/sys/class/vmwalk/vmwalk%d/dev", dev.n);
 	if (vw_file_read(path, path, sizeof(path)) > 0) {
 		unsigned int maj, min;
 		int node;
@@ -420,15 +409,15 @@ VW_TEST(a_device_of_the_same_number_is_not_the_same)
 	char *old, *new;
 
 	first = vw_make("first", "size", "64K", NULL);
-	fd = vw_open_rw(first);
-	old = vw_map(fd, 64 * KIB, 0, RW, MAP_SHARED);
+	dev.fd = vw_open_rw(first);
+	old = vw_map(dev.fd, 64 * KIB, 0, RW, MAP_SHARED);
 	assert_true(vma_at(old).attrs & VMWALK_VMA_DEVICE);
 	vw_ok(vw_rmdir("first"));
 	again = vw_make("t", "size", "64K", NULL);
 	if (again != first)
 		vw_skip("the new instance has another number");
-	fd = vw_open_rw(again);
-	new = vw_map(fd, 64 * KIB, 0, RW, MAP_SHARED);
+	dev.fd = vw_open_rw(again);
+	new = vw_map(dev.fd, 64 * KIB, 0, RW, MAP_SHARED);
 	assert_false(vma_at(old).attrs & VMWALK_VMA_DEVICE);
 	assert_true(vma_at(old).attrs & VMWALK_VMA_FILE);
 	assert_true(vma_at(new).attrs & VMWALK_VMA_DEVICE);
@@ -452,7 +441,7 @@ VW_TEST(each_target_has_its_own_mappings)
 	struct vw_child child[2];
 	struct vmwalk_vma vma;
 
-	open_device();
+	dev = vw_device_make();
 	common = vw_map(-1, 4 * PAGE, 0, PROT_NONE, ANON);
 	for (size_t i = 0; i < 2; i++) {
 		child[i] = vw_fork(map_there, vw_pointer(i));
@@ -473,11 +462,11 @@ VW_TEST(each_target_has_its_own_mappings)
 	vw_set_target(child[0].pid);
 	vw_tell(&child[0], 1);
 	vw_hear(&child[0]);
-	vw_ok(vw_vma(fd, (uintptr_t)common, &vma));
+	vw_ok(vw_vma(dev.fd, (uintptr_t)common, &vma));
 	assert_true(vma.start >= (uintptr_t)common + 4 * PAGE);
 	vw_tell(&child[0], 0);
 	vw_join_ok(&child[0]);
-	vw_expect(vw_vma(fd, (uintptr_t)common, &vma), -ESRCH);
+	vw_expect(vw_vma(dev.fd, (uintptr_t)common, &vma), -ESRCH);
 }
 
 static int map_and_unmap(void *arg)
@@ -499,13 +488,13 @@ VW_TEST(a_mapping_is_told_whole_while_it_changes)
 	struct vmwalk_vma vma;
 	struct vw_child child;
 
-	open_device();
+	dev = vw_device_make();
 	child = vw_fork(map_and_unmap, at);
 	vw_set_target(child.pid);
 	for (end = vw_now() + 3 * SECOND; vw_now() < end;) {
 		__u64 start = (uintptr_t)at + PAGE;
 
-		vw_ok(vw_vma(fd, start, &vma));
+		vw_ok(vw_vma(dev.fd, start, &vma));
 		if (vma.start == start - PAGE && vma.end == start + 3 * PAGE) {
 			assert_int_equal(vma.attrs, VMWALK_VMA_READ | VMWALK_VMA_WRITE);
 			seen[0]++;

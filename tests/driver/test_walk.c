@@ -12,23 +12,9 @@
 
 #include "harness.h"
 
-#define RW		(PROT_READ | PROT_WRITE)
-#define ANON		(MAP_PRIVATE | MAP_ANONYMOUS)
-#define HUGE_1G		(MAP_HUGETLB | 30 << 26)
-#define HUGE_2M		(MAP_HUGETLB | 21 << 26)
 #define BUFFER		(64 * KIB)
 
-static int n, fd, levels;
-
-static void open_device(void)
-{
-	struct vmwalk_info info = { .size = sizeof(info) };
-
-	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
-	fd = vw_open_rw(n);
-	vw_ok(vw_ioctl(fd, VMWALK_IOC_INFO, &info));
-	levels = info.paging_levels;
-}
+static struct vw_device dev;
 
 /* --- Levels ----------------------------------------------------------------------------------- */
 
@@ -45,8 +31,8 @@ static struct vmwalk_walk expect_page_at(const char *file, int line, const void 
 	struct vmwalk_extent extent;
 	struct vmwalk_walk walk;
 
-	vw_expect_at(file, line, "walk", vw_walk(fd, (uintptr_t)addr, &walk), 0);
-	vw_expect_valid_walk(&walk, levels);
+	vw_expect_at(file, line, "walk", vw_walk(dev.fd, (uintptr_t)addr, &walk), 0);
+	vw_expect_valid_walk(&walk, dev.levels);
 	if ((walk.state & must) != must || walk.state & mustnt)
 		vw_fail_at(file, line, "state is 0x%x, must have 0x%x and not 0x%x", walk.state,
 			   must, mustnt);
@@ -59,7 +45,7 @@ static struct vmwalk_walk expect_page_at(const char *file, int line, const void 
 
 	scan.vec = (uintptr_t)&extent;
 	scan.vec_len = 1;
-	vw_expect_at(file, line, "scan", vw_ioctl(fd, VMWALK_IOC_SCAN, &scan),
+	vw_expect_at(file, line, "scan", vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan),
 		     walk.stop != VMWALK_STOP_EMPTY);
 	if (walk.stop != VMWALK_STOP_EMPTY) {
 		vw_expect_at(file, line, "start", extent.start, page);
@@ -82,7 +68,7 @@ VW_TEST(a_written_page_is_all_it_should_be)
 {
 	char *at = vw_anon(8 * PAGE);
 
-	open_device();
+	dev = vw_device_make();
 	memset(at, 1, 8 * PAGE);
 	for (size_t i = 0; i < 8 * PAGE; i += 1367)
 		expect_page(at + i,
@@ -96,7 +82,7 @@ VW_TEST(a_page_that_mprotect_locked_is_not_writable)
 {
 	char *at = vw_anon(PAGE);
 
-	open_device();
+	dev = vw_device_make();
 	vw_poke(at, 1);
 	mprotect(at, PAGE, PROT_READ);
 	expect_page(at, VMWALK_PRESENT | VMWALK_USER,
@@ -108,7 +94,7 @@ VW_TEST(a_page_that_mprotect_locked_is_not_writable)
 
 VW_TEST(a_programs_code_is_executable_and_of_a_file)
 {
-	open_device();
+	dev = vw_device_make();
 	expect_page((void *)a_programs_code_is_executable_and_of_a_file,
 		    VMWALK_PRESENT | VMWALK_USER | VMWALK_EXEC | VMWALK_FILE,
 		    VMWALK_WRITE | ABSENT | ODD | VMWALK_ZERO | VMWALK_HUGETLB, 12);
@@ -118,7 +104,7 @@ VW_TEST(the_zero_page_is_told_from_others)
 {
 	char *at = vw_anon(2 * PAGE);
 
-	open_device();
+	dev = vw_device_make();
 	madvise(at, 2 * PAGE, MADV_NOHUGEPAGE);
 	vw_peek(at);
 	expect_page(at, VMWALK_PRESENT | VMWALK_USER | VMWALK_ZERO,
@@ -132,9 +118,9 @@ VW_TEST(the_huge_zero_page_is_told_from_others)
 	struct vmwalk_walk walk;
 	char *at;
 
-	open_device();
+	dev = vw_device_make();
 	at = vw_huge_page(false);
-	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
+	vw_ok(vw_walk(dev.fd, (uintptr_t)at, &walk));
 	if (walk.page_shift == 12)
 		vw_skip("the kernel gives no huge page of zeroes");
 	for (size_t i = 0; i < PMD_SIZE; i += 111 * PAGE + 5)
@@ -146,7 +132,7 @@ VW_TEST(a_transparent_huge_page_is_one_entry_of_2_mib)
 {
 	char *at;
 
-	open_device();
+	dev = vw_device_make();
 	at = vw_huge_page(true);
 	for (size_t i = 0; i < PMD_SIZE; i += 77 * PAGE + 3)
 		expect_page(at + i,
@@ -193,13 +179,13 @@ static void expect_hugetlb(int flags, size_t size, int page_shift)
 
 VW_TEST(a_hugetlb_page_of_2_mib_is_one_entry)
 {
-	open_device();
+	dev = vw_device_make();
 	expect_hugetlb(HUGE_2M, PMD_SIZE, 21);
 }
 
 VW_TEST(a_hugetlb_page_of_1_gib_is_one_entry)
 {
-	open_device();
+	dev = vw_device_make();
 	expect_hugetlb(HUGE_1G, GIB, 30);
 }
 
@@ -207,7 +193,7 @@ VW_TEST(prot_none_after_touch_is_present)
 {
 	char *at = vw_anon_aligned(2 * PAGE, 2 * PAGE);
 
-	open_device();
+	dev = vw_device_make();
 	vw_poke(at, 1);
 	mprotect(at, 2 * PAGE, PROT_NONE);
 	expect_page(at, VMWALK_PRESENT | VMWALK_PROTNONE, ABSENT | VMWALK_HIDDEN | VMWALK_ZERO, 12);
@@ -228,7 +214,7 @@ static void expect_protected(char *at, size_t size, int prot, __u32 page_shift)
 	before &= VMWALK_FILE | VMWALK_HUGETLB;
 	expect_page(at, VMWALK_PRESENT | VMWALK_PROTNONE | before,
 		    VMWALK_EXEC | VMWALK_WRITE | VMWALK_USER | ABSENT, page_shift);
-	vw_ok(vw_translate(fd, &translation, 1));
+	vw_ok(vw_translate(dev.fd, &translation, 1));
 	assert_int_equal(translation.state & (VMWALK_PROTNONE | VMWALK_EXEC), VMWALK_PROTNONE);
 	vw_ok(vw_sys(mprotect(at, size, prot)));
 	vw_peek(at);
@@ -241,7 +227,7 @@ VW_TEST(a_page_that_prot_none_protects_is_not_executable)
 	char *at;
 	int self;
 
-	open_device();
+	dev = vw_device_make();
 	at = vw_anon(PAGE);
 	vw_poke(at, 1);
 	expect_protected(at, PAGE, RW, 12);
@@ -251,12 +237,12 @@ VW_TEST(a_page_that_prot_none_protects_is_not_executable)
 	vw_peek(at);
 	expect_protected(at, PAGE, PROT_READ | PROT_EXEC, 12);
 
-	at = mmap(NULL, PMD_SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS | HUGE_2M, -1, 0);
+	at = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_2M, -1, 0);
 	if (at != MAP_FAILED) {
 		vw_poke(at, 1);
 		expect_protected(at, PMD_SIZE, RW, 21);
 	}
-	at = mmap(NULL, GIB, RW, MAP_PRIVATE | MAP_ANONYMOUS | HUGE_1G, -1, 0);
+	at = mmap(NULL, GIB, RW, ANON | HUGE_1G, -1, 0);
 	if (at != MAP_FAILED) {
 		vw_poke(at, 1);
 		expect_protected(at, GIB, RW, 30);
@@ -270,7 +256,7 @@ VW_TEST(a_swapped_page_is_absent_and_stays_so)
 	char *at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	struct vmwalk_walk walk;
 
-	open_device();
+	dev = vw_device_make();
 	madvise(at, PMD_SIZE, MADV_NOHUGEPAGE);
 	memset(at, 7, 16 * PAGE);
 	if (!vw_swap_out(at, 8 * PAGE))
@@ -294,7 +280,7 @@ VW_TEST(uffd_write_protection_is_shown)
 	char *at = vw_anon(4 * PAGE);
 	int uffd;
 
-	open_device();
+	dev = vw_device_make();
 	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
 		vw_skip("no userfaultfd with write protection");
@@ -330,7 +316,7 @@ VW_TEST(soft_dirty_is_set_by_writes_after_clear_refs)
 {
 	char *at = vw_anon(4 * PAGE);
 
-	open_device();
+	dev = vw_device_make();
 	memset(at, 1, 4 * PAGE);
 	if (!(vw_pagemap_one(0, at) & PM_SOFT_DIRTY))
 		vw_skip("this kernel has no soft-dirty bits");
@@ -351,7 +337,7 @@ VW_TEST(accessed_goes_with_clear_refs)
 {
 	char *at = vw_anon(2 * PAGE);
 
-	open_device();
+	dev = vw_device_make();
 	memset(at, 1, 2 * PAGE);
 	expect_page(at, VMWALK_ACCESSED, 0, 12);
 	vw_ok(vw_file_write("/proc/self/clear_refs", "1"));
@@ -363,7 +349,7 @@ VW_TEST(file_pages_are_told_from_anonymous_ones)
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	char *shared, *private;
 
-	open_device();
+	dev = vw_device_make();
 	assert_true(file >= 0 && !ftruncate(file, 4 * PAGE));
 	shared = vw_map(file, 4 * PAGE, 0, RW, MAP_SHARED);
 	private = vw_map(file, 4 * PAGE, 0, RW, MAP_PRIVATE);
@@ -380,10 +366,8 @@ VW_TEST_TYPICAL(the_devices_own_pages_are_special_or_of_a_file)
 {
 	char *map;
 
-	n = vw_make_combo(combo, BUFFER, "letters");
-	fd = vw_open_rw(n);
-	levels = vw_user_end() >> 47 ? 5 : 4;
-	map = vw_map(fd, BUFFER, 0, RW, MAP_SHARED);
+	dev = vw_device_make_combo(combo, BUFFER, "letters");
+	map = vw_map(dev.fd, BUFFER, 0, RW, MAP_SHARED);
 	vw_poke(map, 1);
 	if (!strcmp(combo->mode, "remap"))
 		expect_page(map, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_SPECIAL,
@@ -400,7 +384,7 @@ VW_TEST(huge_is_said_of_huge_pages_alone)
 {
 	char *at = vw_anon(2 * PAGE), *huge;
 
-	open_device();
+	dev = vw_device_make();
 	madvise(at, 2 * PAGE, MADV_NOHUGEPAGE);
 	vw_poke(at, 1);
 	expect_page(at, VMWALK_PRESENT, VMWALK_HUGE, 12);
@@ -426,7 +410,7 @@ VW_TEST(emptiness_is_found_at_the_highest_level)
 	char *at = vw_anon_aligned(2 * GIB, GIB);
 	struct vmwalk_walk walk;
 
-	open_device();
+	dev = vw_device_make();
 	madvise(at, 2 * GIB, MADV_NOHUGEPAGE);
 	vw_poke(at, 1);
 	/* Beside a page the PTE is empty, 2 MiB on the PMD, 1 GiB on the PUD at the lowest. */
@@ -435,13 +419,13 @@ VW_TEST(emptiness_is_found_at_the_highest_level)
 	walk = expect_page(at + PMD_SIZE + 123, 0, ~0U, 21);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 	assert_int_equal(walk.stop_level, VMWALK_PMD);
-	vw_ok(vw_walk(fd, (uintptr_t)at + GIB, &walk));
-	vw_expect_valid_walk(&walk, levels);
+	vw_ok(vw_walk(dev.fd, (uintptr_t)at + GIB, &walk));
+	vw_expect_valid_walk(&walk, dev.levels);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 	assert_true(walk.stop_level <= VMWALK_PUD);
 	/* An address that nothing is near. */
-	vw_ok(vw_walk(fd, 1ULL << 40, &walk));
-	vw_expect_valid_walk(&walk, levels);
+	vw_ok(vw_walk(dev.fd, 1ULL << 40, &walk));
+	vw_expect_valid_walk(&walk, dev.levels);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 }
 
@@ -450,13 +434,13 @@ VW_TEST(folded_levels_are_marked)
 	char *at = vw_anon(PAGE);
 	struct vmwalk_walk walk;
 
-	open_device();
+	dev = vw_device_make();
 	vw_poke(at, 1);
-	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
-	vw_expect_valid_walk(&walk, levels);
+	vw_ok(vw_walk(dev.fd, (uintptr_t)at, &walk));
+	vw_expect_valid_walk(&walk, dev.levels);
 	assert_int_equal(walk.level[VMWALK_P4D].flags,
-			 levels == 4 ? VMWALK_LEVEL_FOLDED : VMWALK_LEVEL_READ);
-	print_message("# this machine walks %d levels\n", levels);
+			 dev.levels == 4 ? VMWALK_LEVEL_FOLDED : VMWALK_LEVEL_READ);
+	print_message("# this machine walks %d levels\n", dev.levels);
 }
 
 VW_TEST(five_levels_reach_beyond_47_bits)
@@ -466,19 +450,19 @@ VW_TEST(five_levels_reach_beyond_47_bits)
 	struct vmwalk_scan scan;
 	char *at;
 
-	open_device();
-	if (levels != 5)
+	dev = vw_device_make();
+	if (dev.levels != 5)
 		vw_skip("this machine walks four levels");
 	at = mmap((void *)(1UL << 55), PAGE, RW, ANON, -1, 0);
 	assert_true((uintptr_t)at >> 47);
 	vw_poke(at, 1);
 	walk = expect_page(at + 5, VMWALK_PRESENT | VMWALK_WRITE, ABSENT, 12);
 	assert_int_not_equal(walk.level[VMWALK_PGD].index, 0);
-	vw_expect(vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)at / PAGE)), vw_pfn(at));
+	vw_expect(vw_sys(ioctl(dev.fd, VMWALK_IOC_GET_PFN, (uintptr_t)at / PAGE)), vw_pfn(at));
 	scan = vw_scan_args(1UL << 47, vw_user_end());
 	scan.vec = (uintptr_t)&extent;
 	scan.vec_len = 1;
-	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
+	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan), 1);
 	assert_int_equal(extent.start, (uintptr_t)at);
 }
 
@@ -492,22 +476,22 @@ VW_TEST(walks_are_counted)
 	char *at = vw_anon(32 * PAGE);
 	int rc;
 
-	open_device();
+	dev = vw_device_make();
 	memset(at, 1, 32 * PAGE);
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 32 * PAGE);
 	scan.vec = (uintptr_t)vec;
 	scan.vec_len = 64;
-	rc = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+	rc = vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan);
 	assert_true(rc >= 1);
-	vw_expect_stat(n, "walks", 1);
-	vw_expect_stat(n, "extents", rc);
-	vw_expect_stat(n, "walked_pages", 32);
-	assert_true(vw_stat(n, "walk_ns") > 0);
-	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
-	vw_expect_stat(n, "walks", 2);
-	vw_expect(vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)at / PAGE)), vw_pfn(at));
-	vw_expect_stat(n, "walks", 3);
-	vw_expect_stat(n, "extents", rc);
+	vw_expect_stat(dev.n, "walks", 1);
+	vw_expect_stat(dev.n, "extents", rc);
+	vw_expect_stat(dev.n, "walked_pages", 32);
+	assert_true(vw_stat(dev.n, "walk_ns") > 0);
+	vw_ok(vw_walk(dev.fd, (uintptr_t)at, &walk));
+	vw_expect_stat(dev.n, "walks", 2);
+	vw_expect(vw_sys(ioctl(dev.fd, VMWALK_IOC_GET_PFN, (uintptr_t)at / PAGE)), vw_pfn(at));
+	vw_expect_stat(dev.n, "walks", 3);
+	vw_expect_stat(dev.n, "extents", rc);
 }
 
 VW_TEST(looking_makes_nothing_present)
@@ -517,14 +501,14 @@ VW_TEST(looking_makes_nothing_present)
 	struct vmwalk_walk walk;
 	char *at;
 
-	open_device();
+	dev = vw_device_make();
 	at = vw_anon_aligned(2 * PMD_SIZE, PMD_SIZE);
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 2 * PMD_SIZE);
-	vw_ok(vw_scan_all(fd, &scan, 16, &extents));
+	vw_ok(vw_scan_all(dev.fd, &scan, 16, &extents));
 	assert_int_equal(extents.count, 0);
 	vw_extents_free(&extents);
 	for (size_t i = 0; i < 2 * PMD_SIZE; i += 32 * PAGE) {
-		vw_ok(vw_walk(fd, (uintptr_t)at + i, &walk));
+		vw_ok(vw_walk(dev.fd, (uintptr_t)at + i, &walk));
 		assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 		assert_int_equal(vw_pagemap_one(0, at + i) & (PM_PRESENT | PM_SWAP), 0);
 	}

@@ -26,6 +26,39 @@ int vw_open_rw(int n)
 	return fd;
 }
 
+static struct vw_device open_device(int n)
+{
+	struct vmwalk_info info = { .size = sizeof(info) };
+	struct vw_device device = { .n = n, .fd = vw_open_rw(n) };
+
+	vw_ok(vw_ioctl(device.fd, VMWALK_IOC_INFO, &info));
+	device.levels = info.paging_levels;
+	return device;
+}
+
+struct vw_device vw_device_make(void)
+{
+	return open_device(vw_make("t", "size", "64K", "fill", "letters", NULL));
+}
+
+struct vw_device vw_device_make_with(const char *attr, ...)
+{
+	va_list args;
+
+	vw_make_pending("t", "size", "64K", "fill", "letters", NULL);
+	va_start(args, attr);
+	for (; attr; attr = va_arg(args, const char *))
+		vw_set_ok("t", attr, va_arg(args, const char *));
+	va_end(args);
+	vw_set_ok("t", "live", "1");
+	return open_device(vw_number("t"));
+}
+
+struct vw_device vw_device_make_combo(const struct vw_combo *combo, size_t size, const char *fill)
+{
+	return open_device(vw_make_combo(combo, size, fill));
+}
+
 int vw_sysfs(int n, const char *file, char *buf, size_t len)
 {
 	char path[128];

@@ -102,20 +102,23 @@ int vw_number(const char *item)
 	return n;
 }
 
+void vw_set_ok(const char *item, const char *attr, const char *value)
+{
+	char message[512] = "";
+	int rc = vw_set(item, attr, value);
+
+	if (rc < 0) {
+		vw_get(item, "last_error", message, sizeof(message));
+		vw_fail("%s/%s = %s: %s (%s)", item, attr, value, strerror(-rc), message);
+	}
+}
+
 static void set_pairs(const char *item, va_list args)
 {
-	const char *attr, *value;
-	char why[512] = "";
-	int rc;
+	const char *attr;
 
-	while ((attr = va_arg(args, const char *))) {
-		value = va_arg(args, const char *);
-		rc = vw_set(item, attr, value);
-		if (rc < 0) {
-			vw_get(item, "last_error", why, sizeof(why));
-			vw_fail("%s/%s = %s: %s (%s)", item, attr, value, strerror(-rc), why);
-		}
-	}
+	while ((attr = va_arg(args, const char *)))
+		vw_set_ok(item, attr, va_arg(args, const char *));
 }
 
 void vw_make_pending(const char *item, ...)
@@ -130,19 +133,13 @@ void vw_make_pending(const char *item, ...)
 
 int vw_make(const char *item, ...)
 {
-	char why[512] = "";
 	va_list args;
-	int rc;
 
 	vw_ok(vw_mkdir(item));
 	va_start(args, item);
 	set_pairs(item, args);
 	va_end(args);
-	rc = vw_set(item, "live", "1");
-	if (rc < 0) {
-		vw_get(item, "last_error", why, sizeof(why));
-		vw_fail("%s/live = 1: %s (%s)", item, strerror(-rc), why);
-	}
+	vw_set_ok(item, "live", "1");
 	return vw_number(item);
 }
 

@@ -31,6 +31,8 @@ bool vw_marks_blocks(void);
 int vw_mkdir(const char *item);
 int vw_rmdir(const char *item);
 int vw_set(const char *item, const char *attr, const char *value);
+/* The same, but fails the test, with last_error. */
+void vw_set_ok(const char *item, const char *attr, const char *value);
 int vw_get(const char *item, const char *attr, char *buf, size_t len);
 /* Fails the test unless the attribute has this value. */
 void vw_expect_attr_at(const char *file, int line, const char *item, const char *attr,

@@ -13,19 +13,56 @@
 
 void *vw_anon(size_t len)
 {
-	return vw_map(-1, len, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+	return vw_map(-1, len, 0, RW, ANON);
 }
 
 void *vw_anon_aligned(size_t len, size_t align)
 {
-	char *at = vw_map(-1, len + align, 0, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+	char *at = vw_map(-1, len + align, 0, RW,
+			  ANON | MAP_NORESERVE);
 	char *start = (char *)ALIGN_UP((uintptr_t)at, align);
 
 	if (start > at)
 		munmap(at, start - at);
 	munmap(start + len, at + align - start);
 	return start;
+}
+
+/* Applies one letter of the pattern to a page; @offset is that of the file. */
+static void make_page(char *page, char kind, int file, off_t offset)
+{
+	if (strchr("sSf", kind))
+		assert_ptr_equal(mmap(page, PAGE, RW, MAP_SHARED | MAP_FIXED, file, offset), page);
+	if (strchr("cpq", kind))
+		assert_ptr_equal(mmap(page, PAGE, RW, MAP_PRIVATE | MAP_FIXED, file, offset), page);
+	if (strchr("zSp", kind))
+		vw_peek(page);
+	if (strchr("awrnsc", kind))
+		memset(page, 1, PAGE);
+	if (kind == 'r')
+		mprotect(page, PAGE, PROT_READ);
+	if (strchr("nN", kind))
+		mprotect(page, PAGE, PROT_NONE);
+	if (kind == 'w')
+		madvise(page, PAGE, MADV_PAGEOUT);
+	if (kind == 'u')
+		munmap(page, PAGE);
+}
+
+char *vw_mixed_region(const char *pattern)
+{
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	char *at = vw_anon_aligned(VW_MIXED * PAGE, PMD_SIZE);
+	size_t len = strlen(pattern);
+
+	assert_true(file >= 0 && !ftruncate(file, VW_MIXED * PAGE));
+	madvise(at, 2 * PMD_SIZE, MADV_NOHUGEPAGE);
+	madvise(at + 2 * PMD_SIZE, PMD_SIZE, MADV_HUGEPAGE);
+	memset(at + 2 * PMD_SIZE, 1, PMD_SIZE);
+	for (size_t i = 0; i < 1024; i++)
+		make_page(at + i * PAGE, pattern[i % len], file, i * PAGE);
+	close(file);
+	return at;
 }
 
 void *vw_pointer(uintptr_t at)

@@ -7,6 +7,16 @@
 #ifndef VMWALK_TESTS_MEMORY_H
 #define VMWALK_TESTS_MEMORY_H
 
+#define RW	(PROT_READ | PROT_WRITE)
+#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
+#define HUGE_1G	(MAP_HUGETLB | 30 << MAP_HUGE_SHIFT)
+#define HUGE_2M	(MAP_HUGETLB | 21 << MAP_HUGE_SHIFT)
+
+/* From Linux 6.1; the headers may be older. */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
+
 /* Private anonymous memory, or fails the test; the second at an alignment. */
 void *vw_anon(size_t len);
 void *vw_anon_aligned(size_t len, size_t align);
@@ -15,6 +25,19 @@ void *vw_anon_aligned(size_t len, size_t align);
  * none.
  */
 char *vw_huge_page(bool write);
+
+/*
+ * Creates a region of VW_MIXED pages of all kinds. The pattern is repeated over
+ * the first 1024 pages, one letter a page; the last 2 MiB are a transparent huge
+ * page where the kernel provides one.
+ *
+ *   a anonymous, z zero page, w swapped out, . not touched
+ *   r read-only, n PROT_NONE, N PROT_NONE and not touched, u not mapped
+ *   s shared file written, S shared file read, f shared file not touched
+ *   c private file written, p private file read, q private file not touched
+ */
+#define VW_MIXED	(3 * 512UL)
+char *vw_mixed_region(const char *pattern);
 
 /* Accesses to one byte that the compiler cannot leave out. */
 static inline unsigned char vw_peek(const void *at)

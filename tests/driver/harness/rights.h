@@ -12,7 +12,6 @@
 
 #include "harness.h"
 
-#define RW	(PROT_READ | PROT_WRITE)
 #define CAP(c)	(1ULL << (c))
 
 /* Maps two pages in this process, of which only the first is present. */

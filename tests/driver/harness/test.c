@@ -71,8 +71,7 @@ static void apply_settings(void)
 	/*
 	 * khugepaged sleeps by these settings only while it has an mm to scan.
 	 */
-	char *at = mmap(NULL, 2 * PMD_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			-1, 0);
+	char *at = mmap(NULL, 2 * PMD_SIZE, RW, ANON, -1, 0);
 
 	if (at == MAP_FAILED)
 		abort();
