@@ -246,6 +246,15 @@ print_directories()
 	output_has 'error: #error "vmwalk does not support PREEMPT_RT: '
 }
 
+# --- tests/README.md ----------------------------------------------------------
+
+@test "tests/README.md: lists every test file, and no other" {
+	cd "$SOURCE/tests"
+	listed=$(sed -n 's/^| `\(test_[a-z_]*\|[a-z-]*\.bats\)` |.*/\1/p' README.md | sort)
+	diff <(echo "$listed") <(
+		for file in driver/test_*.c scripts/*.bats vm/*.bats; do basename "$file" .c; done | sort)
+}
+
 # --- tests/lint ---------------------------------------------------------------
 
 @test "lint: finds comments over 80 columns, and no code" {
@@ -330,7 +339,19 @@ make_layers()
 	[[ ${lines[-1]} == '1 passed, 0 failed, 0 skipped' ]]
 }
 
+<<<<<<< HEAD
 # --- .ci/run ------------------------------------------------------------------
+=======
+@test "tests/run: FILE:TEXT selects tests by name" {
+	mkdir tests/scripts
+	: >tests/scripts/vmwalk-command.bats
+	stub "$TMP/bin/bats" <<<'printf "1..1\nok 1 it got %s\n" "$*"'
+	run -0 tests/run 'vmwalk-command.bats:scan of'
+	says 'ok 1 - vmwalk-command.bats: it got --tap --filter scan of '
+}
+
+# --- .ci/run ------------------------------------------------------------------------------------
+>>>>>>> 2d17719 (tests: say what is tested where, and run single tests)
 
 # Creates stubs of the commands that .ci/run calls. They print the arguments of
 # tests/run.
