@@ -32,9 +32,9 @@ enum kind {
 	PAGES,
 	FRAMES,
 	/*
-	 * Huge entries that map frames. Before 6.12 an entry of that size cannot say that it has no
-	 * pages, so whoever comes without looking at the mapping may find some: those of the
-	 * buffer, so that is no harm.
+	 * PMD entries that map PFNs, on a kernel without has_special_pmds():
+	 * GUP-fast, which does not look at the VMA, may take the pages of the
+	 * buffer, which is harmless.
 	 */
 	HUGE_FRAMES,
 };
@@ -58,13 +58,26 @@ struct view {
 	unsigned char *want;	/* what it must show: the buffer's, or its own if it is private */
 };
 
+/*
+ * Whether the kernel can mark PMD entries that map PFNs. Such entries came with
+ * follow_pfnmap_start(), in 6.12.
+ */
+static bool has_special_pmds(void)
+{
+	static int has = -1;
+
+	if (has < 0)
+		has = vw_has_symbol("follow_pfnmap_start");
+	return has;
+}
+
 static enum kind kind_of(const struct vw_combo *combo)
 {
 	if (vw_is_refcounted(combo))
 		return PAGES;
 	if (strcmp(combo->type, "huge") || strcmp(combo->mode, "fault"))
 		return FRAMES;
-	return vw_marks_blocks() ? FRAMES : HUGE_FRAMES;
+	return has_special_pmds() ? FRAMES : HUGE_FRAMES;
 }
 
 /* Bytes that were never seen before. */

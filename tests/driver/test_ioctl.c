@@ -13,25 +13,13 @@
 
 #define VEC	16
 
-/* What a test of sizes must know about a call. */
 struct call {
 	const char *name;
 	unsigned long nr;
 	__u32 size;
-	__u32 flags;			/* that it knows */
-};
-
-static const struct call calls[] = {
-	{ "INFO", VMWALK_IOC_INFO, sizeof(struct vmwalk_info), 0 },
-	{ "WALK", VMWALK_IOC_WALK, sizeof(struct vmwalk_walk), VMWALK_WALK_KERNEL },
-	{ "SCAN", VMWALK_IOC_SCAN, sizeof(struct vmwalk_scan), VMWALK_SCAN_TO_BUFFER },
-	{ "DIRTY", VMWALK_IOC_DIRTY, sizeof(struct vmwalk_dirty), VMWALK_DIRTY_CLEAR },
-	{ "TRANSLATE", VMWALK_IOC_TRANSLATE, sizeof(struct vmwalk_translate), 0 },
-	{ "VMA", VMWALK_IOC_VMA, sizeof(struct vmwalk_vma), 0 },
-	{ "LOG", VMWALK_IOC_LOG, sizeof(struct vmwalk_log), 0 },
-	{ "BUFFER", VMWALK_IOC_LOCATE, sizeof(struct vmwalk_locate), 0 },
-	{ "COPY", VMWALK_IOC_COPY, sizeof(struct vmwalk_copy), 0 },
-	{ "POKE", VMWALK_IOC_POKE, sizeof(struct vmwalk_poke), 0 },
+	__u32 flags;				/* all that it accepts */
+	void (*set)(void *arg);			/* sets a good argument, but for its size */
+	void (*expect)(const void *arg, int rc);
 };
 
 static int fd;
@@ -50,6 +38,191 @@ static void open_device(void)
 	vec = vw_anon(PAGE);
 }
 
+/* --- A good argument of each call, and the answer to it --------------------------------------- */
+
+static void expect_info(const void *arg, int rc)
+{
+	const struct vmwalk_info *info = arg;
+
+	vw_expect(rc, 0);
+	assert_int_equal(info->buffer_size, 64 * KIB);
+	assert_int_equal(info->page_size, PAGE);
+}
+
+static void set_walk(void *arg)
+{
+	struct vmwalk_walk *walk = arg;
+
+	walk->addr = (uintptr_t)touched;
+}
+
+static void expect_walk(const void *arg, int rc)
+{
+	const struct vmwalk_walk *walk = arg;
+
+	vw_expect(rc, 0);
+	assert_int_equal(walk->pfn, vw_pfn(touched));
+}
+
+static void set_scan(void *arg)
+{
+	struct vmwalk_scan *scan = arg;
+
+	*scan = vw_scan_args((uintptr_t)touched, (uintptr_t)touched + PAGE);
+	scan->vec = (uintptr_t)vec;
+	scan->vec_len = VEC;
+}
+
+static void expect_scan(const void *arg, int rc)
+{
+	const struct vmwalk_scan *scan = arg;
+
+	vw_expect(rc, 1);
+	assert_int_equal(scan->walk_end, (uintptr_t)touched + PAGE);
+	assert_int_equal(vec[0].pfn, vw_pfn(touched));
+}
+
+static void set_dirty(void *arg)
+{
+	struct vmwalk_dirty *dirty = arg;
+
+	dirty->length = 64 * KIB;
+	dirty->bitmap = (uintptr_t)vec;
+}
+
+static void expect_dirty(const void *arg, int rc)
+{
+	const struct vmwalk_dirty *dirty = arg;
+
+	vw_expect(rc, 0);
+	assert_int_equal(dirty->pages, written);
+}
+
+static void set_translate(void *arg)
+{
+	struct vmwalk_translation *translation = (void *)vec;
+	struct vmwalk_translate *translate = arg;
+
+	memset(translation, 0, sizeof(*translation));
+	translation->addr = (uintptr_t)touched;
+	translate->vec = (uintptr_t)vec;
+	translate->vec_len = 1;
+}
+
+static void expect_translate(const void *arg, int rc)
+{
+	const struct vmwalk_translation *translation = (void *)vec;
+
+	(void)arg;
+	vw_expect(rc, 0);
+	assert_int_equal(translation->addr, (uintptr_t)touched);
+	assert_int_equal(translation->phys, vw_pfn(touched) * PAGE);
+}
+
+static void set_vma(void *arg)
+{
+	struct vmwalk_vma *vma = arg;
+
+	vma->addr = (uintptr_t)touched;
+}
+
+static void expect_vma(const void *arg, int rc)
+{
+	const struct vmwalk_vma *vma = arg;
+
+	vw_expect(rc, 0);
+	assert_true(vma->start <= (uintptr_t)touched && (uintptr_t)touched < vma->end);
+}
+
+static void set_log(void *arg)
+{
+	struct vmwalk_log *log = arg;
+
+	*log = vw_log_args((uintptr_t)touched, (uintptr_t)touched + PAGE);
+}
+
+static void expect_log(const void *arg, int rc)
+{
+	const struct vmwalk_log *log = arg;
+
+	vw_expect(rc, 1);
+	assert_int_equal(log->walk_end, (uintptr_t)touched + PAGE);
+}
+
+static void set_locate(void *arg)
+{
+	struct vmwalk_locate *location = arg;
+
+	location->offset = PAGE + 5;
+}
+
+static void expect_locate(const void *arg, int rc)
+{
+	const struct vmwalk_locate *location = arg;
+
+	vw_expect(rc, 0);
+	assert_true(location->kaddr % PAGE == 5 && location->phys % PAGE == 5);
+	assert_int_equal(location->contig_len % PAGE, PAGE - 5);
+}
+
+static void set_copy(void *arg)
+{
+	struct vmwalk_copy *copy = arg;
+
+	memset(touched + 100, 1, 8);
+	copy->direction = VMWALK_COPY_TO_TARGET;
+	copy->offset = 2;
+	copy->addr = (uintptr_t)touched + 100;
+	copy->length = 8;
+}
+
+static void expect_copy(const void *arg, int rc)
+{
+	const struct vmwalk_copy *copy = arg;
+
+	vw_expect(rc, 0);
+	assert_int_equal(copy->copied, 8);
+	assert_true(vw_holds_fill(touched + 100, "digits", 2, 8));
+	assert_true(touched[99] == 1 && touched[108] == 1);
+}
+
+static void set_poke(void *arg)
+{
+	struct vmwalk_poke *poke = arg;
+
+	touched[200] = 1;
+	poke->addr = (uintptr_t)touched + 200;
+	poke->value = 77;
+}
+
+static void expect_poke(const void *arg, int rc)
+{
+	const struct vmwalk_poke *poke = arg;
+
+	vw_expect(rc, 0);
+	assert_int_equal(poke->faults, 0);
+	assert_int_equal(touched[200], 77);
+	assert_true(touched[199] == 1 && touched[201] == 1);
+}
+
+#define CALL(NAME, name, known) {					\
+	#NAME, VMWALK_IOC_ ## NAME, sizeof(struct vmwalk_ ## name), known,	\
+	set_ ## name, expect_ ## name					\
+}
+
+static const struct call calls[] = {
+	{ "INFO", VMWALK_IOC_INFO, sizeof(struct vmwalk_info), 0, NULL, expect_info },
+	CALL(WALK, walk, VMWALK_WALK_KERNEL),
+	CALL(SCAN, scan, VMWALK_SCAN_TO_BUFFER),
+	CALL(DIRTY, dirty, VMWALK_DIRTY_CLEAR),
+	CALL(TRANSLATE, translate, 0),
+	CALL(VMA, vma, 0),
+	CALL(LOG, log, 0),
+	CALL(LOCATE, locate, 0),
+	CALL(COPY, copy, 0),
+	CALL(POKE, poke, 0),
+};
+
 static const struct call *call_of(unsigned long nr)
 {
 	for (size_t i = 0; i < COUNT(calls); i++) {
@@ -59,104 +232,13 @@ static const struct call *call_of(unsigned long nr)
 	vw_fail("the table lacks the call 0x%lx", nr);
 }
 
-/* A good argument for a call, of the size that the header knows. */
+/* A good argument for a call, of the size that the header has. */
 static void good_argument(const struct call *call, void *arg)
 {
 	memset(arg, 0, call->size);
-	if (call->nr == VMWALK_IOC_WALK) {
-		struct vmwalk_walk *walk = arg;
-
-		walk->addr = (uintptr_t)touched;
-	} else if (call->nr == VMWALK_IOC_SCAN) {
-		*(struct vmwalk_scan *)arg = vw_scan_args((uintptr_t)touched,
-							  (uintptr_t)touched + PAGE);
-		((struct vmwalk_scan *)arg)->vec = (uintptr_t)vec;
-		((struct vmwalk_scan *)arg)->vec_len = VEC;
-	} else if (call->nr == VMWALK_IOC_DIRTY) {
-		((struct vmwalk_dirty *)arg)->length = 64 * KIB;
-		((struct vmwalk_dirty *)arg)->bitmap = (uintptr_t)vec;
-	} else if (call->nr == VMWALK_IOC_TRANSLATE) {
-		struct vmwalk_translation *translation = (void *)vec;
-
-		memset(translation, 0, sizeof(*translation));
-		translation->addr = (uintptr_t)touched;
-		((struct vmwalk_translate *)arg)->vec = (uintptr_t)vec;
-		((struct vmwalk_translate *)arg)->vec_len = 1;
-	} else if (call->nr == VMWALK_IOC_VMA) {
-		((struct vmwalk_vma *)arg)->addr = (uintptr_t)touched;
-	} else if (call->nr == VMWALK_IOC_LOG) {
-		*(struct vmwalk_log *)arg = vw_log_args((uintptr_t)touched,
-							(uintptr_t)touched + PAGE);
-	} else if (call->nr == VMWALK_IOC_LOCATE) {
-		((struct vmwalk_locate *)arg)->offset = PAGE + 5;
-	} else if (call->nr == VMWALK_IOC_COPY) {
-		struct vmwalk_copy *copy = arg;
-
-		memset(touched + 100, 1, 8);
-		copy->direction = VMWALK_COPY_TO_TARGET;
-		copy->offset = 2;
-		copy->addr = (uintptr_t)touched + 100;
-		copy->length = 8;
-	} else if (call->nr == VMWALK_IOC_POKE) {
-		touched[200] = 1;
-		((struct vmwalk_poke *)arg)->addr = (uintptr_t)touched + 200;
-		((struct vmwalk_poke *)arg)->value = 77;
-	}
+	if (call->set)
+		call->set(arg);
 	*(__u32 *)arg = call->size;
-}
-
-static void expect_good_answer(const struct call *call, const void *arg, int rc)
-{
-	const struct vmwalk_info *info = arg;
-	const struct vmwalk_walk *walk = arg;
-	const struct vmwalk_scan *scan = arg;
-	const struct vmwalk_dirty *dirty = arg;
-	const struct vmwalk_translation *translation = (void *)vec;
-	const struct vmwalk_vma *vma = arg;
-	const struct vmwalk_log *log = arg;
-	const struct vmwalk_locate *location = arg;
-	const struct vmwalk_copy *copy = arg;
-	const struct vmwalk_poke *poke = arg;
-
-	if (call->nr == VMWALK_IOC_INFO) {
-		vw_expect(rc, 0);
-		assert_int_equal(info->buffer_size, 64 * KIB);
-		assert_int_equal(info->page_size, PAGE);
-	} else if (call->nr == VMWALK_IOC_WALK) {
-		vw_expect(rc, 0);
-		assert_int_equal(walk->pfn, vw_pfn(touched));
-	} else if (call->nr == VMWALK_IOC_DIRTY) {
-		vw_expect(rc, 0);
-		assert_int_equal(dirty->pages, written);
-	} else if (call->nr == VMWALK_IOC_TRANSLATE) {
-		vw_expect(rc, 0);
-		assert_int_equal(translation->addr, (uintptr_t)touched);
-		assert_int_equal(translation->phys, vw_pfn(touched) * PAGE);
-	} else if (call->nr == VMWALK_IOC_VMA) {
-		vw_expect(rc, 0);
-		assert_true(vma->start <= (uintptr_t)touched && (uintptr_t)touched < vma->end);
-	} else if (call->nr == VMWALK_IOC_LOG) {
-		vw_expect(rc, 1);
-		assert_int_equal(log->walk_end, (uintptr_t)touched + PAGE);
-	} else if (call->nr == VMWALK_IOC_LOCATE) {
-		vw_expect(rc, 0);
-		assert_true(location->kaddr % PAGE == 5 && location->phys % PAGE == 5);
-		assert_int_equal(location->contig_len % PAGE, PAGE - 5);
-	} else if (call->nr == VMWALK_IOC_COPY) {
-		vw_expect(rc, 0);
-		assert_int_equal(copy->copied, 8);
-		assert_true(vw_holds_fill(touched + 100, "digits", 2, 8));
-		assert_true(touched[99] == 1 && touched[108] == 1);
-	} else if (call->nr == VMWALK_IOC_POKE) {
-		vw_expect(rc, 0);
-		assert_int_equal(poke->faults, 0);
-		assert_int_equal(touched[200], 77);
-		assert_true(touched[199] == 1 && touched[201] == 1);
-	} else {
-		vw_expect(rc, 1);
-		assert_int_equal(scan->walk_end, (uintptr_t)touched + PAGE);
-		assert_int_equal(vec[0].pfn, vw_pfn(touched));
-	}
 }
 
 /* The call fails so, and every byte of the argument is as it was. */
@@ -218,7 +300,7 @@ VW_TEST(the_size_itself_is_accepted)
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		good_argument(&calls[i], arg);
 		rc = vw_ioctl(fd, calls[i].nr, arg);
-		expect_good_answer(&calls[i], arg, rc);
+		calls[i].expect(arg, rc);
 		assert_int_equal(*(__u32 *)arg, calls[i].size);
 	}
 }
@@ -266,7 +348,7 @@ VW_TEST(a_larger_size_is_accepted_if_the_rest_is_zero)
 			*(__u32 *)arg = calls[i].size + more[j];
 			arg[calls[i].size + more[j]] = 'x';
 			rc = vw_ioctl(fd, calls[i].nr, arg);
-			expect_good_answer(&calls[i], arg, rc);
+			calls[i].expect(arg, rc);
 			assert_int_equal(*(__u32 *)arg, calls[i].size + more[j]);
 			for (__u32 k = 0; k < more[j]; k++)
 				assert_int_equal(arg[calls[i].size + k], 0);
@@ -403,7 +485,7 @@ VW_TEST(an_unaligned_structure_is_as_good)
 			memcpy(arg + shift, good, calls[i].size);
 			rc = vw_ioctl(fd, calls[i].nr, arg + shift);
 			memcpy(good, arg + shift, calls[i].size);
-			expect_good_answer(&calls[i], good, rc);
+			calls[i].expect(good, rc);
 		}
 	}
 }
@@ -421,7 +503,7 @@ VW_TEST(the_structure_may_lie_in_the_instances_own_mapping)
 		memcpy(map + PAGE - 16, arg, calls[i].size);
 		rc = vw_ioctl(fd, calls[i].nr, map + PAGE - 16);
 		memcpy(arg, map + PAGE - 16, calls[i].size);
-		expect_good_answer(&calls[i], arg, rc);
+		calls[i].expect(arg, rc);
 	}
 }
 
@@ -471,7 +553,7 @@ VW_TEST(calls_work_through_a_read_only_descriptor)
 	for (size_t i = 0; i < COUNT(calls); i++) {
 		good_argument(&calls[i], arg);
 		rc = vw_ioctl(fd, calls[i].nr, arg);
-		expect_good_answer(&calls[i], arg, rc);
+		calls[i].expect(arg, rc);
 	}
 }
 

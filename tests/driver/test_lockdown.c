@@ -16,7 +16,6 @@
 
 #define LOCKDOWN	"/sys/kernel/security/lockdown"
 #define PTRACE_SCOPE	"/proc/sys/kernel/yama/ptrace_scope"
-#define ALL_CAPS	(CAP(CAP_LAST_CAP + 1) - 1)
 
 static int n;
 static char *common;
@@ -77,16 +76,38 @@ static void end_target(struct vw_child *target)
 	vw_join_ok(target);
 }
 
-static int see_all_of_another(void *arg)
+/* What a child looks at, and what it must see. */
+struct look {
+	int fd;			/* -1: the child opens the device */
+	__u64 caps;		/* that the child opens it with */
+	bool own;		/* its own memory, else that of the target */
+	enum sight sees;
+};
+
+static int look(void *arg)
 {
-	check_frames_are_shown(arg ? *(int *)arg : vw_open(n, O_RDWR), common);
+	const struct look *wanted = arg;
+	int fd = wanted->fd;
+
+	if (fd < 0)
+		fd = open_as(n, wanted->caps == ALL_CAPS ? 0 : VW_NOBODY, wanted->caps);
+	check_sight(fd, wanted->sees, wanted->own ? own_page() : common);
 	return 0;
 }
 
-static int see_all_of_itself(void *arg)
+/* Of a file, or of one that the child opens with these capabilities. */
+static void expect_through(int fd, bool own, enum sight sees)
 {
-	check_frames_are_shown(arg ? *(int *)arg : vw_open(n, O_RDWR), own_page());
-	return 0;
+	struct look arg = { .fd = fd, .own = own, .sees = sees };
+
+	vw_in_child(look, &arg);
+}
+
+static void expect_with(__u64 caps, bool own, enum sight sees)
+{
+	struct look arg = { .fd = -1, .caps = caps, .own = own, .sees = sees };
+
+	vw_in_child(look, &arg);
 }
 
 static int open_phys_addr(void)
@@ -126,7 +147,7 @@ VW_TEST(yama_does_not_apply)
 	vw_expect(vw_sys(process_vm_readv(target.pid, &here, 1, &there, 1, 0)), 8);
 	vw_ok(vw_file_write(PTRACE_SCOPE, "3"));
 	vw_expect(vw_sys(process_vm_readv(target.pid, &here, 1, &there, 1, 0)), -EPERM);
-	vw_in_child(see_all_of_another, NULL);
+	expect_with(ALL_CAPS, false, SHOWN);
 	/* To prevent writes, there is the module parameter. */
 	fd = vw_open_rw(n);
 	vw_allow_target_write(false);
@@ -144,28 +165,14 @@ VW_TEST(integrity_restricts_nothing)
 		vw_ok(vw_file_write(LOCKDOWN, "integrity"));
 	vw_expect(lockdown_level(), 'i');
 	make_device();
-	vw_in_child(see_all_of_itself, NULL);
+	expect_with(ALL_CAPS, true, SHOWN);
 	target = make_target(true);
-	vw_in_child(see_all_of_another, NULL);
+	expect_with(ALL_CAPS, false, SHOWN);
 	end_target(&target);
 	assert_true(read_phys_addr(open_phys_addr()));
 }
 
 /* --- Confidentiality -------------------------------------------------------------------------- */
-
-static int see_no_frames_of_itself(void *arg)
-{
-	check_frames_are_hidden(*(int *)arg, own_page());
-	check_buffer_is_open(*(int *)arg);
-	return 0;
-}
-
-static int see_nothing_of_another(void *arg)
-{
-	check_walks_are_refused(*(int *)arg, common);
-	check_buffer_is_open(*(int *)arg);
-	return 0;
-}
 
 VW_TEST(descriptors_opened_before_lose_their_rights)
 {
@@ -177,17 +184,17 @@ VW_TEST(descriptors_opened_before_lose_their_rights)
 	fd = vw_open_rw(n);
 	file = open_phys_addr();
 	if (before) {
-		vw_in_child(see_all_of_itself, &fd);
+		expect_through(fd, true, SHOWN);
 		assert_true(read_phys_addr(file));
 	}
 	target = make_target(true);
 	if (before)
-		vw_in_child(see_all_of_another, &fd);
+		expect_through(fd, false, SHOWN);
 	lock_down();
-	vw_in_child(see_nothing_of_another, &fd);
+	expect_through(fd, false, REFUSED);
 	end_target(&target);
 	vw_set_target(0);
-	vw_in_child(see_no_frames_of_itself, &fd);
+	expect_through(fd, true, HIDDEN);
 	vw_expect(read_phys_addr(file), 0);
 	close(file);
 }
@@ -196,26 +203,6 @@ static const __u64 capabilities[] = {
 	ALL_CAPS, CAP(CAP_SYS_ADMIN) | CAP(CAP_SYS_PTRACE), CAP(CAP_SYS_ADMIN),
 	CAP(CAP_SYS_PTRACE), 0,
 };
-
-static int open_with_capabilities_and_see_no_frames(void *arg)
-{
-	int fd;
-
-	vw_become(*(__u64 *)arg == ALL_CAPS ? 0 : VW_NOBODY, *(__u64 *)arg);
-	fd = vw_open(n, O_RDWR);
-	vw_check(fd >= 0);
-	return see_no_frames_of_itself(&fd);
-}
-
-static int open_with_capabilities_and_see_nothing(void *arg)
-{
-	int fd;
-
-	vw_become(*(__u64 *)arg == ALL_CAPS ? 0 : VW_NOBODY, *(__u64 *)arg);
-	fd = vw_open(n, O_RDWR);
-	vw_check(fd >= 0);
-	return see_nothing_of_another(&fd);
-}
 
 VW_TEST(no_capability_helps)
 {
@@ -226,15 +213,13 @@ VW_TEST(no_capability_helps)
 	for (size_t i = 0; i < COUNT(capabilities); i++) {
 		print_message("# capabilities 0x%llx\n", capabilities[i]);
 		vw_set_target(0);
-		vw_in_child(open_with_capabilities_and_see_no_frames, (void *)&capabilities[i]);
+		expect_with(capabilities[i], true, HIDDEN);
 		for (int dumpable = 0; dumpable < 2; dumpable++) {
 			target = make_target(dumpable);
-			vw_in_child(open_with_capabilities_and_see_nothing,
-				    (void *)&capabilities[i]);
+			expect_with(capabilities[i], false, REFUSED);
 			end_target(&target);
 			/* The error does not reveal that the target has exited. */
-			vw_in_child(open_with_capabilities_and_see_nothing,
-				    (void *)&capabilities[i]);
+			expect_with(capabilities[i], false, REFUSED);
 		}
 	}
 }
@@ -306,7 +291,7 @@ static int ask_for_a_walk_of_the_kernel(void)
 	return vw_walk_kernel(fd, ~0ULL, &walk);
 }
 
-static int ask_for_a_place(void)
+static int ask_for_a_location(void)
 {
 	struct vmwalk_locate location;
 
@@ -392,7 +377,7 @@ static const struct ask of_itself[] = {
 	{ "TRANSLATE", ask_for_a_translation, 0 },
 	{ "LOG", ask_for_lines, -EPERM },
 	{ "WALK of the kernel", ask_for_a_walk_of_the_kernel, -EPERM },
-	{ "BUFFER", ask_for_a_place, -EPERM },
+	{ "LOCATE", ask_for_a_location, -EPERM },
 	{ "COPY between buffers", ask_for_a_copy_between_buffers, -EPERM },
 };
 

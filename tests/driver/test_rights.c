@@ -36,24 +36,26 @@ static void make_device(void)
 
 /* --- Openers -------------------------------------------------------------------------------- */
 
-static int nobody_uses_the_device(void *arg)
+static int look_at_itself(void *arg)
 {
+	const struct opener *opener = arg;
 	char *page = own_page();
-	int fd;
 
-	(void)arg;
-	vw_become(VW_NOBODY, 0);
-	fd = vw_open(n, O_RDWR);
-	vw_check(fd >= 0);
-	check_buffer_is_open(fd);
-	check_frames_are_hidden(fd, page);
+	check_sight(open_as(n, opener->uid, opener->caps), opener->sees, page);
 	return 0;
+}
+
+static void expect_of_itself(uid_t uid, __u64 caps, enum sight sees)
+{
+	struct opener opener = { uid, caps, sees };
+
+	make_device();
+	vw_in_child(look_at_itself, &opener);
 }
 
 VW_TEST(nobody_may_use_the_buffer_and_walk_itself_without_frames)
 {
-	make_device();
-	vw_in_child(nobody_uses_the_device, NULL);
+	expect_of_itself(VW_NOBODY, 0, HIDDEN);
 }
 
 static int nobody_cannot_open(void *arg)
@@ -75,61 +77,19 @@ VW_TEST(nobody_may_not_open_a_fresh_node_nor_make_instances)
 	vw_in_child(nobody_cannot_open, NULL);
 }
 
-static int root_sees_frames(void *arg)
-{
-	char *page = own_page();
-	int fd = vw_open(n, O_RDWR);
-
-	(void)arg;
-	vw_check(fd >= 0);
-	check_buffer_is_open(fd);
-	check_frames_are_shown(fd, page);
-	return 0;
-}
-
 VW_TEST(root_sees_frames_of_itself)
 {
-	make_device();
-	vw_in_child(root_sees_frames, NULL);
-}
-
-static int root_without_sys_admin(void *arg)
-{
-	char *page = own_page();
-	int fd;
-
-	(void)arg;
-	vw_become(0, ~0ULL & ~CAP(CAP_SYS_ADMIN) & (CAP(CAP_LAST_CAP + 1) - 1));
-	fd = vw_open(n, O_RDWR);
-	vw_check(fd >= 0);
-	check_buffer_is_open(fd);
-	check_frames_are_hidden(fd, page);
-	return 0;
+	expect_of_itself(0, ALL_CAPS, SHOWN);
 }
 
 VW_TEST(root_without_cap_sys_admin_sees_no_frames)
 {
-	make_device();
-	vw_in_child(root_without_sys_admin, NULL);
-}
-
-static int nobody_with_sys_admin(void *arg)
-{
-	char *page = own_page();
-	int fd;
-
-	(void)arg;
-	vw_become(VW_NOBODY, CAP(CAP_SYS_ADMIN));
-	fd = vw_open(n, O_RDWR);
-	vw_check(fd >= 0);
-	check_frames_are_shown(fd, page);
-	return 0;
+	expect_of_itself(0, ALL_CAPS & ~CAP(CAP_SYS_ADMIN), HIDDEN);
 }
 
 VW_TEST(cap_sys_admin_is_what_shows_frames)
 {
-	make_device();
-	vw_in_child(nobody_with_sys_admin, NULL);
+	expect_of_itself(VW_NOBODY, CAP(CAP_SYS_ADMIN), SHOWN);
 }
 
 static int capable_in_its_own_namespace(void *arg)
@@ -155,7 +115,14 @@ VW_TEST(capabilities_of_a_user_namespace_do_not_count)
 
 /* --- Other processes ------------------------------------------------------------------------ */
 
+/* Two pages at an address that children and their targets share. */
 static char *common;
+
+static void make_common(void)
+{
+	common = vw_anon(2 * PAGE);
+	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
+}
 
 static int be_a_target(void *arg)
 {
@@ -165,27 +132,21 @@ static int be_a_target(void *arg)
 	return 0;
 }
 
-struct opener {
-	uid_t uid;
-	__u64 caps;
-	enum { SHOWN, HIDDEN, REFUSED, REFUSED_ALL } sees;
-};
+static struct vw_child start_target(int (*body)(void *))
+{
+	struct vw_child target = vw_fork(body, NULL);
+
+	vw_hear(&target);
+	vw_set_target(target.pid);
+	return target;
+}
 
 static int look_at_another(void *arg)
 {
 	const struct opener *opener = arg;
-	int fd;
+	int fd = open_as(n, opener->uid, opener->caps);
 
-	vw_become(opener->uid, opener->caps);
-	fd = vw_open(n, O_RDWR);
-	vw_check(fd >= 0);
-	check_buffer_is_open(fd);
-	if (opener->sees == SHOWN)
-		check_frames_are_shown(fd, common);
-	else if (opener->sees == HIDDEN)
-		check_frames_are_hidden(fd, common);
-	else
-		check_walks_are_refused(fd, common);
+	check_sight(fd, opener->sees, common);
 	/* Of the kernel it is another right, and the target has no part in it. */
 	check_kernel_walks(fd, opener->caps & CAP(CAP_SYS_ADMIN) ? 0 : EPERM);
 	check_locations(fd, opener->caps & CAP(CAP_SYS_ADMIN));
@@ -206,11 +167,8 @@ VW_TEST(another_process_takes_cap_sys_ptrace_of_the_opener)
 	struct vw_child target;
 
 	make_device();
-	common = vw_anon(2 * PAGE);
-	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
-	target = vw_fork(be_a_target, NULL);
-	vw_hear(&target);
-	vw_set_target(target.pid);
+	make_common();
+	target = start_target(be_a_target);
 	for (size_t i = 0; i < COUNT(openers); i++) {
 		print_message("# uid %u with capabilities 0x%llx\n", openers[i].uid,
 			      openers[i].caps);
@@ -225,9 +183,7 @@ static int nobody_looks_at_nobody(void *arg)
 	int fd;
 
 	(void)arg;
-	vw_become(VW_NOBODY, 0);
-	fd = vw_open(n, O_RDWR);
-	vw_check(fd >= 0);
+	fd = open_as(n, VW_NOBODY, 0);
 	/* The same user is not the same process: no frames, no walk, no sign of what is there. */
 	check_walks_are_refused(fd, common);
 	return 0;
@@ -241,13 +197,9 @@ static int be_nobodys_target(void *arg)
 
 VW_TEST(another_process_of_the_same_user_is_refused_too)
 {
-	struct vw_child target;
-
 	make_device();
 	common = vw_anon(2 * PAGE);
-	target = vw_fork(be_nobodys_target, NULL);
-	vw_hear(&target);
-	vw_set_target(target.pid);
+	start_target(be_nobodys_target);
 	vw_in_child(nobody_looks_at_nobody, NULL);
 }
 
@@ -259,16 +211,17 @@ static void *walk_in_a_thread(void *arg)
 	return NULL;
 }
 
+/* @arg: whether it is dumpable */
 static int nobody_is_its_own_target(void *arg)
 {
 	pthread_t thread;
 	int fd;
 
-	(void)arg;
 	vw_poke(common, 1);
-	/* The parent makes this process the target while it is still root's to do so. */
+	/* The parent makes this process the target. */
 	vw_sync(0);
 	vw_become(VW_NOBODY, 0);
+	vw_check(!prctl(PR_SET_DUMPABLE, *(bool *)arg));
 	fd = vw_open(n, O_RDWR);
 	vw_check(fd >= 0);
 	check_frames_are_hidden(fd, common);
@@ -277,18 +230,22 @@ static int nobody_is_its_own_target(void *arg)
 	return 0;
 }
 
-VW_TEST(a_target_may_look_at_itself)
+static void expect_own_memory(bool dumpable)
 {
 	struct vw_child child;
 
 	make_device();
-	common = vw_anon(2 * PAGE);
-	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
-	child = vw_fork(nobody_is_its_own_target, NULL);
+	make_common();
+	child = vw_fork(nobody_is_its_own_target, &dumpable);
 	vw_hear(&child);
 	vw_set_target(child.pid);
 	vw_tell(&child, 0);
 	vw_join_ok(&child);
+}
+
+VW_TEST(a_target_may_look_at_itself)
+{
+	expect_own_memory(true);
 }
 
 static int open_and_retarget(void *arg)
@@ -296,9 +253,7 @@ static int open_and_retarget(void *arg)
 	int fd;
 
 	(void)arg;
-	vw_become(VW_NOBODY, 0);
-	fd = vw_open(n, O_RDWR);
-	vw_check(fd >= 0);
+	fd = open_as(n, VW_NOBODY, 0);
 	vw_poke(common, 1);
 	check_frames_are_hidden(fd, common);
 	vw_sync(0);
@@ -314,8 +269,7 @@ VW_TEST(rights_follow_the_target_as_it_changes)
 	struct vw_child child, target;
 
 	make_device();
-	common = vw_anon(2 * PAGE);
-	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
+	make_common();
 	target = vw_fork(be_a_target, NULL);
 	vw_hear(&target);
 	child = vw_fork(open_and_retarget, NULL);
@@ -347,47 +301,17 @@ VW_TEST(access_to_an_undumpable_process_takes_cap_sys_ptrace)
 	struct vw_child target;
 
 	make_device();
-	common = vw_anon(2 * PAGE);
-	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
-	target = vw_fork(be_undumpable, NULL);
-	vw_hear(&target);
-	vw_set_target(target.pid);
+	make_common();
+	target = start_target(be_undumpable);
 	for (size_t i = 0; i < COUNT(openers); i++)
 		vw_in_child(look_at_another, &openers[i]);
 	vw_tell(&target, 0);
 	vw_join_ok(&target);
 }
 
-static int be_undumpable_and_its_own_target(void *arg)
-{
-	pthread_t thread;
-	int fd;
-
-	(void)arg;
-	vw_poke(common, 1);
-	vw_sync(0);
-	vw_become(VW_NOBODY, 0);
-	vw_check(!prctl(PR_SET_DUMPABLE, 0));
-	fd = vw_open(n, O_RDWR);
-	vw_check(fd >= 0);
-	check_frames_are_hidden(fd, common);
-	vw_check(!pthread_create(&thread, NULL, walk_in_a_thread, &fd));
-	pthread_join(thread, NULL);
-	return 0;
-}
-
 VW_TEST(an_undumpable_process_may_access_its_own_memory)
 {
-	struct vw_child child;
-
-	make_device();
-	common = vw_anon(2 * PAGE);
-	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
-	child = vw_fork(be_undumpable_and_its_own_target, NULL);
-	vw_hear(&child);
-	vw_set_target(child.pid);
-	vw_tell(&child, 0);
-	vw_join_ok(&child);
+	expect_own_memory(false);
 }
 
 /* Starts a process that shares this one's memory; @fn must not use libc's state. */
@@ -413,7 +337,7 @@ static int look_at_the_shared(void *arg)
 	int fd = vw_open(n, O_RDWR);
 
 	vw_check(fd >= 0);
-	if (*(int *)arg == HIDDEN)
+	if (*(enum sight *)arg == HIDDEN)
 		check_frames_are_hidden(fd, common);
 	else
 		check_walks_are_refused(fd, common);
@@ -424,7 +348,7 @@ static int look_at_the_shared(void *arg)
 static int share_with_lookers(void *arg)
 {
 	const struct opener *opener = arg;
-	int sees;
+	enum sight sees;
 
 	vw_poke(common, 1);
 	vw_sync(0);
@@ -433,7 +357,7 @@ static int share_with_lookers(void *arg)
 		bool dumpable = i != 1;
 
 		vw_check(!prctl(PR_SET_DUMPABLE, dumpable));
-		sees = dumpable ? HIDDEN : (int)opener->sees;
+		sees = dumpable ? HIDDEN : opener->sees;
 		check_ended_well(share_memory(look_at_the_shared, &sees, 0));
 		/* With CLONE_VFORK this process sleeps until the other one has exited. */
 		check_ended_well(share_memory(look_at_the_shared, &sees, CLONE_VFORK));
@@ -450,8 +374,7 @@ VW_TEST(shared_memory_is_the_callers_own_while_it_is_dumpable)
 	struct vw_child child;
 
 	make_device();
-	common = vw_anon(2 * PAGE);
-	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
+	make_common();
 	for (size_t i = 0; i < COUNT(openers); i++) {
 		child = vw_fork(share_with_lookers, &openers[i]);
 		vw_hear(&child);
@@ -637,9 +560,7 @@ VW_TEST(writing_to_another_process_takes_allow_target_write)
 	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
 	fd = vw_open_rw(n);
 	common = vw_anon(2 * PAGE);
-	target = vw_fork(be_a_target, NULL);
-	vw_hear(&target);
-	vw_set_target(target.pid);
+	target = start_target(be_a_target);
 	expect_copy(VMWALK_COPY_TO_TARGET, -EPERM);
 	vw_expect(vw_copy(fd, VMWALK_COPY_TO_TARGET, 0, 0, 8), -EPERM);
 	expect_copy(VMWALK_COPY_FROM_TARGET, 8);
@@ -832,8 +753,7 @@ VW_TEST(an_inherited_descriptor_keeps_its_openers_rights)
 	int fd;
 
 	make_device();
-	common = vw_anon(2 * PAGE);
-	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
+	make_common();
 	fd = vw_open_rw(n);
 	vw_in_child(use_root_descriptor_as_nobody, &fd);
 }
@@ -852,15 +772,12 @@ static int receive_and_look_at_another(void *arg)
 
 VW_TEST(a_root_descriptor_passed_to_nobody_keeps_roots_rights)
 {
-	struct vw_child target, child;
+	struct vw_child child;
 	int fd;
 
 	make_device();
-	common = vw_anon(2 * PAGE);
-	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
-	target = vw_fork(be_a_target, NULL);
-	vw_hear(&target);
-	vw_set_target(target.pid);
+	make_common();
+	start_target(be_a_target);
 	fd = vw_open_rw(n);
 	child = vw_fork(receive_and_look_at_another, NULL);
 	vw_ok(vw_send_fd(child.fd, fd));
@@ -872,9 +789,7 @@ static int open_and_send(void *arg)
 	int fd;
 
 	(void)arg;
-	vw_become(VW_NOBODY, 0);
-	fd = vw_open(n, O_RDWR);
-	vw_check(fd >= 0);
+	fd = open_as(n, VW_NOBODY, 0);
 	vw_check_rc(vw_send_fd(vw_child_socket(), fd), 0);
 	vw_listen();
 	return 0;
@@ -898,21 +813,18 @@ static int refuse_as_root(void *arg)
 
 VW_TEST(nobodys_descriptor_passed_to_root_keeps_nobodys_rights)
 {
-	struct vw_child child, target;
+	struct vw_child child;
 	int fd;
 
 	make_device();
-	common = vw_anon(2 * PAGE);
-	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
+	make_common();
 	child = vw_fork(open_and_send, NULL);
 	fd = vw_receive_fd(child.fd);
 	assert_true(fd >= 0);
 	vw_in_child(use_as_root, &fd);
 
 	/* Of another process it shows nothing at all, whoever holds it; of its opener neither. */
-	target = vw_fork(be_a_target, NULL);
-	vw_hear(&target);
-	vw_set_target(target.pid);
+	start_target(be_a_target);
 	vw_in_child(refuse_as_root, &fd);
 	vw_set_target(child.pid);
 	vw_in_child(refuse_as_root, &fd);
@@ -949,9 +861,7 @@ static int scan_without_frames(void *arg)
 	int fd;
 
 	vw_check(!madvise(arg, LEAK_PAGES * PAGE, MADV_POPULATE_WRITE));
-	vw_become(VW_NOBODY, 0);
-	fd = vw_open(n, O_RDWR);
-	vw_check(fd >= 0);
+	fd = open_as(n, VW_NOBODY, 0);
 	scan.vec = (uintptr_t)vec;
 	scan.vec_len = LEAK_PAGES;
 	vw_check_rc(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);

@@ -846,24 +846,37 @@ static void let_exit(void *arg)
 	waitid(P_PID, child->pid, NULL, WEXITED | WNOWAIT);
 }
 
-VW_TEST(a_target_that_exits_in_the_middle_gives_esrch)
+/*
+ * Starts a target that loses its memory in the middle of a call, by @act: the call
+ * must fail. Returns the vector.
+ */
+static struct vmwalk_translation *lose_target(struct vw_child *target, int (*body)(void *),
+					      void (*act)(void *))
 {
 	static struct gate gate;
 	struct vmwalk_translation *vec;
-	struct vw_child child;
 
 	common = vw_anon(COMMON * PAGE);
 	dev = vw_device_make();
 	vec = gated_vec(&gate);
-	child = vw_fork(touch_some, vw_pointer(1));
-	vw_hear(&child);
-	vw_set_target(child.pid);
-	gate.act = let_exit;
-	gate.arg = &child;
+	*target = vw_fork(body, vw_pointer(1));
+	vw_hear(target);
+	vw_set_target(target->pid);
+	gate.act = act;
+	gate.arg = target;
 	if (!open_gate(&gate))
 		vw_skip("no userfaultfd");
 	vw_expect(vw_translate(dev.fd, vec, GATED), -ESRCH);
 	assert_true(close_gate(&gate));
+	return vec;
+}
+
+VW_TEST(a_target_that_exits_in_the_middle_gives_esrch)
+{
+	struct vmwalk_translation *vec;
+	struct vw_child child;
+
+	vec = lose_target(&child, touch_some, let_exit);
 	vw_expect(vw_translate(dev.fd, vec, GATED), -ESRCH);
 	vw_kill(&child);
 	vw_expect(vw_translate(dev.fd, vec, 1), -ESRCH);
@@ -890,22 +903,10 @@ static void let_exec(void *arg)
 
 VW_TEST(a_target_that_execs_in_the_middle_gives_esrch)
 {
-	static struct gate gate;
 	struct vmwalk_translation *vec;
 	struct vw_child child;
 
-	common = vw_anon(COMMON * PAGE);
-	dev = vw_device_make();
-	vec = gated_vec(&gate);
-	child = vw_fork(touch_and_exec, vw_pointer(1));
-	vw_hear(&child);
-	vw_set_target(child.pid);
-	gate.act = let_exec;
-	gate.arg = &child;
-	if (!open_gate(&gate))
-		vw_skip("no userfaultfd");
-	vw_expect(vw_translate(dev.fd, vec, GATED), -ESRCH);
-	assert_true(close_gate(&gate));
+	vec = lose_target(&child, touch_and_exec, let_exec);
 	/* The next call looks at the new memory, where those addresses lead nowhere. */
 	for (size_t i = 0; i < GATED; i++)
 		vec[i].addr = (uintptr_t)common + i % COMMON * PAGE;

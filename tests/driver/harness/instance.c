@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 
 #include "harness.h"
 
@@ -159,16 +158,6 @@ bool vw_is_refcounted(const struct vw_combo *combo)
 
 	return !strcmp(combo->mode, "fault") &&
 	       (!strcmp(combo->type, "vmalloc") || !strcmp(combo->type, "pages"));
-}
-
-bool vw_marks_blocks(void)
-{
-	unsigned int major = 0, minor = 0;
-	struct utsname name;
-
-	if (uname(&name) || sscanf(name.release, "%u.%u", &major, &minor) != 2)
-		vw_fail("the kernel does not tell its version");
-	return major > 6 || (major == 6 && minor >= 12);
 }
 
 bool vw_remove_instances(void)

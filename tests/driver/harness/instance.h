@@ -25,8 +25,6 @@ extern const struct vw_combo vw_combos[];
 
 /* Whether shared mappings hold refcounted pages; else they are PFN mappings. */
 bool vw_is_refcounted(const struct vw_combo *combo);
-/* Whether this kernel marks PMD entries that map PFNs: 6.12 and later do. */
-bool vw_marks_blocks(void);
 
 int vw_mkdir(const char *item);
 int vw_rmdir(const char *item);

@@ -218,3 +218,24 @@ char *own_page(void)
 	vw_poke(page, 1);
 	return page;
 }
+
+int open_as(int n, uid_t uid, __u64 caps)
+{
+	int fd;
+
+	vw_become(uid, caps);
+	fd = vw_open(n, O_RDWR);
+	vw_check(fd >= 0);
+	return fd;
+}
+
+void check_sight(int fd, enum sight sees, const char *page)
+{
+	check_buffer_is_open(fd);
+	if (sees == SHOWN)
+		check_frames_are_shown(fd, page);
+	else if (sees == HIDDEN)
+		check_frames_are_hidden(fd, page);
+	else
+		check_walks_are_refused(fd, page);
+}

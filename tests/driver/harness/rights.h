@@ -12,7 +12,21 @@
 
 #include "harness.h"
 
-#define CAP(c)	(1ULL << (c))
+#define CAP(c)		(1ULL << (c))
+#define ALL_CAPS	(CAP(CAP_LAST_CAP + 1) - 1)
+
+/* The rights of a process that opens the device, and what the file then shows. */
+enum sight { SHOWN, HIDDEN, REFUSED };
+struct opener {
+	uid_t uid;
+	__u64 caps;
+	enum sight sees;
+};
+
+/* In a child: becomes this user with these capabilities, and opens the device. */
+int open_as(int n, uid_t uid, __u64 caps);
+/* Checks every call, on a page as of own_page(), and that the buffer is accessible. */
+void check_sight(int fd, enum sight sees, const char *page);
 
 /* Maps two pages in this process, of which only the first is present. */
 char *own_page(void);

@@ -75,6 +75,20 @@ bool vw_exists(const char *path)
 	return !access(path, F_OK);
 }
 
+bool vw_has_symbol(const char *name)
+{
+	FILE *file = fopen("/proc/kallsyms", "re");
+	char line[512], symbol[256];
+	bool found = false;
+
+	if (!file)
+		vw_fail("/proc/kallsyms: %s", strerror(errno));
+	while (!found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "%*s %*s %255s", symbol) == 1 && !strcmp(symbol, name);
+	fclose(file);
+	return found;
+}
+
 long long vw_field(const char *path, const char *name)
 {
 	size_t len = strlen(name);
