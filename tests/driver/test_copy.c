@@ -838,13 +838,12 @@ VW_TEST(a_command_line_is_read_as_proc_has_it)
 	unsigned long long start = 0, end = 0;
 	struct vw_child child;
 	ssize_t len;
-	int status, file, field;
+	int file, field;
 
 	dev = vw_device_make();
 	vw_allow_target_write(true);
 	child = vw_fork(sleep_as_bash, NULL);
-	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
-	assert_true(WIFSTOPPED(status));
+	vw_wait_stopped(&child);
 	vw_set_target(child.pid);
 	/* Where it is are the fields 48 and 49; the second one, in brackets, may have blanks. */
 	snprintf(path, sizeof(path), "/proc/%d/stat", child.pid);

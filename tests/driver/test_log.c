@@ -258,12 +258,10 @@ static int be_stopped(void *arg)
 VW_TEST(a_whole_process_is_logged)
 {
 	struct vw_child child;
-	int status;
 
 	open_device();
 	child = vw_fork(be_stopped, NULL);
-	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
-	assert_true(WIFSTOPPED(status));
+	vw_wait_stopped(&child);
 	vw_set_target(child.pid);
 	expect_logged(0, vw_user_end(), VMWALK_LOG_LINES, child.pid);
 	/* What lies beyond user space means its end. */

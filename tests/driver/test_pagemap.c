@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 
 #include "harness.h"
 
@@ -231,12 +230,8 @@ static void compare(pid_t pid, size_t *present, size_t *swapped)
 static void compare_stopped(int (*body)(void *), size_t *present, size_t *swapped)
 {
 	struct vw_child child = vw_fork(body, NULL);
-	int status;
 
-	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == VW_CHILD_SKIPPED)
-		vw_skip("the process cannot get this kind of memory here");
-	assert_true(WIFSTOPPED(status));
+	vw_wait_stopped(&child);
 	compare(child.pid, present, swapped);
 	vw_kill(&child);
 }

@@ -22,7 +22,6 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "harness.h"
 
@@ -195,7 +194,6 @@ static struct vw_child start_stopped(int (*body)(void *))
 {
 	struct vw_child child;
 	char text[32], *at;
-	int status;
 
 	file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	assert_true(file >= 0 && !ftruncate(file, FILE_PAGES * PAGE));
@@ -206,8 +204,7 @@ static struct vw_child start_stopped(int (*body)(void *))
 
 	fd = vw_open_rw(vw_make("t", "size", "1M", NULL));
 	child = vw_fork(body, NULL);
-	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
-	assert_true(WIFSTOPPED(status));
+	vw_wait_stopped(&child);
 	snprintf(text, sizeof(text), "%d", child.pid);
 	vw_ok(vw_set("t", "target_pid", text));
 	return child;
@@ -299,17 +296,6 @@ static bool is_same(const struct pages *a, const struct pages *b)
 
 /* --- PAGEMAP_SCAN ----------------------------------------------------------------------------- */
 
-/* Of newer kernels, which the headers that these tests are built with may not have. */
-struct pm_region {
-	__u64 start, end, categories;
-};
-
-struct pm_scan {
-	__u64 size, flags, start, end, walk_end, vec, vec_len, max_pages;
-	__u64 category_inverted, category_mask, category_anyof_mask, return_mask;
-};
-
-#define PM_SCAN		_IOWR('f', 16, struct pm_scan)
 #define PM_WRITTEN	BIT_ULL(1)
 #define PM_REGIONS	65536
 
@@ -341,10 +327,8 @@ static __u32 random_flags(unsigned int in)
 	__u32 flags = 0;
 
 	/* Each flag once in so many times. */
-	for (size_t i = 0; i < COUNT(categories); i++) {
-		seed = seed * 6364136223846793005 + 1442695040888963407;
-		flags |= (seed >> 33) % in ? 0 : categories[i].ours;
-	}
+	for (size_t i = 0; i < COUNT(categories); i++)
+		flags |= vw_random(&seed) % in ? 0 : categories[i].ours;
 	return flags;
 }
 

@@ -99,8 +99,7 @@ static __u32 random_bits(void)
 {
 	static __u64 seed = 20;
 
-	seed = seed * 6364136223846793005 + 1442695040888963407;
-	return seed >> 33;
+	return vw_random(&seed);
 }
 
 /* Whether PAGEMAP_SCAN would return a page of these categories. */
@@ -162,18 +161,6 @@ VW_TEST(masks_select_pages_as_pagemap_scan_does)
 	}
 	assert_true(hits > 10000);
 }
-
-/* PAGEMAP_SCAN of newer kernels, which the headers that these tests are built with may not have. */
-struct pm_region {
-	__u64 start, end, categories;
-};
-
-struct pm_scan {
-	__u64 size, flags, start, end, walk_end, vec, vec_len, max_pages;
-	__u64 category_inverted, category_mask, category_anyof_mask, return_mask;
-};
-
-#define PM_SCAN	_IOWR('f', 16, struct pm_scan)
 
 static __u64 to_pagemap(__u64 flags)
 {

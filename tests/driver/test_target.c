@@ -210,7 +210,6 @@ VW_TEST(exec_gives_the_target_new_memory)
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	struct vw_child child;
-	int status;
 
 	common = vw_map(-1, PAGE, 0, RW, ANON);
 	dev = vw_device_make();
@@ -219,8 +218,7 @@ VW_TEST(exec_gives_the_target_new_memory)
 	vw_set_target(child.pid);
 	assert_true(get_pfn(common) > 0);
 	vw_tell(&child, 0);
-	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
-	assert_true(WIFSTOPPED(status));
+	vw_wait_stopped(&child);
 	scan = vw_scan_args(0, vw_user_end());
 	vw_ok(vw_scan_all(dev.fd, &scan, 512, &extents));
 	assert_true(extents.pages > 100);

@@ -26,8 +26,7 @@ static __u32 random_bits(void)
 {
 	static __u64 seed = 4;
 
-	seed = seed * 6364136223846793005 + 1442695040888963407;
-	return seed >> 33;
+	return vw_random(&seed);
 }
 
 static struct vmwalk_translation *new_vec(size_t len)

@@ -11,7 +11,6 @@
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 
 #include "harness.h"
 
@@ -125,14 +124,10 @@ static size_t compare(pid_t pid)
 static void compare_stopped(int (*body)(void *), size_t least)
 {
 	struct vw_child child;
-	int status;
 
 	dev = vw_device_make();
 	child = vw_fork(body, NULL);
-	assert_int_equal(waitpid(child.pid, &status, WUNTRACED), child.pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == VW_CHILD_SKIPPED)
-		vw_skip("the process cannot get this kind of memory here");
-	assert_true(WIFSTOPPED(status));
+	vw_wait_stopped(&child);
 	vw_set_target(child.pid);
 	assert_true(compare(child.pid) >= least);
 	vw_kill(&child);

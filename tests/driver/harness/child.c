@@ -104,6 +104,16 @@ void vw_join_ok_at(const char *file, int line, struct vw_child *child)
 		vw_fail_at(file, line, "a child ended with %d", rc);
 }
 
+void vw_wait_stopped(struct vw_child *child)
+{
+	int status;
+
+	assert_int_equal(waitpid(child->pid, &status, WUNTRACED), child->pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == VW_CHILD_SKIPPED)
+		vw_skip("the child cannot do this here");
+	assert_true(WIFSTOPPED(status));
+}
+
 void vw_kill(struct vw_child *child)
 {
 	struct vw_child gone = *child;

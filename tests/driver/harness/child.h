@@ -25,6 +25,8 @@ int vw_join(struct vw_child *child);
  */
 void vw_join_ok_at(const char *file, int line, struct vw_child *child);
 #define vw_join_ok(child)	vw_join_ok_at(__FILE__, __LINE__, child)
+/* Waits until the child stops itself; skips the test if the child skipped. */
+void vw_wait_stopped(struct vw_child *child);
 void vw_kill(struct vw_child *child);
 #define vw_in_child(fn, arg) \
 	do { struct vw_child vw_c = vw_fork(fn, arg); vw_join_ok(&vw_c); } while (0)

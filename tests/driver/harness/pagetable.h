@@ -14,6 +14,18 @@
 #define PM_SWAP		BIT_ULL(62)
 #define PM_PRESENT	BIT_ULL(63)
 
+/* PAGEMAP_SCAN came with Linux 6.7; the headers may be older. */
+struct pm_region {
+	__u64 start, end, categories;
+};
+
+struct pm_scan {
+	__u64 size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	__u64 category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+#define PM_SCAN		_IOWR('f', 16, struct pm_scan)
+
 /*
  * Reads /proc/PID/pagemap (0: this process): the number of entries, or -errno.
  */
