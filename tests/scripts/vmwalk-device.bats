@@ -118,7 +118,8 @@ pagemap()
 
 @test "create: a value that configfs would cut is refused" {
 	run --separate-stderr vmwalk create demo --pid "$(printf '%04200d' 1)"
-	fails "vmwalk: create: demo: target_pid: a value of 4200 bytes exceeds the limit, $((PAGE - 1))"
+	fails "vmwalk: create: demo: target_pid: value of 4200 bytes exceeds the limit of configfs $(
+		)($((PAGE - 1)) bytes)"
 	no_instances
 	# As long as it may be, it comes through whole.
 	run --separate-stderr vmwalk create demo --pid "$(printf "%0$((PAGE - 1))d" $$)"
@@ -494,7 +495,7 @@ pagemap()
 	[[ $output != *0x0000* ]]
 }
 
-@test "the library has calls on the buffer, too" {
+@test "libvmwalk: calls that the command does not use" {
 	make_instance demo fill=letters
 	run --separate-stderr "$BATS_TEST_DIRNAME/../library" demo
 	prints <<-'END'
@@ -506,10 +507,14 @@ pagemap()
 		copy 1: 0, 5 bytes, abcde
 		copy 0: 0, 5 bytes, +bcde
 		copy 0: EFAULT, 0 bytes, +bcde
-		buffer 5000: 0, in place yes
+		locate 5000: 0, same offset in page yes
 		copy 2: 0, 5 bytes, ijklm
-		buffer 18446744073709551615: EINVAL, in place no
-		descriptor above the standard streams: yes
+		locate 18446744073709551615: EINVAL, same offset in page no
+		scan: EINVAL
+		scan: EINVAL
+		flags: present write exec user accessed dirty soft_dirty swap migration protnone uffd_wp file zero hugetlb special hidden huge
+		other flags: 0
+		descriptor above 2: yes
 	END
 }
 

@@ -13,7 +13,7 @@
 int attribute_failure(const struct vmwalk_instance *instance, const char *name, const char *attr,
 		      const char *value)
 {
-	const char *refusal = vmwalk_instance_refusal(instance);
+	const char *refusal = vmwalk_instance_last_error(instance);
 	const char *colon = name ? ": " : "";
 
 	if (!name)

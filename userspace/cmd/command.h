@@ -123,7 +123,7 @@ void json_value(const char *name, enum cell_type type, const char *text);
 /* Whose memory walk, translate, scan and vmas look at. */
 
 struct target {
-	struct vmwalk_device *device;
+	struct vmwalk_file *file;
 	struct vmwalk_info info;
 	pid_t pid;				/* the process, for /proc; this one if info has 0 */
 	struct vmwalk_instance *temporary;	/* made for this run, or NULL */

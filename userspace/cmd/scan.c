@@ -127,7 +127,7 @@ static int run_scan(struct target *target, struct vmwalk_scan *range,
 
 	/* Rights to look at its maps may be missing, and the scan is still worth it. */
 	scan.maps = maps_open(target->pid);
-	if (vmwalk_device_scan(target->device, range, scan_one, &scan) < 0)
+	if (vmwalk_file_scan(target->file, range, scan_one, &scan) < 0)
 		error = errno;
 	maps_close(scan.maps);
 	if (table_close(scan.table) && !error)
@@ -169,7 +169,6 @@ static int limit_scan(struct vmwalk_scan *range, int option, const char *arg)
 static int scan(int argc, char **argv)
 {
 	struct vmwalk_scan range = {
-		.size = sizeof(range),
 		.end = UINT64_MAX,
 		.return_mask = VMWALK_STATE_ALL & ~(VMWALK_USER | VMWALK_SOFT_DIRTY),
 	};

@@ -72,14 +72,14 @@ static char *read_configfs(const struct vmwalk_instance *instance, const char *f
 static char *read_sysfs(const struct vmwalk_instance *instance, const char *file)
 {
 	const char *dev_name = vmwalk_instance_dev_name(instance);
-	char *value = vmwalk_sysfs_get(dev_name, file);
+	char *value = vmwalk_device_get(dev_name, file);
 	char *segments;
 
 	if (!value || strcmp(file, "phys_addr") || strtoull(value, NULL, 16))
 		return value;
 
 	/* An address of 0 stands for a buffer in pieces, or for one that isn't ours to know. */
-	segments = vmwalk_sysfs_get(dev_name, "segments");
+	segments = vmwalk_device_get(dev_name, "segments");
 	free(value);
 	value = segments && strcmp(segments, "1") ? NULL : strdup("hidden");
 	free(segments);
@@ -90,7 +90,7 @@ static char *read_stats(const struct vmwalk_instance *instance, const char *file
 {
 	__u64 value;
 
-	if (vmwalk_sysfs_counter(vmwalk_instance_dev_name(instance), file, &value))
+	if (vmwalk_device_counter(vmwalk_instance_dev_name(instance), file, &value))
 		return NULL;
 	return text("%llu", value);
 }

@@ -42,18 +42,18 @@ static bool device_number(const char *name, unsigned int *number)
 }
 
 /* A path has a slash; a name is an instance's before it is a device's. */
-static struct vmwalk_device *open_named(const char *name)
+static struct vmwalk_file *open_named(const char *name)
 {
-	struct vmwalk_device *device;
+	struct vmwalk_file *file;
 	unsigned int number;
 
 	if (strchr(name, '/'))
-		return vmwalk_device_open(name);
+		return vmwalk_file_open(name);
 
-	device = vmwalk_device_open_by_name(name);
-	if (!device && errno == ENOENT && device_number(name, &number))
-		device = vmwalk_device_open_by_number(number);
-	return device;
+	file = vmwalk_file_open_by_name(name);
+	if (!file && errno == ENOENT && device_number(name, &number))
+		file = vmwalk_file_open_by_number(number);
+	return file;
 }
 
 static int open_failure(const char *name)
@@ -87,8 +87,8 @@ static int make_temporary(struct target *target, const char *pid)
 	if (vmwalk_instance_set(instance, "live", "1"))
 		return attribute_failure(instance, NULL, "live", "1");
 
-	target->device = vmwalk_device_open_by_name(vmwalk_instance_name(instance));
-	if (!target->device)
+	target->file = vmwalk_file_open_by_name(vmwalk_instance_name(instance));
+	if (!target->file)
 		return failure("the temporary instance's device: %m");
 	return EXIT_SUCCESS;
 }
@@ -97,7 +97,7 @@ int target_open(struct target *target, const struct target_options *options)
 {
 	int status = EXIT_SUCCESS;
 
-	*target = (struct target) { .info.size = sizeof(target->info) };
+	*target = (struct target) { };
 	if (options->kernel && options->pid)
 		return usage_failure("--kernel looks at no process: leave out --pid");
 	if (!options->kernel && !options->device == !options->pid)
@@ -108,11 +108,11 @@ int target_open(struct target *target, const struct target_options *options)
 	if (!options->device) {
 		status = make_temporary(target, options->pid ? options->pid : "0");
 	} else {
-		target->device = open_named(options->device);
-		if (!target->device)
+		target->file = open_named(options->device);
+		if (!target->file)
 			status = open_failure(options->device);
 	}
-	if (!status && vmwalk_device_info(target->device, &target->info))
+	if (!status && vmwalk_file_info(target->file, &target->info))
 		status = failure("%m");
 	if (status) {
 		target_close(target);
@@ -126,7 +126,7 @@ int target_open(struct target *target, const struct target_options *options)
 
 void target_close(struct target *target)
 {
-	vmwalk_device_close(target->device);
+	vmwalk_file_close(target->file);
 	if (target->temporary)
 		keeper_remove(target->temporary);
 }

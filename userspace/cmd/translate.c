@@ -72,7 +72,7 @@ static int translate_portion(struct translate *translate)
 	translate->count = 0;
 	if (!count)
 		return EXIT_SUCCESS;
-	if (vmwalk_device_translate(translate->target.device, translate->portion, count))
+	if (vmwalk_file_translate(translate->target.file, translate->portion, count))
 		return failure("process %d: %s", translate->target.pid, target_error(errno));
 	for (i = 0; i < count; i++)
 		if (table_add(translate->table, &translate->portion[i]))

@@ -94,13 +94,13 @@ static char *vmas_cell(const void *data, size_t column, bool exact)
 /* Returns 0 or the error. */
 static int list_vmas(struct target *target, struct table *table)
 {
-	struct vmwalk_vma vma = { .size = sizeof(vma) };
+	struct vmwalk_vma vma = { };
 	struct row row = { .vma = &vma, .page_size = target->info.page_size };
 	struct maps *maps = maps_open(target->pid);
 	int error = 0;
 
 	while (!error && !ferror(stdout)) {
-		if (vmwalk_device_vma(target->device, &vma)) {
+		if (vmwalk_file_vma(target->file, &vma)) {
 			error = errno;
 			break;
 		}

@@ -302,13 +302,13 @@ static int kernel_failure(__u64 addr)
 
 static int walk_one(struct target *target, __u64 addr, bool kernel, bool json)
 {
-	struct vmwalk_walk walk = { .size = sizeof(walk), .addr = addr };
+	struct vmwalk_walk walk = { .addr = addr };
 	struct walk_view view = { .target = target, .walk = &walk, .kernel = kernel };
 	struct maps *maps;
 
 	if (kernel)
 		walk.flags = VMWALK_WALK_KERNEL;
-	if (vmwalk_device_walk(target->device, &walk)) {
+	if (vmwalk_file_walk(target->file, &walk)) {
 		if (kernel)
 			return kernel_failure(addr);
 		if (errno == EINVAL)

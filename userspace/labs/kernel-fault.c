@@ -14,14 +14,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <libvmwalk.h>
 
-static struct vmwalk_device *device;
+static struct vmwalk_file *file;
 static const char *dev_name;
 static long page_size;
 
@@ -29,12 +28,11 @@ static long page_size;
 static int poke(void *addr)
 {
 	struct vmwalk_poke request = {
-		.size = sizeof(request),
 		.addr = (uintptr_t)addr,
 		.value = 'X',
 	};
 
-	if (ioctl(vmwalk_device_fd(device), VMWALK_IOC_POKE, &request))
+	if (vmwalk_file_poke(file, &request))
 		return -1;
 	return request.faults;
 }
@@ -43,7 +41,7 @@ static unsigned long long device_faults(void)
 {
 	__u64 faults;
 
-	if (vmwalk_sysfs_counter(dev_name, "faults", &faults))
+	if (vmwalk_device_counter(dev_name, "faults", &faults))
 		err(1, "faults of %s", dev_name);
 	return faults;
 }
@@ -100,11 +98,11 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		errx(2, "argument: DEVICE");
 	page_size = sysconf(_SC_PAGESIZE);
-	device = vmwalk_device_open(argv[1]);
-	if (!device)
+	file = vmwalk_file_open(argv[1]);
+	if (!file)
 		err(1, "%s", argv[1]);
 	dev_name = basename(argv[1]);
-	fd = vmwalk_device_fd(device);
+	fd = vmwalk_file_fd(file);
 	mapping = map(PROT_READ | PROT_WRITE, MAP_SHARED, fd);
 
 	printf("%-38s %14s %20s %14s\n", "the kernel writes an X to", "there is now",

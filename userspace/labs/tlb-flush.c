@@ -60,7 +60,7 @@ static void set(const char *attr, const char *value)
 
 	if (!vmwalk_instance_set(instance, attr, value))
 		return;
-	why = vmwalk_instance_refusal(instance);
+	why = vmwalk_instance_last_error(instance);
 	errx(1, "%s=%s: %s", attr, value, why ? why : "refused");
 }
 
@@ -94,17 +94,17 @@ static void *run(void *unused)
 
 static void use(void)
 {
-	struct vmwalk_device *device;
+	struct vmwalk_file *file;
 	pthread_t thread;
 	char *map;
 	int i;
 
-	device = vmwalk_device_open_by_name(vmwalk_instance_name(instance));
-	if (!device)
+	file = vmwalk_file_open_by_name(vmwalk_instance_name(instance));
+	if (!file)
 		err(1, "%s", vmwalk_instance_name(instance));
 
 	announce("map it: mmap() of 256 pages");
-	map = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vmwalk_device_fd(device),
+	map = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vmwalk_file_fd(file),
 		   0);
 	if (map == MAP_FAILED)
 		err(1, "mmap");
@@ -137,7 +137,7 @@ static void use(void)
 	__atomic_store_n(&done, true, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
 	munmap(map + 101 * PAGE, (PAGES - 101) * PAGE);
-	vmwalk_device_close(device);
+	vmwalk_file_close(file);
 }
 
 /* Make and free buffers until there is less to flush. Returns how many MiB that took. */

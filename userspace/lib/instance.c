@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Instances: items under configfs.
+ * Instances: directories in configfs
  *
  * Copyright (C) The vmwalk authors
  */
@@ -17,13 +17,13 @@
 #include "libvmwalk.h"
 
 struct vmwalk_instance {
-	int dir;		/* the item's folder, O_PATH */
+	int dir;		/* opened with O_PATH */
 	char *name;
 	char *dev_name;
-	char *refusal;		/* NULL unless the last write was refused with a sentence */
+	char *last_error;	/* message of the last write, or NULL */
 };
 
-static int open_top(void)
+static int open_subsystem(void)
 {
 	char *path = vmwalk_path(VMWALK_CONFIGFS);
 	int fd;
@@ -43,16 +43,16 @@ static int check_name(const char *name)
 	return -1;
 }
 
-static struct vmwalk_instance *open_item(int top, const char *name)
+static struct vmwalk_instance *open_instance(int subsystem, const char *name)
 {
 	struct vmwalk_instance *instance = calloc(1, sizeof(*instance));
 
 	if (!instance)
 		return NULL;
 
-	instance->dir = vmwalk_open(top, name, O_PATH | O_DIRECTORY);
+	instance->dir = vmwalk_open(subsystem, name, O_PATH | O_DIRECTORY);
 	if (instance->dir < 0) {
-		/* An attribute of the subsystem is no item either. */
+		/* The name of one of the subsystem's attributes */
 		if (errno == ENOTDIR)
 			errno = ENOENT;
 		goto err_close;
@@ -60,7 +60,7 @@ static struct vmwalk_instance *open_item(int top, const char *name)
 	instance->name = strdup(name);
 	if (!instance->name)
 		goto err_close;
-	instance->dev_name = vmwalk_read_file(instance->dir, "dev_name");
+	instance->dev_name = vmwalk_read_attr(instance->dir, "dev_name");
 	if (!instance->dev_name)
 		goto err_close;
 	return instance;
@@ -72,52 +72,52 @@ err_close:
 
 char *vmwalk_subsystem_get(const char *attr)
 {
-	int top = open_top();
+	int subsystem = open_subsystem();
 	char *text;
 
-	if (top < 0)
+	if (subsystem < 0)
 		return NULL;
-	text = vmwalk_read_file(top, attr);
-	vmwalk_close_keeping_errno(top);
+	text = vmwalk_read_attr(subsystem, attr);
+	vmwalk_close(subsystem);
 	return text;
 }
 
 struct vmwalk_instance *vmwalk_instance_create(const char *name)
 {
 	struct vmwalk_instance *instance = NULL;
-	int top, saved;
+	int subsystem, saved;
 
 	if (check_name(name))
 		return NULL;
-	top = open_top();
-	if (top < 0)
+	subsystem = open_subsystem();
+	if (subsystem < 0)
 		return NULL;
 
-	if (!mkdirat(top, name, 0755)) {
-		instance = open_item(top, name);
+	if (!mkdirat(subsystem, name, 0755)) {
+		instance = open_instance(subsystem, name);
 		if (!instance) {
 			saved = errno;
-			unlinkat(top, name, AT_REMOVEDIR);
+			unlinkat(subsystem, name, AT_REMOVEDIR);
 			errno = saved;
 		}
 	}
-	vmwalk_close_keeping_errno(top);
+	vmwalk_close(subsystem);
 	return instance;
 }
 
 struct vmwalk_instance *vmwalk_instance_open(const char *name)
 {
 	struct vmwalk_instance *instance;
-	int top;
+	int subsystem;
 
 	if (check_name(name))
 		return NULL;
-	top = open_top();
-	if (top < 0)
+	subsystem = open_subsystem();
+	if (subsystem < 0)
 		return NULL;
 
-	instance = open_item(top, name);
-	vmwalk_close_keeping_errno(top);
+	instance = open_instance(subsystem, name);
+	vmwalk_close(subsystem);
 	return instance;
 }
 
@@ -125,8 +125,8 @@ void vmwalk_instance_close(struct vmwalk_instance *instance)
 {
 	if (!instance)
 		return;
-	vmwalk_close_keeping_errno(instance->dir);
-	free(instance->refusal);
+	vmwalk_close(instance->dir);
+	free(instance->last_error);
 	free(instance->dev_name);
 	free(instance->name);
 	free(instance);
@@ -134,17 +134,17 @@ void vmwalk_instance_close(struct vmwalk_instance *instance)
 
 int vmwalk_instance_destroy(struct vmwalk_instance *instance)
 {
-	int top, ret;
+	int subsystem, ret;
 
-	/* A removed item's name may belong to another by now, which must stay. */
+	/* Don't remove a new instance that has the name of a removed one. */
 	if (faccessat(instance->dir, "dev_name", F_OK, 0))
 		return -1;
-	top = open_top();
-	if (top < 0)
+	subsystem = open_subsystem();
+	if (subsystem < 0)
 		return -1;
 
-	ret = unlinkat(top, instance->name, AT_REMOVEDIR);
-	vmwalk_close_keeping_errno(top);
+	ret = unlinkat(subsystem, instance->name, AT_REMOVEDIR);
+	vmwalk_close(subsystem);
 	return ret;
 }
 
@@ -160,39 +160,39 @@ const char *vmwalk_instance_dev_name(const struct vmwalk_instance *instance)
 
 char *vmwalk_instance_get(const struct vmwalk_instance *instance, const char *attr)
 {
-	return vmwalk_read_file(instance->dir, attr);
+	return vmwalk_read_attr(instance->dir, attr);
 }
 
-/* The sentence that goes with a refused write; without one, errno has to do. */
-static void remember_refusal(struct vmwalk_instance *instance)
+static void save_last_error(struct vmwalk_instance *instance)
 {
 	int saved = errno;
 
-	instance->refusal = vmwalk_read_file(instance->dir, "last_error");
-	if (instance->refusal && !*instance->refusal) {
-		free(instance->refusal);
-		instance->refusal = NULL;
+	instance->last_error = vmwalk_read_attr(instance->dir, "last_error");
+	if (instance->last_error && !*instance->last_error) {
+		free(instance->last_error);
+		instance->last_error = NULL;
 	}
 	errno = saved;
 }
 
 int vmwalk_instance_set(struct vmwalk_instance *instance, const char *attr, const char *value)
 {
-	/* configfs takes a value in one write, an empty one as a newline. */
+	/* write(2) of 0 bytes doesn't reach configfs. */
 	const char *bytes = *value ? value : "\n";
 	size_t len = strlen(bytes);
 	size_t max = sysconf(_SC_PAGESIZE) - 1;
 	ssize_t written;
 	int fd;
 
-	free(instance->refusal);
-	instance->refusal = NULL;
+	free(instance->last_error);
+	instance->last_error = NULL;
 
-	/* configfs would cut a longer value and set the attribute to the rest. */
+	/* configfs would split a longer value into several writes. */
 	if (len > max) {
-		if (asprintf(&instance->refusal, "%s: a value of %zu bytes exceeds the limit, %zu",
+		if (asprintf(&instance->last_error,
+			     "%s: value of %zu bytes exceeds the limit of configfs (%zu bytes)",
 			     attr, len, max) < 0)
-			instance->refusal = NULL;
+			instance->last_error = NULL;
 		errno = EMSGSIZE;
 		return -1;
 	}
@@ -203,29 +203,29 @@ int vmwalk_instance_set(struct vmwalk_instance *instance, const char *attr, cons
 
 	written = write(fd, bytes, len);
 	if (written < 0) {
-		remember_refusal(instance);
+		save_last_error(instance);
 	} else if ((size_t)written < len) {
 		errno = EIO;
 		written = -1;
 	}
-	vmwalk_close_keeping_errno(fd);
+	vmwalk_close(fd);
 	return written < 0 ? -1 : 0;
 }
 
-const char *vmwalk_instance_refusal(const struct vmwalk_instance *instance)
+const char *vmwalk_instance_last_error(const struct vmwalk_instance *instance)
 {
-	return instance->refusal;
+	return instance->last_error;
 }
 
-static int is_item(const struct dirent *entry)
+static int is_instance(const struct dirent *entry)
 {
 	if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 		return 0;
-	/* Below configfs's top a folder is an item; a captured tree may not tell types. */
+	/* A captured tree may be on a file system without d_type. */
 	return entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
 }
 
-/* Independent of the locale, and the same order as vmwalk-list. */
+/* Byte order, independent of the locale, as in vmwalk-list */
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
@@ -240,7 +240,7 @@ int vmwalk_instance_for_each(int (*fn)(struct vmwalk_instance *instance, void *d
 
 	if (!path)
 		return -1;
-	count = scandir(path, &entries, is_item, by_name);
+	count = scandir(path, &entries, is_instance, by_name);
 	free(path);
 	if (count < 0)
 		return -1;
@@ -250,7 +250,7 @@ int vmwalk_instance_for_each(int (*fn)(struct vmwalk_instance *instance, void *d
 			instance = vmwalk_instance_open(entries[i]->d_name);
 			if (instance)
 				ret = fn(instance, data);
-			else if (errno != ENOENT)	/* else: just removed */
+			else if (errno != ENOENT)	/* removed meanwhile */
 				ret = -1;
 			vmwalk_instance_close(instance);
 		}

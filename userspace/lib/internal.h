@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the parts of libvmwalk share.
+ * Interfaces shared by the library's source files
  *
  * Copyright (C) The vmwalk authors
  */
@@ -11,21 +11,22 @@
 #define VMWALK_SYSFS	"/sys/class/vmwalk"
 #define VMWALK_DEV	"/dev"
 
-/* The most that configfs and sysfs show in one file: a page, on any machine. */
-#define VMWALK_FILE_MAX	65536
+/* Attribute files have at most one page. This is the largest page size. */
+#define VMWALK_ATTR_MAX	65536
 
-/* Format a path below VMWALK_SYSROOT. The caller frees it. */
+/* Format a path and prefix VMWALK_SYSROOT. The caller frees it. */
 [[gnu::format(printf, 1, 2)]] char *vmwalk_path(const char *format, ...);
 
 /*
- * openat(2), close-on-exec. The descriptor is above those of the standard
- * streams, even if the caller closed one of these.
+ * Open a file with close-on-exec set. The descriptor is never 0, 1 or 2, even
+ * if the caller has closed these.
  */
 int vmwalk_open(int dir, const char *path, int flags);
 
-void vmwalk_close_keeping_errno(int fd);
+/* Close a descriptor unless it is negative. Preserves errno. */
+void vmwalk_close(int fd);
 
-/* Read a file of one page at most, relative to @dir, without its newline. The caller frees it. */
-char *vmwalk_read_file(int dir, const char *path);
+/* Read an attribute without its final newline. The caller frees it. */
+char *vmwalk_read_attr(int dir, const char *path);
 
 #endif /* _VMWALK_INTERNAL_H */

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libvmwalk: vmwalk's instances and devices from C.
+ * libvmwalk: create, use and monitor vmwalk instances from C.
  *
  * Copyright (C) The vmwalk authors
  *
- * An instance is made through configfs, used through its device and watched through sysfs; the
- * three parts below follow that order. Objects are opaque. A function that fails returns NULL or -1
- * and sets errno; a function that returns a pointer says who owns what it points to. Distinct
- * objects may be used by distinct threads at the same time; one object takes one thread at a time.
+ * An instance is a directory in configfs. While it is live it has a device,
+ * with counters in sysfs. A file is an open file description of that device.
  *
- * The environment variable VMWALK_SYSROOT names a folder in which sys/ and dev/ are looked for
- * instead of in /. It is there to look at a captured tree, and a program that runs with raised
- * privileges ignores it.
+ * Functions that fail return NULL or -1 and set errno. Functions that return a
+ * pointer document its owner. Objects are opaque. Different threads may use
+ * different objects concurrently; calls on one object must be serialized.
+ *
+ * The library sets the size field of every structure that it passes to the
+ * driver. A release that changes a structure changes the library's soname.
+ *
+ * If the environment variable VMWALK_SYSROOT is set, it is prefixed to paths
+ * below /sys and /dev, to read a captured tree. Programs with raised privileges
+ * ignore it, see secure_getenv(3).
  */
 #ifndef _VMWALK_LIBVMWALK_H
 #define _VMWALK_LIBVMWALK_H
@@ -24,13 +29,14 @@
 extern "C" {
 #endif
 
-/* configfs: make it */
+/* Instances: configfs */
 
 /**
- * struct vmwalk_instance - handle of one item under configfs
+ * struct vmwalk_instance - handle of an instance
  *
- * The handle means the item itself, not its name: if the item is removed and another made under
- * the same name, calls on the old handle fail with ENOENT.
+ * A handle refers to one instance, not to a name: if the instance is removed
+ * and another one is created with the same name, calls on the old handle fail
+ * with ENOENT.
  */
 struct vmwalk_instance;
 
@@ -38,47 +44,48 @@ struct vmwalk_instance;
  * vmwalk_subsystem_get() - read a file at the top of vmwalk's configfs tree
  * @attr: name of the file, such as "available_buffer_types"
  *
- * Return: the text without its newline, for the caller to free(); NULL with ENOENT if there is no
- * such file, and so for every @attr if the driver isn't loaded.
+ * Return: the text without its final newline, to be freed with free(); NULL on
+ * error. ENOENT: the file does not exist, or the module is not loaded.
  */
 char *vmwalk_subsystem_get(const char *attr);
 
 /**
- * vmwalk_instance_create() - make a pending instance
- * @name: name of the new item
+ * vmwalk_instance_create() - create a pending instance
+ * @name: name of the new instance
  *
- * Return: a handle, for the caller to give to vmwalk_instance_close(); NULL with EEXIST if the name
- * is taken, EINVAL if it can't be a name, ENOENT if the driver isn't loaded.
+ * Return: a handle, to be closed with vmwalk_instance_close(); NULL on error.
+ * EEXIST: the name is in use. EINVAL: the name is empty, "." or "..", or
+ * contains a slash. ENOENT: the module is not loaded.
  */
 struct vmwalk_instance *vmwalk_instance_create(const char *name);
 
 /**
- * vmwalk_instance_open() - take hold of an instance that exists
- * @name: name of the item
+ * vmwalk_instance_open() - open an existing instance
+ * @name: name of the instance
  *
- * Return: a handle, for the caller to give to vmwalk_instance_close(); NULL with ENOENT if there is
- * no such item.
+ * Return: a handle, to be closed with vmwalk_instance_close(); NULL on error.
+ * ENOENT: the instance does not exist.
  */
 struct vmwalk_instance *vmwalk_instance_open(const char *name);
 
 /**
- * vmwalk_instance_close() - let go of a handle
- * @instance: the handle, or NULL; it is gone afterwards
+ * vmwalk_instance_close() - free a handle
+ * @instance: the handle, or NULL
  *
- * The instance itself stays. Keeps errno.
+ * The instance itself is not removed. Preserves errno.
  */
 void vmwalk_instance_close(struct vmwalk_instance *instance);
 
 /**
- * vmwalk_instance_destroy() - remove an instance, live or not
- * @instance: its handle, which remains the caller's to close
+ * vmwalk_instance_destroy() - remove an instance, pending or live
+ * @instance: the handle, which the caller still has to close
  *
  * Return: 0, or -1 with errno set.
  */
 int vmwalk_instance_destroy(struct vmwalk_instance *instance);
 
 /**
- * vmwalk_instance_name() - name of the item
+ * vmwalk_instance_name() - get the name of an instance
  * @instance: the handle
  *
  * Return: the name, owned by the handle.
@@ -86,10 +93,12 @@ int vmwalk_instance_destroy(struct vmwalk_instance *instance);
 const char *vmwalk_instance_name(const struct vmwalk_instance *instance);
 
 /**
- * vmwalk_instance_dev_name() - name of the instance's device
+ * vmwalk_instance_dev_name() - get the name of an instance's device
  * @instance: the handle
  *
- * Return: the name that the driver gave it, such as "vmwalk0", owned by the handle.
+ * A pending instance has a device name, too, but no device yet.
+ *
+ * Return: the name, such as "vmwalk0", owned by the handle.
  */
 const char *vmwalk_instance_dev_name(const struct vmwalk_instance *instance);
 
@@ -98,236 +107,258 @@ const char *vmwalk_instance_dev_name(const struct vmwalk_instance *instance);
  * @instance: the handle
  * @attr: name of the attribute
  *
- * Return: the text without its newline, for the caller to free(); NULL with errno set.
+ * Return: the text without its final newline, to be freed with free(); NULL
+ * with errno set on error.
  */
 char *vmwalk_instance_get(const struct vmwalk_instance *instance, const char *attr);
 
 /**
  * vmwalk_instance_set() - write an attribute
  * @instance: the handle
- * @attr: name of the attribute; "live" with "1" publishes the device and with "0" withdraws it
- * @value: its new value, as text
+ * @attr: name of the attribute. Writing "1" to "live" publishes the device,
+ *        writing "0" withdraws it.
+ * @value: the new value, as text
  *
- * Return: 0; or -1 with errno set and a sentence to be had from vmwalk_instance_refusal().
- * EMSGSIZE: @value is longer than configfs takes (a page less one byte), and was not written.
+ * Return: 0; or -1 with errno set, see also vmwalk_instance_last_error().
+ * EMSGSIZE: @value is longer than the page size minus 1, the limit of configfs;
+ * nothing was written.
  */
 int vmwalk_instance_set(struct vmwalk_instance *instance, const char *attr, const char *value);
 
 /**
- * vmwalk_instance_refusal() - why the last vmwalk_instance_set() on this handle failed
+ * vmwalk_instance_last_error() - get the error message of the last write
  * @instance: the handle
  *
- * Return: the driver's own sentence (the item's last_error), or with EMSGSIZE the library's, owned
- * by the handle until its next call; NULL if that call succeeded or there is no sentence, when
- * errno says it all.
+ * Return: the message of the last vmwalk_instance_set() on this handle, owned
+ * by the handle and valid until the next call on it; NULL if that call
+ * succeeded or failed without a message.
  */
-const char *vmwalk_instance_refusal(const struct vmwalk_instance *instance);
+const char *vmwalk_instance_last_error(const struct vmwalk_instance *instance);
 
 /**
- * vmwalk_instance_for_each() - visit every instance, in the order of the bytes of their names
- * @fn: called with a handle, which is closed when it returns; anything but 0 ends the visit
- * @data: handed to @fn
+ * vmwalk_instance_for_each() - call a function for each instance
+ * @fn: the function. Its handle is closed when it returns. A return value other
+ *      than 0 ends the iteration.
+ * @data: passed to @fn
  *
- * Return: 0, what @fn returned last, or -1 with errno set.
+ * Instances are sorted by name, in byte order.
+ *
+ * Return: 0, the value with which @fn ended the iteration, or -1 with errno
+ * set.
  */
 int vmwalk_instance_for_each(int (*fn)(struct vmwalk_instance *instance, void *data), void *data);
 
-/* The character device: use it */
+/* Devices: sysfs. Reading it does not open the device. */
 
 /**
- * struct vmwalk_device - an open descriptor of one /dev/vmwalkN
- */
-struct vmwalk_device;
-
-/**
- * vmwalk_device_open() - open a device by its path
- * @path: the path of the node; VMWALK_SYSROOT is not applied to it
- *
- * Return: the device, for the caller to give to vmwalk_device_close(); NULL with errno set: ENOTTY
- * if it isn't a device of vmwalk's.
- */
-struct vmwalk_device *vmwalk_device_open(const char *path);
-
-/**
- * vmwalk_device_open_by_number() - open /dev/vmwalkN
- * @number: N
- *
- * Return: as vmwalk_device_open().
- */
-struct vmwalk_device *vmwalk_device_open_by_number(unsigned int number);
-
-/**
- * vmwalk_device_open_by_name() - open the device of an instance
- * @name: the instance's name in configfs
- *
- * Return: as vmwalk_device_open(); ENOENT also if there is no such instance or it isn't live.
- */
-struct vmwalk_device *vmwalk_device_open_by_name(const char *name);
-
-/**
- * vmwalk_device_close() - close a device
- * @device: the device, or NULL; it is gone afterwards
- *
- * Mappings made through its descriptor stay. Keeps errno.
- */
-void vmwalk_device_close(struct vmwalk_device *device);
-
-/**
- * vmwalk_device_fd() - the file descriptor, to mmap, read and write the buffer
- * @device: the device
- *
- * Return: the descriptor, owned by the device.
- */
-int vmwalk_device_fd(const struct vmwalk_device *device);
-
-/**
- * vmwalk_device_info() - what this instance is
- * @device: the device
- * @info: size is the caller's to set, to sizeof(*@info); the rest is overwritten
- *
- * Return: 0; or -1 with errno as <linux/vmwalk.h> has it.
- */
-int vmwalk_device_info(struct vmwalk_device *device, struct vmwalk_info *info);
-
-/**
- * vmwalk_device_get_pfn() - frame of the page that holds an address of the target
- * @device: the device
- * @addr: the address, in bytes
- * @pfn: where to put the page frame number, of any width
- *
- * Return: 0; or -1 with errno as <linux/vmwalk.h> has it: ENOENT if no page is present, EPERM if
- * frames are withheld.
- */
-int vmwalk_device_get_pfn(struct vmwalk_device *device, __u64 addr, __u64 *pfn);
-
-/**
- * vmwalk_device_walk() - every step from an address of the target, or of the kernel, to its page
- * @device: the device
- * @walk: size, flags and addr are the caller's to set, size to sizeof(*@walk); what is (out) is
- *        filled in
- *
- * Return: 0; or -1 with errno as <linux/vmwalk.h> has it.
- */
-int vmwalk_device_walk(struct vmwalk_device *device, struct vmwalk_walk *walk);
-
-/**
- * vmwalk_device_translate() - where many addresses of the target lead
- * @device: the device
- * @vec: an element for each address, in any order; addr is the caller's to set, the rest is
- *       overwritten
- * @count: elements in @vec, at least 1
- *
- * Return: 0; or -1 with errno as <linux/vmwalk.h> has it, and a part of @vec may be filled in.
- */
-int vmwalk_device_translate(struct vmwalk_device *device, struct vmwalk_translation *vec,
-			    size_t count);
-
-/**
- * vmwalk_device_scan() - visit the extents of a range of the target's addresses
- * @device: the device
- * @scan: size (sizeof(*@scan)), start, end and the masks are the caller's to set, and so are
- *        max_pages and flags, which must be 0; vec and vec_len are the library's. walk_end tells
- *        where the scan came to and can go on, also when it failed half way or @fn ended it.
- * @fn: called for each extent, in the order of addresses; anything but 0 ends the scan, and so the
- *      extent that it was called with is the last
- * @data: handed to @fn
- *
- * Extents are fetched a portion at a time, so the first come at once and memory doesn't grow with
- * their number.
- *
- * Return: 0, what @fn returned last, or -1 with errno as <linux/vmwalk.h> has it.
- */
-int vmwalk_device_scan(struct vmwalk_device *device, struct vmwalk_scan *scan,
-		       int (*fn)(const struct vmwalk_extent *extent, void *data), void *data);
-
-/**
- * vmwalk_device_vma() - the mapping of the target that covers an address, or the next one
- * @device: the device
- * @vma: size and addr are the caller's to set, size to sizeof(*@vma); what is (out) is filled in
- *
- * With addr 0 at first and end of the last answer from then on all mappings come, in the order of
- * their addresses.
- *
- * Return: 0; or -1 with errno as <linux/vmwalk.h> has it: ENOENT if no mapping ends above addr.
- */
-int vmwalk_device_vma(struct vmwalk_device *device, struct vmwalk_vma *vma);
-
-/**
- * vmwalk_device_log() - extents of the target to the kernel log, a line each
- * @device: the device
- * @log: all but walk_end is the caller's to set, size to sizeof(*@log)
- *
- * walk_end tells where to go on, if it is below end.
- *
- * Return: the number of lines; or -1 with errno as <linux/vmwalk.h> has it: EPERM unless the device
- * was opened with CAP_SYS_ADMIN.
- */
-int vmwalk_device_log(struct vmwalk_device *device, struct vmwalk_log *log);
-
-/**
- * vmwalk_device_dirty() - the pages of the buffer that were written
- * @device: the device; its instance has track_dirty
- * @dirty: all but pages is the caller's to set, size to sizeof(*@dirty)
- *
- * Return: 0 with the bitmap and pages filled in; or -1 with errno as <linux/vmwalk.h> has it:
- * ENODATA if the instance doesn't track.
- */
-int vmwalk_device_dirty(struct vmwalk_device *device, struct vmwalk_dirty *dirty);
-
-/**
- * vmwalk_device_buffer() - where a byte of the buffer is, for the kernel and in physical memory
- * @device: the device
- * @place: size and offset are the caller's to set, size to sizeof(*@place); what is (out) is filled
- *         in
- *
- * Return: 0; or -1 with errno as <linux/vmwalk.h> has it: EPERM unless the device was opened with
- * CAP_SYS_ADMIN.
- */
-int vmwalk_device_buffer(struct vmwalk_device *device, struct vmwalk_locate *location);
-
-/**
- * vmwalk_device_copy() - bytes between the buffer and the target, or from another buffer
- * @device: the device
- * @copy: all but copied is the caller's to set, size to sizeof(*@copy)
- *
- * copied may be less than length: what the target may not read or write itself ends a copy.
- *
- * Return: 0 with copied filled in; or -1 with errno as <linux/vmwalk.h> has it: EFAULT if not even
- * the first byte could be copied.
- */
-int vmwalk_device_copy(struct vmwalk_device *device, struct vmwalk_copy *copy);
-
-/**
- * vmwalk_device_poke() - a byte that the driver stores in the caller's memory
- * @device: the device
- * @poke: all but faults is the caller's to set, size to sizeof(*@poke)
- *
- * Return: 0 with faults filled in; or -1 with errno as <linux/vmwalk.h> has it: EFAULT where the
- * caller could not write itself.
- */
-int vmwalk_device_poke(struct vmwalk_device *device, struct vmwalk_poke *poke);
-
-/* sysfs: watch it. No descriptor is needed, so looking doesn't count as an open. */
-
-/**
- * vmwalk_sysfs_get() - read a file of a device's sysfs folder
- * @dev_name: name of the device, such as vmwalk_instance_dev_name() returns
+ * vmwalk_device_get() - read a file of a device's sysfs directory
+ * @dev_name: name of the device, see vmwalk_instance_dev_name()
  * @file: name of the file, such as "segments" or "stats/faults"
  *
- * Return: the text without its newline, for the caller to free(); NULL with ENOENT if the device
- * isn't live or has no such file.
+ * Return: the text without its final newline, to be freed with free(); NULL on
+ * error. ENOENT: the instance is not live, or the file does not exist.
  */
-char *vmwalk_sysfs_get(const char *dev_name, const char *file);
+char *vmwalk_device_get(const char *dev_name, const char *file);
 
 /**
- * vmwalk_sysfs_counter() - read a counter of a device
- * @dev_name: name of the device
+ * vmwalk_device_counter() - read a counter of a device
+ * @dev_name: name of the device, see vmwalk_instance_dev_name()
  * @counter: name of the counter, such as "faults"
- * @value: where to put it
+ * @value: set to the counter's value
  *
- * Return: 0; or -1 with ENOENT if the device isn't live or has no such counter.
+ * Return: 0, or -1 on error. ENOENT: the instance is not live, or the counter
+ * does not exist.
  */
-int vmwalk_sysfs_counter(const char *dev_name, const char *counter, __u64 *value);
+int vmwalk_device_counter(const char *dev_name, const char *counter, __u64 *value);
+
+/* Files: the character device */
+
+/**
+ * struct vmwalk_file - an open file description of a device
+ *
+ * <linux/vmwalk.h> lists the errors of the ioctls behind the functions below,
+ * and marks the fields of their structures (in) or (out). The caller sets the
+ * fields marked (in), except for size.
+ */
+struct vmwalk_file;
+
+/**
+ * vmwalk_file_open() - open a device by path
+ * @path: path of the device node; VMWALK_SYSROOT is not prefixed
+ *
+ * Return: the file, to be closed with vmwalk_file_close(); NULL with errno set
+ * on error. ENOTTY: @path is not a vmwalk device.
+ */
+struct vmwalk_file *vmwalk_file_open(const char *path);
+
+/**
+ * vmwalk_file_open_by_number() - open /dev/vmwalkN
+ * @number: N
+ *
+ * Return: as vmwalk_file_open().
+ */
+struct vmwalk_file *vmwalk_file_open_by_number(unsigned int number);
+
+/**
+ * vmwalk_file_open_by_name() - open the device of an instance
+ * @name: name of the instance
+ *
+ * Return: as vmwalk_file_open(). ENOENT: the instance does not exist, or is not
+ * live.
+ */
+struct vmwalk_file *vmwalk_file_open_by_name(const char *name);
+
+/**
+ * vmwalk_file_close() - close a file
+ * @file: the file, or NULL
+ *
+ * Mappings of the file stay. Preserves errno.
+ */
+void vmwalk_file_close(struct vmwalk_file *file);
+
+/**
+ * vmwalk_file_fd() - get the file descriptor, to mmap, read or write the buffer
+ * @file: the file
+ *
+ * Return: the descriptor, owned by the file. It is never 0, 1 or 2.
+ */
+int vmwalk_file_fd(const struct vmwalk_file *file);
+
+/**
+ * vmwalk_file_info() - get the properties of the device and its buffer
+ * @file: the file
+ * @info: filled in; need not be initialized
+ *
+ * Return: 0, or -1 with errno set.
+ */
+int vmwalk_file_info(struct vmwalk_file *file, struct vmwalk_info *info);
+
+/**
+ * vmwalk_file_get_pfn() - get the PFN of a page of the target
+ * @file: the file, opened with CAP_SYS_ADMIN
+ * @addr: an address in the page, in bytes
+ * @pfn: set to the page frame number, also if it does not fit into an int
+ *
+ * Return: 0, or -1 with errno set. ENOENT: no page is present. EPERM: the
+ * opener lacks CAP_SYS_ADMIN, or CAP_SYS_PTRACE for another process.
+ */
+int vmwalk_file_get_pfn(struct vmwalk_file *file, __u64 addr, __u64 *pfn);
+
+/**
+ * vmwalk_file_walk() - walk the page tables for one address
+ * @file: the file
+ * @walk: flags and addr are set by the caller; the fields marked (out) are
+ *        filled in
+ *
+ * Return: 0, or -1 with errno set.
+ */
+int vmwalk_file_walk(struct vmwalk_file *file, struct vmwalk_walk *walk);
+
+/**
+ * vmwalk_file_translate() - translate addresses of the target
+ * @file: the file
+ * @vec: one element for each address, in any order; addr is set by the caller,
+ *       the other fields are filled in
+ * @count: number of elements in @vec, at least 1
+ *
+ * Return: 0; or -1 with errno set, in which case elements of @vec may have been
+ * filled in.
+ */
+int vmwalk_file_translate(struct vmwalk_file *file, struct vmwalk_translation *vec, size_t count);
+
+/**
+ * vmwalk_file_scan() - call a function for each extent of an address range
+ * @file: the file
+ * @scan: start, end and the masks are set by the caller; flags and max_pages
+ *        must be 0; vec and vec_len are ignored. walk_end is set to the address
+ *        at which the scan ended and can be resumed, also if it failed.
+ * @fn: the function, called in address order. A return value other than 0 ends
+ *      the scan after that extent.
+ * @data: passed to @fn
+ *
+ * Extents are read in batches, so the memory used does not depend on their
+ * number. The first batch is small, so @fn is called early.
+ *
+ * Return: 0, the value with which @fn ended the scan, or -1 with errno set.
+ * EINVAL: also if flags or max_pages is not 0.
+ */
+int vmwalk_file_scan(struct vmwalk_file *file, struct vmwalk_scan *scan,
+		     int (*fn)(const struct vmwalk_extent *extent, void *data), void *data);
+
+/**
+ * vmwalk_file_vma() - get the target's mapping at an address, or the next one
+ * @file: the file
+ * @vma: addr is set by the caller; the fields marked (out) are filled in
+ *
+ * To list all mappings, start with addr 0 and then use the end of the previous
+ * mapping.
+ *
+ * Return: 0, or -1 with errno set. ENOENT: no mapping ends above addr.
+ */
+int vmwalk_file_vma(struct vmwalk_file *file, struct vmwalk_vma *vma);
+
+/**
+ * vmwalk_file_log() - write extents of the target to the kernel log
+ * @file: the file, opened with CAP_SYS_ADMIN
+ * @log: start, end and lines are set by the caller. walk_end is set to the
+ *       address at which to resume, if it is below end.
+ *
+ * Return: the number of lines written, or -1 with errno set. EPERM: the opener
+ * lacks CAP_SYS_ADMIN, or CAP_SYS_PTRACE for another process.
+ */
+int vmwalk_file_log(struct vmwalk_file *file, struct vmwalk_log *log);
+
+/**
+ * vmwalk_file_dirty() - read, and optionally clear, the buffer's dirty bitmap
+ * @file: the file; with VMWALK_DIRTY_CLEAR it must be open for writing
+ * @dirty: all fields but pages are set by the caller; pages is filled in, and
+ *         the bitmap is written
+ *
+ * Return: 0, or -1 with errno set. ENODATA: track_dirty of the instance is 0.
+ */
+int vmwalk_file_dirty(struct vmwalk_file *file, struct vmwalk_dirty *dirty);
+
+/**
+ * vmwalk_file_locate() - get the kernel and physical address of a buffer offset
+ * @file: the file, opened with CAP_SYS_ADMIN
+ * @location: offset, in bytes, is set by the caller; the fields marked (out)
+ *            are filled in
+ *
+ * Return: 0, or -1 with errno set. EPERM: the opener lacks CAP_SYS_ADMIN.
+ */
+int vmwalk_file_locate(struct vmwalk_file *file, struct vmwalk_locate *location);
+
+/**
+ * vmwalk_file_copy() - copy between the buffer and the target or another buffer
+ * @file: the file
+ * @copy: all fields but copied are set by the caller. copied is set to the
+ *        number of bytes copied, which is less than length if a page was
+ *        inaccessible to the target.
+ *
+ * Return: 0, or -1 with errno set. EFAULT: the first byte is inaccessible.
+ */
+int vmwalk_file_copy(struct vmwalk_file *file, struct vmwalk_copy *copy);
+
+/**
+ * vmwalk_file_poke() - let the driver store a byte in the caller's memory
+ * @file: the file
+ * @poke: addr and value are set by the caller; faults is set to the number of
+ *        page faults that the store took
+ *
+ * Return: 0, or -1 with errno set. EFAULT: the caller may not write to addr.
+ */
+int vmwalk_file_poke(struct vmwalk_file *file, struct vmwalk_poke *poke);
+
+/* Names */
+
+/**
+ * vmwalk_state_name() - get the name of a page-table entry flag
+ * @flag: one of VMWALK_PRESENT to VMWALK_HUGE
+ *
+ * Return: a static string, such as "soft_dirty" for VMWALK_SOFT_DIRTY; NULL if
+ * @flag is not exactly one known flag.
+ */
+const char *vmwalk_state_name(__u32 flag);
 
 #ifdef __cplusplus
 }
