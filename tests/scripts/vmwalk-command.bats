@@ -1,20 +1,20 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# The vmwalk command as far as it needs no driver: its command line, and how it draws what a captured
-# tree and a captured device have to tell.
+# The vmwalk command without the driver: its command line, and its output for a
+# captured tree and a captured device.
 #
 # Copyright (C) The vmwalk authors
 
 bats_require_minimum_version 1.5.0
 
-# Stands in for the device; see userspace/tests/replay.c.
+# Preloaded stand-in for the device, see userspace/tests/replay.c
 REPLAY=${VMWALK_TESTS:-$BATS_TEST_DIRNAME/..}/replay.so
 
-VERBS='create destroy list show walk translate scan vmas'
+COMMANDS='create destroy list show walk translate scan vmas'
 
-# What looks at the memory of a process, with its arguments.
-LOOKERS=('walk 1000' 'translate 1000' scan vmas)
+# Commands with a target, with their arguments
+TARGET_COMMANDS=('walk 1000' 'translate 1000' scan vmas)
 
 setup()
 {
@@ -38,7 +38,8 @@ capture_item()
 	done
 }
 
-# A live instance "demo" whose target is process 4242, and what the device says in the lines of stdin.
+# Creates a live instance "demo" with target 4242. Standard input is the replay
+# file of its device.
 capture_device()
 {
 	local proc=$VMWALK_SYSROOT/proc/4242
@@ -60,7 +61,7 @@ replay()
 	LD_PRELOAD=$REPLAY "$@"
 }
 
-# prints TEXT: the last run succeeded, with the lines of stdin as all its output.
+# prints: the last run succeeded, and its output is standard input.
 prints()
 {
 	local expected
@@ -71,7 +72,8 @@ prints()
 	return 1
 }
 
-# fails STATUS LINE...: it ended so, said these lines on stderr and nothing on stdout.
+# fails STATUS LINE...: the last run ended with this status, printed these lines
+# to stderr and nothing to stdout.
 fails()
 {
 	local expected
@@ -83,37 +85,37 @@ fails()
 	return 1
 }
 
-# refuses MESSAGE ARGUMENT...: the command line is refused with a message and a hint at the help.
-refuses()
+# usage_error MESSAGE ARGUMENT...: vmwalk rejects these arguments with this
+# message and a hint at --help.
+usage_error()
 {
-	local verb=" $2"
+	local command=" $2"
 
-	[[ $VERBS =~ (^| )$2( |$) && $2 ]] || verb=
+	[[ $COMMANDS =~ (^| )$2( |$) && $2 ]] || command=
 	run --separate-stderr vmwalk "${@:2}"
-	fails 2 "vmwalk: $1" "Try 'vmwalk$verb --help'."
+	fails 2 "vmwalk: $1" "Try 'vmwalk$command --help'."
 }
 
-@test "help names every verb and the exit statuses" {
+@test "--help lists every command and the exit statuses" {
 	run --separate-stderr vmwalk --help
 	[[ $status == 0 && ! $stderr ]]
-	for verb in $VERBS; do
-		[[ $output == *"  $verb  "* ]]
+	for command in $COMMANDS; do
+		[[ $output == *"  $command  "* ]]
 	done
-	[[ $output == *'Exit status: 0 done, 1 failed, 2 '* ]]
+	[[ $output == *'Exit status: 0 success, 1 failure, 2 '* ]]
 }
 
-@test "every verb has help that names its options, and takes them all" {
-	for verb in $VERBS; do
-		run --separate-stderr vmwalk "$verb" --help
-		[[ $status == 0 && ! $stderr && $output == "Usage: vmwalk $verb "* ]]
+@test "COMMAND --help lists all options that the command accepts, in 80 columns" {
+	for command in $COMMANDS; do
+		run --separate-stderr vmwalk "$command" --help
+		[[ $status == 0 && ! $stderr && $output == "Usage: vmwalk $command "* ]]
 		[[ $output == *'  -h, --help '* ]]
-		# No line is wider than a terminal.
 		if grep -E '^.{81}' <<<"$output"; then
 			return 1
 		fi
 		while read -r letter long arg; do
 			for option in "${letter%,}" "$long"; do
-				run --separate-stderr vmwalk "$verb" "$option" ${arg:+1} --help
+				run --separate-stderr vmwalk "$command" "$option" ${arg:+1} --help
 				[[ $status == 0 || $stderr != *unrecognized* ]]
 				[[ $stderr != *invalid\ option* ]]
 			done
@@ -121,91 +123,106 @@ refuses()
 	done
 }
 
-@test "version" {
+@test "--version prints the version" {
 	run --separate-stderr vmwalk --version
 	[[ $status == 0 && $output =~ ^vmwalk\ [0-9]+\.[0-9]+\.[0-9]+$ && ! $stderr ]]
 }
 
-@test "a verb that is missing or unknown is a usage error" {
-	refuses 'VERB is missing'
-	refuses 'dance: there is no such verb' dance
-	refuses '--json: there is no such verb' --json
+@test "a missing or unknown command is a usage error" {
+	usage_error 'missing argument COMMAND'
+	usage_error "unknown command 'dance'" dance
+	usage_error "unknown command '--json'" --json
 }
 
-@test "arguments that are missing or too many are a usage error" {
-	for verb in create destroy show; do
-		refuses "$verb: NAME is missing" "$verb"
-		refuses "$verb: two: one argument too many" "$verb" one two
+@test "missing and unexpected arguments are usage errors" {
+	for command in create destroy show; do
+		usage_error "$command: missing argument NAME" "$command"
+		usage_error "$command: unexpected argument 'two'" "$command" one two
 	done
-	refuses 'walk: ADDRESS is missing' walk --pid 1
-	refuses 'list: one: one argument too many' list one
-	refuses 'scan: one: one argument too many' scan --pid 1 one
-	refuses 'vmas: one: one argument too many' vmas --pid 1 one
+	usage_error 'walk: missing argument ADDRESS' walk --pid 1
+	usage_error "list: unexpected argument 'one'" list one
+	usage_error "scan: unexpected argument 'one'" scan --pid 1 one
+	usage_error "vmas: unexpected argument 'one'" vmas --pid 1 one
 }
 
-@test "options that are unknown or lack their argument are a usage error" {
-	for verb in $VERBS; do
-		refuses "$verb: unrecognized option '--nonsense'" "$verb" --nonsense
-		refuses "$verb: invalid option -- 'Z'" "$verb" -Z
+@test "unknown options and missing option arguments are usage errors" {
+	for command in $COMMANDS; do
+		usage_error "$command: unrecognized option '--nonsense'" "$command" --nonsense
+		usage_error "$command: invalid option -- 'Z'" "$command" -Z
 	done
-	refuses "create: option '--size' requires an argument" create --size
-	refuses "show: option '--json' doesn't allow an argument" show --json=yes
+	usage_error "create: option '--size' requires an argument" create --size
+	usage_error "show: option '--json' doesn't allow an argument" show --json=yes
 }
 
-@test "a target that is missing, doubled or no pid is a usage error" {
-	for verb in "${LOOKERS[@]}"; do
-		# shellcheck disable=SC2086 # the verb may have an argument
+@test "a missing, doubled or invalid target is a usage error" {
+	for command in "${TARGET_COMMANDS[@]}"; do
+		# shellcheck disable=SC2086 # the command may have an argument
 		{
-			refuses "${verb%% *}: say whom to look at, with either --pid or --device" $verb
-			refuses "${verb%% *}: say whom to look at, with either --pid or --device" \
-				$verb --pid 1 -d demo
+			usage_error "${command%% *}: specify either --pid or --device" $command
+			usage_error "${command%% *}: specify either --pid or --device" \
+				$command --pid 1 -d demo
 			for pid in 0 -1 +1 '' abc 1x 0x10 99999999999 99999999999999999999; do
-				refuses "${verb%% *}: $pid: a pid is a number above 0" $verb --pid "$pid"
+				usage_error "${command%% *}: --pid: '$pid' is not a process ID $(
+					)(1 to 2147483647)" $command --pid "$pid"
 			done
 		}
 	done
 }
 
-@test "the kernel's memory is that of no process" {
-	refuses 'walk: --kernel looks at no process: leave out --pid' \
+@test "--kernel and --pid are mutually exclusive" {
+	usage_error 'walk: --kernel and --pid are mutually exclusive' \
 		walk --kernel --pid 1 ffffffff81000000
-	refuses 'walk: --kernel looks at no process: leave out --pid' \
+	usage_error 'walk: --kernel and --pid are mutually exclusive' \
 		walk -k -d demo -p 1 ffffffff81000000
-	refuses "translate: unrecognized option '--kernel'" translate --kernel 1000
+	usage_error "translate: unrecognized option '--kernel'" translate --kernel 1000
 }
 
-@test "an address that is none is a usage error" {
+NOT_AN_ADDRESS='is not a hexadecimal address of up to 64 bits'
+
+@test "an invalid address is a usage error" {
 	for address in '' 0x xyz 0x12g -1 +1 ' 12' 12345678901234567; do
-		refuses "translate: $address: an address is a hexadecimal number" \
+		usage_error "translate: '$address' $NOT_AN_ADDRESS" \
 			translate --pid 1 -- 1000 "$address" 2000
-		refuses "walk: $address: an address is a hexadecimal number" \
+		usage_error "walk: '$address' $NOT_AN_ADDRESS" \
 			walk --pid 1 -- "$address"
-		refuses "scan: $address: an address is a hexadecimal number" \
+		usage_error "scan: '$address' $NOT_AN_ADDRESS" \
 			scan --pid 1 --start "$address"
-		refuses "scan: $address: an address is a hexadecimal number" \
+		usage_error "scan: '$address' $NOT_AN_ADDRESS" \
 			scan --pid 1 --end "$address"
 	done
-	refuses 'scan: --start must be below --end' scan --pid 1 --start 2000 --end 0x2000
+	usage_error 'scan: --start 0x2000 is not below --end 0x2000' \
+		scan --pid 1 --start 2000 --end 0x2000
 }
 
-@test "flags and columns that are none are a usage error" {
-	refuses "scan: --mask: 'nosuch' is not a flag; --help lists them" \
+@test "unknown flags and columns are usage errors" {
+	usage_error "scan: --mask: unknown flag 'nosuch'; --help lists the flags" \
 		scan --pid 1 --mask accessed,nosuch,write
-	refuses "scan: --mask: 'presence' is not a flag; --help lists them" scan --pid 1 -m presence
-	refuses "scan: --mask: '' is not a flag; --help lists them" scan --pid 1 --mask write,
-	refuses "scan: --flags: 'hugepage' is not a flag; --help lists them" \
+	usage_error "scan: --mask: unknown flag 'presence'; --help lists the flags" \
+		scan --pid 1 -m presence
+	usage_error "scan: --mask: unknown flag ''; --help lists the flags" scan --pid 1 --mask write,
+	usage_error "scan: --flags: unknown flag 'hugepage'; --help lists the flags" \
 		scan --pid 1 --flags huge,hugepage
-	refuses "scan: --flags: '' is not a flag; --help lists them" scan --pid 1 --flags ''
-	refuses 'list: NAM: there is no such column' list -o NAM
-	refuses 'list: : there is no such column' list -o NAME,
-	refuses 'list: --json and --raw exclude each other' list --json --raw
+	usage_error "scan: --flags: unknown flag ''; --help lists the flags" scan --pid 1 --flags ''
+	usage_error "list: --output: unknown column 'NAM'; --help lists the columns" list -o NAM
+	usage_error "list: --output: unknown column ''; --help lists the columns" list -o NAME,
+	usage_error 'list: --json and --raw are mutually exclusive' list --json --raw
 }
 
-@test "every verb says whether the driver is missing, or configfs" {
+@test "--output accepts at most 32 columns" {
+	local columns
+
+	capture_item demo vmwalk0
+	printf -v columns 'NAME,%.0s' {1..31}
+	run --separate-stderr vmwalk list -r -n -o "${columns}LIVE"
+	[[ $status == 0 && $output == *' demo 0' ]]
+	usage_error 'list: --output: too many columns (the limit is 32)' list -o "${columns}LIVE,SIZE"
+}
+
+@test "every command reports that the module is not loaded or configfs not mounted" {
 	local message
 
-	for message in "the vmwalk driver isn't there: try 'modprobe vmwalk'" \
-		"configfs isn't mounted: 'mount -t configfs none /sys/kernel/config'"; do
+	for message in 'the vmwalk module is not loaded: modprobe vmwalk' \
+		'configfs is not mounted: mount -t configfs configfs /sys/kernel/config'; do
 		for command in 'create demo' 'destroy demo' 'show demo' 'walk --pid 1 1000' \
 			'walk -k ffff0' 'translate --pid 1 1000' 'scan --pid 1' 'vmas --pid 1' \
 			'scan -d demo' list; do
@@ -216,28 +233,28 @@ refuses()
 		run --separate-stderr vmwalk list --json
 		[[ $status == 1 ]]
 		jq -e '.instances == []' <<<"$output"
-		# The second time it is loaded.
+		# The module is loaded when the second message is expected.
 		mkdir -p "$VMWALK_SYSROOT/sys/module/vmwalk"
 	done
 }
 
-@test "names that can't be an instance's" {
+@test "invalid names and names of other files are not instances" {
 	capture_item demo vmwalk0
 	for name in a/b . .. ''; do
 		run --separate-stderr vmwalk create "$name"
 		fails 1 "vmwalk: create: $name: Invalid argument"
 	done
-	# Beside the instances are files.
+	# abi_version is a file in the directory of the instances.
 	for name in nobody abi_version; do
 		for command in show destroy 'scan -d' 'walk 1000 -d'; do
 			# shellcheck disable=SC2086 # words
 			run --separate-stderr vmwalk $command "$name"
-			fails 1 "vmwalk: ${command%% *}: $name: there is no such instance"
+			fails 1 "vmwalk: ${command%% *}: $name: no such instance"
 		done
 	done
 }
 
-@test "a descriptor that is closed at the start is never that of the device" {
+@test "the device never gets the descriptor of a closed standard stream" {
 	local device=$VMWALK_SYSROOT/dev/vmwalk3
 
 	capture_extents
@@ -254,7 +271,7 @@ refuses()
 	[[ $stderr == 'vmwalk: translate: standard input: Bad file descriptor' ]]
 }
 
-# Makes the locale LC_CTYPE=tr_TR, in which, as in Turkish, the small letter of I is not i.
+# Makes the locale LC_CTYPE=tr_TR, in which the lower case of I is not i.
 make_locale()
 {
 	export LOCPATH=$BATS_TEST_TMPDIR/locales
@@ -274,13 +291,13 @@ make_locale()
 		done
 		printf '%s\n' '(<U005A>,<U007A>)' 'END LC_CTYPE'
 	} >"$LOCPATH/source"
-	# It warns of all that the locale lacks.
+	# It warns about all categories that are missing.
 	localedef --no-archive -c -f "$LOCPATH/charmap" -i "$LOCPATH/source" "$LOCPATH/tr_TR" \
 		2>/dev/null || [[ -f $LOCPATH/tr_TR/LC_CTYPE ]]
 }
 
-@test "names of columns are the same in every locale" {
-	type -P localedef || skip 'there is no localedef'
+@test "column names do not depend on the locale" {
+	type -P localedef || skip 'localedef is not installed'
 	make_locale
 	capture_item demo vmwalk0
 	run --separate-stderr env -u LC_ALL LC_CTYPE=tr_TR vmwalk list --raw -o size,Live
@@ -292,7 +309,7 @@ make_locale()
 		["cache", "device", "fill", "live", "mode", "name", "node", "size", "target", "type"]'
 }
 
-@test "list: a table, in the order of the bytes of names" {
+@test "list: a table sorted by name, in byte order" {
 	capture_item b10 vmwalk0 live=1 buffer_type=kmalloc size=4096 target_pid=123
 	capture_item b9 vmwalk12 numa_node=1 fill=letters size=5368709120
 	run --separate-stderr vmwalk list
@@ -321,20 +338,20 @@ make_locale()
 		mode: "fault", cache: "wb", node: -1, fill: "zero", target: 0 }]'
 }
 
-@test "list: nothing" {
+@test "list: prints nothing if there are no instances" {
 	capture_item demo vmwalk0
 	rm -r "$VMWALK_SYSROOT/sys/kernel/config/vmwalk/demo"
 	run --separate-stderr vmwalk list
 	prints </dev/null
 }
 
-@test "list: memory holds what is shown, and too little of it is told" {
+@test "list: uses little memory, and reports that memory is short" {
 	local limit failed=
 
 	for ((i = 100; i < 300; i++)); do
 		capture_item "item$i" "vmwalk$i"
 	done
-	# In KiB; the cells of old, of 64 KiB each, took a hundred times as much as the first.
+	# The limit is in KiB. 200 instances fit into 1280 KiB.
 	for ((limit = 1280; !failed; limit -= 64)); do
 		run --separate-stderr bash -c "ulimit -d $limit; vmwalk list --raw -n"
 		[[ $limit != 1280 || $status == 0 ]]
@@ -347,12 +364,12 @@ make_locale()
 	done
 }
 
-# What is no character in UTF-8: a lone byte, a start without its end, too long, a surrogate, beyond
-# the last, and the end of the text in the middle.
+# Invalid UTF-8: a lone byte, a truncated and an overlong sequence, a surrogate,
+# a character above U+10FFFF, and a sequence truncated by the end of the text.
 NO_UTF8=$'a\xffb\xe2\x82c\xc0\xafd\xed\xa0\x80e\xf4\x90\x80\x80f\xc3\xa9\xf0\x9f\x98\x80g\xf0\x9f'
 AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufffd\ufffdf\u00e9\ud83d\ude00g\ufffd\ufffd"'
 
-@test "JSON is UTF-8, whatever bytes a name has" {
+@test "JSON output is valid UTF-8 for names of any bytes" {
 	local locale
 
 	capture_vmas
@@ -363,19 +380,19 @@ AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufff
 		LC_ALL=$locale
 		vmwalk list --json >"$BATS_TEST_TMPDIR/list"
 		vmwalk show --json "$NO_UTF8" >"$BATS_TEST_TMPDIR/show"
-		for verb in vmas scan 'walk 400000'; do
+		for command in vmas scan 'walk 400000'; do
 			# shellcheck disable=SC2086 # words
-			replay vmwalk $verb -d demo --json >"$BATS_TEST_TMPDIR/${verb%% *}"
+			replay vmwalk $command -d demo --json >"$BATS_TEST_TMPDIR/${command%% *}"
 		done
-		for verb in list show vmas scan walk; do
-			iconv -f UTF-8 -t UTF-8 "$BATS_TEST_TMPDIR/$verb" >/dev/null
+		for command in list show vmas scan walk; do
+			iconv -f UTF-8 -t UTF-8 "$BATS_TEST_TMPDIR/$command" >/dev/null
 			jq -e --argjson name "$AS_JSON" 'any(.. | strings; . == $name)' \
-				"$BATS_TEST_TMPDIR/$verb"
+				"$BATS_TEST_TMPDIR/$command"
 		done
 	done
 }
 
-@test "JSON stays JSON where an attribute is empty or no number" {
+@test "JSON output is valid if an attribute is empty or not a number" {
 	capture_item empty vmwalk0 live= size= numa_node= target_pid= fault_around= track_dirty=
 	capture_item wrong vmwalk1 live=2 size=12x numa_node=- target_pid=007 fault_around=0x10
 	vmwalk list --json | jq -e 'all(.instances[]; .live == null and .size == null and
@@ -388,7 +405,7 @@ AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufff
 	[[ $status == 0 && ${lines[0]} =~ ^empty\ +-\ +-$ ]]
 }
 
-@test "what a name has for a terminal is not obeyed: every verb escapes it" {
+@test "every command escapes control characters in names" {
 	local locale hostile=$'\e]0;x\a\e[31m\x9b2J\xc2\x9b2J\x7f\b\r\n.'
 
 	capture_vmas
@@ -409,7 +426,7 @@ AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufff
 			# shellcheck disable=SC2086 # words
 			replay vmwalk $command "$@" >"$BATS_TEST_TMPDIR/output" 2>&1 || true
 			[[ -s $BATS_TEST_TMPDIR/output ]]
-			# With bytes of its own for every control but the newline, in UTF-8 or not.
+			# C0 except newline, and C1, as one byte or in UTF-8
 			if LC_ALL=C grep -aP '[\x00-\x09\x0b-\x1f\x7f]|\x9b' \
 				"$BATS_TEST_TMPDIR/output"; then
 				echo "vmwalk $command"
@@ -419,13 +436,13 @@ AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufff
 		run --separate-stderr replay vmwalk walk -d demo 400000
 		[[ ${lines[0]} == *'process 4242 (\x1b]0;x\x07\x1b[31m\x9b2J\xc2\x9b2J\x7f\x08\x0d\x0a.)' ]]
 	done
-	# What looks escaped is.
+	# A literal \x is escaped, too.
 	capture_item demo vmwalk3 last_error='a\x41\b'
 	run --separate-stderr vmwalk show demo
 	[[ $output == *'a\x5cx41\b' ]]
 }
 
-@test "show: a pending instance has no device yet" {
+@test "show: a pending instance has attributes only" {
 	capture_item demo vmwalk0 size=2097152 last_error='size 0 is out of range'
 	run --separate-stderr vmwalk show demo
 	prints <<-'END'
@@ -447,7 +464,7 @@ AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufff
 		(has("sysfs") or has("stats") | not)'
 }
 
-@test "show: a live instance has counters, and a physical address or the reason why not" {
+@test "show: a live instance has counters, and phys_addr is an address, hidden or -" {
 	local sysfs=$VMWALK_SYSROOT/sys/class/vmwalk/vmwalk0
 
 	capture_item demo vmwalk0 live=1
@@ -510,7 +527,7 @@ AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufff
 		[.levels[].state] == ["read", "folded", "read", "read", "leaf"] and
 		.levels[4] == { level: "pte", state: "leaf", table: "0x10b1c2000", index: 1,
 				entry: "0x8000000012ab3025" }'
-	# Rights to look at its maps may be missing.
+	# Without readable maps
 	rm "$VMWALK_SYSROOT/proc/4242/maps"
 	run --separate-stderr replay vmwalk walk -d demo 0x401123
 	[[ $status == 0 && ${lines[1]} == 'in an unknown mapping' ]]
@@ -547,21 +564,21 @@ AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufff
 	END
 }
 
-@test "walk: no page, for one of three reasons" {
-	for stop in '0 21 3 1:none: the pmd entry is empty, and with it 2M of addresses:empty' \
-		'0x80 12 4 2:none: the pte entry says that it is elsewhere:absent' \
-		'0x400 12 4 2:none: the pte entry is a mark that stands for no page:absent'; do
-		IFS=: read -r walk none why json <<<"$stop"
+@test "walk: without a page, says what the last entry is" {
+	for stop in '0 21 3 1:none: the pmd entry, which covers 2M, is empty:empty' \
+		'0x80 12 4 2:none: the pte entry is a swap or migration entry:absent' \
+		'0x400 12 4 2:none: the pte entry is a marker:absent'; do
+		IFS=: read -r walk none entry json <<<"$stop"
 		capture_device <<<"info 4096 4 4242"$'\n'"walk $walk 0 0"
 		run --separate-stderr replay vmwalk walk -d demo 0x7fff1000
-		[[ $status == 0 && $output == *$'\n'"  page      $none:$why"* ]]
+		[[ $status == 0 && $output == *$'\n'"  page      $none:$entry"* ]]
 		[[ $output != *frame* && $output != *physical* ]]
 		replay vmwalk walk -d demo -J 0x7fff1000 | jq -e --arg stop "$json" \
 			'.stop == $stop and .pfn == null and .phys == null and .mapping.name == "[stack]"'
 	done
 }
 
-@test "walk: what is withheld is said to be hidden" {
+@test "walk: withheld values are shown as hidden" {
 	capture_device <<-'END'
 		info 4096 4 4242
 		walk 0x8819 12 4 0 0 0
@@ -575,14 +592,15 @@ AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufff
 	[[ $status == 0 ]]
 	[[ $(grep -c 'hidden  *[0-9][0-9]*  hidden$' <<<"$output") == 4 ]]
 	[[ $output == *$'\n''              \_ page   hidden'$'\n'* ]]
-	[[ $output == *$'\n''  frame     hidden: '* && $output == *$'\n''  physical  hidden'* ]]
+	[[ $output == *$'\n''  frame     hidden: the opener of the device lacks CAP_SYS_ADMIN, '* ]]
+	[[ $output == *$'\n''  physical  hidden'* ]]
 	[[ $output != *0x0000* ]]
 	replay vmwalk walk -d demo -J 401123 | jq -e '.pfn == "hidden" and .phys == "hidden" and
 		.levels[4].table == "hidden" and .levels[4].entry == "hidden" and
 		.levels[4].index == 1 and (.flags | index("hidden"))'
 }
 
-@test "walk: an address of the kernel, with no process in sight" {
+@test "walk: a kernel address, without a process" {
 	capture_device <<-'END'
 		info 4096 4 4242
 		walk 0x10037 30 2 0 0x100123 0x100123456
@@ -614,9 +632,10 @@ AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufff
 		jq -e '.address == "0xffffc97fc0123456" and .pid == null and .mapping == null and
 			.phys == "0x100123456" and (.flags | index("huge"))'
 	run --separate-stderr replay vmwalk walk -d demo -k 401123
-	fails 1 'vmwalk: walk: kernel: 0x401123 is no kernel address; omit --kernel for a process'
+	fails 1 'vmwalk: walk: kernel: 0x401123 is not a kernel address; omit --kernel to walk a process'
 	run --separate-stderr replay vmwalk walk -d demo ffffc97fc0123456
-	fails 1 'vmwalk: walk: process 4242: address 0xffffc97fc0123456 is beyond user space'
+	fails 1 "vmwalk: walk: process 4242: 0xffffc97fc0123456 is not a user-space address; $(
+		)use --kernel for a kernel address"
 }
 
 capture_translations()
@@ -630,7 +649,7 @@ capture_translations()
 	END
 }
 
-@test "translate: a table, in the order of the arguments" {
+@test "translate: a table in the order of the arguments" {
 	capture_translations
 	run --separate-stderr replay vmwalk translate -d demo 7fff00200123 0x401000 402fff 600000 \
 		0x401000
@@ -664,24 +683,24 @@ capture_translations()
 	replay vmwalk translate -d demo --json </dev/null | jq -e '.translations == []'
 }
 
-@test "translate: standard input gives the same as arguments do" {
+@test "translate: addresses from standard input and arguments give the same output" {
 	local addresses=(7fff00200123 0x401000 402fff 600000)
 
 	capture_translations
 	for format in '' --raw --json; do
-		# shellcheck disable=SC2086 # none or one
+		# shellcheck disable=SC2086 # optional
 		replay vmwalk translate -d demo $format "${addresses[@]}" >"$BATS_TEST_TMPDIR/arguments"
 		# shellcheck disable=SC2086
 		printf '%s\n' "${addresses[@]}" | replay vmwalk translate -d demo $format |
 			diff "$BATS_TEST_TMPDIR/arguments" -
-		# The last line may lack its end.
+		# The last line may lack its newline.
 		# shellcheck disable=SC2086
 		printf '%s\n%s\n%s\n%s' "${addresses[@]}" |
 			replay vmwalk translate -d demo $format | diff "$BATS_TEST_TMPDIR/arguments" -
 	done
 }
 
-@test "translate: more addresses than come in one portion, each once, in order" {
+@test "translate: more addresses than one batch, each once, in order" {
 	capture_translations
 	seq -f '%.0f' 1000000 1005000 >"$BATS_TEST_TMPDIR/addresses"
 	seq -f '%.0f' 1000000 1005000 | replay vmwalk translate -d demo -r -n -o ADDRESS |
@@ -691,19 +710,19 @@ capture_translations()
 		sed 's/ *0x//' | diff "$BATS_TEST_TMPDIR/addresses" -
 }
 
-@test "translate: a line is answered before the next one comes" {
+@test "translate: answers each line before it reads the next one" {
 	local format address answer answers pid end
 
 	capture_translations
 	mkfifo "$BATS_TEST_TMPDIR/questions"
 	for format in '' --raw --json; do
 		exec {answers}< <(
-			# shellcheck disable=SC2086 # none or one
+			# shellcheck disable=SC2086 # optional
 			replay vmwalk translate -d demo -n -o ADDRESS $format \
 				<"$BATS_TEST_TMPDIR/questions" 3>&-
 		)
 		pid=$!
-		# A row of JSON gets its comma, and so the end of its line, when the next one comes.
+		# The comma and newline after a row of JSON come with the next row.
 		end=$'\n'
 		[[ $format != --json ]] || end='}'
 		for address in 0x401000 0x402fff; do
@@ -718,7 +737,7 @@ capture_translations()
 	done
 }
 
-@test "translate: a line that is no address ends it, after the answers to those before" {
+@test "translate: an invalid line is an error, after the previous lines are answered" {
 	local long
 
 	capture_translations
@@ -726,29 +745,29 @@ capture_translations()
 	run --separate-stderr replay vmwalk translate -d demo -n -o ADDRESS \
 		< <(printf '402fff\n%s\n401000\n' "$long")
 	[[ $status == 1 && $output == '      0x402fff' ]]
-	[[ $stderr == 'vmwalk: translate: standard input: a line is too long for an address' ]]
+	[[ $stderr == 'vmwalk: translate: standard input: a line exceeds 8191 bytes' ]]
 	for line in xyz '' ' 1000' '1000 2000' 0x12345678901234567 "${long:0:8000}x"; do
 		for format in '' --json; do
-			# shellcheck disable=SC2086 # none or one
+			# shellcheck disable=SC2086 # optional
 			run --separate-stderr replay vmwalk translate -d demo $format \
 				< <(printf '402fff\n%s\n401000\n' "$line")
 			[[ $status == 1 ]]
-			[[ $stderr == "vmwalk: translate: ${line:0:64}: an address is a hexadecimal number" ]]
+			[[ $stderr == "vmwalk: translate: standard input: '${line:0:64}' $NOT_AN_ADDRESS" ]]
 			[[ $output == *0x402fff* && $output != *0x401000* ]]
 		done
 		jq -e '.translations | length == 1' <<<"$output"
 	done
 }
 
-@test "translate: a NUL byte doesn't hide what follows in its line" {
+@test "translate: a NUL byte in a line is an error" {
 	capture_translations
 	run --separate-stderr replay vmwalk translate -d demo -n -o ADDRESS \
 		< <(printf '402fff\n401000\0junk\n401000\n')
 	[[ $status == 1 && $output == '      0x402fff' ]]
-	[[ $stderr == 'vmwalk: translate: 401000: a NUL byte follows; '* ]]
+	[[ $stderr == "vmwalk: translate: standard input: '401000' is followed by a NUL byte" ]]
 }
 
-@test "what is not permitted names the capability, and lockdown" {
+@test "EPERM messages name the missing capability and lockdown" {
 	local command
 
 	capture_device <<<"info 4096 4 4242"$'\n'"error 1"
@@ -761,17 +780,17 @@ capture_translations()
 	[[ $status == 1 && $stderr == *': Operation not permitted: '*CAP_SYS_ADMIN*lockdown ]]
 }
 
-@test "a failure is told for its own reason, not for that of output which fails, too" {
+@test "an error message keeps its errno if the output fails, too" {
 	[[ -c /dev/full ]] || mknod /dev/full c 1 7
 	capture_device <<<"info 4096 4 4242"$'\n'"error 3"
-	for verb in 'translate 1000' scan vmas; do
+	for command in 'translate 1000' scan vmas; do
 		run --separate-stderr bash -c \
-			"LD_PRELOAD=\$0 vmwalk $verb -d demo --json >/dev/full" "$REPLAY"
+			"LD_PRELOAD=\$0 vmwalk $command -d demo --json >/dev/full" "$REPLAY"
 		[[ $status == 1 && $stderr == *'process 4242: No such process'$'\n'* ]]
 	done
 }
 
-@test "translate: a process that goes away is told, and JSON stays JSON" {
+@test "translate: reports a process that exits, and ends its JSON" {
 	capture_device <<<"info 4096 4 4242"$'\n'"error 3"
 	run --separate-stderr replay vmwalk translate -d demo --json 1000
 	[[ $status == 1 && $stderr == 'vmwalk: translate: process 4242: No such process' ]]
@@ -802,7 +821,7 @@ capture_vmas()
 	output=${output//+( )$'\n'/$'\n'}
 	output=${output%%+( )}
 	prints <<-'END'
-		         START            END PERM      OFFSET  DEVICE    INODE  PAGE_SIZE   VM_FLAGS          PAGE_PROT TRAITS       MAPPING
+		         START            END PERM      OFFSET  DEVICE    INODE  PAGE_SIZE   VM_FLAGS          PAGE_PROT ATTRS        MAPPING
 		      0x400000       0x42c000 r-xp      0x1000   08:01     1234         4K      0x875               0x25 file         /usr/bin/a program
 		      0x42c000       0x42d000 rw-p           -       -        -         4K    0x100073 0x8000000000000025 -            [anon]
 		    0x50000000     0x50010000 rw-s     0x10000   00:06        7         4K 0x4044400fb 0x8000000000000037 file,device  -
@@ -829,7 +848,7 @@ capture_vmas()
 	replay vmwalk vmas -d demo --json | jq -e '.vmas == []'
 }
 
-@test "vmas: a process that goes away half way is told, and JSON stays JSON" {
+@test "vmas: reports a process that exits, and ends its JSON" {
 	capture_vmas
 	echo 'error 3' >>"$VMWALK_REPLAY"
 	run --separate-stderr replay vmwalk vmas -d demo --json
@@ -837,7 +856,7 @@ capture_vmas()
 	jq -e '.vmas | length == 4' <<<"$output"
 }
 
-# Two mappings whose frames run on, a page of the stack, and some that are not there.
+# An extent across two mappings, a stack page with hidden PFN, and others.
 capture_extents()
 {
 	capture_device <<-'END'
@@ -849,7 +868,7 @@ capture_extents()
 	END
 }
 
-@test "scan: a table, a row for each mapping" {
+@test "scan: a table, with extents split at mapping borders" {
 	capture_extents
 	run --separate-stderr replay vmwalk scan -d demo
 	# The last column may be padded.
@@ -885,7 +904,7 @@ capture_extents()
 		.[4].mapping == null' "$BATS_TEST_TMPDIR/json"
 }
 
-@test "scan: the range that is asked for, in whole pages" {
+@test "scan: --start and --end, rounded to whole pages" {
 	capture_extents
 	run --separate-stderr replay vmwalk scan -d demo -n -o START --start 7ffd0fff --end 0x7ffe0001
 	prints <<-'END'
@@ -894,14 +913,14 @@ capture_extents()
 	END
 }
 
-@test "scan: a border within a page doesn't stop it" {
+@test "scan: ends if borders in maps are not page-aligned" {
 	capture_extents
 	cat >"$VMWALK_SYSROOT/proc/4242/maps" <<-'END'
 		400000-400800 r-xp 00001000 08:01 1234                      /first
 		400800-402001 r-xp 00001000 08:01 1234                      /second
 		402fff-403000 rw-p 00000000 00:00 0                         /third
 	END
-	# Output without end doesn't end by other signals either.
+	# Only SIGKILL ends an endless scan.
 	run --separate-stderr timeout --signal=KILL 60 \
 		bash -c "LD_PRELOAD=\$0 vmwalk scan -d demo -rn -o START,PAGES,MAPPING --end 42d000 |
 			head -n 9" "$REPLAY"
@@ -912,7 +931,7 @@ capture_extents()
 	END
 }
 
-@test "scan: an instance, a device and a path are all a name" {
+@test "scan: --device accepts an instance, a device and a path" {
 	capture_extents
 	for name in demo vmwalk3 "$VMWALK_SYSROOT/dev/vmwalk3"; do
 		run --separate-stderr replay vmwalk scan -d "$name" -n -r -o PFN
@@ -920,18 +939,18 @@ capture_extents()
 	done
 	for name in vmwalk4 vmwalk3x vmwalk+3 vmwalk03 vmwalk4294967299 'vmwalk 3' nobody; do
 		run --separate-stderr replay vmwalk scan -d "$name"
-		fails 1 "vmwalk: scan: $name: there is no such instance"
+		fails 1 "vmwalk: scan: $name: no such instance"
 	done
 	capture_item pending vmwalk5
 	run --separate-stderr replay vmwalk scan -d pending
-	fails 1 "vmwalk: scan: pending: it isn't live, and so has no device"
+	fails 1 'vmwalk: scan: pending: the instance is not live: write 1 to its attribute live'
 	run --separate-stderr replay vmwalk scan -d "$VMWALK_SYSROOT/dev/vmwalk5"
 	fails 1 "vmwalk: scan: $VMWALK_SYSROOT/dev/vmwalk5: No such file or directory"
 	run --separate-stderr vmwalk scan -d /dev/null
 	fails 1 'vmwalk: scan: /dev/null: Inappropriate ioctl for device'
 }
 
-@test "scan: more extents than come in one portion, each once, in order" {
+@test "scan: more extents than one batch, each once, in order" {
 	{
 		echo 'info 4096 4 4242'
 		for ((i = 0; i < 1300; i++)); do
@@ -939,7 +958,7 @@ capture_extents()
 		done
 	} | capture_device
 	for format in '' --raw; do
-		# shellcheck disable=SC2086 # none or one
+		# shellcheck disable=SC2086 # optional
 		run --separate-stderr replay vmwalk scan -d demo $format -n -o START
 		[[ $status == 0 ]]
 		diff <(tr -d ' ' <<<"$output") <(seq 0 1299 | awk '{ printf "0x%x\n", 1048576 + $1 * 8192 }')
@@ -948,7 +967,7 @@ capture_extents()
 	replay vmwalk scan -d demo --json | jq -e '.extents | length == 1300'
 }
 
-@test "scan: huge pages are told apart, and may be asked for" {
+@test "scan: huge pages have extents of their own and can be selected" {
 	local masks
 
 	capture_device <<-'END'
@@ -970,8 +989,8 @@ capture_extents()
 	done
 }
 
-# first_rows ROWS COMMAND...: succeeds if so many rows come while the command waits at the gate; what
-# comes once that is open goes to the file "rest".
+# first_rows ROWS COMMAND...: succeeds if COMMAND prints so many rows while it
+# waits at the gate. The file "rest" gets the rows that follow.
 first_rows()
 {
 	local line rows pid gate end=$'\n' before=0 wanted=$1
@@ -986,7 +1005,7 @@ first_rows()
 		[[ $line != *'"start": "0x'* && $line != *( )0x* ]] || ((before += 1))
 	done
 	echo "$before rows before the gate"
-	# Opened for reading too, so that this ends even if nobody is at the gate.
+	# Opened for reading, too: this must not block if the command has ended.
 	exec {gate}<>"$VMWALK_REPLAY_GATE"
 	cat <&"$rows" >"$BATS_TEST_TMPDIR/rest"
 	exec {gate}>&- {rows}<&-
@@ -994,7 +1013,7 @@ first_rows()
 	((before == wanted))
 }
 
-@test "scan, vmas: the first rows come while the rest is still being looked for" {
+@test "scan, vmas: print the first rows before they have found the others" {
 	local format
 
 	shopt -s extglob
@@ -1005,8 +1024,8 @@ first_rows()
 		gate 0x130000
 	END
 	for format in '' --raw --json; do
-		# The sixteen that come in the first portion are before the gate.
-		# shellcheck disable=SC2086 # none or one
+		# The first batch of 16 extents is before the gate.
+		# shellcheck disable=SC2086 # optional
 		first_rows 15 vmwalk scan -d demo $format
 		grep -q 0x8d0000 "$BATS_TEST_TMPDIR/rest"
 	done
@@ -1018,7 +1037,7 @@ first_rows()
 	done
 }
 
-@test "scan, translate: memory stays flat, whatever the output is" {
+@test "scan, translate: memory use does not grow with the output" {
 	local format
 
 	capture_device <<-'END'
@@ -1029,7 +1048,7 @@ first_rows()
 	for format in '' --raw --json; do
 		(
 			ulimit -d 2048
-			# shellcheck disable=SC2086 # none or one
+			# shellcheck disable=SC2086 # optional
 			replay vmwalk scan -d demo $format -o START >"$BATS_TEST_TMPDIR/scan"
 			# shellcheck disable=SC2086
 			sed -n 's/[^0]*\(0x[0-9a-f]*\).*/\1/p' "$BATS_TEST_TMPDIR/scan" |
@@ -1042,7 +1061,7 @@ first_rows()
 	done
 }
 
-@test "scan: a process that goes away half way is told, and JSON stays JSON" {
+@test "scan: reports a process that exits, and ends its JSON" {
 	{
 		echo 'info 4096 4 4242'
 		echo 'error 3'
@@ -1055,19 +1074,19 @@ first_rows()
 	jq -e '.extents | length == 512' <<<"$output"
 }
 
-@test "list: a name may begin with a dot" {
+@test "list: names may begin with a dot" {
 	capture_item .hidden vmwalk0
 	capture_item ..both vmwalk1
 	run --separate-stderr vmwalk list --json
 	jq -e '[.instances[].name] == ["..both", ".hidden"]' <<<"$output"
 }
 
-@test "make install: all may read what it installs, whatever the umask" {
+@test "make install: installed files are readable by all users, also with umask 077" {
 	local made
 
 	made=$(dirname "$(type -P vmwalk)")
 	[[ -f $BATS_TEST_DIRNAME/../../userspace/Makefile && -f $made/libvmwalk.so ]] ||
-		skip 'the sources are not here'
+		skip 'the source tree is not here'
 	(
 		umask 077
 		make -s -C "$BATS_TEST_DIRNAME/../../userspace" O="$made" \
@@ -1079,7 +1098,7 @@ first_rows()
 	[[ ! -s $BATS_TEST_TMPDIR/unreadable ]]
 }
 
-@test "output that can't be written is a failure" {
+@test "a write error on standard output is a failure" {
 	[[ -c /dev/full ]] || mknod /dev/full c 1 7
 	capture_item demo vmwalk0
 	for command in '--help' list 'list --json' 'show demo'; do

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# The vmwalk command with the driver: what it makes, shows, walks, translates and scans, against what
-# configfs, sysfs, /proc/PID/pagemap and /proc/PID/maps say, and that it leaves nothing behind.
+# The vmwalk command with the driver. Its output is compared with configfs, sysfs,
+# /proc/PID/pagemap and /proc/PID/maps. No test may leave an instance behind.
 #
 # Copyright (C) The vmwalk authors
 
@@ -15,7 +15,7 @@ shopt -s extglob
 EXAMPLES=${VMWALK_EXAMPLES:-/usr/lib/vmwalk/examples}
 PAGE=$(awk '/^KernelPageSize:/ { print $2 * 1024; exit }' /proc/self/smaps)
 
-# prints: the last run succeeded, with the lines of stdin as all its output.
+# prints: the last run succeeded, and its output is standard input.
 prints()
 {
 	local expected
@@ -27,7 +27,7 @@ prints()
 	return 1
 }
 
-# fails LINE: it failed, said so on stderr and printed nothing.
+# fails LINE: the last run failed, with this line on stderr and no output.
 fails()
 {
 	[[ $status == 1 && ! $output && $stderr == "$1" ]] && return
@@ -36,7 +36,7 @@ fails()
 	return 1
 }
 
-# Starts memory_intensive and waits for it: pid is its pid, ${region_start[NAME]} where a region is.
+# Starts memory_intensive, and sets pid, region_start and region_end.
 start_target()
 {
 	local name start end
@@ -54,7 +54,7 @@ start_target()
 	done <"$BATS_TEST_TMPDIR/target"
 }
 
-# pagemap PID ADDRESS: the page frame number that the kernel itself tells, 0 if none.
+# pagemap PID ADDRESS: prints the PFN in /proc/PID/pagemap, 0 if not present.
 pagemap()
 {
 	local entry
@@ -68,7 +68,7 @@ pagemap()
 	fi
 }
 
-@test "create prints the device's path and sets what it is told" {
+@test "create prints the device path and sets the attributes" {
 	run --separate-stderr vmwalk create demo --type kmalloc --size 16K --map-mode remap \
 		--cache-mode wb --node 0 --fill letters --pid $$ --fault-around 8K
 	prints <<<"/dev/$(get_attribute demo dev_name)"
@@ -90,43 +90,43 @@ pagemap()
 	[[ $(head -c 28 "$output") == abcdefghijklmnopqrstuvwxyzab ]]
 }
 
-@test "create without options makes what the driver makes by default" {
+@test "create without options uses the defaults of the driver" {
 	vmwalk create plain
-	mkdir "$VMWALK/witness"
+	mkdir "$VMWALK/reference"
 	for attribute in buffer_type size map_mode cache_mode numa_node fill target_pid fault_around; do
-		[[ $(<"$VMWALK/plain/$attribute") == "$(<"$VMWALK/witness/$attribute")" ]]
+		[[ $(<"$VMWALK/plain/$attribute") == "$(<"$VMWALK/reference/$attribute")" ]]
 	done
 }
 
-@test "create passes on what the driver refuses, and leaves nothing" {
+@test "create prints the error message of the driver and leaves no instance" {
 	declare -A attribute=([type]=buffer_type [size]=size [map-mode]=map_mode
 		[cache-mode]=cache_mode [node]=numa_node [fill]=fill [pid]=target_pid
 		[fault-around]=fault_around)
 
 	for option in type=nonsense size= map-mode=x cache-mode=wt node=-2 fill=x pid=4194303 \
 		fault-around=12K; do
-		mkdir "$VMWALK/witness"
-		run ! set_attribute witness "${attribute[${option%%=*}]}" "${option#*=}"
-		reason=$(<"$VMWALK/witness/last_error")
-		rmdir "$VMWALK/witness"
-		[[ $reason ]]
+		mkdir "$VMWALK/reference"
+		run ! set_attribute reference "${attribute[${option%%=*}]}" "${option#*=}"
+		message=$(<"$VMWALK/reference/last_error")
+		rmdir "$VMWALK/reference"
+		[[ $message ]]
 		run --separate-stderr vmwalk create demo "--$option"
-		fails "vmwalk: create: demo: $reason"
+		fails "vmwalk: create: demo: $message"
 		no_instances
 	done
 }
 
-@test "create: a value that configfs would cut is refused" {
+@test "create rejects a value that exceeds the limit of configfs" {
 	run --separate-stderr vmwalk create demo --pid "$(printf '%04200d' 1)"
 	fails "vmwalk: create: demo: target_pid: value of 4200 bytes exceeds the limit of configfs $(
 		)($((PAGE - 1)) bytes)"
 	no_instances
-	# As long as it may be, it comes through whole.
+	# The longest value
 	run --separate-stderr vmwalk create demo --pid "$(printf "%0$((PAGE - 1))d" $$)"
 	[[ $status == 0 && $(get_attribute demo target_pid) == "$$" ]]
 }
 
-@test "create passes on what goes wrong with live, and leaves nothing" {
+@test "create prints the error message of live=1 and leaves no instance" {
 	run --separate-stderr vmwalk create demo --type kmalloc --map-mode insert
 	fails "vmwalk: create: demo: buffer_type kmalloc can't be mapped by map_mode insert"
 	no_instances
@@ -136,34 +136,35 @@ pagemap()
 	[[ ! -e /dev/vmwalk0 ]]
 }
 
-@test "create: if the path can't be written out, nothing is left" {
+@test "create leaves no instance if it cannot print the path" {
 	run --separate-stderr bash -c 'vmwalk create demo >/dev/full'
-	fails 'vmwalk: create: standard output: a part of it could not be written'
+	fails 'vmwalk: create: standard output: write error'
 	no_instances
 	run bash -c 'trap "" PIPE; vmwalk create demo | true; exit "${PIPESTATUS[0]}"'
 	[[ $status == 0 ]] || no_instances
 }
 
-@test "create leaves an instance of that name alone" {
+@test "create does not change an existing instance" {
 	vmwalk create demo --size 8K
 	run --separate-stderr vmwalk create demo --size 4K
 	fails 'vmwalk: create: demo: File exists'
 	[[ $(get_attribute demo size) == 8192 && $(get_attribute demo live) == 1 ]]
 }
 
-@test "create and destroy need root, and say so" {
+@test "create, destroy and --pid report that they need root" {
 	vmwalk create demo
 	run --separate-stderr as_nobody vmwalk create other
 	fails 'vmwalk: create: other: Permission denied'
 	run --separate-stderr as_nobody vmwalk destroy demo
 	fails 'vmwalk: destroy: demo: Permission denied'
 	run --separate-stderr as_nobody vmwalk walk --pid $$ 1000
-	fails 'vmwalk: walk: a temporary instance takes root; --device names one that is there'
+	fails "vmwalk: walk: only root can create a temporary instance; $(
+		)use --device with an existing one"
 	run --separate-stderr as_nobody vmwalk scan -d demo
 	fails 'vmwalk: scan: demo: Permission denied'
 }
 
-@test "destroy removes an instance, in use or not" {
+@test "destroy removes a live, open and a pending instance" {
 	local device
 
 	device=$(vmwalk create demo)
@@ -177,10 +178,10 @@ pagemap()
 	prints </dev/null
 	no_instances
 	run --separate-stderr vmwalk destroy demo
-	fails 'vmwalk: destroy: demo: there is no such instance'
+	fails 'vmwalk: destroy: demo: no such instance'
 }
 
-@test "list shows every instance as configfs has it" {
+@test "list shows the attributes of every instance" {
 	vmwalk create one --size 12K --pid $$
 	vmwalk create two --type kmalloc --size 4K --map-mode remap
 	mkdir "$VMWALK/three"
@@ -193,7 +194,7 @@ pagemap()
 	vmwalk list --json | jq -e '[.instances[].name] == ["one", "three", "two"]'
 }
 
-@test "list and vmwalk-list have one order" {
+@test "list and vmwalk-list sort in the same order" {
 	local name
 
 	for name in b10 b9 B 1a a-b a_b ab é; do
@@ -205,18 +206,18 @@ pagemap()
 		diff - <(vmwalk-list | awk 'NR > 1 { print $1 }')
 }
 
-@test "configfs that isn't mounted is told from a driver that isn't there" {
+@test "list tells configfs that is not mounted from a module that is not loaded" {
 	# shellcheck disable=SC2016 # for the shell inside
 	run --separate-stderr unshare --mount bash -c '
 		umount -l /sys/kernel/config && vmwalk list'
-	fails "vmwalk: list: configfs isn't mounted: 'mount -t configfs none /sys/kernel/config'"
+	fails 'vmwalk: list: configfs is not mounted: mount -t configfs configfs /sys/kernel/config'
 	rmmod vmwalk
 	run --separate-stderr vmwalk list
 	modprobe vmwalk
-	fails "vmwalk: list: the vmwalk driver isn't there: try 'modprobe vmwalk'"
+	fails 'vmwalk: list: the vmwalk module is not loaded: modprobe vmwalk'
 }
 
-@test "messages don't end up in the buffer where a standard stream is closed" {
+@test "closed standard streams: messages are not written to the buffer" {
 	local before device
 
 	device=$(vmwalk create demo --fill letters --size 4K)
@@ -228,7 +229,7 @@ pagemap()
 	done
 }
 
-@test "show shows every file of the instance and its device" {
+@test "show prints every file of the instance and its device" {
 	local device file files="" wanted=""
 
 	device=$(vmwalk create demo --size 64K --fill digits)
@@ -249,7 +250,7 @@ pagemap()
 	sort <<<"${wanted%$'\n'}" | diff - "$BATS_TEST_TMPDIR/shown"
 }
 
-@test "show looks without being counted, and sees who is" {
+@test "show is not counted in opens, other files are" {
 	local device
 
 	device=$(vmwalk create demo)
@@ -261,7 +262,7 @@ pagemap()
 	vmwalk show demo --json | jq -e '.stats.opens == 0 and .stats.walks == 1'
 }
 
-@test "show tells where a contiguous buffer is, to root alone" {
+@test "show prints phys_addr of a contiguous buffer, to root only" {
 	vmwalk create demo --type kmalloc --size 32K
 	vmwalk show demo --json | jq -e '.sysfs.segments == 1 and (.sysfs.phys_addr | test("^0x[0-9a-f]+000$"))'
 	as_nobody vmwalk show demo --json | jq -e '.sysfs.phys_addr == "hidden"'
@@ -270,7 +271,7 @@ pagemap()
 		vmwalk show pieces --json | jq -e '.sysfs.phys_addr == null'
 }
 
-@test "walk finds the frames that pagemap has" {
+@test "walk prints the PFNs that pagemap has" {
 	local address frame phys
 
 	start_target --size 2
@@ -289,7 +290,7 @@ pagemap()
 	no_instances
 }
 
-@test "walk follows the tables: each entry leads to the next table" {
+@test "walk: each entry points to the next table" {
 	start_target
 	vmwalk walk --pid "$pid" --json "${region_start[anonymous]}" |
 		jq -r '.levels[] | select(.state != "folded") | "\(.entry) \(.table) \(.index)"' |
@@ -303,22 +304,22 @@ pagemap()
 		}
 }
 
-@test "walk says why there is no page" {
+@test "walk says why an address has no page" {
 	start_target
 	run --separate-stderr vmwalk walk --pid "$pid" "${region_start[reserved]}"
-	[[ $status == 0 && $output == *'  page      none: the '*' entry is empty'* ]]
+	[[ $status == 0 && $output == *'  page      none: the '*', is empty'* ]]
 	[[ $output == *$'\nin '*' rw-p [anon]'* ]]
 	run --separate-stderr vmwalk walk --pid "$pid" 0
 	[[ $status == 0 && $output == *$'\nin no mapping\n'* ]]
 	run --separate-stderr vmwalk walk --pid "$pid" ffff888000000000
-	fails "vmwalk: walk: process $pid: address 0xffff888000000000 is beyond user space"
+	fails "vmwalk: walk: process $pid: 0xffff888000000000 is not a user-space address; $(
+		)use --kernel for a kernel address"
 	no_instances
 }
 
-@test "walk --kernel finds what the kernel says of itself, for root alone" {
+@test "walk --kernel finds the physical address of the kernel code, for root only" {
 	local address phys
 
-	# Where the running kernel's code lies in memory, and where it is mapped.
 	phys=$(awk -F '[- ]' '/Kernel code/ { print $3 }' /proc/iomem)
 	address=$(awk '$3 == "_text" { print $1; exit }' /proc/kallsyms)
 	[[ $phys != 0 && $address != 0 ]]
@@ -330,16 +331,18 @@ pagemap()
 	vmwalk create demo
 	chmod 666 /dev/vmwalk0
 	run --separate-stderr as_nobody vmwalk walk -d demo --kernel "$address"
-	fails "vmwalk: walk: kernel: address 0x$address: Operation not permitted: it takes$(
-		) CAP_SYS_ADMIN when the device is opened, and no kernel lockdown"
-	# What lies between user space and the kernel, and what is the user's.
+	fails "vmwalk: walk: kernel: address 0x$address: Operation not permitted: $(
+		)the opener of the device lacks CAP_SYS_ADMIN, or the kernel is in $(
+		)confidentiality lockdown"
+	# A non-canonical and a user address
 	for address in 0x8000000000000000 0x1000; do
 		run --separate-stderr vmwalk walk -d demo -k "$address"
-		fails "vmwalk: walk: kernel: $address is no kernel address; omit --kernel for a process"
+		fails "vmwalk: walk: kernel: $address is not a kernel address; $(
+			)omit --kernel to walk a process"
 	done
 }
 
-@test "translate finds the addresses that pagemap has, from arguments and from standard input" {
+@test "translate prints the addresses that pagemap has, from arguments and standard input" {
 	local address name frame i
 
 	start_target --size 2
@@ -370,12 +373,12 @@ pagemap()
 	no_instances
 }
 
-@test "vmas lists what maps has" {
+@test "vmas lists the mappings in /proc/PID/maps" {
 	start_target --size 1
 	vmwalk vmas --pid "$pid" --json |
 		jq -r '.vmas[] | [.start[2:], .end[2:], .perm, .offset // "0x0", .device // "00:00",
 			.inode // 0, .mapping] | @tsv' >"$BATS_TEST_TMPDIR/vmas"
-	# The kernel's own page for programs is no mapping of the process's.
+	# vsyscall is not a VMA.
 	grep -v vsyscall "/proc/$pid/maps" |
 		sed -E 's/^([0-9a-f]+)-([0-9a-f]+) (....) ([0-9a-f]+) (\S+) (\S+) *(.*)/\1 \2 \3 \4 \5 \6 \7/' |
 		while read -r start end perm offset device inode name; do
@@ -385,7 +388,7 @@ pagemap()
 	no_instances
 }
 
-@test "scan covers what the process has, no more and no less" {
+@test "scan finds every page once" {
 	local name pages
 
 	start_target
@@ -395,8 +398,8 @@ pagemap()
 			--end "${region_end[$name]}" --mask present -r -n -o PAGES |
 			awk '{ sum += $1 } END { print sum + 0 }') == "$pages" ]]
 	done
-	# In order, without overlap, and as long as it says. A shell of its own isn't traced by bats,
-	# which would take a minute for this loop.
+	# In order and without overlap. bats does not trace another shell, which saves
+	# a minute in this loop.
 	vmwalk scan --pid "$pid" -r -n -o START,END,PAGES | bash -c '
 		last=0 rows=0
 		while read -r start end pages; do
@@ -407,11 +410,11 @@ pagemap()
 	no_instances
 }
 
-@test "scan finds the frames that pagemap has" {
+@test "scan prints the PFNs that pagemap has" {
 	local start pages frame count=0
 
 	start_target --size 1
-	# The driver's own tests compare every page; here the last one of every 32nd extent will do.
+	# The last page of every 32nd extent. The driver tests compare every page.
 	while read -r start pages frame; do
 		((start += (pages - 1) * PAGE, frame += pages - 1, count += 1))
 		(($(pagemap "$pid" "$start") == frame))
@@ -419,7 +422,7 @@ pagemap()
 	((count > 4))
 }
 
-@test "scan names mappings as maps has them" {
+@test "scan prints the mapping names and permissions in maps" {
 	local start perm mapping known=$'\n'
 
 	start_target --size 1
@@ -437,7 +440,7 @@ pagemap()
 	done < <(awk '!seen[$2, $3]++' "$BATS_TEST_TMPDIR/scan")
 }
 
-@test "scan keeps to the range and the flags that are asked for" {
+@test "scan --start, --end, --flags and --mask select pages" {
 	start_target
 	run --separate-stderr vmwalk scan --pid "$pid" -r -n -o START,END,FLAGS --flags write \
 		--start "${region_start[anonymous]}" --end "${region_end[anonymous]}"
@@ -451,9 +454,9 @@ pagemap()
 	jq -e '[.extents[] | select(.flags | index("exec") | not)] == []' <<<"$output"
 }
 
-@test "scan is flat in memory: 16384 extents in 2 MiB" {
+@test "scan needs less than 2 MiB for 16384 extents" {
 	start_target --size 128
-	# As a table; vmwalk-command.bats has the other formats.
+	# vmwalk-command.bats tests raw and JSON output.
 	(
 		ulimit -d 2048
 		vmwalk scan --pid "$pid" >"$BATS_TEST_TMPDIR/limited"
@@ -461,7 +464,7 @@ pagemap()
 	(($(wc -l <"$BATS_TEST_TMPDIR/limited") > 16384))
 }
 
-@test "a named instance is used with its own target, and stays" {
+@test "--device uses the target of the instance and keeps the instance" {
 	start_target --size 1
 	vmwalk create demo --pid "$pid"
 	for name in demo vmwalk0 /dev/vmwalk0; do
@@ -473,16 +476,16 @@ pagemap()
 	[[ $(get_attribute demo target_pid) == "$pid" && $(get_attribute demo live) == 1 ]]
 }
 
-@test "an instance without a target looks at the command itself" {
+@test "the target of an instance with target_pid 0 is the command itself" {
 	vmwalk create demo
 	run --separate-stderr vmwalk scan -d demo -n -o MAPPING
 	[[ $status == 0 && $output == *"$(type -P vmwalk)"* && $output == *libvmwalk.so* ]]
 }
 
-@test "frames that are withheld are shown as hidden, never as 0" {
+@test "withheld PFNs are shown as hidden, never as 0" {
 	vmwalk create demo
 	chmod 666 /dev/vmwalk0
-	# Without randomization every run of the command has its code at the same address.
+	# Without randomization, the code is at the same address in every run.
 	as_nobody setarch -R vmwalk scan -d demo --json >"$BATS_TEST_TMPDIR/scan"
 	jq -e '.extents | length > 0 and all(.pfn == "hidden" or
 		(.pfn == null and (.flags | index("present") | not)))' "$BATS_TEST_TMPDIR/scan"
@@ -518,7 +521,7 @@ pagemap()
 	END
 }
 
-@test "another's memory is not for everybody" {
+@test "access to another process needs CAP_SYS_PTRACE" {
 	vmwalk create demo --pid $$
 	chmod 666 /dev/vmwalk0
 	run --separate-stderr as_nobody vmwalk scan -d demo
@@ -531,12 +534,12 @@ pagemap()
 	done
 }
 
-@test "a process that isn't there, or has no memory, is told" {
+@test "a missing process and a kernel thread are reported" {
 	for verb in 'walk 1000' 'translate 1000' scan vmas; do
 		# shellcheck disable=SC2086 # words
 		run --separate-stderr vmwalk $verb --pid 4194303
 		[[ $status == 1 && ! $output && $stderr == "vmwalk: ${verb% *}: "*'no such process' ]]
-		# The name of the temporary instance means nothing to the user.
+		# The user does not know the temporary instance.
 		[[ $stderr != *vmwalk-command* ]]
 		no_instances
 		# shellcheck disable=SC2086 # words
@@ -558,7 +561,7 @@ pagemap()
 	done
 }
 
-@test "a reader that goes away ends a scan, and the temporary instance" {
+@test "SIGPIPE ends a scan and removes the temporary instance" {
 	start_target --size 64
 	run bash -c "vmwalk scan --pid $pid | head -n 1; exit \${PIPESTATUS[0]}"
 	# 141: ended by SIGPIPE
@@ -566,8 +569,8 @@ pagemap()
 	no_instances
 }
 
-# start_scan: starts a scan that waits, since nobody reads more than the first line from descriptor 9.
-# scan is its pid, instance its instance.
+# start_scan: starts a scan that blocks after its first lines, because the pipe
+# on descriptor 9 is not read. Sets scan to its pid, and instance.
 start_scan()
 {
 	[[ -p $BATS_TEST_TMPDIR/fifo ]] || mkfifo "$BATS_TEST_TMPDIR/fifo"
@@ -579,8 +582,8 @@ start_scan()
 	[[ -d $instance ]]
 }
 
-# gone FOLDER: succeeds once it is.
-gone()
+# removed DIRECTORY: waits until it is removed.
+removed()
 {
 	local i
 
@@ -588,11 +591,11 @@ gone()
 		[[ -d $1 ]] || return 0
 		sleep 0.1
 	done
-	echo "$1 stays"
+	echo "$1 still exists"
 	return 1
 }
 
-@test "a signal ends a scan, and the temporary instance before it" {
+@test "a signal removes the temporary instance before it ends a scan" {
 	local signal
 
 	start_target --size 64
@@ -607,23 +610,23 @@ gone()
 	done
 }
 
-@test "SIGKILL ends a scan, and the temporary instance after it" {
+@test "the temporary instance is removed after SIGKILL" {
 	start_target --size 64
 	start_scan
 	kill -KILL "$scan"
-	gone "$instance"
+	removed "$instance"
 	exec 9<&-
-	# With the whole group, as a terminal or timeout(1) would.
+	# The whole process group, as by a terminal or timeout(1)
 	set -m
 	start_scan
 	set +m
 	kill -KILL -- "-$scan"
-	gone "$instance"
+	removed "$instance"
 	exec 9<&-
 	no_instances
 }
 
-@test "what is left where all were killed goes with the next run, and nothing else does" {
+@test "the next run removes temporary instances left by killed runs, and no others" {
 	local left
 
 	start_target --size 64
@@ -635,10 +638,10 @@ gone()
 	wait "$scan" || true
 	exec 9<&-
 	left=$instance
-	# One that was killed before its instance was live.
+	# A run that was killed before its instance was live
 	mkdir "$VMWALK/vmwalk-command-4194303-0"
 	[[ -d $left && $(<"$left/live") == 1 ]]
-	# One that goes on meanwhile keeps its own.
+	# A concurrent run keeps its instance.
 	start_scan
 	vmwalk walk --pid "$pid" "${region_start[anonymous]}"
 	[[ ! -d $left && ! -d $VMWALK/vmwalk-command-4194303-0 && -d $instance ]]
@@ -649,12 +652,12 @@ gone()
 	no_instances
 }
 
-@test "a signal that comes while the instance is made isn't lost" {
+@test "a signal during the creation of the temporary instance is not lost" {
 	local call translate
 
 	start_target --size 1
 	mkfifo "$BATS_TEST_TMPDIR/addresses"
-	# A caller of translate would wait for ever.
+	# translate would wait for ever for input.
 	exec 9<>"$BATS_TEST_TMPDIR/addresses"
 	for call in mkdirat 'ioctl:when=1' 'ioctl:when=2' 'write:when=3'; do
 		[[ $call == *:* ]] || call+=:when=1
@@ -676,12 +679,12 @@ gone()
 	exec 9>&-
 }
 
-@test "create: one that is killed leaves nothing" {
+@test "create leaves no instance if it is killed" {
 	local signal create i
 
 	mkfifo "$BATS_TEST_TMPDIR/full"
 	exec 9<>"$BATS_TEST_TMPDIR/full"
-	# It waits for room to write the path.
+	# Fill the pipe, so that create blocks when it prints the path.
 	dd if=/dev/zero of="$BATS_TEST_TMPDIR/full" oflag=nonblock bs=1 count=70000 status=none || true
 	for signal in TERM KILL; do
 		vmwalk create demo >"$BATS_TEST_TMPDIR/full" 3>&- 9>&- &
@@ -691,14 +694,14 @@ gone()
 			sleep 0.1
 		done
 		kill "-$signal" "$create"
-		gone "$VMWALK/demo"
+		removed "$VMWALK/demo"
 		wait "$create" || true
 	done
 	exec 9>&-
 	no_instances
 }
 
-@test "many at once do not meet" {
+@test "concurrent runs do not disturb each other" {
 	local pids=() i
 
 	start_target --size 1
@@ -715,7 +718,7 @@ gone()
 	no_instances
 }
 
-@test "computation_intensive runs for as long as it is told, in the memory that it names" {
+@test "computation_intensive writes to the memory that it prints, for --seconds" {
 	"$EXAMPLES/computation_intensive" --seconds 1000 >"$BATS_TEST_TMPDIR/target" 3>&- &
 	until grep -q ready "$BATS_TEST_TMPDIR/target"; do
 		sleep 0.1

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the parts of the vmwalk command share.
+ * Interfaces shared by the command's source files
  *
  * Copyright (C) The vmwalk authors
  */
@@ -18,17 +18,17 @@
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
-/* Exit status beside EXIT_SUCCESS and EXIT_FAILURE: the command line can't be understood. */
+/* Exit status for a wrong command line, beside EXIT_SUCCESS and EXIT_FAILURE */
 #define EXIT_USAGE	2
 
-/* The verbs: one description drives parsing and help alike. */
+/* Verbs: one description for parsing and for --help */
 
 #define MANY_ARGS	UINT_MAX
 
 struct verb_option {
-	const char *name;		/* long; NULL ends the list */
-	char letter;			/* short, and how the verb tells its options apart */
-	const char *arg;		/* what it takes; NULL for a switch */
+	const char *name;		/* long name; NULL ends the list */
+	char letter;			/* short name, unique within a verb */
+	const char *arg;		/* name of its argument, or NULL */
 	const char *help;
 };
 
@@ -36,12 +36,12 @@ struct column;
 
 struct verb {
 	const char *name;
-	const char *args;		/* what comes after the options; "" for nothing */
-	unsigned int min_args, max_args;	/* MANY_ARGS for as many as there are */
-	const char *summary;		/* a line for the list of verbs */
-	const char *details;		/* more for the verb's own help, or NULL */
-	const struct verb_option *options[4];	/* lists of them, as many as there are */
-	const struct column *columns;	/* of its listing, for its help, or NULL */
+	const char *args;		/* operands, for the usage line */
+	unsigned int min_args, max_args;	/* or MANY_ARGS */
+	const char *summary;		/* one line */
+	const char *details;		/* shown by the verb's own --help, or NULL */
+	const struct verb_option *options[4];	/* ends with NULL */
+	const struct column *columns;	/* shown by --help, or NULL */
 	int (*run)(int argc, char **argv);
 };
 
@@ -49,179 +49,192 @@ extern const struct verb create_verb, destroy_verb, list_verb, show_verb, walk_v
 	scan_verb, vmas_verb;
 
 /*
- * Take the next option of the running verb. Returns its letter with *@arg set, or -1 when only
- * arguments are left, from argv[optind] on. Doesn't return on what isn't an option.
+ * Parse the next option of the running verb. Returns its letter and sets *@arg,
+ * or returns -1 when only operands are left, from argv[optind] on. Exits on
+ * --help and on errors.
  */
 int next_option(int argc, char **argv, const char **arg);
 
-/* Say "vmwalk: VERB: ..." on stderr. Returns EXIT_FAILURE, or EXIT_USAGE with a hint at --help. */
+/* Print "vmwalk: VERB: ..." to stderr and return an exit status. */
 [[gnu::format(printf, 1, 2)]] int failure(const char *format, ...);
 [[gnu::format(printf, 1, 2)]] int usage_failure(const char *format, ...);
 
-/* An address is hexadecimal, with or without 0x, as in /proc/PID/maps. */
+/* Parse a hexadecimal address, with or without 0x, as in /proc/PID/maps. */
 bool parse_address(const char *text, __u64 *addr);
 bool parse_pid(const char *text, pid_t *pid);
 
-/* Tables, for a reader or, as JSON and raw, for a program. */
+#define NOT_AN_ADDRESS	"is not a hexadecimal address of up to 64 bits"
+
+/* Print a usage error about @text. Returns EXIT_USAGE. */
+int address_failure(const char *text);
+
+/* Tables: as text with aligned columns, raw, or as JSON */
 
 enum cell_type {
 	CELL_STRING,
 	CELL_NUMBER,
 	CELL_BOOLEAN,		/* "0" or "1" */
-	CELL_WORDS,		/* separated by commas; an array in JSON */
+	CELL_LIST,		/* comma-separated; an array in JSON */
 };
 
 struct column {
 	const char *name;	/* NULL ends the list */
 	const char *help;
 	enum cell_type type;
-	bool right;		/* aligned to the right */
-	int width;		/* in a table that streams; more than its name has */
+	bool right;		/* right-aligned */
+	int width;		/* of a column of a streaming table */
 };
 
 struct table_options {
 	bool json;
 	bool raw;
 	bool noheadings;
-	const char *columns;	/* what -o named, or NULL */
+	const char *columns;	/* argument of --output, or NULL */
 };
 
-/* The options of each verb with a table, and what to do with one of them. */
 extern const struct verb_option table_verb_options[];
 void table_option(struct table_options *options, int option, const char *arg);
 
 struct table;
 
 /*
- * The text of one cell, for the table to free, or NULL where there is nothing to say. Figures are
- * @exact for a program and rounded for a reader.
+ * Format a cell. The table frees the text; NULL means no value. @exact values
+ * are for programs (raw and JSON), others are abbreviated.
  */
 typedef char *(*cell_fn)(const void *row, size_t column, bool exact);
 
 /*
- * Start a table on stdout. With @streams rows are printed as they come, in columns of fixed
- * widths. Returns an exit status, after saying what is wrong.
+ * Start a table on stdout. If it @streams, its columns have fixed widths and
+ * rows are printed while they are added. Prints errors and returns an exit
+ * status.
  */
 int table_open(struct table **table, const char *name, const struct column *columns, cell_fn cell,
 	       bool streams, const struct table_options *options);
 
 /*
- * All return -1 with errno set on failure, and table_close() frees the table in any case. What was
- * added to a table that streams is printed by table_flush(), and without it after some rows more.
+ * These return -1 with errno set on error. A streaming table prints its rows in
+ * batches; table_flush() prints those added so far. table_close() always frees
+ * the table.
  */
 int table_add(struct table *table, const void *row);
 int table_flush(struct table *table);
 int table_close(struct table *table);
 
-/* JSON on stdout. A name is NULL in an array and at the top. */
+/* JSON on stdout. @name is NULL in an array and at the top level. */
 
 void json_object(const char *name);
 void json_array(const char *name);
 void json_end(void);
 void json_value(const char *name, enum cell_type type, const char *text);
 
-/* Whose memory walk, translate, scan and vmas look at. */
+/* Target of walk, translate, scan and vmas */
 
 struct target {
 	struct vmwalk_file *file;
 	struct vmwalk_info info;
-	pid_t pid;				/* the process, for /proc; this one if info has 0 */
-	struct vmwalk_instance *temporary;	/* made for this run, or NULL */
+	pid_t pid;				/* never 0: the command's own if it is the target */
+	struct vmwalk_instance *temporary;	/* created for --pid, or NULL */
 };
 
 struct target_options {
 	const char *device;
 	const char *pid;
-	bool kernel;		/* the kernel's, so a pid says nothing and a device is enough */
+	bool kernel;		/* walk the kernel: no process is needed */
 };
 
-/* The options of each verb that looks at memory: -d goes to @device, -p to @pid. */
 extern const struct verb_option target_verb_options[];
 
-/* Takes one of those two. Returns false, with nothing done, for any other. */
+/* Store --device or --pid. Returns false for any other option. */
 bool target_option(struct target_options *options, int option, const char *arg);
 
-/* Returns an exit status, after saying what failed. */
+/* Prints errors and returns an exit status. */
 int target_open(struct target *target, const struct target_options *options);
 void target_close(struct target *target);
 
-/* What EPERM is about, for a call that takes a capability. */
-#define TAKES(capability)	\
-	"it takes " capability " when the device is opened, and no kernel lockdown"
+/* Cause of EPERM from a call that needs a capability */
+#define LACKS(capability)	\
+	"the opener of the device lacks " capability ", or the kernel is in confidentiality lockdown"
 
-/* Why, by @error, a call on the target failed. */
+/* Describe an error of a call on the target. */
 const char *target_error(int error);
 
-/* Print "process PID (COMM)", or what can be had of it. */
+/* Print "process PID (COMM)", without COMM if it is not readable. */
 void target_print(FILE *out, const struct target *target);
 
-/* Instances that are removed when the command ends, whatever ends it: at most one at a time. */
+/* Guarded instance: removed when the command ends, even by a signal */
 
 /*
- * Create an instance, with a name of the command's own if @name is NULL. Returns NULL with errno
- * set. The handle ends with one of the two calls below.
+ * Create the guarded instance; there can be only one. If @name is NULL, its
+ * name is generated. Returns NULL with errno set on error.
  */
-struct vmwalk_instance *keeper_create(const char *name);
-void keeper_remove(struct vmwalk_instance *instance);
+struct vmwalk_instance *guard_create(const char *name);
 
-/* Let the instance stay. From here on signals wait until the command has ended. */
-void keeper_leave(struct vmwalk_instance *instance);
+/* Remove the instance and close its handle. */
+void guard_remove(struct vmwalk_instance *instance);
 
-/* Mappings of a process, in the order of their addresses. */
+/*
+ * Keep the instance and close its handle. Blocks all signals from here on: the
+ * command must not fail after it has kept the instance.
+ */
+void guard_release(struct vmwalk_instance *instance);
+
+/* /proc/PID/maps */
 
 struct mapping {
 	__u64 start, end;
 	__u64 offset;
 	char perms[5];
-	char *name;		/* the file's or the kernel's; "[anon]" for neither */
+	char *name;		/* "[anon]" if it has none */
 };
 
 struct maps;
 
-/* Returns NULL with errno set. */
+/* Returns NULL with errno set on error. */
 struct maps *maps_open(pid_t pid);
 void maps_close(struct maps *maps);
 
 /*
- * The mapping that holds @addr, or the next one above it, or NULL; it lasts until the next call.
- * From one call to the next addresses may only grow.
+ * Get the mapping at @addr, or else the next one above it, or NULL. It is valid
+ * until the next call. Each call must pass the same or a higher address.
  */
 const struct mapping *maps_find(struct maps *maps, __u64 addr);
 
-/* What configfs says, and small texts */
+/* Error messages */
 
 /*
- * Say why a vmwalk_instance_set() failed, about an instance that the user knows by @name, or with
- * NULL doesn't know. Returns EXIT_FAILURE.
+ * Print why vmwalk_instance_set() failed. @name is the instance's name, or NULL
+ * if the user doesn't know the instance. Returns EXIT_FAILURE.
  */
 int attribute_failure(const struct vmwalk_instance *instance, const char *name, const char *attr,
 		      const char *value);
 
-/* Say why, by errno, an instance or with NULL the driver can't be had. Returns EXIT_FAILURE. */
+/*
+ * Print why, by errno, the instance @name cannot be used, or with NULL the
+ * driver. Returns EXIT_FAILURE.
+ */
 int instance_failure(const char *name);
 
-/* The name of each bit that is set, separated by commas. The caller frees the text. */
-char *flag_names(const char *const *name, size_t count, __u32 flags);
+/* Text. The caller frees what functions return, unless they say otherwise. */
 
-/* Names of VMWALK_PRESENT and so on, separated by commas. The caller frees the text. */
-char *state_names(__u32 state);
+/* Names of all bits of @flags that @name knows, comma-separated */
+char *flag_names(const char *(*name)(__u32 flag), __u32 flags);
 
-/* Returns NULL, or where in @names a word begins that is no such name. */
+/* Parse names of state flags. Returns NULL, or where an unknown name begins. */
 const char *parse_state(const char *names, __u32 *state);
 
-/* Bytes in the largest unit that divides them, as 64K. The caller frees the text. */
+/* Size in the largest unit that divides it ("64K"), or in bytes if @exact */
 char *size_text(__u64 bytes, bool exact);
 
-/* Text of a printf format for the caller to free; NULL if memory ran out. */
+/* asprintf(3) that returns the text, or NULL */
 [[gnu::format(printf, 1, 2)]] char *text(const char *format, ...);
 
-/* The same with a path below VMWALK_SYSROOT. */
+/* Format a path and prefix VMWALK_SYSROOT. */
 [[gnu::format(printf, 1, 2)]] char *system_path(const char *format, ...);
 
 /*
- * Print text that may hold anything, such as the name of a process. What isn't a printable
- * character is printed as \xNN, byte by byte, as tables have it.
+ * Print text that may contain any bytes, such as the name of a process. Bytes
+ * of unprintable characters are printed as \xNN, as in tables.
  */
-void print_text(FILE *out, const char *text);
+void print_escaped(FILE *out, const char *text);
 
 #endif /* _VMWALK_COMMAND_H */

@@ -10,18 +10,18 @@
 #include "command.h"
 
 static const struct verb_option create_options[] = {
-	{ "type", 't', "TYPE", "kind of memory" },
-	{ "size", 's', "BYTES", "size of the buffer (suffixes K, M, G, T; 0x for hex)" },
-	{ "map-mode", 'm', "MODE", "how mappings get their pages: remap, insert or fault" },
-	{ "cache-mode", 'c', "MODE", "caching of the buffer's mappings" },
-	{ "node", 'N', "NODE", "NUMA node to take memory from, -1 for any" },
-	{ "fill", 'f', "FILL", "first contents: zero, digits or letters" },
-	{ "pid", 'p', "PID", "process to walk, 0 for whoever asks" },
-	{ "fault-around", 'a', "BYTES", "how much a fault maps around the page it wants" },
+	{ "type", 't', "TYPE", "buffer type: kmalloc, vmalloc, pages, huge or dma" },
+	{ "size", 's', "BYTES", "buffer size (suffixes K, M, G, T; 0x for hex)" },
+	{ "map-mode", 'm', "MODE", "how mmap maps the buffer: remap, insert or fault" },
+	{ "cache-mode", 'c', "MODE", "cache mode of the buffer: wb, wc or uc" },
+	{ "node", 'N', "NODE", "NUMA node to allocate from; -1: any" },
+	{ "fill", 'f', "FILL", "initial contents: zero, digits or letters" },
+	{ "pid", 'p', "PID", "process to walk; 0: the caller" },
+	{ "fault-around", 'a', "BYTES", "bytes that one page fault maps" },
 	{ }
 };
 
-/* The attribute that goes with each of the options above. */
+/* Attributes that the options set, in the same order */
 static const char *const create_attributes[] = {
 	"buffer_type", "size", "map_mode", "cache_mode", "numa_node", "fill", "target_pid",
 	"fault_around",
@@ -55,17 +55,17 @@ static int create(int argc, char **argv)
 			if (create_options[i].letter == option)
 				values[i] = arg;
 
-	instance = keeper_create(argv[optind]);
+	instance = guard_create(argv[optind]);
 	if (!instance)
 		return instance_failure(argv[optind]);
 
 	status = make_live(instance, values);
-	/* A device whose path nobody could be told is of no use. */
+	/* Remove the instance if its device path could not be printed. */
 	if (!status && printf("/dev/%s\n", vmwalk_instance_dev_name(instance)) > 0 &&
 	    !fflush(stdout))
-		keeper_leave(instance);
+		guard_release(instance);
 	else
-		keeper_remove(instance);
+		guard_remove(instance);
 	return status;
 }
 
@@ -74,10 +74,10 @@ const struct verb create_verb = {
 	.args = "NAME",
 	.min_args = 1,
 	.max_args = 1,
-	.summary = "Make an instance, live, and print the path of its device",
-	.details = "What isn't said keeps the driver's default. If anything is refused, nothing\n"
-		   "is made. The files available_* in /sys/kernel/config/vmwalk tell which\n"
-		   "words are taken here.\n",
+	.summary = "Create a live instance and print the path of its device",
+	.details = "Options that are not given keep the driver's defaults. On failure, no instance\n"
+		   "is created. The files available_* in /sys/kernel/config/vmwalk list the values\n"
+		   "that the driver supports.\n",
 	.options = { create_options },
 	.run = create,
 };
@@ -104,8 +104,7 @@ const struct verb destroy_verb = {
 	.args = "NAME",
 	.min_args = 1,
 	.max_args = 1,
-	.summary = "Remove an instance, in use or not",
-	.details = "Programs that have its buffer mapped keep their mappings, as those of a file\n"
-		   "that is unlinked.\n",
+	.summary = "Remove an instance, even if its device is in use",
+	.details = "Existing mappings of the buffer stay valid, as with an unlinked file.\n",
 	.run = destroy,
 };

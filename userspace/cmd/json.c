@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * JSON, written as it comes: libsmartcols holds a whole table in memory to print it as JSON, which
- * a scan can't, and doesn't nest.
+ * JSON output
  *
- * The two outer depths get a line for each member, what is deeper stays on its line.
+ * libsmartcols' JSON is not used: it needs the whole table in memory and does
+ * not nest.
  *
- * The output is UTF-8, whatever the locale. Names of files and processes may be any bytes: a byte
- * that is no part of a character becomes U+FFFD, the replacement character, which all readers of
- * JSON take. (Raw output has the byte itself, as \xNN.)
+ * Members of the two outer levels are printed on lines of their own.
+ *
+ * Output is UTF-8 in every locale. Names of files and processes may contain any
+ * bytes: a byte that is not part of a valid character is printed as U+FFFD, the
+ * replacement character. (Raw output prints such a byte as \xNN.)
  *
  * Copyright (C) The vmwalk authors
  */
@@ -21,10 +23,10 @@
 static struct {
 	char ends[MAX_DEPTH];
 	unsigned int depth;
-	bool filled;		/* the innermost object or array has a member */
+	bool filled;		/* the innermost object or array is not empty */
 } json;
 
-/* Decode the first character. Returns its length, or 0 if there is no valid one (RFC 3629). */
+/* Decode a UTF-8 character (RFC 3629). Returns its length, or 0 if invalid. */
 static size_t decode(const char *text, size_t len, __u32 *character)
 {
 	static const __u32 smallest[] = { 0, 0x80, 0x800, 0x10000 };
@@ -44,7 +46,7 @@ static size_t decode(const char *text, size_t len, __u32 *character)
 			return 0;
 		*character = *character << 6 | (text[i] & 0x3f);
 	}
-	/* Overlong, beyond Unicode, or half of a UTF-16 pair */
+	/* Overlong, above U+10FFFF, or a surrogate */
 	if (*character < smallest[more] || *character > 0x10ffff || *character >> 11 == 0x1b)
 		return 0;
 	return more + 1;
@@ -62,7 +64,7 @@ static void print_string(const char *text, size_t len)
 			character = 0xfffd;
 			bytes = 1;
 		}
-		/* A terminal takes the controls above 0x7f for commands, too. */
+		/* Escape C0 and C1 control characters, which terminals interpret. */
 		if (character < 0x20 || (character >= 0x7f && character < 0xa0) ||
 		    character == 0xfffd) {
 			printf("\\u%04x", character);
@@ -75,7 +77,7 @@ static void print_string(const char *text, size_t len)
 	putchar('"');
 }
 
-/* An attribute that was empty or cut is no number, and JSON has none with leading zeros. */
+/* JSON has no leading zeros. */
 static bool is_number(const char *text)
 {
 	size_t digits;
@@ -148,18 +150,18 @@ void json_end(void)
 		putchar('\n');
 }
 
-static void print_words(const char *words)
+static void print_list(const char *list)
 {
 	size_t len;
 
 	putchar('[');
-	while (*words) {
-		len = strcspn(words, ",");
-		print_string(words, len);
-		words += len;
-		if (*words) {
+	while (*list) {
+		len = strcspn(list, ",");
+		print_string(list, len);
+		list += len;
+		if (*list) {
 			fputs(", ", stdout);
-			words++;
+			list++;
 		}
 	}
 	putchar(']');
@@ -174,8 +176,8 @@ void json_value(const char *name, enum cell_type type, const char *text)
 		fputs(text, stdout);
 	else if (type == CELL_BOOLEAN)
 		fputs(*text == '1' ? "true" : "false", stdout);
-	else if (type == CELL_WORDS)
-		print_words(text);
+	else if (type == CELL_LIST)
+		print_list(text);
 	else
 		print_string(text, strlen(text));
 }

@@ -16,20 +16,19 @@ enum {
 
 static const struct column list_columns[] = {
 	[COL_NAME] = { "NAME", "name of the instance" },
-	[COL_DEVICE] = { "DEVICE", "path of its device, there once it is live" },
-	[COL_LIVE] = { "LIVE", "whether its device is there", CELL_BOOLEAN },
-	[COL_TYPE] = { "TYPE", "kind of memory" },
-	[COL_SIZE] = { "SIZE", "size of the buffer", CELL_NUMBER, true },
-	[COL_MODE] = { "MODE", "how mappings get their pages" },
-	[COL_CACHE] = { "CACHE", "caching of its mappings" },
-	[COL_NODE] = { "NODE", "NUMA node asked for, -1 for any", CELL_NUMBER, true },
-	[COL_FILL] = { "FILL", "first contents" },
-	[COL_TARGET] = { "TARGET", "pid of the process to walk, 0 for whoever asks", CELL_NUMBER,
-			 true },
+	[COL_DEVICE] = { "DEVICE", "path of the device, which exists while live" },
+	[COL_LIVE] = { "LIVE", "whether the instance is live", CELL_BOOLEAN },
+	[COL_TYPE] = { "TYPE", "buffer type" },
+	[COL_SIZE] = { "SIZE", "buffer size", CELL_NUMBER, true },
+	[COL_MODE] = { "MODE", "map mode" },
+	[COL_CACHE] = { "CACHE", "cache mode" },
+	[COL_NODE] = { "NODE", "NUMA node that was requested; -1: any", CELL_NUMBER, true },
+	[COL_FILL] = { "FILL", "initial contents" },
+	[COL_TARGET] = { "TARGET", "pid of the process to walk; 0: the caller", CELL_NUMBER, true },
 	{ }
 };
 
-/* The attribute behind a column, where it is as simple as that. */
+/* Columns that show an attribute */
 static const char *const list_attributes[] = {
 	[COL_LIVE] = "live", [COL_TYPE] = "buffer_type", [COL_MODE] = "map_mode",
 	[COL_CACHE] = "cache_mode", [COL_NODE] = "numa_node", [COL_FILL] = "fill",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vmwalk: make vmwalk instances, look at them, and walk page tables with them.
+ * vmwalk: create, show and remove instances, and walk page tables
  *
  * Copyright (C) The vmwalk authors
  */
@@ -20,11 +20,11 @@ static const struct verb *const verbs[] = {
 	&scan_verb, &vmas_verb,
 };
 
-static const struct verb *current;	/* the verb that is running, NULL before one is known */
+static const struct verb *current;	/* the running verb, or NULL */
 
-static void complain(const char *format, va_list args)
+static void print_message(const char *format, va_list args)
 {
-	int error = errno;	/* what %m is about */
+	int error = errno;	/* for %m */
 	char *message;
 
 	fflush(stdout);
@@ -34,7 +34,7 @@ static void complain(const char *format, va_list args)
 	errno = error;
 	if (vasprintf(&message, format, args) < 0)
 		message = NULL;
-	print_text(stderr, message ? message : strerror(ENOMEM));
+	print_escaped(stderr, message ? message : strerror(ENOMEM));
 	fputc('\n', stderr);
 	free(message);
 }
@@ -44,7 +44,7 @@ int failure(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	complain(format, args);
+	print_message(format, args);
 	va_end(args);
 	return EXIT_FAILURE;
 }
@@ -54,20 +54,20 @@ int usage_failure(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	complain(format, args);
+	print_message(format, args);
 	va_end(args);
 	fprintf(stderr, "Try 'vmwalk %s%s--help'.\n", current ? current->name : "",
 		current ? " " : "");
 	return EXIT_USAGE;
 }
 
-/* What was printed counts as done only once it is written. Returns an exit status. */
+/* Check that all output was written. Returns an exit status. */
 static int finish(int status)
 {
 	if (fflush(stdout))
 		return failure("standard output: %m");
 	if (ferror(stdout))
-		return failure("standard output: a part of it could not be written");
+		return failure("standard output: write error");
 	return status;
 }
 
@@ -75,17 +75,17 @@ static void print_help(void)
 {
 	size_t i;
 
-	printf("Usage: vmwalk VERB [OPTION]... [ARGUMENT]...\n\n"
-	       "Make kernel buffers that programs can map, and walk page tables beside them.\n\n"
-	       "Verbs:\n");
+	printf("Usage: vmwalk COMMAND [OPTION]... [ARGUMENT]...\n\n"
+	       "Create kernel buffers that programs can map, and walk page tables.\n\n"
+	       "Commands:\n");
 	for (i = 0; i < ARRAY_SIZE(verbs); i++)
 		printf("  %-9s  %s\n", verbs[i]->name, verbs[i]->summary);
-	printf("\n'vmwalk VERB --help' says more of each; --version tells the version.\n"
-	       "\nExit status: 0 done, 1 failed, 2 the command line can't be understood.\n"
-	       "\nVMWALK_SYSROOT=FOLDER looks for sys, proc and dev in a captured tree.\n");
+	printf("\n'vmwalk COMMAND --help' describes a command. --version prints the version.\n"
+	       "\nExit status: 0 success, 1 failure, 2 wrong usage.\n"
+	       "\nVMWALK_SYSROOT=DIRECTORY reads sys, proc and dev of a captured tree.\n");
 }
 
-static const struct verb_option help_option = { "help", 'h', NULL, "print this" };
+static const struct verb_option help_option = { "help", 'h', NULL, "print this text and exit" };
 
 static void print_option(const struct verb_option *option)
 {
@@ -118,7 +118,7 @@ static void print_verb_help(void)
 		printf("  %-10s  %s\n", column->name, column->help);
 }
 
-/* What getopt_long() wants to know of the running verb, made from its table. */
+/* Options of the running verb in the form that getopt_long() needs */
 static struct option long_options[32];
 static char letters[64];
 
@@ -153,7 +153,7 @@ int next_option(int argc, char **argv, const char **arg)
 		print_verb_help();
 		exit(finish(EXIT_SUCCESS));
 	}
-	if (letter == '?') {	/* getopt_long() has said what is wrong. */
+	if (letter == '?') {	/* getopt_long() has printed the error. */
 		fprintf(stderr, "Try 'vmwalk %s --help'.\n", current->name);
 		exit(EXIT_USAGE);
 	}
@@ -161,10 +161,9 @@ int next_option(int argc, char **argv, const char **arg)
 		return letter;
 
 	if (given < current->min_args)
-		exit(usage_failure("%s is missing", current->args));
+		exit(usage_failure("missing argument %s", current->args));
 	if (given > current->max_args)
-		exit(usage_failure("%s: one argument too many",
-				   argv[optind + current->max_args]));
+		exit(usage_failure("unexpected argument '%s'", argv[optind + current->max_args]));
 	return -1;
 }
 
@@ -177,6 +176,11 @@ bool parse_address(const char *text, __u64 *addr)
 	errno = 0;
 	*addr = strtoull(text, &end, 16);
 	return !errno && end != text && !*end;
+}
+
+int address_failure(const char *text)
+{
+	return usage_failure("'%s' " NOT_AN_ADDRESS, text);
 }
 
 bool parse_pid(const char *text, pid_t *pid)
@@ -192,7 +196,7 @@ bool parse_pid(const char *text, pid_t *pid)
 	return !errno && end != text && number > 0 && *pid == number;
 }
 
-/* The command line says "vmwalk VERB ...", and getopt's messages should too. */
+/* getopt_long() starts its messages with argv[0]. */
 static int run_verb(int argc, char **argv)
 {
 	static char name[32];
@@ -204,8 +208,8 @@ static int run_verb(int argc, char **argv)
 }
 
 /*
- * A standard stream that is closed must not be the number of a descriptor that is opened later.
- * What takes its place fails with EBADF for what the stream is for.
+ * Open closed standard streams, so that no other file gets their descriptors.
+ * Reading standard input and writing to the others still fails with EBADF.
  */
 static void open_standard_streams(void)
 {
@@ -222,11 +226,11 @@ int main(int argc, char **argv)
 	size_t i;
 
 	open_standard_streams();
-	/* A message is written at once, not character by character. */
+	/* Write each message with one system call. */
 	setlinebuf(stderr);
 	setlocale(LC_ALL, "");
 	if (argc < 2)
-		return usage_failure("VERB is missing");
+		return usage_failure("missing argument COMMAND");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		print_help();
 		return finish(EXIT_SUCCESS);
@@ -240,7 +244,7 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], verbs[i]->name))
 			current = verbs[i];
 	if (!current)
-		return usage_failure("%s: there is no such verb", argv[1]);
+		return usage_failure("unknown command '%s'", argv[1]);
 
 	return finish(run_verb(argc - 1, argv + 1));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /proc/PID/maps, read one line at a time: a process may have more mappings than fit in memory.
+ * Reader of /proc/PID/maps, one line at a time
  *
  * Copyright (C) The vmwalk authors
  */
@@ -13,7 +13,7 @@ struct maps {
 	FILE *file;
 	char *line;
 	size_t size;
-	struct mapping mapping;		/* the one that line tells of */
+	struct mapping mapping;		/* parsed from line */
 	bool valid;
 };
 
@@ -41,7 +41,7 @@ void maps_close(struct maps *maps)
 	free(maps);
 }
 
-/* START-END PERMS OFFSET MAJOR:MINOR INODE, blanks, NAME up to the end of the line */
+/* START-END PERMS OFFSET MAJOR:MINOR INODE NAME; NAME may contain blanks. */
 static bool next_mapping(struct maps *maps)
 {
 	struct mapping *mapping = &maps->mapping;

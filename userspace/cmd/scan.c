@@ -18,22 +18,22 @@ enum {
 static const struct column scan_columns[] = {
 	[COL_START] = { "START", "address of the first page", CELL_STRING, true, 14 },
 	[COL_END] = { "END", "first address after the last page", CELL_STRING, true, 14 },
-	[COL_PAGES] = { "PAGES", "number of pages, a huge one counted as many", CELL_NUMBER, true,
+	[COL_PAGES] = { "PAGES", "number of base pages (a 2M page counts as 512)", CELL_NUMBER, true,
 			8 },
-	[COL_PFN] = { "PFN", "frame of the first page; the others follow it", CELL_STRING, true,
+	[COL_PFN] = { "PFN", "PFN of the first page; the pages are contiguous", CELL_STRING, true,
 		      10 },
-	[COL_SIZE] = { "SIZE", "bytes that a page-table entry maps, the smallest of the row",
+	[COL_SIZE] = { "SIZE", "bytes per page-table entry; the smallest if they differ",
 		       CELL_NUMBER, true, 5 },
-	[COL_NODE] = { "NODE", "NUMA node of the frames", CELL_NUMBER, true, 5 },
-	[COL_FLAGS] = { "FLAGS", "what the page-table entries say", CELL_WORDS, false, 26 },
-	[COL_PERM] = { "PERM", "what the mapping allows", CELL_STRING, false, 5 },
-	[COL_MAPPING] = { "MAPPING", "the mapping that the pages belong to", CELL_STRING },
+	[COL_NODE] = { "NODE", "NUMA node of the pages", CELL_NUMBER, true, 5 },
+	[COL_FLAGS] = { "FLAGS", "flags of the page-table entries", CELL_LIST, false, 26 },
+	[COL_PERM] = { "PERM", "permissions of the mapping", CELL_STRING, false, 5 },
+	[COL_MAPPING] = { "MAPPING", "name of the mapping", CELL_STRING },
 	{ }
 };
 
 struct row {
 	struct vmwalk_extent extent;
-	const struct mapping *mapping;	/* NULL if there is none, or none to be seen */
+	const struct mapping *mapping;	/* NULL if none or unreadable */
 	__u32 page_size;
 };
 
@@ -60,8 +60,8 @@ static char *scan_cell(const void *data, size_t column, bool exact)
 	case COL_NODE:
 		return extent->node < 0 ? NULL : text("%d", extent->node);
 	case COL_FLAGS:
-		/* A reader sees from the frame that the page is present. */
-		return state_names(exact ? extent->flags : extent->flags & ~VMWALK_PRESENT);
+		/* In a table, the PFN shows that the page is present. */
+		return flag_names(vmwalk_state_name, exact ? extent->flags : extent->flags & ~VMWALK_PRESENT);
 	case COL_PERM:
 		return row->mapping ? strdup(row->mapping->perms) : NULL;
 	case COL_MAPPING:
@@ -76,7 +76,7 @@ struct scan {
 	__u32 page_size;
 };
 
-/* Frames may run on from one mapping into the next; a row has pages of one mapping only. */
+/* Split extents that span several mappings: a row has pages of one mapping. */
 static int scan_one(const struct vmwalk_extent *extent, void *data)
 {
 	struct scan *scan = data;
@@ -91,7 +91,7 @@ static int scan_one(const struct vmwalk_extent *extent, void *data)
 		row.extent.pages = left;
 		if (mapping) {
 			border = row.mapping ? mapping->end : mapping->start;
-			/* At least one page: a captured border may lie within it. */
+			/* At least one: borders in a captured tree may be unaligned. */
 			pages = (border - row.extent.start - 1) / scan->page_size + 1;
 			if (pages < left)
 				row.extent.pages = pages;
@@ -103,15 +103,15 @@ static int scan_one(const struct vmwalk_extent *extent, void *data)
 		if (row.extent.pfn)
 			row.extent.pfn += row.extent.pages;
 	}
-	/* Nobody is there for the rest, or wants it. */
+	/* End the scan if the output can't be written. */
 	return ferror(stdout);
 }
 
 static const struct verb_option scan_options[] = {
-	{ "start", 's', "ADDRESS", "begin here instead of at 0" },
-	{ "end", 'e', "ADDRESS", "end before this address" },
-	{ "mask", 'm', "FLAGS", "only pages that have all of these flags" },
-	{ "flags", 'f', "FLAGS", "tell only these flags apart" },
+	{ "start", 's', "ADDRESS", "first address; default: 0" },
+	{ "end", 'e', "ADDRESS", "first address that is not scanned" },
+	{ "mask", 'm', "FLAGS", "print only pages with all of these flags" },
+	{ "flags", 'f', "FLAGS", "merge pages that differ only in other flags" },
 	{ }
 };
 
@@ -125,7 +125,7 @@ static int run_scan(struct target *target, struct vmwalk_scan *range,
 	if (status)
 		return status;
 
-	/* Rights to look at its maps may be missing, and the scan is still worth it. */
+	/* NULL without the right to read the maps: scan anyway. */
 	scan.maps = maps_open(target->pid);
 	if (vmwalk_file_scan(target->file, range, scan_one, &scan) < 0)
 		error = errno;
@@ -137,8 +137,8 @@ static int run_scan(struct target *target, struct vmwalk_scan *range,
 	return status;
 }
 
-/* Take an option that limits the scan. Returns an exit status. */
-static int limit_scan(struct vmwalk_scan *range, int option, const char *arg)
+/* Store an option that limits the scan. Returns an exit status. */
+static int scan_option(struct vmwalk_scan *range, int option, const char *arg)
 {
 	const char *bad;
 	__u32 mask;
@@ -147,7 +147,7 @@ static int limit_scan(struct vmwalk_scan *range, int option, const char *arg)
 	if (option == 'm' || option == 'f') {
 		bad = parse_state(arg, &mask);
 		if (bad)
-			return usage_failure("--%s: '%.*s' is not a flag; --help lists them",
+			return usage_failure("--%s: unknown flag '%.*s'; --help lists the flags",
 					     option == 'm' ? "mask" : "flags",
 					     (int)strcspn(bad, ","), bad);
 		if (option == 'm')
@@ -158,7 +158,7 @@ static int limit_scan(struct vmwalk_scan *range, int option, const char *arg)
 	}
 
 	if (!parse_address(arg, &addr))
-		return usage_failure("%s: an address is a hexadecimal number", arg);
+		return address_failure(arg);
 	if (option == 's')
 		range->start = addr;
 	else
@@ -182,19 +182,20 @@ static int scan(int argc, char **argv)
 		if (target_option(&target_options, option, arg))
 			continue;
 		if (strchr("semf", option))
-			status = limit_scan(&range, option, arg);
+			status = scan_option(&range, option, arg);
 		else
 			table_option(&table_options, option, arg);
 	}
 	if (status)
 		return status;
 	if (range.start >= range.end)
-		return usage_failure("--start must be below --end");
+		return usage_failure("--start 0x%llx is not below --end 0x%llx", range.start,
+				     range.end);
 
 	status = target_open(&target, &target_options);
 	if (status)
 		return status;
-	/* Whole pages: the first is the one that holds the address. */
+	/* The driver requires a page-aligned start. */
 	range.start -= range.start % target.info.page_size;
 	status = run_scan(&target, &range, &table_options);
 	target_close(&target);
@@ -204,13 +205,13 @@ static int scan(int argc, char **argv)
 const struct verb scan_verb = {
 	.name = "scan",
 	.args = "",
-	.summary = "List where the memory of a process is, as runs of pages that are alike",
-	.details = "Addresses are hexadecimal, with or without 0x. A frame that is there but\n"
-		   "withheld from who may not see it is shown as 'hidden'.\n"
+	.summary = "List the pages of a process, merged into extents",
+	.details = "Addresses are hexadecimal, with or without 0x. PFNs are shown as 'hidden' if\n"
+		   "the opener of the device lacks CAP_SYS_ADMIN.\n"
 		   "\n"
-		   "Flags: present (left out of a table) write exec user accessed dirty\n"
-		   "soft_dirty swap migration protnone uffd_wp file zero hugetlb special hidden\n"
-		   "huge; see vmwalk.h. Unless told, all but user and soft_dirty are told apart.\n",
+		   "Flags (see vmwalk.h): present (not shown in tables) write exec user accessed\n"
+		   "dirty soft_dirty swap migration protnone uffd_wp file zero hugetlb special\n"
+		   "hidden huge. By default, pages are merged even if user or soft_dirty differ.\n",
 	.options = { target_verb_options, scan_options, table_verb_options },
 	.columns = scan_columns,
 	.run = scan,

@@ -13,7 +13,7 @@
 struct field {
 	const char *name;	/* of the file; NULL ends the list */
 	enum cell_type type;
-	bool bytes;
+	bool bytes;		/* shown with a unit in text output */
 };
 
 static const struct field configfs_fields[] = {
@@ -31,7 +31,7 @@ static const struct field configfs_fields[] = {
 	{ }
 };
 
-/* The rest of this folder repeats what configfs says. */
+/* The other files have the same values as in configfs. */
 static const struct field sysfs_fields[] = {
 	{ "phys_addr" },
 	{ "segments", CELL_NUMBER },
@@ -56,10 +56,10 @@ static const struct field stats_fields[] = {
 	{ }
 };
 
-/* A folder, and how to read a file of it. */
+/* A directory and a function that reads a file in it */
 struct group {
 	const char *name;
-	const char *before, *after;	/* its path, around the instance's or the device's name */
+	const char *before, *after;	/* path around the name of instance or device */
 	const struct field *fields;
 	char *(*read)(const struct vmwalk_instance *instance, const char *file);
 };
@@ -78,7 +78,7 @@ static char *read_sysfs(const struct vmwalk_instance *instance, const char *file
 	if (!value || strcmp(file, "phys_addr") || strtoull(value, NULL, 16))
 		return value;
 
-	/* An address of 0 stands for a buffer in pieces, or for one that isn't ours to know. */
+	/* 0 means: the buffer is not contiguous, or its address is hidden. */
 	segments = vmwalk_device_get(dev_name, "segments");
 	free(value);
 	value = segments && strcmp(segments, "1") ? NULL : strdup("hidden");
@@ -124,7 +124,7 @@ static void show_group(const struct group *group, const struct vmwalk_instance *
 		} else {
 			value = readable(field, value);
 			printf("  %-14s  ", field->name);
-			print_text(stdout, value && *value ? value : "-");
+			print_escaped(stdout, value && *value ? value : "-");
 			putchar('\n');
 		}
 		free(value);
@@ -148,7 +148,7 @@ static void show_instance(const struct vmwalk_instance *instance, bool json)
 			json_object(groups[i].name);
 		} else {
 			fputs(groups[i].before, stdout);
-			print_text(stdout, i ? dev_name : vmwalk_instance_name(instance));
+			print_escaped(stdout, i ? dev_name : vmwalk_instance_name(instance));
 			puts(groups[i].after);
 		}
 		show_group(&groups[i], instance, json);
@@ -188,7 +188,7 @@ const struct verb show_verb = {
 	.args = "NAME",
 	.min_args = 1,
 	.max_args = 1,
-	.summary = "Show an instance: its attributes, and its counters once it is live",
+	.summary = "Show the attributes of an instance and, if it is live, its counters",
 	.options = { show_options },
 	.run = show,
 };

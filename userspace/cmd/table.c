@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tables: one description of columns, three ways to print them.
+ * Tables: text with aligned columns, raw, or JSON
  *
  * Copyright (C) The vmwalk authors
  */
@@ -14,28 +14,28 @@
 #define MAX_COLUMNS	32
 
 /*
- * Rows that a streaming table gathers before it prints them: one at first, so that output starts at
- * once, then twice as many from time to time, since printing many together is cheaper.
+ * Rows that a streaming table prints together. It starts with 1, so that output
+ * starts at once, and doubles, because larger batches cost less per row.
  */
-#define LAST_PORTION	128
+#define MAX_BATCH	128
 
 struct table {
 	const struct column *columns;
-	size_t shown[MAX_COLUMNS];	/* indices of the columns to print, in order */
+	size_t shown[MAX_COLUMNS];	/* indices in columns, in output order */
 	size_t nr_shown;
 	cell_fn cell;
 	bool streams;
-	size_t nr_rows;			/* gathered, of a table that streams */
-	size_t portion;			/* as many are gathered */
+	size_t nr_rows;			/* not printed yet, if it streams */
+	size_t batch;			/* rows to print together */
 	bool exact;
 	struct libscols_table *scols;	/* NULL for JSON */
 };
 
 const struct verb_option table_verb_options[] = {
 	{ "json", 'J', NULL, "print JSON" },
-	{ "raw", 'r', NULL, "print columns separated by one space" },
-	{ "noheadings", 'n', NULL, "leave out the line of column names" },
-	{ "output", 'o', "COLUMNS", "print these columns, separated by commas" },
+	{ "raw", 'r', NULL, "print unabbreviated values, separated by one space" },
+	{ "noheadings", 'n', NULL, "don't print the line of column names" },
+	{ "output", 'o', "COLUMNS", "print only these columns (comma-separated)" },
 	{ }
 };
 
@@ -57,8 +57,8 @@ void table_option(struct table_options *options, int option, const char *arg)
 	}
 }
 
-/* Not the C library's: the small letter of I is another one in some locales. */
-static char small_letter(char c)
+/* tolower() depends on the locale: in Turkish, the lower case of I is not i. */
+static char ascii_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
 }
@@ -68,28 +68,30 @@ static bool is_name(const char *name, const char *text, size_t len)
 	size_t i;
 
 	for (i = 0; i < len; i++)
-		if (small_letter(name[i]) != small_letter(text[i]))
+		if (ascii_lower(name[i]) != ascii_lower(text[i]))
 			return false;
 	return !name[len];
 }
 
-static bool show_column(struct table *table, const char *name, size_t len)
+static int show_column(struct table *table, const char *name, size_t len)
 {
 	size_t i;
 
-	for (i = 0; table->columns[i].name; i++) {
-		if (!is_name(table->columns[i].name, name, len))
-			continue;
-		if (table->nr_shown == MAX_COLUMNS)
-			return false;
-		table->shown[table->nr_shown++] = i;
-		return true;
-	}
-	return false;
+	for (i = 0; table->columns[i].name; i++)
+		if (is_name(table->columns[i].name, name, len))
+			break;
+	if (!table->columns[i].name)
+		return usage_failure("--output: unknown column '%.*s'; --help lists the columns",
+				     (int)len, name);
+	if (table->nr_shown == MAX_COLUMNS)
+		return usage_failure("--output: too many columns (the limit is %d)", MAX_COLUMNS);
+	table->shown[table->nr_shown++] = i;
+	return EXIT_SUCCESS;
 }
 
 static int choose_columns(struct table *table, const char *names)
 {
+	int status;
 	size_t len;
 
 	if (!names) {
@@ -100,10 +102,9 @@ static int choose_columns(struct table *table, const char *names)
 
 	for (;; names += len + 1) {
 		len = strcspn(names, ",");
-		if (!show_column(table, names, len))
-			return usage_failure("%.*s: there is no such column", (int)len, names);
-		if (!names[len])
-			return EXIT_SUCCESS;
+		status = show_column(table, names, len);
+		if (status || !names[len])
+			return status;
 	}
 }
 
@@ -118,7 +119,7 @@ static int make_scols(struct table *table, const struct table_options *options)
 		return -1;
 	scols_table_enable_raw(table->scols, options->raw);
 	scols_table_enable_noheadings(table->scols, options->noheadings);
-	/* Nothing is ever cut to the width of the terminal. */
+	/* Don't truncate to the width of the terminal. */
 	scols_table_set_termforce(table->scols, SCOLS_TERMFORCE_NEVER);
 
 	for (i = 0; i < table->nr_shown; i++) {
@@ -149,11 +150,11 @@ int table_open(struct table **result, const char *name, const struct column *col
 	table->columns = columns;
 	table->cell = cell;
 	table->streams = streams;
-	table->portion = 1;
+	table->batch = 1;
 	table->exact = options->json || options->raw;
 
 	if (options->json && options->raw)
-		status = usage_failure("--json and --raw exclude each other");
+		status = usage_failure("--json and --raw are mutually exclusive");
 	else
 		status = choose_columns(table, options->columns);
 	if (!status && !options->json && make_scols(table, options))
@@ -177,7 +178,7 @@ static int print_lines(struct table *table)
 
 	if (!scols_table_get_nlines(table->scols))
 		return 0;
-	/* Column names come with the first portion only; a portion's last line lacks its end. */
+	/* The first call prints the column names. No call ends the last line. */
 	ret = scols_table_print_range(table->scols, NULL, NULL);
 	putchar('\n');
 	scols_table_remove_lines(table->scols);
@@ -192,26 +193,22 @@ int table_flush(struct table *table)
 {
 	int ret = table->scols ? print_lines(table) : 0;
 
-	/* Whether it could be written is asked once, at the end. */
+	/* finish() checks for write errors. */
 	fflush(stdout);
 	table->nr_rows = 0;
 	return ret;
 }
 
-/* Names are in small letters in JSON, as elsewhere. */
 static void json_name(char *to, size_t size, const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < size - 1 && name[i]; i++)
-		to[i] = small_letter(name[i]);
+		to[i] = ascii_lower(name[i]);
 	to[i] = '\0';
 }
 
-/*
- * The text of a cell, NULL with errno set to 0 where there is nothing to say: lack of memory must
- * not look the same.
- */
+/* NULL with errno 0: no value. NULL with errno ENOMEM: out of memory. */
 static char *cell_text(struct table *table, const void *row, size_t i)
 {
 	char *text;
@@ -259,7 +256,7 @@ static int add_line(struct table *table, const void *row)
 		text = cell_text(table, row, i);
 		if (!text && errno)
 			return -1;
-		/* An empty cell would shift those after it. */
+		/* In raw output, an empty cell would shift the following ones. */
 		if (!text || !*text) {
 			free(text);
 			text = strdup("-");
@@ -277,10 +274,10 @@ int table_add(struct table *table, const void *row)
 	if (table->scols ? add_line(table, row) : add_json(table, row))
 		return -1;
 
-	if (!table->streams || ++table->nr_rows < table->portion)
+	if (!table->streams || ++table->nr_rows < table->batch)
 		return 0;
-	if (table->portion < LAST_PORTION)
-		table->portion *= 2;
+	if (table->batch < MAX_BATCH)
+		table->batch *= 2;
 	return table_flush(table);
 }
 

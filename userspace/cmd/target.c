@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Whose memory to look at: the target of an instance that exists, or any process by way of an
- * instance that lives as long as the command.
+ * Target selection: --device uses an existing instance, --pid creates a
+ * temporary one
  *
  * Copyright (C) The vmwalk authors
  */
@@ -13,8 +13,8 @@
 #include "command.h"
 
 const struct verb_option target_verb_options[] = {
-	{ "device", 'd', "NAME", "look at the target of this instance, device or path" },
-	{ "pid", 'p', "PID", "look at this process, by a temporary instance" },
+	{ "device", 'd', "NAME", "use the target of this instance, device or path" },
+	{ "pid", 'p', "PID", "use this process, through a temporary instance" },
 	{ }
 };
 
@@ -32,16 +32,16 @@ bool target_option(struct target_options *options, int option, const char *arg)
 
 static bool device_number(const char *name, unsigned int *number)
 {
-	char exactly[24];
+	char canonical[24];
 
-	/* sscanf() also takes signs, blanks and numbers that are too large. */
+	/* sscanf() also accepts signs, blanks and numbers that overflow. */
 	if (sscanf(name, "vmwalk%u", number) != 1)
 		return false;
-	snprintf(exactly, sizeof(exactly), "vmwalk%u", *number);
-	return !strcmp(name, exactly);
+	snprintf(canonical, sizeof(canonical), "vmwalk%u", *number);
+	return !strcmp(name, canonical);
 }
 
-/* A path has a slash; a name is an instance's before it is a device's. */
+/* A path contains a slash. A name is tried as an instance, then as a device. */
 static struct vmwalk_file *open_named(const char *name)
 {
 	struct vmwalk_file *file;
@@ -66,20 +66,21 @@ static int open_failure(const char *name)
 	if (!instance)
 		return instance_failure(name);
 	vmwalk_instance_close(instance);
-	return failure("%s: it isn't live, and so has no device", name);
+	return failure("%s: the instance is not live: write 1 to its attribute live", name);
 }
 
-static int make_temporary(struct target *target, const char *pid)
+static int create_temporary(struct target *target, const char *pid)
 {
-	struct vmwalk_instance *instance = keeper_create(NULL);
+	struct vmwalk_instance *instance = guard_create(NULL);
 
 	if (!instance && errno == EACCES)
-		return failure("a temporary instance takes root; --device names one that is there");
+		return failure("only root can create a temporary instance; "
+			       "use --device with an existing one");
 	if (!instance)
 		return instance_failure(NULL);
 	target->temporary = instance;
 
-	/* One byte is rounded up to one page, of whatever size. */
+	/* Rounded up to one page */
 	if (vmwalk_instance_set(instance, "size", "1"))
 		return attribute_failure(instance, NULL, "size", "1");
 	if (vmwalk_instance_set(instance, "target_pid", pid))
@@ -89,7 +90,7 @@ static int make_temporary(struct target *target, const char *pid)
 
 	target->file = vmwalk_file_open_by_name(vmwalk_instance_name(instance));
 	if (!target->file)
-		return failure("the temporary instance's device: %m");
+		return failure("cannot open the device of the temporary instance: %m");
 	return EXIT_SUCCESS;
 }
 
@@ -99,14 +100,15 @@ int target_open(struct target *target, const struct target_options *options)
 
 	*target = (struct target) { };
 	if (options->kernel && options->pid)
-		return usage_failure("--kernel looks at no process: leave out --pid");
+		return usage_failure("--kernel and --pid are mutually exclusive");
 	if (!options->kernel && !options->device == !options->pid)
-		return usage_failure("say whom to look at, with either --pid or --device");
+		return usage_failure("specify either --pid or --device");
 	if (options->pid && !parse_pid(options->pid, &target->pid))
-		return usage_failure("%s: a pid is a number above 0", options->pid);
+		return usage_failure("--pid: '%s' is not a process ID (1 to %d)", options->pid,
+				     INT_MAX);
 
 	if (!options->device) {
-		status = make_temporary(target, options->pid ? options->pid : "0");
+		status = create_temporary(target, options->pid ? options->pid : "0");
 	} else {
 		target->file = open_named(options->device);
 		if (!target->file)
@@ -128,13 +130,13 @@ void target_close(struct target *target)
 {
 	vmwalk_file_close(target->file);
 	if (target->temporary)
-		keeper_remove(target->temporary);
+		guard_remove(target->temporary);
 }
 
 const char *target_error(int error)
 {
 	if (error == EPERM)
-		return "Operation not permitted: " TAKES("CAP_SYS_PTRACE");
+		return "Operation not permitted: " LACKS("CAP_SYS_PTRACE");
 	return strerror(error);
 }
 
@@ -150,7 +152,7 @@ void target_print(FILE *out, const struct target *target)
 		fclose(file);
 	}
 	free(path);
-	/* The last newline ends the name; others are part of it. */
+	/* The name itself may contain newlines. */
 	if (len && comm[len - 1] == '\n')
 		comm[len - 1] = '\0';
 
@@ -158,6 +160,6 @@ void target_print(FILE *out, const struct target *target)
 	if (!*comm)
 		return;
 	fputs(" (", out);
-	print_text(out, comm);
+	print_escaped(out, comm);
 	fputc(')', out);
 }

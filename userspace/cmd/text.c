@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Small texts: paths, sizes, the names of states, and names of any bytes.
+ * Text: paths, sizes, names of flags, escaping
  *
  * Copyright (C) The vmwalk authors
  */
@@ -12,16 +12,7 @@
 
 #include "command.h"
 
-/* In the order of their bits, from VMWALK_PRESENT to VMWALK_HUGE. */
-static const char *const state_name[] = {
-	"present", "write", "exec", "user", "accessed", "dirty", "soft_dirty", "swap",
-	"migration", "protnone", "uffd_wp", "file", "zero", "hugetlb", "special", "hidden",
-	"huge",
-};
-
-#define NR_STATES	ARRAY_SIZE(state_name)
-
-static char *formatted(const char *format, va_list args)
+static char *vformat(const char *format, va_list args)
 {
 	char *result;
 
@@ -34,7 +25,7 @@ char *text(const char *format, ...)
 	char *result;
 
 	va_start(args, format);
-	result = formatted(format, args);
+	result = vformat(format, args);
 	va_end(args);
 	return result;
 }
@@ -46,15 +37,15 @@ char *system_path(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	below = formatted(format, args);
+	below = vformat(format, args);
 	va_end(args);
 	path = below ? text("%s%s", root ? root : "", below) : NULL;
 	free(below);
 	return path;
 }
 
-/* The length of the printable character that @text begins with, or 0. */
-static size_t printable(const char *text, size_t len, mbstate_t *state)
+/* Length of the printable character at the start of @text, or 0 */
+static size_t printable_len(const char *text, size_t len, mbstate_t *state)
 {
 	wchar_t character;
 	size_t bytes = mbrtowc(&character, text, len, state);
@@ -63,19 +54,19 @@ static size_t printable(const char *text, size_t len, mbstate_t *state)
 		memset(state, 0, sizeof(*state));
 		return 0;
 	}
-	/* So that what looks escaped always is. */
+	/* Escape "\x" itself, so that the output is unambiguous. */
 	if (!strncmp(text, "\\x", 2))
 		return 0;
 	return iswprint(character) ? bytes : 0;
 }
 
-void print_text(FILE *out, const char *text)
+void print_escaped(FILE *out, const char *text)
 {
 	size_t bytes, left = strlen(text);
 	mbstate_t state = { };
 
 	for (; left; text += bytes, left -= bytes) {
-		bytes = printable(text, left, &state);
+		bytes = printable_len(text, left, &state);
 		if (bytes) {
 			fwrite(text, 1, bytes, out);
 		} else {
@@ -99,39 +90,37 @@ char *size_text(__u64 bytes, bool exact)
 	return text("%llu%c", bytes / 1024, units[unit]);
 }
 
-char *flag_names(const char *const *name, size_t count, __u32 flags)
+char *flag_names(const char *(*name)(__u32 flag), __u32 flags)
 {
 	char names[256] = "";
-	size_t i;
+	__u32 flag;
 
-	for (i = 0; i < count; i++) {
-		if (!(flags & 1U << i))
+	for (; flags; flags &= ~flag) {
+		flag = flags & -flags;
+		if (!name(flag))
 			continue;
 		if (*names)
 			strcat(names, ",");
-		strcat(names, name[i]);
+		strcat(names, name(flag));
 	}
 	return strdup(names);
 }
 
-char *state_names(__u32 state)
-{
-	return flag_names(state_name, NR_STATES, state);
-}
-
 const char *parse_state(const char *names, __u32 *state)
 {
-	size_t i, len;
+	const char *name;
+	size_t len;
+	__u32 flag;
 
 	*state = 0;
 	for (;; names += len + 1) {
 		len = strcspn(names, ",");
-		for (i = 0; i < NR_STATES; i++)
-			if (!strncmp(state_name[i], names, len) && !state_name[i][len])
+		for (flag = 1; (name = vmwalk_state_name(flag)); flag <<= 1)
+			if (!strncmp(name, names, len) && !name[len])
 				break;
-		if (i == NR_STATES)
+		if (!name)
 			return names;
-		*state |= 1U << i;
+		*state |= flag;
 		if (!names[len])
 			return NULL;
 	}

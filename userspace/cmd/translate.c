@@ -12,21 +12,21 @@
 
 #include "command.h"
 
-/* Addresses that are translated together. */
-#define PORTION		512
+/* Addresses per VMWALK_IOC_TRANSLATE */
+#define BATCH		512
 
-/* Bytes of standard input that are looked at together, and so the most that a line can have. */
+/* Read buffer for standard input, and so the longest line, with its newline */
 #define INPUT_SIZE	8192
 
 enum { COL_ADDRESS, COL_PHYS, COL_SIZE, COL_NODE, COL_FLAGS };
 
 static const struct column translate_columns[] = {
-	[COL_ADDRESS] = { "ADDRESS", "the address that was asked for", CELL_STRING, true, 14 },
-	[COL_PHYS] = { "PHYS", "physical address of its byte", CELL_STRING, true, 14 },
-	[COL_SIZE] = { "SIZE", "bytes that the last page-table entry covers", CELL_NUMBER, true,
+	[COL_ADDRESS] = { "ADDRESS", "virtual address", CELL_STRING, true, 14 },
+	[COL_PHYS] = { "PHYS", "physical address", CELL_STRING, true, 14 },
+	[COL_SIZE] = { "SIZE", "bytes that the page-table entry covers", CELL_NUMBER, true,
 		       5 },
-	[COL_NODE] = { "NODE", "NUMA node of the frame", CELL_NUMBER, true, 5 },
-	[COL_FLAGS] = { "FLAGS", "what the page-table entry says", CELL_WORDS },
+	[COL_NODE] = { "NODE", "NUMA node of the page", CELL_NUMBER, true, 5 },
+	[COL_FLAGS] = { "FLAGS", "flags of the page-table entry", CELL_LIST },
 	{ }
 };
 
@@ -51,8 +51,8 @@ static char *translate_cell(const void *row, size_t column, bool exact)
 	case COL_NODE:
 		return translation->node < 0 ? NULL : text("%d", translation->node);
 	case COL_FLAGS:
-		/* A reader sees from the physical address that the page is present. */
-		return state_names(exact ? state : state & ~VMWALK_PRESENT);
+		/* In a table, PHYS shows that the page is present. */
+		return flag_names(vmwalk_state_name, exact ? state : state & ~VMWALK_PRESENT);
 	}
 	return NULL;
 }
@@ -60,49 +60,50 @@ static char *translate_cell(const void *row, size_t column, bool exact)
 struct translate {
 	struct target target;
 	struct table *table;
-	struct vmwalk_translation portion[PORTION];
-	size_t count;			/* addresses in it */
+	struct vmwalk_translation batch[BATCH];
+	size_t count;			/* addresses in batch */
 };
 
-/* Translate and print what was gathered. Returns an exit status, after saying what failed. */
-static int translate_portion(struct translate *translate)
+/* Translate and print the batch. Prints errors and returns an exit status. */
+static int translate_batch(struct translate *translate)
 {
 	size_t i, count = translate->count;
 
 	translate->count = 0;
 	if (!count)
 		return EXIT_SUCCESS;
-	if (vmwalk_file_translate(translate->target.file, translate->portion, count))
+	if (vmwalk_file_translate(translate->target.file, translate->batch, count))
 		return failure("process %d: %s", translate->target.pid, target_error(errno));
 	for (i = 0; i < count; i++)
-		if (table_add(translate->table, &translate->portion[i]))
+		if (table_add(translate->table, &translate->batch[i]))
 			return failure("%m");
 	return EXIT_SUCCESS;
 }
 
 static int translate_one(struct translate *translate, __u64 addr)
 {
-	translate->portion[translate->count++].addr = addr;
-	return translate->count < PORTION ? EXIT_SUCCESS : translate_portion(translate);
+	translate->batch[translate->count++].addr = addr;
+	return translate->count < BATCH ? EXIT_SUCCESS : translate_batch(translate);
 }
 
 static int translate_line(struct translate *translate, const char *line, size_t len)
 {
-	const char *why = strlen(line) < len ? "a NUL byte follows; " : "";
+	bool nul = strlen(line) < len;
 	__u64 addr;
 
-	if (!*why && parse_address(line, &addr))
+	if (!nul && parse_address(line, &addr))
 		return translate_one(translate, addr);
-	/* What came before it gets its answers. */
-	if (translate_portion(translate))
+	/* Print the addresses before the wrong one. */
+	if (translate_batch(translate))
 		return EXIT_FAILURE;
 	table_flush(translate->table);
-	return failure("%.64s: %san address is a hexadecimal number", line, why);
+	return failure("standard input: '%.64s' %s", line,
+		       nul ? "is followed by a NUL byte" : NOT_AN_ADDRESS);
 }
 
 /*
- * Translate what standard input has to give, and give it out before waiting for more: the other end
- * may be waiting for that.
+ * Print all results before reading more input: the writer of the input may be
+ * waiting for them.
  */
 static int translate_input(struct translate *translate)
 {
@@ -116,7 +117,7 @@ static int translate_input(struct translate *translate)
 		if (got < 0)
 			return failure("standard input: %m");
 		filled += got;
-		/* The last line may lack its end. */
+		/* The last line may lack its newline. */
 		if (!got && filled)
 			input[filled++] = '\n';
 
@@ -130,9 +131,10 @@ static int translate_input(struct translate *translate)
 		memmove(input, line, filled);
 
 		if (!status && filled == INPUT_SIZE)
-			status = failure("standard input: a line is too long for an address");
+			status = failure("standard input: a line exceeds %d bytes",
+					 INPUT_SIZE - 1);
 		if (!status)
-			status = translate_portion(translate);
+			status = translate_batch(translate);
 		if (!status && table_flush(translate->table))
 			status = failure("%m");
 	} while (!status && got && !ferror(stdout));
@@ -157,7 +159,7 @@ static int run_translate(struct translate *translate, char **addresses,
 		status = translate_one(translate, addr);
 	}
 	if (!status)
-		status = translate_portion(translate);
+		status = translate_batch(translate);
 
 	if (table_close(translate->table) && !status)
 		status = failure("%m");
@@ -179,7 +181,7 @@ static int translate(int argc, char **argv)
 	}
 	for (i = optind; i < argc; i++)
 		if (!parse_address(argv[i], &addr))
-			return usage_failure("%s: an address is a hexadecimal number", argv[i]);
+			return address_failure(argv[i]);
 
 	status = target_open(&translate.target, &target_options);
 	if (status)
@@ -193,11 +195,11 @@ const struct verb translate_verb = {
 	.name = "translate",
 	.args = "[ADDRESS]...",
 	.max_args = MANY_ARGS,
-	.summary = "Tell the physical addresses of many addresses of a process",
-	.details = "Addresses are hexadecimal, with or without 0x. Without any they are read from\n"
-		   "standard input, one a line, and answered as they come. An address of which\n"
-		   "nothing is mapped has no flags. A frame that is there but withheld from who\n"
-		   "may not see it is shown as 'hidden'.\n",
+	.summary = "Translate addresses of a process to physical addresses",
+	.details = "Addresses are hexadecimal, with or without 0x. Without arguments, they are\n"
+		   "read from standard input, one per line, and each is answered at once. An\n"
+		   "unmapped address has no flags. Physical addresses are shown as 'hidden' if\n"
+		   "the opener of the device lacks CAP_SYS_ADMIN.\n",
 	.options = { target_verb_options, table_verb_options },
 	.columns = translate_columns,
 	.run = translate,

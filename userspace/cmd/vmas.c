@@ -12,31 +12,31 @@
 
 enum {
 	COL_START, COL_END, COL_PERM, COL_OFFSET, COL_DEVICE, COL_INODE, COL_PAGE_SIZE,
-	COL_VM_FLAGS, COL_PAGE_PROT, COL_TRAITS, COL_MAPPING,
+	COL_VM_FLAGS, COL_PAGE_PROT, COL_ATTRS, COL_MAPPING,
 };
 
 static const struct column vmas_columns[] = {
 	[COL_START] = { "START", "first address", CELL_STRING, true, 14 },
 	[COL_END] = { "END", "first address after the last", CELL_STRING, true, 14 },
-	[COL_PERM] = { "PERM", "what it allows, and whether it is shared or private", CELL_STRING,
+	[COL_PERM] = { "PERM", "permissions; s: shared, p: private", CELL_STRING,
 		       false, 5 },
-	[COL_OFFSET] = { "OFFSET", "where in the file it starts", CELL_STRING, true, 10 },
-	[COL_DEVICE] = { "DEVICE", "device that the file lies on", CELL_STRING, true, 7 },
-	[COL_INODE] = { "INODE", "number of the file's inode", CELL_NUMBER, true, 8 },
-	[COL_PAGE_SIZE] = { "PAGE_SIZE", "bytes of the smallest page in it", CELL_NUMBER, true,
+	[COL_OFFSET] = { "OFFSET", "offset of START in the file", CELL_STRING, true, 10 },
+	[COL_DEVICE] = { "DEVICE", "device number of the file system", CELL_STRING, true, 7 },
+	[COL_INODE] = { "INODE", "inode number of the file", CELL_NUMBER, true, 8 },
+	[COL_PAGE_SIZE] = { "PAGE_SIZE", "smallest page size of the mapping", CELL_NUMBER, true,
 			    10 },
-	[COL_VM_FLAGS] = { "VM_FLAGS", "the kernel's flags, raw", CELL_STRING, true, 10 },
-	[COL_PAGE_PROT] = { "PAGE_PROT", "what its page-table entries get, raw", CELL_STRING, true,
+	[COL_VM_FLAGS] = { "VM_FLAGS", "vm_flags of the kernel, raw", CELL_STRING, true, 10 },
+	[COL_PAGE_PROT] = { "PAGE_PROT", "vm_page_prot of the kernel, raw", CELL_STRING, true,
 			    18 },
-	[COL_TRAITS] = { "TRAITS", "file: has one; device: this very device; hugetlb", CELL_WORDS,
-			 false, 12 },
-	[COL_MAPPING] = { "MAPPING", "its name", CELL_STRING },
+	[COL_ATTRS] = { "ATTRS", "file: backed by a file; device: by this device; hugetlb",
+			CELL_LIST, false, 12 },
+	[COL_MAPPING] = { "MAPPING", "name of the mapping", CELL_STRING },
 	{ }
 };
 
 struct row {
 	const struct vmwalk_vma *vma;
-	const struct mapping *mapping;	/* NULL if its name can't be had */
+	const struct mapping *mapping;	/* NULL if unreadable */
 	__u32 page_size;
 };
 
@@ -47,15 +47,18 @@ static char *permissions(__u32 attrs)
 		    attrs & VMWALK_VMA_SHARED ? 's' : 'p');
 }
 
-/* What permissions() doesn't tell. */
-static char *other_traits(__u32 attrs)
+/* The permissions have no names: PERM shows them. */
+static const char *attr_name(__u32 attr)
 {
-	static const char *const names[] = {
-		"read", "write", "exec", "shared", "file", "device", "hugetlb",
-	};
-
-	attrs &= ~(VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_EXEC | VMWALK_VMA_SHARED);
-	return flag_names(names, ARRAY_SIZE(names), attrs);
+	switch (attr) {
+	case VMWALK_VMA_FILE:
+		return "file";
+	case VMWALK_VMA_DEVICE:
+		return "device";
+	case VMWALK_VMA_HUGETLB:
+		return "hugetlb";
+	}
+	return NULL;
 }
 
 static char *vmas_cell(const void *data, size_t column, bool exact)
@@ -83,8 +86,8 @@ static char *vmas_cell(const void *data, size_t column, bool exact)
 		return text("0x%llx", vma->vm_flags);
 	case COL_PAGE_PROT:
 		return text("0x%llx", vma->page_prot);
-	case COL_TRAITS:
-		return other_traits(vma->attrs);
+	case COL_ATTRS:
+		return flag_names(attr_name, vma->attrs);
 	case COL_MAPPING:
 		return row->mapping ? strdup(row->mapping->name) : NULL;
 	}
@@ -112,7 +115,7 @@ static int list_vmas(struct target *target, struct table *table)
 		vma.addr = vma.end;
 	}
 	maps_close(maps);
-	/* There are no more. */
+	/* ENOENT: end of the list */
 	return error == ENOENT ? 0 : error;
 }
 
@@ -157,9 +160,9 @@ static int vmas(int argc, char **argv)
 const struct verb vmas_verb = {
 	.name = "vmas",
 	.args = "",
-	.summary = "List the mappings of a process, as the kernel keeps them",
-	.details = "It is what /proc/PID/maps has, with the kernel's own flags. Raw values are\n"
-		   "hexadecimal, and what they mean may change from kernel to kernel.\n",
+	.summary = "List the mappings (VMAs) of a process",
+	.details = "The list is that of /proc/PID/maps, with flags of the kernel. Raw values are\n"
+		   "hexadecimal. Their meaning depends on the kernel version.\n",
 	.options = { target_verb_options, table_verb_options },
 	.columns = vmas_columns,
 	.run = vmas,

@@ -15,28 +15,27 @@
 static const char *const level_name[VMWALK_LEVELS] = { "pgd", "p4d", "pud", "pmd", "pte" };
 static const char *const stop_name[] = { "page", "empty", "absent" };
 
-/* What is printed in several places. */
 struct walk_view {
 	const struct target *target;
 	const struct vmwalk_walk *walk;
-	const struct mapping *mapping;		/* that holds the address, or NULL */
-	bool maps_known;			/* and so whether there is one */
+	const struct mapping *mapping;		/* at the address, or NULL */
+	bool maps_known;			/* maps were readable */
 	bool kernel;
 	bool hidden;
 };
 
-/* A part of the address: the index at a level, or the offset in the page. */
-struct part {
+/* Bit field of the address: the index at a level, or the offset in the page */
+struct field {
 	const char *name;
-	unsigned int low, width;		/* 0 bits wide: the level is folded */
+	unsigned int low, width;		/* width 0: the level is folded */
 };
 
 /*
- * Split the address as the CPU does. A table fills a page with entries of eight bytes, and levels
- * fold from p4d down. What a huge page leaves unused of the levels is part of the offset. Returns
- * the number of parts.
+ * Split the address as the CPU does. A table is one page of 8-byte entries.
+ * Levels fold from p4d down. The offset in a huge page includes the indices of
+ * the levels below it. Returns the number of fields.
  */
-static int split_address(const struct walk_view *view, struct part parts[VMWALK_LEVELS + 1])
+static int split_address(const struct walk_view *view, struct field fields[VMWALK_LEVELS + 1])
 {
 	const struct vmwalk_info *info = &view->target->info;
 	unsigned int page_bits = __builtin_ctz(info->page_size);
@@ -47,63 +46,63 @@ static int split_address(const struct walk_view *view, struct part parts[VMWALK_
 		last = view->walk->stop_level;
 		low = view->walk->page_shift;
 	}
-	parts[last + 1] = (struct part){ "offset", 0, low };
+	fields[last + 1] = (struct field){ "offset", 0, low };
 	for (level = last; level >= VMWALK_PGD; level--) {
-		parts[level] = (struct part){ level_name[level], low, page_bits - 3 };
+		fields[level] = (struct field){ level_name[level], low, page_bits - 3 };
 		if (level >= VMWALK_P4D && level <= VMWALK_LEVELS - (int)info->paging_levels)
-			parts[level].width = 0;
-		low += parts[level].width;
+			fields[level].width = 0;
+		low += fields[level].width;
 	}
 	return last + 2;
 }
 
-static __u64 take_part(__u64 addr, const struct part *part)
+static __u64 field_value(__u64 addr, const struct field *field)
 {
-	return addr >> part->low & ((1ULL << part->width) - 1);
+	return addr >> field->low & ((1ULL << field->width) - 1);
 }
 
-/* The text of a part in one of the rows: its bits, their values, the number that they make. */
-static void part_text(char *cell, size_t size, int row, const struct part *part, __u64 addr)
+/* Format a field for row 0: name, 1: bit numbers, 2: binary, 3: number. */
+static void field_text(char *cell, size_t size, int row, const struct field *field, __u64 addr)
 {
-	__u64 value = take_part(addr, part);
+	__u64 value = field_value(addr, field);
 	unsigned int bit;
 
 	*cell = '\0';
 	if (row == 0)
-		snprintf(cell, size, "%s", part->name);
-	else if (!part->width)
+		snprintf(cell, size, "%s", field->name);
+	else if (!field->width)
 		snprintf(cell, size, "%s", row == 1 ? "folded" : "");
 	else if (row == 1)
-		snprintf(cell, size, "%u-%u", part->low + part->width - 1, part->low);
+		snprintf(cell, size, "%u-%u", field->low + field->width - 1, field->low);
 	else if (row == 3)
-		snprintf(cell, size, part->low ? "%llu" : "0x%llx", value);
+		snprintf(cell, size, field->low ? "%llu" : "0x%llx", value);
 	else
-		for (bit = 0; bit < part->width; bit++)
+		for (bit = 0; bit < field->width; bit++)
 			snprintf(cell + bit, size - bit, "%d",
-				 (int)(value >> (part->width - 1 - bit) & 1));
+				 (int)(value >> (field->width - 1 - bit) & 1));
 }
 
-static void draw_address(const struct walk_view *view)
+static void print_address(const struct walk_view *view)
 {
 	static const char *const rows[] = { "", "bits", "binary", "index" };
-	struct part parts[VMWALK_LEVELS + 1];
-	int i, row, count = split_address(view, parts);
+	struct field fields[VMWALK_LEVELS + 1];
+	int i, row, count = split_address(view, fields);
 	char cell[65];
 
 	for (row = 0; row < 4; row++) {
 		printf("  %-8s", rows[row]);
 		for (i = 0; i < count; i++) {
-			part_text(cell, sizeof(cell), row, &parts[i], view->walk->addr);
+			field_text(cell, sizeof(cell), row, &fields[i], view->walk->addr);
 			if (i < count - 1)
-				printf("%-*s", parts[i].width ? (int)parts[i].width + 2 : 8, cell);
+				printf("%-*s", fields[i].width ? (int)fields[i].width + 2 : 8, cell);
 			else
 				printf("%s\n", cell);
 		}
 	}
 }
 
-/* The stem of a step in the staircase, with its name, as wide as the deepest. */
-static void draw_stem(unsigned int depth, const char *name)
+/* Print the name of a level, indented by its depth and padded. */
+static void print_level_name(unsigned int depth, const char *name)
 {
 	const char *corner = strcmp(nl_langinfo(CODESET), "UTF-8") ? "\\_ " : "└─ ";
 	unsigned int indent = depth ? 3 * (depth - 1) : 0;
@@ -111,7 +110,7 @@ static void draw_stem(unsigned int depth, const char *name)
 	printf("  %*s%s%-*s", indent, "", depth ? corner : "", 22 - 3 * depth, name);
 }
 
-static void draw_levels(const struct walk_view *view)
+static void print_levels(const struct walk_view *view)
 {
 	const struct vmwalk_walk *walk = view->walk;
 	__u64 offset = walk->addr & ((1ULL << walk->page_shift) - 1);
@@ -122,7 +121,7 @@ static void draw_levels(const struct walk_view *view)
 	printf("  %-22s%-18s%6s  %s\n", "level", "table at", "index", "entry");
 	for (i = 0; i <= walk->stop_level; i++) {
 		level = &walk->level[i];
-		draw_stem(i, level_name[i]);
+		print_level_name(i, level_name[i]);
 		if (level->flags & VMWALK_LEVEL_FOLDED) {
 			printf("folded: this machine has %u levels\n",
 			       view->target->info.paging_levels);
@@ -135,36 +134,36 @@ static void draw_levels(const struct walk_view *view)
 	}
 	if (walk->stop != VMWALK_STOP_PAGE)
 		return;
-	draw_stem(i, "page");
+	print_level_name(i, "page");
 	if (view->hidden)
 		printf("hidden\n");
 	else
 		printf("0x%llx\n", walk->phys - offset);
 }
 
-static void draw_end(const struct walk_view *view)
+static void print_result(const struct walk_view *view)
 {
 	const struct vmwalk_walk *walk = view->walk;
 	char *size = size_text(1ULL << walk->page_shift, false);
-	char *flags = state_names(walk->state);
+	char *flags = flag_names(vmwalk_state_name, walk->state);
 
 	if (walk->stop == VMWALK_STOP_PAGE) {
 		printf("  page      %s, mapped by the %s entry\n", size,
 		       level_name[walk->stop_level]);
 		if (view->hidden)
-			printf("  frame     hidden: " TAKES("CAP_SYS_ADMIN") "\n"
+			printf("  frame     hidden: " LACKS("CAP_SYS_ADMIN") "\n"
 			       "  physical  hidden\n");
 		else
 			printf("  frame     0x%llx\n  physical  0x%llx\n",
 			       walk->pfn, walk->phys);
 	} else if (walk->stop == VMWALK_STOP_EMPTY) {
-		printf("  page      none: the %s entry is empty, and with it %s of addresses\n",
+		printf("  page      none: the %s entry, which covers %s, is empty\n",
 		       level_name[walk->stop_level], size);
 	} else if (!(walk->state & (VMWALK_SWAP | VMWALK_MIGRATION))) {
-		printf("  page      none: the %s entry is a mark that stands for no page\n",
+		printf("  page      none: the %s entry is a marker\n",
 		       level_name[walk->stop_level]);
 	} else {
-		printf("  page      none: the %s entry says that it is elsewhere\n",
+		printf("  page      none: the %s entry is a swap or migration entry\n",
 		       level_name[walk->stop_level]);
 	}
 	if (flags && *flags)
@@ -173,7 +172,7 @@ static void draw_end(const struct walk_view *view)
 	free(size);
 }
 
-static void draw_mapping(const struct walk_view *view)
+static void print_mapping(const struct walk_view *view)
 {
 	const struct mapping *mapping = view->mapping;
 
@@ -182,13 +181,13 @@ static void draw_mapping(const struct walk_view *view)
 		return;
 	}
 	printf("in %llx-%llx ", mapping->start, mapping->end);
-	print_text(stdout, mapping->perms);
+	print_escaped(stdout, mapping->perms);
 	putchar(' ');
-	print_text(stdout, mapping->name);
+	print_escaped(stdout, mapping->name);
 	putchar('\n');
 }
 
-static void draw(const struct walk_view *view)
+static void print_text(const struct walk_view *view)
 {
 	printf("address 0x%llx of ", view->walk->addr);
 	if (view->kernel)
@@ -197,21 +196,21 @@ static void draw(const struct walk_view *view)
 		target_print(stdout, view->target);
 	putchar('\n');
 	if (!view->kernel)
-		draw_mapping(view);
+		print_mapping(view);
 	putchar('\n');
-	draw_address(view);
+	print_address(view);
 	putchar('\n');
-	draw_levels(view);
+	print_levels(view);
 	putchar('\n');
-	draw_end(view);
+	print_result(view);
 }
 
-/* A value that may be withheld, or not be there at all. */
-static void json_hex(const struct walk_view *view, const char *name, bool there, __u64 value)
+/* A value that does not exist is null, one that is withheld is "hidden". */
+static void json_hex(const struct walk_view *view, const char *name, bool exists, __u64 value)
 {
 	char *hex = NULL;
 
-	if (there)
+	if (exists)
 		hex = view->hidden ? strdup("hidden") : text("0x%llx", value);
 	json_value(name, CELL_STRING, hex);
 	free(hex);
@@ -254,7 +253,7 @@ static void print_json(const struct walk_view *view)
 {
 	const struct vmwalk_walk *walk = view->walk;
 	bool page = walk->stop == VMWALK_STOP_PAGE;
-	char *flags = state_names(walk->state);
+	char *flags = flag_names(vmwalk_state_name, walk->state);
 	int i;
 
 	json_object(NULL);
@@ -283,7 +282,7 @@ static void print_json(const struct walk_view *view)
 	json_number("size", 1ULL << walk->page_shift);
 	json_hex(view, "pfn", page, walk->pfn);
 	json_hex(view, "phys", page, walk->phys);
-	json_value("flags", CELL_WORDS, flags);
+	json_value("flags", CELL_LIST, flags);
 	json_end();
 	free(flags);
 }
@@ -292,10 +291,10 @@ static int kernel_failure(__u64 addr)
 {
 	switch (errno) {
 	case EINVAL:
-		return failure("kernel: 0x%llx is no kernel address; omit --kernel for a process",
-			       addr);
+		return failure("kernel: 0x%llx is not a kernel address; "
+			       "omit --kernel to walk a process", addr);
 	case EPERM:
-		return failure("kernel: address 0x%llx: %m: " TAKES("CAP_SYS_ADMIN"), addr);
+		return failure("kernel: address 0x%llx: %m: " LACKS("CAP_SYS_ADMIN"), addr);
 	}
 	return failure("kernel: address 0x%llx: %m", addr);
 }
@@ -312,8 +311,8 @@ static int walk_one(struct target *target, __u64 addr, bool kernel, bool json)
 		if (kernel)
 			return kernel_failure(addr);
 		if (errno == EINVAL)
-			return failure("process %d: address 0x%llx is beyond user space",
-				       target->pid, addr);
+			return failure("process %d: 0x%llx is not a user-space address; "
+				       "use --kernel for a kernel address", target->pid, addr);
 		return failure("process %d: address 0x%llx: %s", target->pid, addr,
 			       target_error(errno));
 	}
@@ -327,13 +326,13 @@ static int walk_one(struct target *target, __u64 addr, bool kernel, bool json)
 	if (json)
 		print_json(&view);
 	else
-		draw(&view);
+		print_text(&view);
 	maps_close(maps);
 	return EXIT_SUCCESS;
 }
 
 static const struct verb_option walk_options[] = {
-	{ "kernel", 'k', NULL, "the address is the kernel's, not a process's" },
+	{ "kernel", 'k', NULL, "walk the kernel's page tables" },
 	{ "json", 'J', NULL, "print JSON" },
 	{ }
 };
@@ -356,7 +355,7 @@ static int walk(int argc, char **argv)
 			json = true;
 	}
 	if (!parse_address(argv[optind], &addr))
-		return usage_failure("%s: an address is a hexadecimal number", argv[optind]);
+		return address_failure(argv[optind]);
 
 	status = target_open(&target, &options);
 	if (status)
@@ -371,10 +370,10 @@ const struct verb walk_verb = {
 	.args = "ADDRESS",
 	.min_args = 1,
 	.max_args = 1,
-	.summary = "Walk the page tables from an address to its page, and show each step",
-	.details = "The address is hexadecimal, with or without 0x. A frame that is there but\n"
-		   "withheld from who may not see it is shown as 'hidden'. With --kernel no\n"
-		   "process is needed; --device then says which device to ask.\n",
+	.summary = "Walk the page tables for an address and show every level",
+	.details = "The address is hexadecimal, with or without 0x. PFNs and table entries are\n"
+		   "shown as 'hidden' if the opener of the device lacks CAP_SYS_ADMIN. --kernel\n"
+		   "needs no process; it uses a temporary instance unless --device is given.\n",
 	.options = { target_verb_options, walk_options },
 	.run = walk,
 };

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Instances that exist only as long as the command runs, however the command
- * ends.
- *
- * Three mechanisms, each for what the one before it can't do:
+ * Guarded instances: removed when the command ends, whatever ends it
  *
  * - A signal handler removes the instance before the command dies.
- * - The keeper, a child in a session of its own, waits for the end of a pipe
- *   whose other end the command holds, and then removes the instance. The
- *   kernel closes the pipe even after SIGKILL.
- * - If both were killed, the next run removes a temporary instance that
- *   nobody holds a lock on. Locks, unlike pids, end with their owner and mean
- *   the same in every pid namespace.
+ * - The guard, a child process in its own session, waits for end of file on a
+ *   pipe to the command, and then removes the instance. The kernel closes the
+ *   pipe even after SIGKILL.
+ * - If both were killed, the next run removes temporary instances that are not
+ *   locked. Unlike pids, locks end with their owner and work across pid
+ *   namespaces.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -31,21 +28,21 @@
 #define MAX_TRIES	1000
 
 static struct {
-	pid_t pid;		/* 0: there is none */
+	pid_t pid;		/* 0: not running */
 	int pipe;
-} keeper;
+} guard;
 
-/* End the keeper. Unless told to @keep the instance, it removes it first. */
-static void dismiss_keeper(bool keep)
+/* End the guard, which removes the instance unless it is to be kept. */
+static void stop_guard(bool keep)
 {
-	pid_t pid = keeper.pid;
+	pid_t pid = guard.pid;
 
 	if (!pid)
 		return;
-	keeper.pid = 0;
+	guard.pid = 0;
 	if (keep)
 		kill(pid, SIGKILL);
-	close(keeper.pipe);
+	close(guard.pipe);
 	waitpid(pid, NULL, 0);
 }
 
@@ -54,18 +51,18 @@ static void end_by_signal(int number)
 {
 	sigset_t only;
 
-	dismiss_keeper(false);
+	stop_guard(false);
 	signal(number, SIG_DFL);
 	raise(number);
 	sigemptyset(&only);
 	sigaddset(&only, number);
 	sigprocmask(SIG_UNBLOCK, &only, NULL);
-	/* The first process of a pid namespace survives its own signals. */
+	/* The init process of a pid namespace survives its own signals. */
 	_exit(128 + number);
 }
 
-/* All signals that end a process, but for those that mean a bug. */
-static bool ends_command(int number)
+/* Signals that end a process by default, except for those of bugs */
+static bool is_fatal(int number)
 {
 	static const int others[] = {
 		SIGCHLD, SIGCONT, SIGURG, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU,
@@ -86,58 +83,58 @@ static void catch_signals(void)
 
 	sigfillset(&action.sa_mask);
 	for (number = 1; number <= SIGRTMAX; number++) {
-		if (!ends_command(number) || sigaction(number, NULL, &before))
+		if (!is_fatal(number) || sigaction(number, NULL, &before))
 			continue;
-		/* What nohup or a shell told us to ignore stays ignored. */
+		/* Signals ignored by nohup or the shell stay ignored. */
 		if (before.sa_handler != SIG_IGN)
 			sigaction(number, &action, NULL);
 	}
 }
 
-/* The keeper itself, with all signals blocked. */
-[[gnu::noreturn]] static void keep(struct vmwalk_instance *instance, int end)
+/* The guard process. All signals are blocked. */
+[[gnu::noreturn]] static void run_guard(struct vmwalk_instance *instance, int pipe)
 {
 	int i, null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	char byte;
 
 	setsid();
-	prctl(PR_SET_NAME, "vmwalk-keeper");
-	/* A reader of the command's output must not wait for the keeper. */
+	prctl(PR_SET_NAME, "vmwalk-guard");
+	/* A pipeline must not wait for the guard. */
 	for (i = 0; i <= STDERR_FILENO; i++)
 		dup2(null, i);
 
-	/* Nothing is ever written: this waits for the end. */
-	if (!read(end, &byte, 1))
+	/* Wait for end of file: the command writes nothing. */
+	if (!read(pipe, &byte, 1))
 		vmwalk_instance_destroy(instance);
 	_exit(EXIT_SUCCESS);
 }
 
-/* Called with all signals blocked. */
-static int start_keeper(struct vmwalk_instance *instance)
+/* Call with all signals blocked. */
+static int start_guard(struct vmwalk_instance *instance)
 {
 	int ends[2];
 	pid_t pid;
 
-	/* Where SIGCHLD is ignored there is nothing to wait for. */
+	/* waitpid() fails if SIGCHLD is ignored. */
 	signal(SIGCHLD, SIG_DFL);
 	if (pipe2(ends, O_CLOEXEC))
 		return -1;
 	pid = fork();
 	if (!pid) {
 		close(ends[1]);
-		keep(instance, ends[0]);
+		run_guard(instance, ends[0]);
 	}
 	close(ends[0]);
 	if (pid < 0) {
 		close(ends[1]);
 		return -1;
 	}
-	keeper.pid = pid;
-	keeper.pipe = ends[1];
+	guard.pid = pid;
+	guard.pipe = ends[1];
 	return 0;
 }
 
-static int lock_item(const char *name, int operation)
+static int lock_instance(const char *name, int operation)
 {
 	char *path = system_path("/sys/kernel/config/vmwalk/%s", name);
 	int saved, fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -153,17 +150,17 @@ static int lock_item(const char *name, int operation)
 }
 
 /*
- * Take the lock that lasts as long as the command or its keeper. ENOENT and
- * EWOULDBLOCK: another run took the instance for a leftover.
+ * Lock a new instance until the command and its guard have ended. ENOENT and
+ * EWOULDBLOCK: another run is removing it as a leftover.
  */
-static int claim(const struct vmwalk_instance *instance)
+static int lock_temporary(const struct vmwalk_instance *instance)
 {
-	int saved, fd = lock_item(vmwalk_instance_name(instance), LOCK_SH);
+	int saved, fd = lock_instance(vmwalk_instance_name(instance), LOCK_SH);
 	char *live;
 
 	if (fd < 0)
 		return -1;
-	/* The folder of an instance that was removed can be locked, too. */
+	/* The directory of a removed instance can be locked, too. */
 	live = vmwalk_instance_get(instance, "live");
 	if (live) {
 		free(live);
@@ -175,7 +172,7 @@ static int claim(const struct vmwalk_instance *instance)
 	return -1;
 }
 
-static void drop(struct vmwalk_instance *instance)
+static void destroy_and_close(struct vmwalk_instance *instance)
 {
 	int saved = errno;
 
@@ -196,9 +193,9 @@ static struct vmwalk_instance *create_temporary(void)
 		free(name);
 		if (!instance && errno == EEXIST)
 			continue;
-		if (!instance || !claim(instance))
+		if (!instance || !lock_temporary(instance))
 			return instance;
-		drop(instance);
+		destroy_and_close(instance);
 		if (errno != ENOENT && errno != EWOULDBLOCK)
 			return NULL;
 	}
@@ -209,17 +206,17 @@ static struct vmwalk_instance *create_temporary(void)
 static int remove_leftover(struct vmwalk_instance *instance, void *data)
 {
 	const char *name = vmwalk_instance_name(instance);
-	char exactly[64];
+	char canonical[64];
 	unsigned int i;
 	int fd, pid;
 
 	(void)data;
 	if (sscanf(name, TEMPORARY_NAME, &pid, &i) != 2)
 		return 0;
-	snprintf(exactly, sizeof(exactly), TEMPORARY_NAME, pid, i);
-	if (strcmp(name, exactly))
+	snprintf(canonical, sizeof(canonical), TEMPORARY_NAME, pid, i);
+	if (strcmp(name, canonical))
 		return 0;
-	fd = lock_item(name, LOCK_EX);
+	fd = lock_instance(name, LOCK_EX);
 	if (fd < 0)
 		return 0;
 	vmwalk_instance_destroy(instance);
@@ -227,7 +224,7 @@ static int remove_leftover(struct vmwalk_instance *instance, void *data)
 	return 0;
 }
 
-struct vmwalk_instance *keeper_create(const char *name)
+struct vmwalk_instance *guard_create(const char *name)
 {
 	struct vmwalk_instance *instance;
 	sigset_t all, before;
@@ -235,8 +232,8 @@ struct vmwalk_instance *keeper_create(const char *name)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
 	instance = name ? vmwalk_instance_create(name) : create_temporary();
-	if (instance && start_keeper(instance)) {
-		drop(instance);
+	if (instance && start_guard(instance)) {
+		destroy_and_close(instance);
 		instance = NULL;
 	}
 	if (instance)
@@ -248,26 +245,25 @@ struct vmwalk_instance *keeper_create(const char *name)
 	return instance;
 }
 
-void keeper_remove(struct vmwalk_instance *instance)
+void guard_remove(struct vmwalk_instance *instance)
 {
 	sigset_t all, before;
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
 	if (vmwalk_instance_destroy(instance))
-		failure("%s stays: %m", vmwalk_instance_name(instance));
-	dismiss_keeper(false);
+		failure("cannot remove instance %s: %m", vmwalk_instance_name(instance));
+	stop_guard(false);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	vmwalk_instance_close(instance);
 }
 
-void keeper_leave(struct vmwalk_instance *instance)
+void guard_release(struct vmwalk_instance *instance)
 {
 	sigset_t all;
 
-	/* The instance stays, so the command must not fail any more. */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	dismiss_keeper(true);
+	stop_guard(true);
 	vmwalk_instance_close(instance);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What to say when configfs says no.
+ * Error messages about instances and their attributes
  *
  * Copyright (C) The vmwalk authors
  */
@@ -13,17 +13,16 @@
 int attribute_failure(const struct vmwalk_instance *instance, const char *name, const char *attr,
 		      const char *value)
 {
-	const char *refusal = vmwalk_instance_last_error(instance);
+	const char *message = vmwalk_instance_last_error(instance);
 	const char *colon = name ? ": " : "";
 
 	if (!name)
 		name = "";
-	if (refusal)
-		return failure("%s%s%s", name, colon, refusal);
+	if (message)
+		return failure("%s%s%s", name, colon, message);
 	return failure("%s%s%s: '%.64s': %m", name, colon, attr, value);
 }
 
-/* Without vmwalk's folder in configfs, sysfs tells whether it is the driver that is missing. */
 static int driver_failure(void)
 {
 	char *module = system_path("/sys/module/vmwalk");
@@ -31,8 +30,8 @@ static int driver_failure(void)
 
 	free(module);
 	if (!loaded)
-		return failure("the vmwalk driver isn't there: try 'modprobe vmwalk'");
-	return failure("configfs isn't mounted: 'mount -t configfs none /sys/kernel/config'");
+		return failure("the vmwalk module is not loaded: modprobe vmwalk");
+	return failure("configfs is not mounted: mount -t configfs configfs /sys/kernel/config");
 }
 
 int instance_failure(const char *name)
@@ -48,6 +47,6 @@ int instance_failure(const char *name)
 	if (!name)
 		return failure("%m");
 	if (errno == ENOENT)
-		return failure("%s: there is no such instance", name);
+		return failure("%s: no such instance", name);
 	return failure("%s: %m", name);
 }
