@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A device to test without the driver: preloaded before the command, this answers vmwalk's calls on
- * any descriptor from the text file that VMWALK_REPLAY names. Each line is one of
+ * Preloaded stand-in for the device, to test the vmwalk command without the
+ * driver: answers vmwalk's ioctls on any descriptor from the text file
+ * $VMWALK_REPLAY. Each line is one of
  *
  *   info PAGE_SIZE PAGING_LEVELS TARGET_PID
  *   walk STATE PAGE_SHIFT STOP_LEVEL STOP PFN PHYS
@@ -9,18 +10,22 @@
  *   translation ADDR PHYS STATE PAGE_SHIFT NODE
  *   extent START PFN PAGES FLAGS PAGE_SHIFT NODE
  *   repeat COUNT STRIDE
- *   vma START END VM_FLAGS PAGE_PROT PGOFF INODE DEV_MAJOR DEV_MINOR TRAITS PAGE_SHIFT
+ *   vma START END VM_FLAGS PAGE_PROT PGOFF INODE DEV_MAJOR DEV_MINOR ATTRS PAGE_SHIFT
  *   gate ADDR
  *   error ERRNO
  *
- * with numbers as strtoll(3) reads them, named as in vmwalk.h. Levels belong to the walk, from the
- * pgd down; an address of the upper half takes VMWALK_WALK_KERNEL, as it does in truth. What has no
- * translation is not mapped. Extents and mappings are in the order of their addresses, and the last
- * extent comes COUNT times more, each time STRIDE bytes further; a scan returns those that start in
- * its range, as many as there is room for. What comes to the gate, an extent or a look for a
- * mapping from there on, waits until somebody opens the FIFO that VMWALK_REPLAY_GATE names. If
- * an error is given, a call that would find nothing more fails with it, and so do walks and
- * translations.
+ * Fields are those of vmwalk.h, as numbers that strtoull(3) parses.
+ *
+ * level	belongs to the walk, from pgd down. Walks of addresses in the
+ *		upper half of the address space need VMWALK_WALK_KERNEL.
+ * translation	Other addresses are not mapped.
+ * extent, vma	in address order. A scan returns the extents that start in its
+ *		range.
+ * repeat	adds COUNT copies of the last extent, each STRIDE bytes further
+ * gate		Scans that reach an extent at or above ADDR, and VMA look-ups
+ *		there, wait until the FIFO $VMWALK_REPLAY_GATE is opened.
+ * error	fails walks and translations, and scans and VMA look-ups that
+ *		find nothing more
  *
  * Copyright (C) The vmwalk authors
  */
@@ -115,9 +120,9 @@ static void replay_file(void)
 	fclose(file);
 }
 
-static int fail(int with)
+static int fail(int errnum)
 {
-	errno = with;
+	errno = errnum;
 	return -1;
 }
 
@@ -134,7 +139,7 @@ static void wait_at_gate(__u64 addr)
 		close(fd);
 }
 
-/* They are made as they are asked for: what a command keeps of them is its own. */
+/* Repeated extents are not stored: tests measure the command's memory use. */
 static struct vmwalk_extent extent_at(__u64 i)
 {
 	struct vmwalk_extent extent;
@@ -148,7 +153,7 @@ static struct vmwalk_extent extent_at(__u64 i)
 	return extent;
 }
 
-/* The number of the first extent that starts at an address or above it. */
+/* Index of the first extent that starts at or above an address */
 static __u64 extent_from(__u64 addr)
 {
 	__u64 i = 0;
@@ -188,47 +193,47 @@ static int replay_scan(struct vmwalk_scan *scan)
 	return fail(error);
 }
 
-static int replay_walk(struct vmwalk_walk *to)
+static int replay_walk(struct vmwalk_walk *arg)
 {
-	__u32 flags = to->addr >> 63 ? VMWALK_WALK_KERNEL : 0;
+	__u32 flags = arg->addr >> 63 ? VMWALK_WALK_KERNEL : 0;
 
-	if (to->flags != flags)
+	if (arg->flags != flags)
 		return fail(EINVAL);
 	if (error)
 		return fail(error);
-	walk.addr = to->addr;
-	*to = walk;
+	walk.addr = arg->addr;
+	*arg = walk;
 	return 0;
 }
 
 static int replay_translate(const struct vmwalk_translate *translate)
 {
-	struct vmwalk_translation *to = (struct vmwalk_translation *)(uintptr_t)translate->vec;
+	struct vmwalk_translation *vec = (struct vmwalk_translation *)(uintptr_t)translate->vec;
 	__u64 i;
 	unsigned int known;
 
 	if (error)
 		return fail(error);
 	for (i = 0; i < translate->vec_len; i++) {
-		to[i] = (struct vmwalk_translation) { .addr = to[i].addr, .node = -1 };
+		vec[i] = (struct vmwalk_translation) { .addr = vec[i].addr, .node = -1 };
 		for (known = 0; known < nr_translations; known++)
-			if (translations[known].addr == to[i].addr)
-				to[i] = translations[known];
+			if (translations[known].addr == vec[i].addr)
+				vec[i] = translations[known];
 	}
 	return 0;
 }
 
-static int replay_vma(struct vmwalk_vma *to)
+static int replay_vma(struct vmwalk_vma *arg)
 {
 	unsigned int i;
 
-	wait_at_gate(to->addr);
+	wait_at_gate(arg->addr);
 	for (i = 0; i < nr_vmas; i++) {
-		if (vmas[i].end <= to->addr)
+		if (vmas[i].end <= arg->addr)
 			continue;
-		vmas[i].size = to->size;
-		vmas[i].addr = to->addr;
-		*to = vmas[i];
+		vmas[i].size = arg->size;
+		vmas[i].addr = arg->addr;
+		*arg = vmas[i];
 		return 0;
 	}
 	return fail(error ? error : ENOENT);
@@ -237,7 +242,6 @@ static int replay_vma(struct vmwalk_vma *to)
 int ioctl(int fd, unsigned long request, ...)
 {
 	int (*next)(int fd, unsigned long request, ...);
-	struct vmwalk_info *to_info;
 	va_list args;
 	void *arg;
 
@@ -248,8 +252,7 @@ int ioctl(int fd, unsigned long request, ...)
 	replay_file();
 	switch (request) {
 	case VMWALK_IOC_INFO:
-		to_info = arg;
-		*to_info = info;
+		*(struct vmwalk_info *)arg = info;
 		return 0;
 	case VMWALK_IOC_WALK:
 		return replay_walk(arg);
