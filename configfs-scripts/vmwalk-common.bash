@@ -1,32 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What the scripts over vmwalk's configfs folder share: options, help, errors and the way to the
-# folder. It is sourced, and needs nothing but bash and coreutils.
+# Functions shared by the configfs scripts: options, help, messages, and finding
+# the configfs directory. Needs only bash and coreutils.
 #
-# A script calls describe, then parse_args "$@", which leaves the operands in the array operands.
-# The scripts run as "bash -p", which ignores options and functions from the environment.
+# A script calls describe, then parse_args "$@", which sets the array operands.
+# The scripts run as "bash -p", which ignores options and functions from the
+# environment.
 #
 # Copyright (C) The vmwalk authors
 
 set -euo pipefail
 shopt -s dotglob inherit_errexit nullglob
 
-# Messages of the tools end in the C library's words for an errno, whatever the user's language.
+# Messages contain parts of the output of tools, which must not be translated.
 export LC_ALL=C
 
 readonly program=${0##*/}
 
-# The option table, one row an option: letter, word, the function that it calls, what --help says.
-# Parsing and --help both read it, and nothing else knows of an option.
+# Option table, for parsing and --help: letter|word|function to call|help text
 options=(
 	'h|help|show_help|print this text and exit'
 )
 operands=()
 
-# complain LINE...: prints each line to stderr, prefixed by the script's name. A closed stderr must
-# not keep a script from finishing its work.
-complain()
+# print_error LINE...: prints lines to stderr, prefixed by the script's name. A
+# closed stderr is not an error: the script must finish its work.
+print_error()
 {
 	local line
 
@@ -35,20 +35,20 @@ complain()
 	done >&2 || true
 }
 
-# fail LINE...: ends the script with a message.
+# fail LINE...: prints an error message and exits with status 1.
 fail()
 {
-	complain "$@"
+	print_error "$@"
 	exit 1
 }
 
 usage_error()
 {
-	complain "$1" "try '$program --help'"
+	print_error "$1" "try '$program --help'"
 	exit 2
 }
 
-# describe SYNOPSIS PURPOSE: the operands as the usage line has them, and what --help says under it.
+# describe SYNOPSIS PURPOSE: sets the operands of the usage line and the help
 describe()
 {
 	synopsis=$1
@@ -69,8 +69,7 @@ show_help()
 	exit 0
 }
 
-# take_option ARGUMENT: calls the function of the option's row.
-take_option()
+parse_option()
 {
 	local row letter word action
 
@@ -94,7 +93,7 @@ parse_args()
 			return
 			;;
 		-?*)
-			take_option "$1"
+			parse_option "$1"
 			;;
 		*)
 			operands+=("$1")
@@ -104,18 +103,18 @@ parse_args()
 	done
 }
 
-# Ends the script unless the word can name an item: it is one folder's name, never a path.
+# check_name NAME: exits unless NAME can be the name of a directory.
 check_name()
 {
 	case $1 in
 	'' | . | .. | */*)
-		usage_error "'$1' cannot name an instance"
+		usage_error "'$1' is not a valid instance name"
 		;;
 	esac
 }
 
-# Sets vmwalk to the subsystem's folder and mount_options to those of configfs, or fails and tells
-# which part of the path is missing.
+# Sets vmwalk to the configfs directory of vmwalk, and mount_options to those of
+# configfs. Exits if the directory is missing or not accessible.
 find_vmwalk()
 {
 	local where type configfs=
@@ -129,26 +128,26 @@ find_vmwalk()
 	done </proc/self/mounts
 
 	if [[ ! $configfs ]]; then
-		# configfs creates its mount point, and vmwalk depends on configfs.
+		# The configfs module, which vmwalk needs, creates the mount point.
 		[[ -d /sys/kernel/config ]] || fail "$not_loaded"
 		fail 'configfs is not mounted: mount -t configfs configfs /sys/kernel/config'
 	fi
 	vmwalk=$configfs/vmwalk
-	[[ -x $configfs ]] || fail "may not look into $configfs: try as root"
+	[[ -x $configfs ]] || fail "no permission to access $configfs: run as root"
 	[[ -d $vmwalk ]] || fail "no $vmwalk: $not_loaded"
-	[[ -r $vmwalk && -x $vmwalk ]] || fail "may not look into $vmwalk: try as root"
+	[[ -r $vmwalk && -x $vmwalk ]] || fail "no permission to access $vmwalk: run as root"
 }
 
-# Ends the script if the caller may not make and remove instances.
+# Exits if the caller has no permission to create and remove instances.
 need_write_access()
 {
 	[[ ,$mount_options, != *,ro,* ]] ||
-		fail "may not write to $vmwalk: configfs is mounted read-only"
-	[[ -w $vmwalk ]] || fail "may not write to $vmwalk: configfs is root's"
+		fail "cannot write to $vmwalk: configfs is mounted read-only"
+	[[ -w $vmwalk ]] || fail "no permission to write to $vmwalk: run as root"
 }
 
-# read_value FILE: sets value to the file's only line, without starting a process. An empty file is
-# an empty value; a file that is gone fails.
+# read_value FILE: sets value to the first line of FILE, without starting a
+# process. Fails if FILE does not exist; an empty FILE gives an empty value.
 read_value()
 {
 	{ IFS= read -r value || [[ -z $value ]]; } <"$1"

@@ -1,19 +1,21 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# vmwalk-create, vmwalk-destroy, vmwalk-list and vmwalk-show: what they do, what they refuse, and
-# that a refusal leaves nothing behind.
+# vmwalk-create, vmwalk-destroy, vmwalk-list and vmwalk-show: results, errors,
+# and that a failed create leaves no instance.
 #
 # Copyright (C) The vmwalk authors
 
+bats_require_minimum_version 1.5.0
+
 load helper
 
-# The attributes that may be written, all of which the tests below try.
+# All writable attributes
 WRITABLE='buffer_type cache_mode fault_around fill live map_mode numa_node size target_pid'
 WRITABLE+=' track_dirty'
 
-# refused STATUS LINE...: the last run ended so, with these lines as all its output.
-refused()
+# expect STATUS LINE...: the last run ended with this status and output.
+expect()
 {
 	local expected
 
@@ -26,15 +28,15 @@ refused()
 	return 1
 }
 
-# The sentence that the driver itself has on attribute $1 and value $2 of the instance "witness",
-# found with echo alone.
-driver_says()
+# driver_error ATTRIBUTE VALUE: writes the invalid value to the instance
+# "reference" and prints its last_error.
+driver_error()
 {
-	if set_attribute witness "$1" "$2" 2>/dev/null; then
-		echo "$1=$2 is not refused"
+	if set_attribute reference "$1" "$2" 2>/dev/null; then
+		echo "$1=$2 is valid"
 		return 1
 	fi
-	get_attribute witness last_error
+	get_attribute reference last_error
 }
 
 # Runs the command with configfs unmounted, in a mount namespace of its own.
@@ -51,8 +53,7 @@ without_module()
 	unshare --mount bash -c 'mount -t tmpfs none "${0%/vmwalk}" && exec "$@"' "$VMWALK" "$@"
 }
 
-# What a signal's test has in place of mkdir: does its work, then sends $SIGNAL to the script, which
-# is the parent, so that it arrives while there is an item that nobody knows of yet.
+# A mkdir that sends $SIGNAL to the script after it has created the directory.
 signalling_mkdir()
 {
 	mkdir -p "$BATS_TEST_TMPDIR/bin"
@@ -64,7 +65,7 @@ signalling_mkdir()
 	chmod +x "$BATS_TEST_TMPDIR/bin/mkdir"
 }
 
-# Runs vmwalk-create with a signalling mkdir. env restores signals that bats may have ignored.
+# Runs vmwalk-create with that mkdir. env restores signals that bats ignores.
 create_with_signal()
 {
 	signalling_mkdir
@@ -74,8 +75,9 @@ create_with_signal()
 		bash -c 'echo $$ >"$BATS_TEST_TMPDIR/pid"; exec vmwalk-create a'
 }
 
-# create_with PATTERN ACTION WORD...: runs vmwalk-create with the words, and runs ACTION in it
-# before the first command that matches. Needs bash without -p, which would ignore BASH_ENV.
+# create_with PATTERN ACTION WORD...: runs vmwalk-create WORD..., and in it
+# ACTION before the first command that matches PATTERN. Uses bash without -p,
+# which would ignore BASH_ENV.
 create_with()
 {
 	export PATTERN=$1 ACTION=$2
@@ -91,14 +93,14 @@ create_with()
 	run env BASH_ENV="$BATS_TEST_TMPDIR/trap" bash "$(type -P vmwalk-create)" "${@:3}"
 }
 
-@test "create: with defaults, prints the device's path and nothing else" {
+@test "create: with defaults, prints only the path of the device" {
 	run vmwalk-create a
-	refused 0 /dev/vmwalk0
+	expect 0 /dev/vmwalk0
 	[[ -c /dev/vmwalk0 ]]
 	[[ $(get_attribute a live) == 1 ]]
 }
 
-@test "create: attributes not given keep the driver's defaults" {
+@test "create: attributes that are not given keep the defaults of the driver" {
 	mkdir "$VMWALK/pending"
 	vmwalk-create a
 	for file in "$VMWALK"/pending/*; do
@@ -113,7 +115,7 @@ create_with()
 	done
 }
 
-@test "create: takes every attribute" {
+@test "create: sets every attribute" {
 	pairs=(
 		buffer_type=kmalloc
 		size=128K
@@ -138,44 +140,44 @@ create_with()
 	[[ $(head -c 27 /dev/vmwalk0) == abcdefghijklmnopqrstuvwxyza ]]
 }
 
-@test "create: every writable attribute is known to the test above" {
+@test "create: the previous test sets every writable attribute" {
 	mkdir "$VMWALK/a"
 	[[ $(stat --format='%A %n' "$VMWALK"/a/* | grep '^..w' | sed 's,.*/,,' | sort | xargs) == \
 		"$WRITABLE" ]]
 }
 
-@test "create: live=0 leaves it pending, wherever it stands" {
+@test "create: live=0 leaves the instance pending, at any position" {
 	run vmwalk-create a live=0 size=8K
-	refused 0 /dev/vmwalk0
+	expect 0 /dev/vmwalk0
 	[[ ! -e /dev/vmwalk0 ]]
 	[[ $(get_attribute a live) == 0 ]]
 	[[ $(get_attribute a size) == 8192 ]]
 }
 
-@test "create: live=1 may be said, and is still written last" {
+@test "create: live=1 is written last, at any position" {
 	run vmwalk-create a live=1 size=8K
-	refused 0 /dev/vmwalk0
+	expect 0 /dev/vmwalk0
 	[[ $(get_attribute a size) == 8192 ]]
 }
 
-@test "create: of an attribute given twice the last value counts" {
+@test "create: the last value of an attribute wins" {
 	vmwalk-create a size=8K size=16K
 	[[ $(get_attribute a size) == 16384 ]]
 }
 
-@test "create: a value is refused in the driver's own words, and nothing is left" {
-	mkdir "$VMWALK/witness"
+@test "create: an invalid value fails with last_error and leaves no instance" {
+	mkdir "$VMWALK/reference"
 	for pair in size=0 size= buffer_type=page map_mode=Remap cache_mode=wt numa_node=-2 \
 		    fill=ones track_dirty=2 fault_around=12K target_pid=99999999 live=2; do
-		words=$(driver_says "${pair%%=*}" "${pair#*=}")
-		[[ $words ]]
+		message=$(driver_error "${pair%%=*}" "${pair#*=}")
+		[[ $message ]]
 		run vmwalk-create a "$pair"
-		refused 1 "vmwalk-create: a: $pair: $words"
+		expect 1 "vmwalk-create: a: $pair: $message"
 		[[ ! -e $VMWALK/a ]]
 	done
 }
 
-@test "create: values that don't go together are refused at live=1, and nothing is left" {
+@test "create: an invalid combination fails at live=1 and leaves no instance" {
 	run vmwalk-create a buffer_type=kmalloc map_mode=insert
 	[[ $status == 1 ]]
 	[[ $output == "vmwalk-create: a: live=1: "*kmalloc*insert* ]]
@@ -183,20 +185,20 @@ create_with()
 	[[ ! -e /dev/vmwalk0 ]]
 }
 
-@test "create: more memory than max_buffer_mb is refused with the limit, and nothing is left" {
+@test "create: a size above max_buffer_mb fails with the limit and leaves no instance" {
 	run vmwalk-create a size=1024G
 	[[ $status == 1 ]]
 	[[ $output == "vmwalk-create: a: live=1: "*max_buffer_mb* ]]
 	no_instances
 }
 
-@test "create: an attribute that there isn't is answered with those that there are" {
+@test "create: the message for an unknown attribute lists the known ones" {
 	run vmwalk-create a colour=red
-	refused 1 "vmwalk-create: a: no attribute 'colour'; there are: $WRITABLE"
+	expect 1 "vmwalk-create: a: unknown attribute 'colour' (known: $WRITABLE)"
 	no_instances
 }
 
-@test "create: a read-only attribute is refused, and nothing is left" {
+@test "create: writing a read-only attribute fails and leaves no instance" {
 	for attribute in dev_name last_error; do
 		run vmwalk-create a "$attribute=x"
 		[[ $status == 1 ]]
@@ -205,82 +207,82 @@ create_with()
 	done
 }
 
-@test "create: a name that exists is refused, and what has it stays" {
+@test "create: an existing name fails and does not change the instance" {
 	vmwalk-create a size=8K
 	run vmwalk-create a size=16K
-	refused 1 'vmwalk-create: a: File exists'
+	expect 1 'vmwalk-create: a: File exists'
 	[[ $(get_attribute a size) == 8192 ]]
 	[[ -c /dev/vmwalk0 ]]
 }
 
-@test "create: the name of one of the subsystem's own files is refused" {
+@test "create: the name of a file of the subsystem fails" {
 	run vmwalk-create available_fills
-	refused 1 'vmwalk-create: available_fills: File exists'
+	expect 1 'vmwalk-create: available_fills: File exists'
 }
 
-@test "create: a name longer than a file's is refused" {
+@test "create: a name longer than NAME_MAX fails" {
 	run vmwalk-create "$(printf '%0256d' 0)"
 	[[ $status == 1 && $output == *': File name too long' ]]
 	no_instances
 }
 
-@test "create: what can't name a folder is wrong usage" {
+@test "create: a name that cannot be a directory is a usage error" {
 	for name in '' . .. / a/b ../a /a a/; do
 		run vmwalk-create "$name"
-		refused 2 "vmwalk-create: '$name' cannot name an instance" \
+		expect 2 "vmwalk-create: '$name' is not a valid instance name" \
 			"vmwalk-create: try 'vmwalk-create --help'"
 	done
 	no_instances
 }
 
-@test "create: no name is wrong usage" {
+@test "create: a missing name is a usage error" {
 	run vmwalk-create
-	refused 2 'vmwalk-create: no NAME' "vmwalk-create: try 'vmwalk-create --help'"
+	expect 2 'vmwalk-create: missing argument NAME' "vmwalk-create: try 'vmwalk-create --help'"
 	run vmwalk-create size=8K
-	refused 2 "vmwalk-create: no NAME: 'size=8K' looks like an attribute" \
+	expect 2 "vmwalk-create: missing argument NAME: 'size=8K' is an attribute" \
 		"vmwalk-create: try 'vmwalk-create --help'"
 	no_instances
 }
 
-@test "create: what isn't ATTRIBUTE=VALUE is wrong usage, before anything is made" {
+@test "create: an argument that is not ATTRIBUTE=VALUE is a usage error" {
 	for word in size '' =8K a/b=c ../../b/live=0; do
 		run vmwalk-create a size=8K "$word"
-		refused 2 "vmwalk-create: '$word' is not ATTRIBUTE=VALUE" \
+		expect 2 "vmwalk-create: '$word' is not ATTRIBUTE=VALUE" \
 			"vmwalk-create: try 'vmwalk-create --help'"
 	done
 	run vmwalk-create a $'fill=zero\nsize'
-	refused 2 "vmwalk-create: 'fill=zero' has a second line; a value is one line" \
+	expect 2 "vmwalk-create: 'fill=zero' is followed by a newline; a value must be one line" \
 		"vmwalk-create: try 'vmwalk-create --help'"
 	no_instances
 }
 
-@test "create: a value is written whole or not at all" {
+@test "create: a value that exceeds the limit of configfs is a usage error" {
 	vmwalk-create a target_pid="$(printf '%04094d' $$)"
 	[[ $(get_attribute a target_pid) == "$$" ]]
 	for digits in 4095 4200 8190; do
 		run vmwalk-create b target_pid="$(printf "%0${digits}d" $$)"
-		refused 2 "vmwalk-create: target_pid: a value of $digits bytes; $(
-			)configfs takes 4094 at most" "vmwalk-create: try 'vmwalk-create --help'"
+		expect 2 "vmwalk-create: target_pid: value of $digits bytes exceeds $(
+			)the limit of configfs (4094 bytes)" "vmwalk-create: try 'vmwalk-create --help'"
 		[[ ! -e $VMWALK/b ]]
 	done
 }
 
-@test "create: passes any characters in a value to the driver" {
-	mkdir "$VMWALK/witness"
+@test "create: passes special characters in a value to the driver" {
+	mkdir "$VMWALK/reference"
 	cd /
-	# shellcheck disable=SC2016 # no more than characters
+	# shellcheck disable=SC2016 # literal
 	for value in '*' '?' 'zero *' a/b '$(ls)' '"' "'" $'\\' '%s' -n zero=1; do
-		words=$(driver_says fill "$value")
-		[[ $words ]]
+		message=$(driver_error fill "$value")
+		[[ $message ]]
 		run vmwalk-create a fill="$value"
-		refused 1 "vmwalk-create: a: fill=$value: $words"
+		expect 1 "vmwalk-create: a: fill=$value: $message"
 		[[ ! -e $VMWALK/a ]]
 	done
 	vmwalk-create a size='8K  '
 	[[ $(get_attribute a size) == 8192 ]]
 }
 
-@test "create: of many concurrent runs with the same name one succeeds" {
+@test "create: one of several concurrent runs with the same name succeeds" {
 	for i in 1 2 3 4 5 6; do
 		vmwalk-create a >"$BATS_TEST_TMPDIR/$i" 2>&1 3>&- &
 		vmwalk-create "a$i" >"$BATS_TEST_TMPDIR/own$i" 2>&1 3>&- &
@@ -292,93 +294,102 @@ create_with()
 	[[ $(get_attribute a live) == 1 ]]
 }
 
-@test "create: names that look like options or hold blanks" {
+@test "create: names may begin with a dash or contain blanks" {
 	run vmwalk-create -- -a
-	refused 0 /dev/vmwalk0
+	expect 0 /dev/vmwalk0
 	run vmwalk-create 'two words' size=8K
-	refused 0 /dev/vmwalk1
+	expect 0 /dev/vmwalk1
 	[[ $(get_attribute 'two words' live) == 1 ]]
 	run vmwalk-destroy -- -a 'two words'
-	refused 0 ''
+	expect 0 ''
 	no_instances
 }
 
-@test "create: if the path can't be written out, nothing is left" {
+@test "create: leaves no instance if it cannot print the path" {
 	run bash -c 'vmwalk-create a >/dev/full'
-	refused 1 "vmwalk-create: a: the path of its device can't be written out"
+	expect 1 "vmwalk-create: a: cannot print the path of its device"
 	no_instances
 	run bash -c 'set -o pipefail; vmwalk-create a | true'
 	no_instances || [[ $status == 0 ]]
 }
 
-@test "create: a signal right after mkdir leaves nothing" {
+@test "create: a signal right after mkdir leaves no instance" {
 	for row in HUP:129 INT:130 QUIT:131 USR1:138 USR2:140 ALRM:142 TERM:143 XCPU:152 XFSZ:153; do
 		create_with_signal "${row%:*}"
-		refused "${row#*:}" ''
+		expect "${row#*:}" ''
 		no_instances
 	done
 }
 
-@test "create: a signal after the path is out comes too late" {
+@test "create: a signal after the path is printed keeps the instance" {
 	create_with unfinished= 'echo signalled >&2; kill -TERM $$' a
-	refused 0 $'/dev/vmwalk0\nsignalled'
+	expect 0 $'/dev/vmwalk0\nsignalled'
 	[[ $(get_attribute a live) == 1 ]]
 }
 
-@test "create: doesn't touch an item that another process created meanwhile" {
+@test "create: does not write to an instance that another process created meanwhile" {
 	for words in 'size=8K size=0' size=8K colour=red live=0; do
 		# shellcheck disable=SC2016,SC2086 # for the script; words
 		create_with 'write_attribute*' 'rmdir "$item"; mkdir "$item"' a $words
-		refused 1 'vmwalk-create: a: another process removed it'
+		expect 1 'vmwalk-create: a: removed by another process'
 		[[ $(get_attribute a size) == 1048576 ]]
 		rmdir "$VMWALK/a"
 	done
 	# shellcheck disable=SC2016 # for the script
 	create_with 'read_value dev_name*' 'rmdir "$item"; mkdir "$item"' a
-	refused 1 'vmwalk-create: a: another process removed it'
+	expect 1 'vmwalk-create: a: removed by another process'
 	rmdir "$VMWALK/a"
 }
 
-@test "create: a signal at any moment leaves all or nothing" {
-	# The moments are spread over the time that it takes here, and somewhat more. Not SIGINT: bash
-	# 5.2 goes round for ever if that arrives in the moment in which it begins to wait for a child.
+@test "create: a signal at any time leaves a live instance or none" {
+	# 20 times, up to 25 % beyond the normal run time. Not SIGINT: bash 5.2 loops for
+	# ever if it arrives just before bash waits for a child.
 	create=(vmwalk-create a size=4M fill=digits)
 	start=${EPOCHREALTIME/./}
 	"${create[@]}"
 	took=$((${EPOCHREALTIME/./} - start))
 	vmwalk-destroy a
-	for ((moment = 1; moment <= 20; moment++)); do
-		delay=$((took * moment / 16))
+	for ((step = 1; step <= 20; step++)); do
+		delay=$((took * step / 16))
 		printf -v delay '%d.%06d' $((delay / 1000000)) $((delay % 1000000))
 		run timeout --preserve-status --signal=TERM "$delay" "${create[@]}"
 		if [[ $status == 0 ]]; then
-			refused 0 /dev/vmwalk0
+			expect 0 /dev/vmwalk0
 			[[ $(get_attribute a live) == 1 ]]
 			rmdir "$VMWALK/a"
 		else
-			refused 143 ''
+			expect 143 ''
 			no_instances
 		fi
 	done
 }
 
-@test "destroy: a pending and a live one" {
+@test "create: names may begin with a dot" {
+	vmwalk-create .a live=0
+	vmwalk-create ..b live=0
+	run ! no_instances
+	run vmwalk-list
+	[[ $status == 0 && ${lines[1]} == '..b '* && ${lines[2]} == '.a '* ]]
+	remove_instances
+}
+
+@test "destroy: removes pending and live instances" {
 	vmwalk-create a live=0
 	vmwalk-create b
 	run vmwalk-destroy a
-	refused 0 ''
+	expect 0 ''
 	[[ -c /dev/vmwalk1 ]]
 	run vmwalk-destroy b
-	refused 0 ''
+	expect 0 ''
 	[[ ! -e /dev/vmwalk1 && ! -e /sys/class/vmwalk/vmwalk1 ]]
 	no_instances
 }
 
-@test "destroy: one whose device is open" {
+@test "destroy: removes an instance whose device is open" {
 	vmwalk-create a fill=digits
 	exec {device}<>/dev/vmwalk0
 	run vmwalk-destroy a
-	refused 0 ''
+	expect 0 ''
 	no_instances
 	[[ ! -e /dev/vmwalk0 ]]
 	run head -c 1 <&"$device"
@@ -386,48 +397,48 @@ create_with()
 	exec {device}>&-
 }
 
-@test "destroy: one that isn't there is refused" {
+@test "destroy: a missing instance is an error" {
 	run vmwalk-destroy a
-	refused 1 'vmwalk-destroy: a: no such instance'
+	expect 1 'vmwalk-destroy: a: no such instance'
 	run vmwalk-destroy available_fills
-	refused 1 'vmwalk-destroy: available_fills: no such instance'
+	expect 1 'vmwalk-destroy: available_fills: no such instance'
 }
 
-@test "destroy: one that fails doesn't keep the others" {
+@test "destroy: an error does not stop the removal of the others" {
 	vmwalk-create a
 	vmwalk-create c
 	run vmwalk-destroy a b c
-	refused 1 'vmwalk-destroy: b: no such instance'
+	expect 1 'vmwalk-destroy: b: no such instance'
 	no_instances
 }
 
-@test "destroy: nor if the error message can't be written" {
+@test "destroy: an error whose message cannot be printed does not stop it either" {
 	for where in '&-' /dev/full; do
 		vmwalk-create a
 		run bash -c "vmwalk-destroy b a 2>$where"
-		refused 1 ''
+		expect 1 ''
 		no_instances
 	done
 }
 
-@test "destroy: what can't name a folder is wrong usage, and nothing goes" {
+@test "destroy: an invalid name is a usage error, and nothing is removed" {
 	vmwalk-create a
 	for name in '' . .. a/ ../vmwalk; do
 		run vmwalk-destroy a "$name"
-		refused 2 "vmwalk-destroy: '$name' cannot name an instance" \
+		expect 2 "vmwalk-destroy: '$name' is not a valid instance name" \
 			"vmwalk-destroy: try 'vmwalk-destroy --help'"
 	done
 	run vmwalk-destroy
-	refused 2 'vmwalk-destroy: no NAME' "vmwalk-destroy: try 'vmwalk-destroy --help'"
+	expect 2 'vmwalk-destroy: missing argument NAME' "vmwalk-destroy: try 'vmwalk-destroy --help'"
 	[[ -c /dev/vmwalk0 ]]
 }
 
-@test "list: without an instance, the heading" {
+@test "list: without instances, prints the heading" {
 	run vmwalk-list
 	[[ $status == 0 && ${#lines[@]} == 1 && $output == 'NAME '*' TARGET_PID' ]]
 }
 
-@test "list: a line for each, values as configfs has them" {
+@test "list: one line per instance, with the values in configfs" {
 	vmwalk-create b size=8K buffer_type=kmalloc
 	vmwalk-create a live=0 target_pid=$$
 	run vmwalk-list
@@ -443,7 +454,7 @@ create_with()
 	done
 }
 
-@test "list: sorted by the bytes of the names" {
+@test "list: sorted by name, in byte order" {
 	for name in a a-b 'a b' a.b a+ ab B b9 b10 b09 é _; do
 		mkdir "$VMWALK/$name"
 	done
@@ -458,7 +469,7 @@ create_with()
 	for file in "$VMWALK/a"/*; do
 		cat "$file" >"$BATS_TEST_TMPDIR/whole/${file##*/}"
 	done
-	# To bash, a failed read of a removed instance's attribute looks like an empty file.
+	# An empty file, as bash sees the attribute of a removed instance
 	# shellcheck disable=SC2016 # for the inner shell
 	run unshare --mount bash -c '
 		mount -t tmpfs none "${VMWALK%/vmwalk}" && mkdir "$VMWALK" &&
@@ -467,7 +478,7 @@ create_with()
 	[[ $status == 0 && ${#lines[@]} == 2 && ${lines[1]} == 'whole '* ]]
 }
 
-@test "list: columns line up, however long a name is" {
+@test "list: columns are aligned for long names" {
 	vmwalk-create a live=0
 	vmwalk-create a-name-that-is-longer-than-any-heading live=0
 	run vmwalk-list
@@ -477,13 +488,13 @@ create_with()
 	done
 }
 
-@test "list: a hundred" {
+@test "list: a hundred instances" {
 	mkdir "$VMWALK"/instance-{0..99}
 	run vmwalk-list
 	[[ $status == 0 && ${#lines[@]} == 101 ]]
 }
 
-@test "list: while instances come and go" {
+@test "list: works while instances are created and removed" {
 	vmwalk-create a
 	touch "$BATS_TEST_TMPDIR/go-on"
 	while [[ -e $BATS_TEST_TMPDIR/go-on ]]; do
@@ -498,19 +509,19 @@ create_with()
 	wait "$loop"
 }
 
-@test "list: a name that would break its line" {
+@test "list: a name with a newline stays on its line" {
 	vmwalk-create $'two\nlines' live=0
 	run vmwalk-list
 	[[ $status == 0 && ${#lines[@]} == 2 && ${lines[1]} == 'two?lines '* ]]
 }
 
-@test "list: an operand is wrong usage" {
+@test "list: an operand is a usage error" {
 	run vmwalk-list a
-	refused 2 "vmwalk-list: 'a' is too much: it lists all instances" \
+	expect 2 "vmwalk-list: unexpected argument 'a'" \
 		"vmwalk-list: try 'vmwalk-list --help'"
 }
 
-@test "show: a pending one has its attributes only" {
+@test "show: a pending instance has attributes only" {
 	vmwalk-create a live=0 size=8K
 	run vmwalk-show a
 	[[ $status == 0 && ${lines[0]} == "$VMWALK/a" ]]
@@ -519,7 +530,7 @@ create_with()
 	[[ $((${#lines[@]} - 1)) == "$(find "$VMWALK/a" -type f | wc -l)" ]]
 }
 
-@test "show: a live one has sysfs and its counters too" {
+@test "show: a live instance also has sysfs files and counters" {
 	vmwalk-create a size=8K
 	exec {device}<>/dev/vmwalk0
 	run vmwalk-show a
@@ -532,15 +543,15 @@ create_with()
 	exec {device}>&-
 }
 
-@test "show: a name of two lines" {
+@test "show: a name with a newline" {
 	vmwalk-create $'two\nlines' live=0
 	run vmwalk-show $'two\nlines'
 	[[ $status == 0 && $output == *$'\n''  live             0'$'\n'* ]]
 	run vmwalk-create $'two\nmore' depth=1
-	[[ $status == 1 && $output == *"no attribute 'depth'; there are: buffer_type "* ]]
+	[[ $status == 1 && $output == *"unknown attribute 'depth' (known: buffer_type "* ]]
 }
 
-@test "all: control characters in a name don't reach the terminal" {
+@test "all: control characters in names are not printed" {
 	vmwalk-create $'a\e]0;b\a' live=0
 	for command in vmwalk-list $'vmwalk-show a\e]0;b\a' $'vmwalk-destroy a\e[2J' \
 		$'vmwalk-create a\e]0;b\a'; do
@@ -551,20 +562,20 @@ create_with()
 	done
 }
 
-@test "show: one that isn't there, none, two" {
+@test "show: a missing instance is an error; no, two or an invalid name are usage errors" {
 	run vmwalk-show a
-	refused 1 'vmwalk-show: a: no such instance'
+	expect 1 'vmwalk-show: a: no such instance'
 	run vmwalk-show
-	refused 2 'vmwalk-show: no NAME' "vmwalk-show: try 'vmwalk-show --help'"
+	expect 2 'vmwalk-show: missing argument NAME' "vmwalk-show: try 'vmwalk-show --help'"
 	run vmwalk-show a b
-	refused 2 "vmwalk-show: 'b' is too much: it shows one instance" \
+	expect 2 "vmwalk-show: unexpected argument 'b'" \
 		"vmwalk-show: try 'vmwalk-show --help'"
 	run vmwalk-show ../..
-	refused 2 "vmwalk-show: '../..' cannot name an instance" \
+	expect 2 "vmwalk-show: '../..' is not a valid instance name" \
 		"vmwalk-show: try 'vmwalk-show --help'"
 }
 
-@test "all: nothing in the caller's environment changes what they do" {
+@test "all: the environment does not change their behaviour" {
 	a_function=(-c 'printf() { :; }; cd() { :; }; export -f printf cd; exec "$@"' -)
 	for environment in SHELLOPTS=noclobber SHELLOPTS=noglob BASHOPTS=nocasematch \
 		BASHOPTS=failglob POSIXLY_CORRECT=1 CDPATH=/:/tmp GLOBIGNORE='*' IFS=/am \
@@ -573,19 +584,19 @@ create_with()
 		in=(env "$environment")
 		[[ $environment != bash ]] || in=(bash "${a_function[@]}")
 		run "${in[@]}" vmwalk-create a size=8K
-		refused 0 /dev/vmwalk0
+		expect 0 /dev/vmwalk0
 		[[ $(get_attribute a size) == 8192 ]]
 		run "${in[@]}" vmwalk-create b SIZE=8K
-		[[ $status == 1 && $output == *"no attribute 'SIZE'; there are: $WRITABLE" ]]
+		[[ $status == 1 && $output == *"unknown attribute 'SIZE' (known: $WRITABLE)" ]]
 		run "${in[@]}" vmwalk-create b LIVE=0
-		[[ $status == 1 && $output == *"no attribute 'LIVE'"* ]]
+		[[ $status == 1 && $output == *"unknown attribute 'LIVE'"* ]]
 		run "${in[@]}" vmwalk-list
 		[[ $status == 0 && ${#lines[@]} == 2 && ${lines[1]} == 'a '* ]]
 		run "${in[@]}" vmwalk-show a
 		[[ $status == 0 ]]
 		grep -qx '  size  *8192' <<<"$output"
 		run "${in[@]}" vmwalk-destroy a
-		refused 0 ''
+		expect 0 ''
 		no_instances
 	done
 }
@@ -593,7 +604,7 @@ create_with()
 @test "all: work with closed standard streams, or report an error" {
 	for closed in '<&-' '2>&-' '<&- 2>&-'; do
 		run bash -c "vmwalk-create a size=8K $closed"
-		refused 0 /dev/vmwalk0
+		expect 0 /dev/vmwalk0
 		run bash -c "vmwalk-create b size=0 $closed"
 		[[ $status == 1 && ! -e $VMWALK/b ]]
 		run bash -c "vmwalk-list $closed"
@@ -602,13 +613,13 @@ create_with()
 		[[ $status == 0 ]]
 		run bash -c "vmwalk-create $closed"
 		[[ $status == 2 ]]
-		# No file may be opened with the descriptor number of a standard stream.
+		# No file got the descriptor of a standard stream.
 		[[ $(tr -d '\0' </dev/vmwalk0 | wc -c) == 0 ]]
 		run bash -c "vmwalk-destroy a $closed"
-		refused 0 ''
+		expect 0 ''
 	done
 	run bash -c 'vmwalk-create a >&-'
-	refused 1 "vmwalk-create: a: the path of its device can't be written out"
+	expect 1 "vmwalk-create: a: cannot print the path of its device"
 	for command in vmwalk-list 'vmwalk-create --help'; do
 		run bash -c "$command >&-"
 		[[ $status == 1 && $output == *'Bad file descriptor' ]]
@@ -616,7 +627,7 @@ create_with()
 	no_instances
 }
 
-@test "all: other users can list and show instances that were created under umask 077" {
+@test "all: other users can list and show instances created with umask 077" {
 	(umask 077; vmwalk-create a)
 	run as_nobody vmwalk-list
 	[[ $status == 0 && ${#lines[@]} == 2 ]]
@@ -624,49 +635,49 @@ create_with()
 	[[ $status == 0 && $output == */sys/class/vmwalk* ]]
 }
 
-@test "all: --help and -h, also without configfs and without rights" {
+@test "all: --help and -h work without configfs and without privileges" {
 	for script in vmwalk-create vmwalk-destroy vmwalk-list vmwalk-show; do
 		run without_configfs "$script" --help
 		[[ $status == 0 && ${lines[0]} == "Usage: $script [OPTION]..."* ]]
 		grep -q '^  -h, --help  *' <<<"$output"
 		help=$output
 		run as_nobody "$script" -h
-		refused 0 "$help"
+		expect 0 "$help"
 	done
 }
 
-@test "all: an option that there isn't is wrong usage" {
+@test "all: an unknown option is a usage error" {
 	for words in 'vmwalk-create --live' 'vmwalk-destroy -hh' 'vmwalk-list -l' 'vmwalk-show -x'; do
 		read -r script option <<<"$words"
 		run "$script" "$option"
-		refused 2 "$script: unknown option '$option'" "$script: try '$script --help'"
+		expect 2 "$script: unknown option '$option'" "$script: try '$script --help'"
 	done
 }
 
-@test "all: configfs not mounted" {
+@test "all: report that configfs is not mounted" {
 	for command in 'vmwalk-create a' 'vmwalk-destroy a' vmwalk-list 'vmwalk-show a'; do
 		# shellcheck disable=SC2086 # words
 		run without_configfs $command
-		refused 1 "${command%% *}: configfs is not mounted: $(
+		expect 1 "${command%% *}: configfs is not mounted: $(
 			)mount -t configfs configfs /sys/kernel/config"
 	done
 }
 
-@test "all: module not loaded" {
+@test "all: report that the module is not loaded" {
 	for command in 'vmwalk-create a' 'vmwalk-destroy a' vmwalk-list 'vmwalk-show a'; do
 		# shellcheck disable=SC2086 # words
 		run without_module $command
-		refused 1 "${command%% *}: no $VMWALK: the vmwalk module is not loaded: $(
+		expect 1 "${command%% *}: no $VMWALK: the vmwalk module is not loaded: $(
 			)modprobe vmwalk"
 	done
 }
 
-@test "all: without root's rights create and destroy are refused, list and show work" {
+@test "all: without root, create and destroy fail, list and show work" {
 	vmwalk-create a
 	for command in 'vmwalk-create b' 'vmwalk-destroy a'; do
 		# shellcheck disable=SC2086 # words
 		run as_nobody $command
-		refused 1 "${command%% *}: may not write to $VMWALK: configfs is root's"
+		expect 1 "${command%% *}: no permission to write to $VMWALK: run as root"
 	done
 	[[ $(get_attribute a live) == 1 ]]
 	run as_nobody vmwalk-list
@@ -676,19 +687,19 @@ create_with()
 	grep -qx '  opens  *0' <<<"$output"
 }
 
-@test "all: name the folder that the user may not search" {
+@test "all: report a directory that the user may not search" {
 	vmwalk-create a
-	for folder in "$VMWALK" "${VMWALK%/vmwalk}"; do
-		chmod 700 "$folder"
+	for directory in "$VMWALK" "${VMWALK%/vmwalk}"; do
+		chmod 700 "$directory"
 		for command in 'vmwalk-create b' 'vmwalk-destroy a' vmwalk-list 'vmwalk-show a'; do
 			# shellcheck disable=SC2086 # words
 			run as_nobody $command
-			refused 1 "${command%% *}: may not look into $folder: try as root" || break 2
+			expect 1 "${command%% *}: no permission to access $directory: run as root" || break 2
 		done
-		chmod 755 "$folder"
+		chmod 755 "$directory"
 	done
 	chmod 755 "$VMWALK" "${VMWALK%/vmwalk}"
-	[[ $status == 1 && $folder == "${VMWALK%/vmwalk}" ]]
+	[[ $status == 1 && $directory == "${VMWALK%/vmwalk}" ]]
 }
 
 @test "all: create and destroy report that configfs is mounted read-only, list and show work" {
@@ -699,7 +710,7 @@ create_with()
 	for command in 'vmwalk-create b' 'vmwalk-destroy a'; do
 		# shellcheck disable=SC2086 # words
 		run "${readonly[@]}" $command
-		refused 1 "${command%% *}: may not write to $VMWALK: configfs is mounted read-only"
+		expect 1 "${command%% *}: cannot write to $VMWALK: configfs is mounted read-only"
 	done
 	for command in vmwalk-list 'vmwalk-show a'; do
 		# shellcheck disable=SC2086 # words
@@ -708,9 +719,9 @@ create_with()
 	done
 }
 
-@test "all: report that the module isn't loaded if configfs has no mount point" {
+@test "all: report that the module is not loaded if configfs has no mount point" {
 	# shellcheck disable=SC2016 # for the inner shell
 	run unshare --mount bash -c 'umount "${VMWALK%/vmwalk}" && mount -t tmpfs none /sys/kernel &&
 		exec vmwalk-list'
-	refused 1 'vmwalk-list: the vmwalk module is not loaded: modprobe vmwalk'
+	expect 1 'vmwalk-list: the vmwalk module is not loaded: modprobe vmwalk'
 }
