@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A target that computes: little memory, all of it in use all the time.
+ * Target that computes, with little memory that is always in use
  *
  *   computation_intensive [--seconds N]
  *
- * It squares a matrix over and over, modulo a prime, until it is killed or N seconds have passed.
- * Before that it prints its pid and where the matrices are; see example.h.
+ * Prints its pid and the addresses of its matrices (see example.h), and then
+ * squares a matrix repeatedly, modulo a prime, for N seconds or until it is
+ * killed.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -73,7 +74,7 @@ int main(int argc, char **argv)
 	print_pid();
 	print_region("matrix", matrix, sizeof(matrix), "read all the time");
 	print_region("square", square, sizeof(square), "written all the time");
-	/* Asked for the first time, the clock maps what it needs. */
+	/* The first call may map memory: do it before "ready". */
 	start = now();
 	print_ready();
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the example targets share: numbers on the command line, and how they tell where memory is.
+ * Functions shared by the example targets: parsing numbers, printing regions
  *
  * Copyright (C) The vmwalk authors
  */
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A number from 1 to @max, or the program ends with a word about it. */
+/* Parse a number from 1 to @max. Exits if it is invalid. */
 static inline unsigned long parse_number(const char *option, const char *text, unsigned long max)
 {
 	unsigned long number;
@@ -24,12 +24,12 @@ static inline unsigned long parse_number(const char *option, const char *text, u
 	number = strtoul(text, &end, 10);
 	if (!errno && *text >= '0' && *text <= '9' && !*end && number && number <= max)
 		return number;
-	fprintf(stderr, "%s: --%s takes a number from 1 to %lu, not '%s'\n",
-		program_invocation_short_name, option, max, text);
+	fprintf(stderr, "%s: --%s: '%s' is not a number from 1 to %lu\n",
+		program_invocation_short_name, option, text, max);
 	exit(2);
 }
 
-/* The pid first, then a line "NAME START END MEANING" a region, and "ready" in the end. */
+/* Output: "pid PID", "NAME START END MEANING" for each region, "ready" */
 static inline void print_pid(void)
 {
 	printf("pid %d\n", getpid());

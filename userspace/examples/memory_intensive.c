@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A target with much memory of several kinds.
+ * Target with much memory of several kinds
  *
  *   memory_intensive [--size MIB] [--step] [--seconds N]
  *
- * It makes one region of MIB mebibytes (16 unless told) of each kind below, touches it as said, and
- * sleeps until it is killed or N seconds have passed. Before that it prints its pid and where the
- * regions are; see example.h. With --step it stops before the first region and after each, as by
- * SIGSTOP, until SIGCONT comes. The file of the file mapping is in TMPDIR or /tmp and has no name.
+ * Creates one region of each kind below, of MIB mebibytes (default: 16), prints
+ * its pid and the addresses of the regions (see example.h), and then sleeps for N
+ * seconds or until it is killed. With --step, it raises SIGSTOP before the first
+ * region and after each. The file mapping uses an unnamed file in TMPDIR or /tmp.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -37,7 +37,7 @@ static char *map_region(size_t size, int flags, int fd)
 	return region;
 }
 
-/* A byte a page is enough to have the page. */
+/* Write one byte every @step bytes. */
 static void touch(char *region, size_t size, size_t step)
 {
 	size_t offset;
@@ -50,14 +50,14 @@ static char *make_anonymous(size_t size, size_t step)
 {
 	char *region = map_region(size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 
-	/* Small pages, whatever the machine's policy; EINVAL says that it knows no others. */
+	/* No THP, whatever the system's policy. EINVAL: the kernel has no THP. */
 	if (madvise(region, size, MADV_NOHUGEPAGE) && errno != EINVAL)
 		die("madvise");
 	touch(region, size, step);
 	return region;
 }
 
-/* Aligned to a huge page, so that the whole region can be made of them. */
+/* Aligned, so that huge pages can map the whole region */
 static char *make_huge(size_t size, size_t page)
 {
 	char *region = map_region(size + HUGE_PAGE, MAP_PRIVATE | MAP_ANONYMOUS, -1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMWALK_IOC_COPY: bytes from and to the buffer. docs/uapi/copy.md shows this program.
+ * VMWALK_IOC_COPY: copy from and to the buffer; see docs/uapi/copy.md
  *
  *   copy DEVICE
  *
@@ -40,26 +40,26 @@ int main(int argc, char **argv)
 	char *buffer = mmap(NULL, 0x8000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	char *hole = mmap(NULL, 0x3000, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct vmwalk_locate location = { .size = sizeof(location) };
-	char text[24] = "what the target had";
+	char text[24] = "text of the target";
 
 	if (buffer == MAP_FAILED || mprotect(hole + 0x2000, 0x1000, PROT_NONE) ||
 	    ioctl(fd, VMWALK_IOC_LOCATE, &location))
-		err(1, "set-up");
+		err(1, "setup");
 
 	copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)text, sizeof(text));
-	printf("the buffer has: %s\n", buffer);
+	printf("buffer: %s\n", buffer);
 
-	snprintf(buffer, sizeof(text), "what the buffer had");
+	snprintf(buffer, sizeof(text), "text of the buffer");
 	copy(fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)text, sizeof(text));
-	printf("the target has: %s\n", text);
+	printf("target: %s\n", text);
 
-	/* As far as the target's memory goes. */
+	/* The third page is inaccessible: the copy stops before it. */
 	copy(fd, VMWALK_COPY_FROM_TARGET, 0x1000, (uintptr_t)hole, 0x3000);
 	copy(fd, VMWALK_COPY_FROM_TARGET, 0x1000, (uintptr_t)hole + 0x2000, 0x1000);
 
-	/* By the kernel's address, this buffer's or another's; no other address will do. */
+	/* From a buffer, by its kernel address. Other addresses are rejected. */
 	copy(fd, VMWALK_COPY_FROM_BUFFER, 0x5000, location.kaddr, sizeof(text));
-	printf("the buffer has: %s\n", buffer + 0x5000);
+	printf("buffer: %s\n", buffer + 0x5000);
 	copy(fd, VMWALK_COPY_FROM_BUFFER, 0x5000, location.kaddr - 1, sizeof(text));
 	copy(fd, VMWALK_COPY_FROM_BUFFER, 0x5000, (uintptr_t)text, sizeof(text));
 	return 0;

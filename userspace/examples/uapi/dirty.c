@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMWALK_IOC_DIRTY: which pages were written. docs/uapi/dirty.md shows this program.
+ * VMWALK_IOC_DIRTY: read and clear the dirty bitmap; see docs/uapi/dirty.md
  *
  *   dirty DEVICE
  *
@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 	};
 
 	if (buffer == MAP_FAILED)
-		err(1, "set-up");
+		err(1, "setup");
 	buffer[3 * page] = 1;
 	buffer[5 * page + 100] = 1;
 	buffer[5 * page + 200] = 1;
@@ -38,7 +38,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < 2; i++) {
 		if (ioctl(fd, VMWALK_IOC_DIRTY, &dirty))
 			err(1, "VMWALK_IOC_DIRTY");
-		printf("%llu pages were written:", dirty.pages);
+		printf("%llu dirty pages:", dirty.pages);
 		for (bit = 0; bit < 16; bit++)
 			if (bitmap >> bit & 1)
 				printf(" %d", bit);

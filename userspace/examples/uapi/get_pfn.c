@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMWALK_IOC_GET_PFN: one frame number. docs/uapi/get_pfn.md shows this program.
+ * VMWALK_IOC_GET_PFN: get the PFN of a page; see docs/uapi/get_pfn.md
  *
  *   get_pfn DEVICE
  *
@@ -25,15 +25,15 @@ int main(int argc, char **argv)
 	char *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (fd < 0 || page == MAP_FAILED)
-		err(1, "set-up");
+		err(1, "setup");
 
 	if (ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)page / size) < 0)
-		printf("before it is written to: %s\n", strerror(errno));
+		printf("before the first write: %s\n", strerror(errno));
 
 	*page = 1;
 	pfn = ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)page / size);
 	if (pfn < 0)
 		err(1, "VMWALK_IOC_GET_PFN");
-	printf("after: frame 0x%x\n", pfn);
+	printf("after the first write: PFN 0x%x\n", pfn);
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMWALK_IOC_INFO: what an instance is. docs/uapi/info.md shows this program.
+ * VMWALK_IOC_INFO: get properties of the device; see docs/uapi/info.md
  *
  *   info DEVICE
  *
@@ -21,11 +21,11 @@ int main(int argc, char **argv)
 	if (fd < 0 || ioctl(fd, VMWALK_IOC_INFO, &info))
 		err(1, "VMWALK_IOC_INFO");
 
-	printf("instance %u of ABI version %u\n", info.instance, info.abi_version);
+	printf("instance %u, ABI version %u\n", info.instance, info.abi_version);
 	printf("buffer: %llu bytes, %s, %s\n", info.buffer_size,
 	       info.buffer_type == VMWALK_BUFFER_VMALLOC ? "vmalloc" : "another type",
-	       info.map_mode == VMWALK_MAP_FAULT ? "mapped when touched" : "mapped by mmap()");
-	printf("pages: %u bytes, %u levels of tables\n", info.page_size, info.paging_levels);
-	printf("target: %d\n", info.target_pid);
+	       info.map_mode == VMWALK_MAP_FAULT ? "mapped on fault" : "mapped by mmap()");
+	printf("page tables: %u levels, pages of %u bytes\n", info.paging_levels, info.page_size);
+	printf("target pid: %d\n", info.target_pid);
 	return 0;
 }

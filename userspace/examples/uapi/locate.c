@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMWALK_IOC_LOCATE: where a byte of the buffer is. docs/uapi/locate.md shows this program.
+ * VMWALK_IOC_LOCATE: get the addresses of a buffer offset; see docs/uapi/locate.md
  *
- *   buffer DEVICE
+ *   locate DEVICE
  *
  * Copyright (C) The vmwalk authors
  */
@@ -21,10 +21,10 @@ int main(int argc, char **argv)
 	if (fd < 0 || ioctl(fd, VMWALK_IOC_LOCATE, &location))
 		err(1, "VMWALK_IOC_LOCATE");
 
-	printf("kernel address    0x%016llx\n", location.kaddr);
-	printf("by arithmetic     0x%016llx\n", location.linear);
-	printf("by page tables    0x%016llx\n", location.phys);
-	printf("in one piece for  0x%llx bytes\n", location.contig_len);
-	printf("the arithmetic %s\n", location.linear == location.phys ? "is right" : "means nothing");
+	printf("kernel address  0x%016llx\n", location.kaddr);
+	printf("__pa()          0x%016llx\n", location.linear);
+	printf("page tables     0x%016llx\n", location.phys);
+	printf("contiguous for  0x%llx bytes\n", location.contig_len);
+	printf("__pa() is %s\n", location.linear == location.phys ? "right" : "meaningless");
 	return 0;
 }

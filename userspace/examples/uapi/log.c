@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMWALK_IOC_LOG: extents to the kernel log. docs/uapi/log.md shows this program.
+ * VMWALK_IOC_LOG: write extents to the kernel log; see docs/uapi/log.md
  *
  *   log DEVICE
  *
@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 	};
 
 	if (buffer == MAP_FAILED || mprotect(buffer + 4 * page, page, PROT_READ))
-		err(1, "set-up");
+		err(1, "setup");
 
 	do {
 		lines = ioctl(fd, VMWALK_IOC_LOG, &log);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMWALK_IOC_POKE: a store by the driver. docs/uapi/poke.md shows this program.
+ * VMWALK_IOC_POKE: let the driver store a byte; see docs/uapi/poke.md
  *
  *   poke DEVICE
  *
@@ -39,11 +39,11 @@ int main(int argc, char **argv)
 	char *buffer = mmap(NULL, 16 * page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (buffer == MAP_FAILED)
-		err(1, "set-up");
+		err(1, "setup");
 
 	poke(fd, "an untouched page", buffer);
 	poke(fd, "the same page", buffer + 1);
-	printf("%-18s %c%c\n", "it holds", buffer[0], buffer[1]);
+	printf("%-18s %c%c\n", "the buffer holds", buffer[0], buffer[1]);
 
 	if (mprotect(buffer, page, PROT_READ))
 		err(1, "mprotect");
@@ -51,6 +51,6 @@ int main(int argc, char **argv)
 	munmap(buffer, page);
 	poke(fd, "an unmapped page", buffer);
 	poke(fd, "a null pointer", NULL);
-	poke(fd, "the kernel", (void *)-page);
+	poke(fd, "a kernel address", (void *)-page);
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMWALK_IOC_SCAN: the extents of a range. docs/uapi/scan.md shows this program.
+ * VMWALK_IOC_SCAN: get the extents of an address range; see docs/uapi/scan.md
  *
  *   scan DEVICE
  *
@@ -33,7 +33,7 @@ int main(int argc, char **argv)
 	};
 
 	if (buffer == MAP_FAILED || mprotect(buffer + 4 * page, page, PROT_READ))
-		err(1, "set-up");
+		err(1, "setup");
 
 	do {
 		count = ioctl(fd, VMWALK_IOC_SCAN, &scan);
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 			err(1, "VMWALK_IOC_SCAN");
 		printf("%d extents up to 0x%llx\n", count, scan.walk_end);
 		for (i = 0; i < count; i++)
-			printf("  0x%llx: %llu pages from frame 0x%llx on, %s\n", vec[i].start,
+			printf("  0x%llx: %llu pages, first PFN 0x%llx, %s\n", vec[i].start,
 			       vec[i].pages, vec[i].pfn,
 			       vec[i].flags & VMWALK_WRITE ? "writable" : "read-only");
 		scan.start = scan.walk_end;

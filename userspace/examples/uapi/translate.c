@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMWALK_IOC_TRANSLATE: many addresses. docs/uapi/translate.md shows this program.
+ * VMWALK_IOC_TRANSLATE: translate several addresses; see docs/uapi/translate.md
  *
  *   translate DEVICE
  *
@@ -32,16 +32,16 @@ int main(int argc, char **argv)
 	int fd = open(argc > 1 ? argv[1] : "/dev/vmwalk0", O_RDONLY);
 	unsigned int i;
 
-	/* It has a page of its own from now on. */
+	/* Copy-on-write: its page is writable from now on. */
 	written = 2;
 	if (fd < 0 || ioctl(fd, VMWALK_IOC_TRANSLATE, &translate))
 		err(1, "VMWALK_IOC_TRANSLATE");
 
 	for (i = 0; i < translate.vec_len; i++)
 		if (vec[i].state & VMWALK_PRESENT)
-			printf("0x%llx is at 0x%llx and may%s be written\n", vec[i].addr,
-			       vec[i].phys, vec[i].state & VMWALK_WRITE ? "" : " not");
+			printf("0x%llx: physical 0x%llx, %s\n", vec[i].addr, vec[i].phys,
+			       vec[i].state & VMWALK_WRITE ? "writable" : "read-only");
 		else
-			printf("0x%llx is nowhere\n", vec[i].addr);
+			printf("0x%llx: not mapped\n", vec[i].addr);
 	return 0;
 }

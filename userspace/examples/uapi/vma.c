@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMWALK_IOC_VMA: one mapping after the other. docs/uapi/vma.md shows this program.
+ * VMWALK_IOC_VMA: list mappings; see docs/uapi/vma.md
  *
  *   vma DEVICE
  *
@@ -22,16 +22,16 @@ int main(int argc, char **argv)
 
 	if (mmap(NULL, 0x4000, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED ||
 	    mmap(NULL, 0x2000, PROT_READ, MAP_PRIVATE, fd, 0x1000) == MAP_FAILED)
-		err(1, "set-up");
+		err(1, "setup");
 
 	for (; !ioctl(fd, VMWALK_IOC_VMA, &vma); vma.addr = vma.end)
 		if (vma.attrs & VMWALK_VMA_DEVICE)
-			printf("%llu bytes from page %llu of the buffer on, %s, %s\n",
+			printf("%llu bytes at page %llu of the buffer, %s, %s\n",
 			       vma.end - vma.start, vma.pgoff,
 			       vma.attrs & VMWALK_VMA_WRITE ? "writable" : "read-only",
 			       vma.attrs & VMWALK_VMA_SHARED ? "shared" : "private");
 	if (errno != ENOENT)
 		err(1, "VMWALK_IOC_VMA");
-	printf("no more above 0x%llx\n", vma.addr);
+	printf("no mapping above 0x%llx\n", vma.addr);
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMWALK_IOC_WALK: every step to a page. docs/uapi/walk.md shows this program.
+ * VMWALK_IOC_WALK: walk the page tables for an address; see docs/uapi/walk.md
  *
  *   walk DEVICE
  *
@@ -28,7 +28,7 @@ int main(int argc, char **argv)
 		       walk.level[i].flags, walk.level[i].table, walk.level[i].index,
 		       walk.level[i].entry);
 	if (walk.stop == VMWALK_STOP_PAGE)
-		printf("0x%llx is at 0x%llx, in a page of %u bytes\n", walk.addr, walk.phys,
+		printf("0x%llx: physical 0x%llx, page of %u bytes\n", walk.addr, walk.phys,
 		       1U << walk.page_shift);
 	return 0;
 }
