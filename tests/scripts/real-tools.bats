@@ -1,9 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# Tools that know nothing of vmwalk, with its memory as theirs: fio does direct I/O from and to a
-# mapping and verifies every byte, with each I/O engine, and writes,
-# syncs and verifies the buffer itself; dd moves the buffer as a file.
+# fio and dd on vmwalk buffers: direct I/O from and to a mapping with each I/O
+# engine of fio, and reading, writing and syncing the device as a file.
 #
 # Copyright (C) The vmwalk authors
 
@@ -12,29 +11,28 @@ bats_require_minimum_version 1.5.0
 load helper
 
 DISK=/dev/ram0
-# What fio maps: four blocks of 16 KiB, and two pages more for the alignment that O_DIRECT needs. A
-# buffer that is smaller by a byte is one that it can't map.
+# fio maps exactly this: four blocks of 16 KiB, and two pages for O_DIRECT alignment
 SIZE=72K
 
 setup()
 {
 	vmwalk_setup
 	modprobe -q brd || true
-	[[ -b $DISK ]] || skip "there is no RAM disk"
+	[[ -b $DISK ]] || skip "no RAM disk: $DISK does not exist"
 	cd "$BATS_TEST_TMPDIR" || return
 }
 
-# get_stat DEVICE FILE: prints one of the counters.
+# get_stat DEVICE COUNTER: prints the value.
 get_stat()
 {
 	cat "/sys/class/vmwalk/${1##*/}/stats/$2"
 }
 
-# What fio runs under.
+# Command prefix of fio
 trace=()
 
-# job DEVICE OPTION...: has fio write a megabyte to the disk out of a mapping of the device, and read
-# it back into it to see that it is the same.
+# job DEVICE OPTION...: fio writes 1 MiB from a mapping of the device to the disk,
+# and reads it back into the mapping to verify it.
 job()
 {
 	local device=$1
@@ -45,42 +43,42 @@ job()
 		--verify_state_save=0 --output=fio.log "$@" 2>&1
 }
 
-# The engines, with what makes each ask for the memory in its own way. Since fio starts slowly, all of
-# them try one mapping, and the first all others.
+# I/O engines that pin memory in different ways. fio starts slowly, so one mapping
+# is tested with all engines, and the others with the first one.
 ENGINES=(psync libaio io_uring 'io_uring --fixedbufs')
 
-# combinations WHAT: prints those of type and map mode that map WHAT, pages or frames.
+# combinations KIND: prints the buffer types and map modes of KIND: refcounted
+# "pages", or "pfnmap" mappings.
 combinations()
 {
-	local type mode is
+	local type mode kind
 
 	for type in $(<"$VMWALK/available_buffer_types"); do
 		for mode in $(<"$VMWALK/available_map_modes"); do
 			case $type-$mode in
-			kmalloc-insert | dma-insert)	is= ;;
-			# Before 6.12 the kernel may find pages there.
-			huge-fault)			is= ;;
-			# One of each type will do; the driver's tests have them all.
-			kmalloc-fault | vmalloc-remap | huge-remap | dma-fault) is=frames ;;
-			*-remap)			is= ;;
-			*)				is=pages ;;
+			kmalloc-insert | dma-insert)	kind= ;;
+			# GUP may succeed before 6.12.
+			huge-fault)			kind= ;;
+			# One per type; the driver tests cover all.
+			kmalloc-fault | vmalloc-remap | huge-remap | dma-fault) kind=pfnmap ;;
+			*-remap)			kind= ;;
+			*)				kind=pages ;;
 			esac
-			[[ $is != "$1" ]] || echo "$type $mode"
+			[[ $kind != "$1" ]] || echo "$type $mode"
 		done
 	done
 }
 
-# registers_files: whether the kernel lets io_uring register memory that a file is behind. Before 6.5
-# it didn't, except for tmpfs.
-registers_files()
+# Succeeds if io_uring can register file-backed memory. Before 6.5, it cannot.
+can_register_files()
 {
 	printf '6.5\n%s\n' "$(uname -r)" | sort -V -C
 }
 
-@test "fio's direct I/O works on every mapping that has pages, and with every engine" {
+@test "fio: direct I/O works on mappings of refcounted pages, with every engine" {
 	local type mode engine device registers=1 engines=("${ENGINES[@]}")
 
-	registers_files || registers=
+	can_register_files || registers=
 	while read -r type mode; do
 		device=$(make_instance demo buffer_type="$type" map_mode="$mode" \
 			size="$SIZE")
@@ -91,7 +89,7 @@ registers_files()
 			# shellcheck disable=SC2086 # words
 			job "$device" --ioengine=$engine
 			grep -q 'err= 0' fio.log
-			# Blocks that fio verifies start with this; those that it has used are in the buffer.
+			# The buffer contains a block with fio's verification header.
 			[[ $(od -An -v -tx2 -w16384 -N65536 "$device" | cut -c1-5) == *' acca'* ]]
 			[[ $(get_stat "$device" mapped_pages) == 0 ]]
 			[[ $(get_stat "$device" opens) == 0 ]]
@@ -99,10 +97,10 @@ registers_files()
 		rmdir "$VMWALK/demo"
 		engines=("${ENGINES[0]}")
 	done < <(combinations pages)
-	[[ $registers ]] || skip "--fixedbufs: this kernel registers no memory that a file is behind"
+	[[ $registers ]] || skip "--fixedbufs: this kernel does not register file-backed memory"
 }
 
-@test "fio is told EFAULT of every mapping that has frames, and the disk stays as it was" {
+@test "fio: direct I/O on PFN mappings fails with EFAULT and does not change the disk" {
 	local type mode engine device before engines=("${ENGINES[@]}")
 
 	before=$(head -c 1M "$DISK" | md5sum)
@@ -111,7 +109,7 @@ registers_files()
 			size="$SIZE")
 		for engine in "${engines[@]}"; do
 			echo "$type $mode $engine"
-			# Of memory that can't be registered fio doesn't say why.
+			# fio does not print the error of registration.
 			trace=()
 			[[ $engine != *--fixedbufs ]] ||
 				trace=(strace -f -o fio.log.trace -e trace=io_uring_register)
@@ -129,11 +127,11 @@ registers_files()
 		done
 		rmdir "$VMWALK/demo"
 		engines=("${ENGINES[0]}")
-	done < <(combinations frames)
+	done < <(combinations pfnmap)
 	[[ $(head -c 1M "$DISK" | md5sum) == "$before" ]]
 }
 
-@test "dd moves a disk through the buffer and back, past its cache" {
+@test "dd: copies between a disk and the buffer with direct I/O" {
 	local device
 
 	device=$(make_instance demo size=1M)
@@ -144,12 +142,12 @@ registers_files()
 	dd if=/dev/zero of="$DISK" bs=64K count=16 oflag=direct status=none
 	dd if="$device" of="$DISK" bs=64K oflag=direct status=none
 	cmp -n 1048576 random "$DISK"
-	# One byte more than the buffer holds.
+	# One byte more than the size of the buffer
 	run dd if="$DISK" of="$device" bs=1048577 count=1 status=none
 	[[ $status == 1 && $output == *'No space left on device' ]]
 }
 
-@test "fio writes, syncs and verifies the buffer itself, with every engine" {
+@test "fio: writes, syncs and verifies the device as a file, with every engine" {
 	local device engine
 
 	device=$(make_instance demo size=256K)
@@ -165,7 +163,7 @@ registers_files()
 	done
 }
 
-@test "dd writes and syncs the buffer, and copies it with O_DIRECT" {
+@test "dd: writes and syncs the device, and reads it with O_DIRECT" {
 	local device
 
 	device=$(make_instance demo size=64K)
