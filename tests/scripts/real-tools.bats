@@ -11,7 +11,8 @@ bats_require_minimum_version 1.5.0
 load helper
 
 DISK=/dev/ram0
-# fio maps exactly this: four blocks of 16 KiB, and two pages for O_DIRECT alignment
+# fio maps exactly this: four blocks of 16 KiB, and two pages to align for
+# O_DIRECT
 SIZE=72K
 
 setup()
@@ -31,8 +32,8 @@ get_stat()
 # Command prefix of fio
 trace=()
 
-# job DEVICE OPTION...: fio writes 1 MiB from a mapping of the device to the disk,
-# and reads it back into the mapping to verify it.
+# job DEVICE OPTION...: fio writes 1 MiB from a mapping of the device to the
+# disk, and reads it back into the mapping to verify it.
 job()
 {
 	local device=$1
@@ -43,8 +44,8 @@ job()
 		--verify_state_save=0 --output=fio.log "$@" 2>&1
 }
 
-# I/O engines that pin memory in different ways. fio starts slowly, so one mapping
-# is tested with all engines, and the others with the first one.
+# I/O engines that pin memory in different ways. fio starts slowly, so one
+# mapping is tested with all engines, and the others with the first one.
 ENGINES=(psync libaio io_uring 'io_uring --fixedbufs')
 
 # combinations KIND: prints the buffer types and map modes of KIND: refcounted

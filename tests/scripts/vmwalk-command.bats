@@ -222,7 +222,7 @@ NOT_AN_ADDRESS='is not a hexadecimal address of up to 64 bits'
 	local message
 
 	for message in 'the vmwalk module is not loaded: modprobe vmwalk' \
-		'configfs is not mounted: mount -t configfs configfs /sys/kernel/config'; do
+		'configfs is not mounted: mount -t configfs none /sys/kernel/config'; do
 		for command in 'create demo' 'destroy demo' 'show demo' 'walk --pid 1 1000' \
 			'walk -k ffff0' 'translate --pid 1 1000' 'scan --pid 1' 'vmas --pid 1' \
 			'scan -d demo' list; do

@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# The vmwalk command with the driver. Its output is compared with configfs, sysfs,
-# /proc/PID/pagemap and /proc/PID/maps. No test may leave an instance behind.
+# The vmwalk command with the driver: its output is compared with configfs,
+# sysfs, /proc/PID/pagemap and /proc/PID/maps. No run may leave a temporary
+# instance behind.
 #
 # Copyright (C) The vmwalk authors
 
@@ -210,7 +211,7 @@ pagemap()
 	# shellcheck disable=SC2016 # for the shell inside
 	run --separate-stderr unshare --mount bash -c '
 		umount -l /sys/kernel/config && vmwalk list'
-	fails 'vmwalk: list: configfs is not mounted: mount -t configfs configfs /sys/kernel/config'
+	fails 'vmwalk: list: configfs is not mounted: mount -t configfs none /sys/kernel/config'
 	rmmod vmwalk
 	run --separate-stderr vmwalk list
 	modprobe vmwalk

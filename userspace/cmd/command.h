@@ -153,7 +153,8 @@ void target_close(struct target *target);
 
 /* Cause of EPERM from a call that needs a capability */
 #define LACKS(capability)	\
-	"the opener of the device lacks " capability ", or the kernel is in confidentiality lockdown"
+	"the opener of the device lacks " capability ", or the kernel is in " \
+	"confidentiality lockdown"
 
 /* Describe an error of a call on the target. */
 const char *target_error(int error);

@@ -75,9 +75,9 @@ const struct verb create_verb = {
 	.min_args = 1,
 	.max_args = 1,
 	.summary = "Create a live instance and print the path of its device",
-	.details = "Options that are not given keep the driver's defaults. On failure, no instance\n"
-		   "is created. The files available_* in /sys/kernel/config/vmwalk list the values\n"
-		   "that the driver supports.\n",
+	.details = "Options that are not given keep the driver's defaults. On failure, no\n"
+		   "instance is created. The files available_* in /sys/kernel/config/vmwalk list\n"
+		   "the values that the driver supports.\n",
 	.options = { create_options },
 	.run = create,
 };

@@ -31,7 +31,7 @@ static int driver_failure(void)
 	free(module);
 	if (!loaded)
 		return failure("the vmwalk module is not loaded: modprobe vmwalk");
-	return failure("configfs is not mounted: mount -t configfs configfs /sys/kernel/config");
+	return failure("configfs is not mounted: mount -t configfs none /sys/kernel/config");
 }
 
 int instance_failure(const char *name)

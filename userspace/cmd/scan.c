@@ -18,8 +18,8 @@ enum {
 static const struct column scan_columns[] = {
 	[COL_START] = { "START", "address of the first page", CELL_STRING, true, 14 },
 	[COL_END] = { "END", "first address after the last page", CELL_STRING, true, 14 },
-	[COL_PAGES] = { "PAGES", "number of base pages (a 2M page counts as 512)", CELL_NUMBER, true,
-			8 },
+	[COL_PAGES] = { "PAGES", "number of base pages (a 2M page counts as 512)", CELL_NUMBER,
+			true, 8 },
 	[COL_PFN] = { "PFN", "PFN of the first page; the pages are contiguous", CELL_STRING, true,
 		      10 },
 	[COL_SIZE] = { "SIZE", "bytes per page-table entry; the smallest if they differ",
@@ -61,7 +61,8 @@ static char *scan_cell(const void *data, size_t column, bool exact)
 		return extent->node < 0 ? NULL : text("%d", extent->node);
 	case COL_FLAGS:
 		/* In a table, the PFN shows that the page is present. */
-		return flag_names(vmwalk_state_name, exact ? extent->flags : extent->flags & ~VMWALK_PRESENT);
+		return flag_names(vmwalk_state_name,
+				  exact ? extent->flags : extent->flags & ~VMWALK_PRESENT);
 	case COL_PERM:
 		return row->mapping ? strdup(row->mapping->perms) : NULL;
 	case COL_MAPPING:

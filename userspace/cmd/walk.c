@@ -86,15 +86,16 @@ static void print_address(const struct walk_view *view)
 {
 	static const char *const rows[] = { "", "bits", "binary", "index" };
 	struct field fields[VMWALK_LEVELS + 1];
-	int i, row, count = split_address(view, fields);
+	int i, row, width, count = split_address(view, fields);
 	char cell[65];
 
 	for (row = 0; row < 4; row++) {
 		printf("  %-8s", rows[row]);
 		for (i = 0; i < count; i++) {
 			field_text(cell, sizeof(cell), row, &fields[i], view->walk->addr);
+			width = fields[i].width ? fields[i].width + 2 : 8;
 			if (i < count - 1)
-				printf("%-*s", fields[i].width ? (int)fields[i].width + 2 : 8, cell);
+				printf("%-*s", width, cell);
 			else
 				printf("%s\n", cell);
 		}
