@@ -157,7 +157,7 @@ static void say_count(const struct cell *cell, char *word, size_t pages)
 		size_t pages;
 		const char *name;
 	} counts[] = {
-		{ cell->pages, "all" }, { BLOCK, "a block" }, { WINDOW, "a window" },
+		{ cell->pages, "all" }, { BLOCK, "a PMD" }, { WINDOW, "a window" },
 	};
 
 	snprintf(word, WORD, pages ? "%zu pages" : "none", pages);
@@ -176,7 +176,7 @@ static void say_kept(const struct cell *cell, char *word, size_t wanted, size_t 
 	if (now == wanted)
 		snprintf(word, WORD, "kept");
 	else if (now && now == cell->pages - BLOCK)
-		snprintf(word, WORD, "block lost");
+		snprintf(word, WORD, "PMD lost");
 	else
 		say_count(cell, word, now);
 }
@@ -727,9 +727,9 @@ static const struct row {
 	{ "mprotect() of one page", of_one_protected_page },
 	{ "mmap() with PROT_EXEC", prot_exec },
 	{ "mprotect() with PROT_EXEC", prot_exec_later },
-	{ "mremap() to more", mremap_to_more },
-	{ "mremap() to a page less", mremap_to_less },
-	{ "mremap() elsewhere", mremap_elsewhere },
+	{ "mremap() to a larger size", mremap_to_more },
+	{ "mremap() to one page less", mremap_to_less },
+	{ "mremap() to another address", mremap_elsewhere },
 	{ "munmap() of one page", of_a_hole },
 	{ "MADV_DONTNEED", madv_dontneed },
 	{ "MADV_HUGEPAGE", madv_hugepage },
@@ -936,7 +936,7 @@ VW_TEST_ALL(every_cell_is_as_documented)
 		/* Private mappings that are not cached as memory is hold frames. */
 		as = name;
 		if (shares[s] == MAP_PRIVATE && !is(combo->cache, "wb"))
-			as = is(combo->mode, "fault") ? "lazy frames" : "frames";
+			as = is(combo->mode, "fault") ? "lazy PFN" : "PFN";
 		for (size_t i = 0; i < COUNT(rows); i++) {
 			word[0] = '\0';
 			map_cell(&cell, 0);
