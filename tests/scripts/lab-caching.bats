@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# The lab "caching": page-table entries say how memory is cached, those of programs and those of the
-# kernel alike.
+# Check the results of the lab caching.
 #
 # Copyright (C) The vmwalk authors
 
@@ -13,54 +12,54 @@ setup_file()
 	run_lab caching
 }
 
-# bits MODE WHO: PAT, PCD, PWT and what they stand for, of a row of the lab's table.
+# bits MODE MAPPING: PAT, PCD, PWT and the type in a row of the lab's table.
 bits()
 {
-	awk -v mode="$1" -v who="$2" '$1 == mode && $3 == who { print $7 $8 $9, $10 }' "$LAB_OUTPUT"
+	awk -v mode="$1" -v mapping="$2" '$1 == mode && $2 == mapping { print $6 $7 $8, $9 }' "$LAB_OUTPUT"
 }
 
-# column MODE WHO COLUMN: of the same row.
+# column MODE MAPPING COLUMN
 column()
 {
-	awk -v mode="$1" -v who="$2" -v column="$3" '$1 == mode && $3 == who { print $column }' \
+	awk -v mode="$1" -v mapping="$2" -v column="$3" '$1 == mode && $2 == mapping { print $column }' \
 		"$LAB_OUTPUT"
 }
 
-@test "a program's entries of wb, wc and uc buffers stand for WB, WC and UC-" {
-	[[ $(bits wb program) == '000 WB' ]]
-	[[ $(bits wc program) == '001 WC' ]]
-	[[ $(bits uc program) == '010 UC-' ]]
+@test "user mappings of wb, wc and uc buffers have the types WB, WC and UC-" {
+	[[ $(bits wb user) == '000 WB' ]]
+	[[ $(bits wc user) == '001 WC' ]]
+	[[ $(bits uc user) == '010 UC-' ]]
 }
 
-@test "the kernel's own entries for the same memory stand for the same" {
+@test "the kernel mapping has the same type as the user mapping" {
 	for mode in wb wc uc; do
-		[[ $(bits $mode kernel) == "$(bits $mode program)" ]]
+		[[ $(bits $mode kernel) == "$(bits $mode user)" ]]
 	done
 }
 
-@test "both lead to the same frame" {
+@test "the kernel mapping has the same PFN as the user mapping" {
 	for mode in wc uc; do
-		# The frame of a small page is in bits 12 to 51; those are in the last 13 digits.
-		program=0x$(column $mode program 6 | tail --bytes=14)
-		kernel=0x$(column $mode kernel 6 | tail --bytes=14)
-		echo "$mode: $program $kernel"
-		((program >> 12 != 0 && program >> 12 == kernel >> 12))
+		# Bits 12 to 51 are in the last 13 digits.
+		user=0x$(column $mode user 5 | tail --bytes=14)
+		kernel=0x$(column $mode kernel 5 | tail --bytes=14)
+		echo "$mode: $user $kernel"
+		((user >> 12 != 0 && user >> 12 == kernel >> 12))
 	done
 }
 
-@test "the kernel takes what is cached in another way out of its huge pages" {
-	[[ $(column wc kernel 5) == 4K ]]
-	[[ $(column uc kernel 5) == 4K ]]
+@test "the kernel maps wc and uc pages with 4 KiB entries" {
+	[[ $(column wc kernel 4) == 4K ]]
+	[[ $(column uc kernel 4) == 4K ]]
 }
 
-@test "once it is no buffer any more the memory is cached as all other is" {
+@test "the kernel mapping is write-back again after the instance is removed" {
 	[[ $(bits - kernel) == '000 WB' ]]
-	[[ $(column - kernel 4) == "$(column uc kernel 4)" ]]
+	[[ $(column - kernel 3) == "$(column uc kernel 3)" ]]
 }
 
-@test "a virtual machine is not timed unless that is asked for" {
-	grep -qw hypervisor /proc/cpuinfo || skip "this machine is real"
-	grep -q '^Not timed' "$LAB_OUTPUT"
+@test "times are measured in a virtual machine only with --time" {
+	grep -qw hypervisor /proc/cpuinfo || skip "this is not a virtual machine"
+	grep -q '^Times are not measured' "$LAB_OUTPUT"
 	vmwalk_setup
 	/usr/lib/vmwalk/labs/caching --time >"$BATS_TEST_TMPDIR/output"
 	for mode in wb wc uc; do
@@ -70,10 +69,10 @@ column()
 	vmwalk_teardown
 }
 
-@test "two runs at once don't disturb each other" {
+@test "two concurrent runs succeed" {
 	[[ $LAB_STATUS == '0 0' ]]
 }
 
-@test "an instance of the user stays, whatever its name" {
+@test "the lab leaves a user's instance of the same name alone" {
 	keeps_users_instance caching uc
 }

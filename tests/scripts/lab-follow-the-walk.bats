@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# The claims of docs/labs/follow-the-walk.md.
+# Check the results of the lab follow-the-walk.
 #
 # Copyright (C) The vmwalk authors
 
@@ -12,14 +12,14 @@ setup_file()
 	run_lab follow-the-walk
 }
 
-# rows KIND: the lines of one of the lab's walks that have an entry each.
+# rows KIND: the rows with the entries of one walk.
 rows()
 {
 	awk -v kind="$1:" 'index($0, "a") == 1 { on = index($0, kind) == 1 }
 		on && $1 ~ /^p(g|4|u|m|t)[de]$/ && $2 != "folded"' "$LAB_OUTPUT"
 }
 
-KINDS=("an ordinary page" "a huge page" "a page never touched")
+KINDS=("a 4 KiB page" "a 2 MiB page" "an untouched page")
 
 @test "nine bits of the address are the index at each level" {
 	[[ $(rows "${KINDS[0]}" | wc -l) -ge 4 ]]
@@ -28,32 +28,32 @@ KINDS=("an ordinary page" "a huge page" "a page never touched")
 	done
 }
 
-@test "bits 12 to 51 of an entry are where the next table is" {
+@test "bits 12 to 51 of an entry are the address of the next table" {
 	for kind in "${KINDS[@]}"; do
-		# Nothing leads to the first, which is the register CR3's.
+		# CR3, not an entry, has the address of the first table.
 		rows "$kind" | awk '{ print; if (NR == 1 ? $5 != "-" : $5 != $6) exit 1 }'
 	done
 }
 
-@test "an ordinary page is found by the lowest level, a huge one by the level above" {
+@test "a PTE maps a 4 KiB page, a PMD entry maps a 2 MiB page" {
 	[[ $(rows "${KINDS[0]}" | tail -n 1) == pte* ]]
 	[[ $(rows "${KINDS[1]}" | tail -n 1) == pmd* ]]
 	[[ $(rows "${KINDS[0]}" | awk 'END { print $8 }') == pwuad-x ]]
 	[[ $(rows "${KINDS[1]}" | awk 'END { print $8 }') == pwuadsx ]]
 }
 
-@test "a page that was never touched has an entry of zero" {
+@test "the PTE of an untouched page is 0" {
 	[[ $(rows "${KINDS[2]}" | awk 'END { print $1, $7, $8 }') == "pte 0x0000000000000000 -------" ]]
-	[[ $(grep -c 'by hand none, in .* none' "$LAB_OUTPUT") == 1 ]]
+	[[ $(grep -c ' none computed, none in ' "$LAB_OUTPUT") == 1 ]]
 }
 
-@test "the address by hand is the one that the kernel gives in pagemap" {
-	[[ $(grep -c '^physical address by hand 0x' "$LAB_OUTPUT") == 2 ]]
-	awk '/^physical/ { sub(",", "", $5); print; if ($5 != $8) exit 1 }' "$LAB_OUTPUT"
+@test "the computed physical address matches pagemap" {
+	[[ $(grep -c '^physical address: 0x.* computed' "$LAB_OUTPUT") == 2 ]]
+	awk '/^physical/ { print; if ($3 != $5) exit 1 }' "$LAB_OUTPUT"
 }
 
-@test "with four levels p4d is folded, with five none is" {
-	# The flag la57 goes if the kernel was told not to use it.
+@test "the P4D is folded with four levels, and only then" {
+	# The kernel clears the flag if five levels are disabled.
 	if grep -qw la57 /proc/cpuinfo; then
 		[[ $(grep -c folded "$LAB_OUTPUT") == 0 ]]
 		[[ $(rows "${KINDS[0]}" | awk '{ print $2 }' | xargs) == "56-48 47-39 38-30 29-21 20-12" ]]
@@ -63,10 +63,10 @@ KINDS=("an ordinary page" "a huge page" "a page never touched")
 	fi
 }
 
-@test "two runs at once don't disturb each other" {
+@test "two concurrent runs succeed" {
 	[[ $LAB_STATUS == '0 0' ]]
 }
 
-@test "an instance of the user stays, whatever its name" {
+@test "the lab leaves a user's instance of the same name alone" {
 	keeps_users_instance follow-the-walk walk
 }

@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# The claims of docs/labs/kernel-fault.md. That the kernel's log has no complaint is looked at after
-# every file of tests.
+# Check the results of the lab kernel-fault.
 #
 # Copyright (C) The vmwalk authors
 
@@ -13,57 +12,56 @@ setup_file()
 	run_lab kernel-fault
 }
 
-# faults WHERE: of the kernel and of the device, for a byte that could be written.
+# faults WHAT: faults of the ioctl and of the driver for a valid address.
 faults()
 {
-	awk -v where="$1 " 'index($0, where) == 1 { print $(NF - 1), $NF; exit }' "$LAB_OUTPUT"
+	awk -v what="$1 " 'index($0, what) == 1 { print $(NF - 1), $NF; exit }' "$LAB_OUTPUT"
 }
 
-@test "a store by the kernel to a page that isn't there faults once, and comes about" {
-	[[ $(faults "a page never touched") == "1 1" ]]
-	[[ $(faults "the page after it") == "1 1" ]]
-	# Whose memory it is doesn't matter.
-	[[ $(faults "memory of no device, never touched") == "1 0" ]]
-	[[ $(sed -n '/^the kernel writes/,/^the buffer/p' "$LAB_OUTPUT" | grep -c ' X  ') == 5 ]]
+@test "a store by the kernel faults an untouched page in" {
+	[[ $(faults "an untouched page") == "1 1" ]]
+	[[ $(faults "the next page") == "1 1" ]]
+	[[ $(faults "an untouched anonymous page") == "1 0" ]]
+	[[ $(sed -n '/^the kernel stores/,/^buffer/p' "$LAB_OUTPUT" | grep -c ' X  ') == 5 ]]
 }
 
-@test "a store to a page that is there takes none" {
-	[[ $(faults "the same page") == "0 0" ]]
-	[[ $(faults "a page that the program wrote to") == "0 0" ]]
+@test "a store by the kernel to a present page does not fault" {
+	[[ $(faults "the same page again") == "0 0" ]]
+	[[ $(faults "a page written by the program") == "0 0" ]]
 }
 
-@test "a bad pointer of each kind gives the kernel an error, where the program gets a signal" {
-	bad=$(sed -n '/^a byte is written to/,/^the buffer/p' "$LAB_OUTPUT" | sed '1d;$d')
-	echo "$bad"
-	[[ $(wc -l <<<"$bad") == 7 ]]
-	[[ $(grep -c ' Bad address  ' <<<"$bad") == 7 ]]
-	[[ $(grep -c ' Segmentation fault$' <<<"$bad") == 6 ]]
-	[[ $(grep ' Bus error$' <<<"$bad") == "a page beyond the end of its file"* ]]
+@test "an invalid pointer gives the kernel EFAULT and the program a signal" {
+	rows=$(sed -n '/^a store to/,/^buffer/p' "$LAB_OUTPUT" | sed '1d;$d')
+	echo "$rows"
+	[[ $(wc -l <<<"$rows") == 7 ]]
+	[[ $(grep -c ' Bad address  ' <<<"$rows") == 7 ]]
+	[[ $(grep -c ' Segmentation fault$' <<<"$rows") == 6 ]]
+	[[ $(grep ' Bus error$' <<<"$rows") == "a mapping beyond the end of file"* ]]
 }
 
-@test "and nothing else happens: the buffer is what it was" {
-	mapfile -t buffer < <(grep '^the buffer begins' "$LAB_OUTPUT")
+@test "stores to invalid pointers leave the buffer unchanged" {
+	mapfile -t buffer < <(grep '^buffer: ' "$LAB_OUTPUT")
 	[[ ${#buffer[@]} == 2 ]]
-	[[ ${buffer[0]} == "the buffer begins Xbcdefghijklmnopqrstuvwxyz" ]]
+	[[ ${buffer[0]} == "buffer: Xbcdefghijklmnopqrstuvwxyz" ]]
 	[[ ${buffer[1]} == "${buffer[0]}" ]]
 }
 
-@test "two runs at once don't disturb each other" {
+@test "two concurrent runs succeed" {
 	[[ $LAB_STATUS == '0 0' ]]
 }
 
-@test "an instance of the user stays, whatever its name" {
+@test "the lab leaves a user's instance of the same name alone" {
 	keeps_users_instance kernel-fault poke
 }
 
-@test "a signal right after the creation of an instance leaves none" {
+@test "the lab removes its instance if a signal follows the creation" {
 	vmwalk_setup
 	mkdir "$BATS_TEST_TMPDIR/bin"
-	cat >"$BATS_TEST_TMPDIR/bin/vmwalk-create" <<-'EOF'
+	cat >"$BATS_TEST_TMPDIR/bin/vmwalk-create" <<-'EOS'
 		#!/bin/bash
 		/usr/sbin/vmwalk-create "$@" || exit
 		kill -s "$SIGNAL" "$(cat "$BATS_TEST_TMPDIR/pid")"
-	EOF
+	EOS
 	chmod +x "$BATS_TEST_TMPDIR/bin/vmwalk-create"
 	for SIGNAL in HUP INT QUIT TERM PIPE USR1; do
 		echo "$SIGNAL"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# The lab "kernel-map": what is where in the kernel's own addresses.
+# Check the results of the lab kernel-map.
 #
 # Copyright (C) The vmwalk authors
 
@@ -12,7 +12,7 @@ setup_file()
 	run_lab kernel-map
 }
 
-# table HEADING: the rows of the table whose heading begins so, with a semicolon between columns.
+# table HEADING: the rows of a table, with semicolons between the columns.
 table()
 {
 	sed -n "/^$1/,/^\$/p" "$LAB_OUTPUT" | awk 'match($0, / +0x/) {
@@ -22,15 +22,16 @@ table()
 	}'
 }
 
-# The ranges as NAME;FROM;UP TO;KIB;1G;2M;4K, and the addresses as NAME;ADDRESS;PHYSICAL;PAGE;MAY.
+# ranges: NAME;FIRST;LAST;KIB;1G;2M;4K
 ranges()
 {
 	table RANGE
 }
 
+# addresses: NAME;VIRTUAL;PHYSICAL;PAGE;PERM
 addresses()
 {
-	table 'AN ADDRESS IN'
+	table 'ONE ADDRESS'
 }
 
 # of TABLE NAME COLUMN: a cell.
@@ -39,39 +40,38 @@ of()
 	"$1" | awk -F ';' -v name="$2" -v column="$3" '$1 == name { print $column }'
 }
 
-@test "the ranges have their order, and none meets the next" {
+@test "the ranges are in order and do not overlap" {
 	[[ $(ranges | cut -d ';' -f 1 | paste -sd ,) == \
 		'linear map,vmalloc,vmemmap,cpu entry area,kernel,modules,fixmap' ]]
-	last=0x8000000000000000
-	while IFS=';' read -r name from to _; do
-		echo "$name: $from to $to"
-		((last < from && from < to))
-		last=$to
+	previous=0x8000000000000000
+	while IFS=';' read -r name first last _; do
+		echo "$name: $first to $last"
+		((previous < first && first < last))
+		previous=$last
 	done < <(ranges)
 }
 
-@test "each known address lies in its range, and leads to memory" {
-	while IFS=';' read -r name from to _; do
+@test "each known address is in its range and mapped" {
+	while IFS=';' read -r name first last _; do
 		address=$(of addresses "$name" 2)
 		echo "$name: $address"
-		((from <= address && address <= to))
+		((first <= address && address <= last))
 		[[ $(of addresses "$name" 3) == 0x* ]]
 	done < <(ranges)
 }
 
-@test "in the linear map an address is a physical address plus an offset" {
-	base=$(sed -n 's/^The linear map has frame 0 at \(0x[0-9a-f]*\)\.$/\1/p' "$LAB_OUTPUT")
+@test "a linear-map address is the physical address plus a constant" {
+	base=$(sed -n 's/^Physical address 0 is at \(0x[0-9a-f]*\) in the linear map\.$/\1/p' "$LAB_OUTPUT")
 	address=$(of addresses 'linear map' 2)
 	((address - $(of addresses 'linear map' 3) == base))
-	# The offset is that of the whole range, which has gigabytes: it begins where memory does.
-	from=$(of ranges 'linear map' 2)
-	((from >= base && from < base + (1 << 20)))
-	# It isn't that of vmalloc.
+	# RAM begins near physical address 0.
+	first=$(of ranges 'linear map' 2)
+	((first >= base && first < base + (1 << 20)))
 	address=$(of addresses vmalloc 2)
 	((address - $(of addresses vmalloc 3) != base))
 }
 
-@test "the linear map has all memory, in huge pages but for some" {
+@test "the linear map maps all memory, mostly with large pages" {
 	kib=$(of ranges 'linear map' 4)
 	total=$(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo)
 	echo "$kib of $total"
@@ -79,19 +79,19 @@ of()
 	(($(of ranges 'linear map' 5) * 1048576 + $(of ranges 'linear map' 6) * 2048 > kib / 2))
 }
 
-@test "the vmemmap has 64 bytes for each page of the linear map" {
+@test "the vmemmap has 64 bytes per page of the linear map" {
 	echo "$(of ranges vmemmap 4) $(of ranges 'linear map' 4)"
-	# Both have memory of the firmware's in them or not; it is little.
+	# Memory of the firmware may be in one and not in the other.
 	((($(of ranges vmemmap 4) * 64 - $(of ranges 'linear map' 4)) ** 2 < (256 * 1024) ** 2))
 }
 
-@test "vmalloc memory is mapped page by page, and behind it is a page that isn't" {
+@test "vmalloc memory is mapped with 4 KiB pages and has an unmapped guard page" {
 	[[ $(of addresses vmalloc 4) == 4K ]]
-	[[ $(of addresses 'behind that buffer' 3) == nothing ]]
-	(($(of addresses 'behind that buffer' 2) == $(of addresses vmalloc 2) + 64 * 1024))
+	[[ $(of addresses 'vmalloc guard page' 3) == unmapped ]]
+	(($(of addresses 'vmalloc guard page' 2) == $(of addresses vmalloc 2) + 64 * 1024))
 }
 
-@test "code may be executed and not written, data the other way round" {
+@test "code is executable and read-only, data is writable and not executable" {
 	[[ $(of addresses kernel 5) == r-x ]]
 	[[ $(of addresses modules 5) == r-x ]]
 	[[ $(of addresses 'linear map' 5) == rw- ]]
@@ -99,7 +99,7 @@ of()
 	[[ $(of addresses vmemmap 5) == rw- ]]
 }
 
-@test "whether user mode has the same page tables is as the processor's flags say" {
+@test "the lab reports page-table isolation as /proc/cpuinfo does" {
 	if grep -qw pti /proc/cpuinfo; then
 		grep -q 'isolation is on' "$LAB_OUTPUT"
 	else
@@ -107,10 +107,10 @@ of()
 	fi
 }
 
-@test "two runs at once don't disturb each other" {
+@test "two concurrent runs succeed" {
 	[[ $LAB_STATUS == '0 0' ]]
 }
 
-@test "an instance of the user stays, whatever its name" {
+@test "the lab leaves a user's instance of the same name alone" {
 	keeps_users_instance kernel-map vmalloc
 }

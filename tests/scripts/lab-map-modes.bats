@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# The claims of docs/labs/map-modes.md. The columns of the lab's table are kmalloc with remap, and
-# vmalloc with remap, with fault by the page, with fault by 64 KiB, and with insert.
+# Check the results of the lab map-modes.
 #
 # Copyright (C) The vmwalk authors
 
@@ -13,8 +12,8 @@ setup_file()
 	run_lab map-modes
 }
 
-# is PART LABEL CELLS: whether the row has these cells, with commas between them. PART is the line that
-# the row stands below, or nothing.
+# is PART LABEL CELLS: check a row of the table. CELLS has commas between the
+# columns. PART is the line above the row's group, or empty.
 is()
 {
 	local found
@@ -37,40 +36,40 @@ is()
 	[[ $found == "$3" ]]
 }
 
-@test "remap and insert fill page tables at mmap(), fault leaves them empty" {
+@test "remap and insert fill the page tables in mmap(), fault does not" {
 	is '' map_mode 'remap,remap,fault 4K,fault 64K,insert'
-	is 'right after mmap() of 256 pages' 'pages that page tables hold' 256,256,0,0,256
+	is 'after mmap() of 256 pages' mapped_pages 256,256,0,0,256
 }
 
-@test "fault maps what is touched, with fault_around bytes around it, and counts each time" {
-	is 'when one byte' 'pages that page tables hold' 256,256,1,16,256
-	is 'when one byte' 'faults so far' 0,0,1,1,0
-	is 'when a byte of each' 'pages that page tables hold' 256,256,256,256,256
-	is 'when a byte of each' 'faults so far' 0,0,256,16,0
+@test "a fault maps fault_around bytes and is counted once" {
+	is 'after reading one byte' mapped_pages 256,256,1,16,256
+	is 'after reading one byte' faults 0,0,1,1,0
+	is 'after reading a byte of each page' mapped_pages 256,256,256,256,256
+	is 'after reading a byte of each page' faults 0,0,256,16,0
 }
 
-@test "pages are in Rss, frames never are" {
-	is 'right after' 'Rss, KiB' 0,0,0,0,1024
-	is 'when a byte of each' 'Rss, KiB' 0,0,1024,1024,1024
-	is '' 'page-table entries hold' frames,frames,pages,pages,pages
+@test "Rss counts pages, but not PFN mappings" {
+	is 'after mmap()' 'Rss, KiB' 0,0,0,0,1024
+	is 'after reading a byte of each page' 'Rss, KiB' 0,0,1024,1024,1024
+	is '' PTEs special,special,normal,normal,normal
 }
 
-@test "frames make a mapping VM_PFNMAP and VM_IO, pages VM_MIXEDMAP; neither grows" {
-	is '' 'kind of mapping (VmFlags)' 'pf io de dd,pf io de dd,de mm,de mm,de mm'
+@test "remap makes a mapping VM_PFNMAP and VM_IO, fault and insert VM_MIXEDMAP" {
+	is '' VmFlags 'pf io de dd,pf io de dd,de mm,de mm,de mm'
 }
 
-@test "others can read pages through the process, not frames" {
-	is '' '/proc/PID/mem reads there' error,error,abcde,abcde,abcde
+@test "/proc/PID/mem reads pages, but not PFN mappings" {
+	is '' '/proc/PID/mem' error,error,abcde,abcde,abcde
 }
 
-@test "kmalloc memory can't be inserted" {
-	grep -x 'kmalloc with insert: .*buffer_type kmalloc can.t be mapped by map_mode insert' "$LAB_OUTPUT"
+@test "kmalloc memory cannot be mapped with insert" {
+	grep -E '^kmalloc, insert: .*buffer_type kmalloc .*map_mode insert' "$LAB_OUTPUT"
 }
 
-@test "two runs at once don't disturb each other" {
+@test "two concurrent runs succeed" {
 	[[ $LAB_STATUS == '0 0' ]]
 }
 
-@test "an instance of the user stays, whatever its name" {
+@test "the lab leaves a user's instance of the same name alone" {
 	keeps_users_instance map-modes kmalloc-remap-
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# The claims of docs/labs/where-is-my-process.md.
+# Check the results of the lab where-is-my-process.
 #
 # Copyright (C) The vmwalk authors
 
@@ -12,56 +12,60 @@ setup_file()
 	run_lab where-is-my-process
 }
 
-# of PROGRAM: what the lab says of it.
+# of PROGRAM: the lines about that program.
 of()
 {
 	awk -v program="$1," '/^[a-z_]+, process/ { on = $1 == program } on' "$LAB_OUTPUT"
 }
 
-# made REGION: the row of the table of steps: pages, rows, huge pages.
-made()
+# after REGION: pages, rows and huge pages after the program has made a region.
+after()
 {
-	of memory_intensive | awk -v region="$1" '/region made/ { on = 1; next } /to the log/ { exit }
+	of memory_intensive | awk -v region="$1" '/after region/ { on = 1; next } /kernel log/ { exit }
 		on && $1 == region { print $2, $3, $4 }'
 }
 
-@test "the log has all pages that the screen has, of either program" {
-	local program log screen
+@test "the kernel log and vmwalk scan list the same number of pages" {
+	local program log scan
 
 	for program in computation_intensive memory_intensive; do
-		log=$(of $program | awk '/^  to the log/ { print $4 }')
-		screen=$(of $program | awk '/^  to the screen/ { print $4 }')
-		echo "$program: $log $screen"
-		[[ $log == "$screen" ]]
+		log=$(of $program | awk '/^  kernel log/ { print $3 }')
+		scan=$(of $program | awk '/^  vmwalk scan/ { print $3 }')
+		echo "$program: $log $scan"
+		[[ $log == "$scan" ]]
 		((log > 50))
 		of $program | grep -E "^    vmwalk vmwalk[0-9]+: [0-9]+: 0x[0-9a-f]+-0x[0-9a-f]+ pfn 0x[0-9a-f]+ pages [1-9]"
 		of $program | grep -E "^ +[1-9][0-9]* .*/examples/$program$"
 	done
 }
 
-@test "IOCTL_GET_PFN takes a page number and returns the frame number that pagemap has" {
-	[[ $(grep -c ' -> 0x' "$LAB_OUTPUT") == 6 ]]
-	awk '$3 == "->" && $1 != "reserved" && ($4 != $5 || $4 !~ /^0x[1-9a-f]/) { exit 1 }' "$LAB_OUTPUT"
-	grep -E '^ +reserved +0x[0-9a-f]+ +-> ENOENT +0x0$' "$LAB_OUTPUT"
+@test "IOCTL_GET_PFN returns the PFN that pagemap has" {
+	awk '/IOCTL_GET_PFN/ { on = 1; next }
+		!/^  [a-z]+ +0x/ { on = 0 }
+		!on { next }
+		{ count++ }
+		$1 == "reserved" { if ($3 != "ENOENT" || $4 != "0x0") failed = 1; next }
+		$3 != $4 || $3 !~ /^0x[1-9a-f]/ { failed = 1 }
+		END { exit (failed || count != 7) }' "$LAB_OUTPUT"
 }
 
-@test "the program that computes writes to its matrices all the time, and doesn't grow" {
-	of computation_intensive | grep -x '  written to while it stands still: 0 pages'
+@test "a computing program writes its matrices and does not grow" {
+	of computation_intensive | grep -x '  pages written while stopped: 0'
 	of computation_intensive |
-		grep -Ex '  written to while it runs: [1-9][0-9]* pages, [45] of matrix, [45] of square'
+		grep -Ex '  pages written while running: [1-9][0-9]*, matrix [45], square [45]'
 	read -r before after < <(of computation_intensive |
-		sed -n 's/.*before it ran and after: \([0-9]*\), \([0-9]*\)$/\1 \2/p')
-	# The clock that it reads may have come to its memory only now.
+		sed -n 's/.*mapped before and after: \([0-9]*\), \([0-9]*\)$/\1 \2/p')
+	# It may touch a page of the vDSO for the first time.
 	((before > 50 && after >= before && after <= before + 4))
 }
 
-@test "the program with much memory grows by what it touches, not by what it reserves" {
+@test "an allocating program grows by the pages it touches, not by those it reserves" {
 	local region pages rows huge last=0 more
 
 	while read -r region more; do
-		read -r pages rows huge < <(made "$region")
+		read -r pages rows huge < <(after "$region")
 		echo "$region: $pages pages, $rows rows, $huge huge"
-		# Beside its regions it needs a page of this and that now and then.
+		# The C library may touch some pages of its own.
 		[[ $region == none ]] || ((pages - last >= more && pages - last < more + 64))
 		last=$pages
 	done <<-END
@@ -72,34 +76,34 @@ made()
 		file 1024
 		reserved 0
 	END
-	of memory_intensive | grep -x '  written to while it sleeps: 0 pages'
+	of memory_intensive | grep -x '  pages written while asleep: 0'
 }
 
-@test "every second page is a row of its own, huge pages need few rows" {
-	local before after rows huge
+@test "every second page is a row, huge pages are few rows" {
+	local first second rows huge
 
-	read -r _ before _ < <(made anonymous)
-	read -r _ after _ < <(made alternate)
-	read -r _ rows huge < <(made huge)
-	((after - before >= 512 && rows - after < 64 && huge == 1024))
+	read -r _ first _ < <(after anonymous)
+	read -r _ second _ < <(after alternate)
+	read -r _ rows huge < <(after huge)
+	((second - first >= 512 && rows - second < 64 && huge == 1024))
 }
 
-@test "frame numbers are for root" {
-	grep -Ex '  IOCTL_GET_PFN for one who is not root: 0x[0-9a-f]+ EPERM' "$LAB_OUTPUT"
+@test "PFNs require CAP_SYS_ADMIN" {
+	grep -Ex '  IOCTL_GET_PFN without CAP_SYS_ADMIN: 0x[0-9a-f]+ EPERM' "$LAB_OUTPUT"
 }
 
-@test "two runs at once don't disturb each other" {
+@test "two concurrent runs succeed" {
 	[[ $LAB_STATUS == '0 0' ]]
 }
 
-@test "an instance of the user's stays, whatever its name is" {
+@test "the lab leaves a user's instance of the same name alone" {
 	keeps_users_instance where-is-my-process where
 }
 
-@test "a target that is killed ends the lab" {
+@test "the lab ends if its target is killed" {
 	vmwalk_setup
 	mkdir "$BATS_TEST_TMPDIR/bin"
-	# Looking whether the target is ready kills it before it is.
+	# Kill the target when the lab checks whether it is ready.
 	cat >"$BATS_TEST_TMPDIR/bin/grep" <<-'end'
 		#!/bin/bash
 		[[ " $* " == *' ready '* ]] || exec /usr/bin/grep "$@"

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How the pages of a buffer are cached: what the page tables say, and what it costs.
+ * Show the memory type of a buffer in the page tables, and measure accesses.
  *
- *   caching show TYPES MODE DEVICE            a line for a mapping made here, one for the kernel's
- *   caching kernel TYPES WHAT DEVICE ADDRESS  a line for what the kernel has at an address
- *   caching time MODE DEVICE                  nanoseconds to read, and to write, a word
+ *   caching show TYPES MODE DEVICE
+ *	map the buffer and print the leaf entries of the user and the kernel
+ *	mapping
+ *   caching kernel TYPES LABEL DEVICE ADDRESS
+ *	print the leaf entry of a kernel address
+ *   caching time MODE DEVICE
+ *	print nanoseconds per word read and per word written
  *
- * TYPES is what the values of an entry's three bits stand for, eight words from 0 to 7.
+ * TYPES are the eight memory types of the page attribute table, 0 to 7.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -28,8 +32,8 @@
 static int fd;
 static char types[8][8];
 
-/* Bits 3 and 4 are PWT and PCD; bit 7 is PAT, or in the entry of a huge page bit 12. */
-static void show(const char *mode, const char *who, __u64 addr, __u32 flags)
+/* PWT is bit 3, PCD bit 4. PAT is bit 7 of a PTE, bit 12 of a larger leaf. */
+static void show(const char *mode, const char *mapping, __u64 addr, __u32 flags)
 {
 	struct vmwalk_walk walk = { .size = sizeof(walk), .flags = flags, .addr = addr };
 	unsigned int pat, pcd, pwt;
@@ -38,13 +42,13 @@ static void show(const char *mode, const char *who, __u64 addr, __u32 flags)
 	if (ioctl(fd, VMWALK_IOC_WALK, &walk))
 		err(1, "VMWALK_IOC_WALK");
 	if (walk.stop != VMWALK_STOP_PAGE)
-		errx(1, "nothing is mapped at 0x%llx", addr);
+		errx(1, "address 0x%llx is not mapped", addr);
 
 	entry = walk.level[walk.stop_level].entry;
 	pat = entry >> (walk.page_shift == 12 ? 7 : 12) & 1;
 	pcd = entry >> 4 & 1;
 	pwt = entry >> 3 & 1;
-	printf("%-5s %-11s 0x%016llx  %4s  0x%016llx  %3u %3u %3u  %s\n", mode, who, addr,
+	printf("%-5s %-7s 0x%016llx  %4s  0x%016llx  %3u %3u %3u  %s\n", mode, mapping, addr,
 	       walk.page_shift == 12 ? "4K" : walk.page_shift == 21 ? "2M" : "1G",
 	       entry, pat, pcd, pwt, types[pat << 2 | pcd << 1 | pwt]);
 }
@@ -66,10 +70,10 @@ static void show_both(const char *mode)
 
 	if (ioctl(fd, VMWALK_IOC_LOCATE, &location))
 		err(1, "VMWALK_IOC_LOCATE");
-	/* What isn't touched may not be mapped. */
+	/* Fault the page in: MAP_POPULATE skips PFN mappings. */
 	__atomic_store_n(words, 0, __ATOMIC_RELAXED);
-	show(mode, "a program", (uintptr_t)words, 0);
-	show(mode, "the kernel", location.kaddr, VMWALK_WALK_KERNEL);
+	show(mode, "user", (uintptr_t)words, 0);
+	show(mode, "kernel", location.kaddr, VMWALK_WALK_KERNEL);
 }
 
 static double now(void)
@@ -86,10 +90,7 @@ static void show_time(const char *mode)
 	double start, reading, writing;
 	size_t i, round;
 
-	/*
-	 * The first round faults pages in, and fills what caches there are. An atomic access is one
-	 * that the compiler makes as it stands.
-	 */
+	/* Fault the pages in and warm the cache. */
 	for (i = 0; i < WORDS; i++)
 		__atomic_store_n(&words[i], i, __ATOMIC_RELAXED);
 
@@ -110,20 +111,20 @@ static void show_time(const char *mode)
 
 int main(int argc, char **argv)
 {
-	const char *device = NULL, *eight = NULL;
+	const char *device = NULL, *list = NULL;
 
 	if (argc == 5 && !strcmp(argv[1], "show"))
-		eight = argv[2], device = argv[4];
+		list = argv[2], device = argv[4];
 	else if (argc == 6 && !strcmp(argv[1], "kernel"))
-		eight = argv[2], device = argv[4];
+		list = argv[2], device = argv[4];
 	else if (argc == 4 && !strcmp(argv[1], "time"))
 		device = argv[3];
 	else
-		errx(2, "arguments: show, kernel or time; the source says which");
+		errx(2, "usage: caching show|kernel|time ARGUMENT...; see caching.c");
 
-	if (eight && sscanf(eight, "%7s %7s %7s %7s %7s %7s %7s %7s", types[0], types[1], types[2],
-			    types[3], types[4], types[5], types[6], types[7]) != 8)
-		errx(2, "TYPES are eight words");
+	if (list && sscanf(list, "%7s %7s %7s %7s %7s %7s %7s %7s", types[0], types[1], types[2],
+			   types[3], types[4], types[5], types[6], types[7]) != 8)
+		errx(2, "TYPES: expected eight words, not '%s'", list);
 	fd = open(device, O_RDWR);
 	if (fd < 0)
 		err(1, "%s", device);
@@ -131,7 +132,7 @@ int main(int argc, char **argv)
 	if (argc == 5)
 		show_both(argv[3]);
 	else if (argc == 6)
-		show(argv[3], "the kernel", strtoull(argv[5], NULL, 16), VMWALK_WALK_KERNEL);
+		show(argv[3], "kernel", strtoull(argv[5], NULL, 16), VMWALK_WALK_KERNEL);
 	else
 		show_time(argv[2]);
 	return 0;

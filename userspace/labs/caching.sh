@@ -3,11 +3,9 @@
 #
 # usage: caching [--time]
 #
-# Three buffers, cached in three ways: what a program's page-table entries say of it, and what the
-# kernel's own for the same memory say. What it costs is measured where the machine is real, or with
-# --time anywhere.
-#
-# docs/labs/caching.md is about it.
+# Compare page-table entries and access times of write-back, write-combining
+# and uncached buffers. Times are measured on real hardware, or with --time.
+# See docs/labs/caching.md.
 #
 # Copyright (C) The vmwalk authors
 
@@ -15,21 +13,20 @@
 . "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
 program=$bin/caching
-# Another run could allocate the page that this run has freed and still examines.
-take_turns
+# Another run could reuse the page that is examined after it was freed.
+lock_lab
 
-# What the kernel made the three bits stand for, from 0 to 7. Where the log has lost it, this is what
-# Linux chooses.
+# The page attribute table. The default is Linux's own, for a log that has
+# lost the line.
 types=$(dmesg | sed -n 's/.*x86\/PAT: Configuration \[0-7\]: //p')
 : "${types:=WB  WC  UC- UC  WB  WP  UC- WT}"
-echo "PAT, PCD, PWT from 000 to 111 stand for: $types"
+echo "Memory types of PAT, PCD, PWT = 000 to 111: $types"
 echo
 
-printf '%-5s %-11s %-18s  %4s  %-18s  %3s %3s %3s  %s\n' MODE 'MAPPED BY' ADDRESS PAGE ENTRY PAT PCD \
-	PWT 'STANDS FOR'
+printf '%-5s %-7s %-18s  %4s  %-18s  %3s %3s %3s  %s\n' MODE MAPPING ADDRESS PAGE ENTRY PAT PCD PWT TYPE
 declare -A devices
 for mode in wb wc uc; do
-	make "$mode" buffer_type=pages cache_mode="$mode" size=128K
+	create "$mode" buffer_type=pages cache_mode="$mode" size=128K
 	devices[$mode]=$device
 	lines=$("$program" show "$types" "$mode" "$device")
 	echo "$lines"
@@ -37,19 +34,19 @@ done
 
 echo
 if [[ ${1-} != --time ]] && grep -qw hypervisor /proc/cpuinfo; then
-	echo 'Not timed: in a virtual machine entries may say what they like. An emulator caches nothing,'
-	echo 'and a hypervisor may overrule them. --time measures even so.'
+	echo 'Times are not measured in a virtual machine: an emulator has no cache, and a'
+	echo 'hypervisor may override memory types. To measure anyway, use --time.'
 else
-	printf '%-5s %8s %8s\n' MODE READING WRITING
+	echo 'Nanoseconds per 8-byte word:'
+	printf '%-5s %8s %8s\n' MODE READ WRITE
 	for mode in wb wc uc; do
 		"$program" time "$mode" "${devices[$mode]}"
 	done
-	echo 'in nanoseconds, for each word of eight bytes'
 fi
 
-# The last line shown was the kernel's own, of the buffer that isn't cached.
-read -r _ _ _ address _ <<<"${lines##*$'\n'}"
+# The last line printed has the kernel address of the uncached page.
+read -r _ _ address _ <<<"${lines##*$'\n'}"
 vmwalk-destroy "$run-uc"
 echo
-echo 'The same page in the kernel, once it is nobody'"'"'s buffer any more:'
+echo 'Kernel mapping of the uncached page after its instance was removed:'
 "$program" kernel "$types" - "${devices[wb]}" "$address"

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A record in a buffer of the kernel's: where it is, and how another finds it.
+ * Write a record into a buffer and read it back through another device.
  *
- *   contiguous write DEVICE ROLL MARKS   writes it through a mapping, and says where the pages are
- *   contiguous read DEVICE ADDRESS       has it copied to DEVICE's buffer from an address of the
- *                                        kernel, and says what it is
+ *   contiguous write DEVICE ROLL MARKS   write the record through a mapping and
+ *                                        print where the first pages are
+ *   contiguous read DEVICE ADDRESS       copy the record from a kernel address
+ *                                        into DEVICE's buffer and print it
  *
  * Copyright (C) The vmwalk authors
  */
@@ -31,14 +32,14 @@ struct record {
 static int fd;
 static long page_size;
 
-/* Where the page tables of this very program, which is the target of its own call, have a page. */
-static unsigned long long frame_of(const char *page)
+/* Without a target_pid, the target of VMWALK_IOC_GET_PFN is the caller. */
+static unsigned long long user_phys(const char *page)
 {
-	int frame = ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)page / page_size);
+	int pfn = ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)page / page_size);
 
-	if (frame < 0)
+	if (pfn < 0)
 		err(1, "VMWALK_IOC_GET_PFN");
-	return frame;
+	return (unsigned long long)pfn * page_size;
 }
 
 static void write_records(char *mapping, long roll_number, int marks)
@@ -48,18 +49,20 @@ static void write_records(char *mapping, long roll_number, int marks)
 	int i;
 
 	printf("written: roll number %ld, marks %d\n", roll_number, marks);
-	printf("%-5s %-18s  %-18s  %-18s  %s\n", "page", "kernel address", "by __pa()",
-	       "by a walk", "in this program");
+	printf("%-5s %-18s  %-18s  %-18s  %s\n", "page", "kernel address", "__pa()",
+	       "kernel page table", "user page table");
 	for (i = 0; i < PAGES; i++) {
-		location = (struct vmwalk_locate){ .size = sizeof(location), .offset = i * page_size };
+		location = (struct vmwalk_locate){
+			.size = sizeof(location),
+			.offset = i * page_size,
+		};
 		if (ioctl(fd, VMWALK_IOC_LOCATE, &location))
 			err(1, "VMWALK_IOC_LOCATE");
-		/* One at the start of each page: what isn't touched isn't mapped. */
+		/* A page may be mapped only when it is touched: write to each. */
 		record = (struct record *)(mapping + i * page_size);
 		*record = (struct record){ roll_number, marks };
 		printf("%-5d 0x%016llx  0x%016llx  0x%016llx  0x%016llx\n", i, location.kaddr,
-		       location.linear, location.phys,
-		       frame_of(mapping + i * page_size) * page_size);
+		       location.linear, location.phys, user_phys(mapping + i * page_size));
 	}
 }
 
@@ -73,7 +76,7 @@ static void read_record(const struct record *record, __u64 addr)
 	};
 
 	if (ioctl(fd, VMWALK_IOC_COPY, &copy)) {
-		printf("nothing: %s\n", strerror(errno));
+		printf("%s\n", strerror(errno));
 		return;
 	}
 	printf("roll number %ld, marks %d\n", record->roll_number, record->marks);
@@ -84,7 +87,7 @@ int main(int argc, char **argv)
 	void *mapping;
 
 	if (argc < 4)
-		errx(2, "arguments: write DEVICE ROLL MARKS, or read DEVICE ADDRESS");
+		errx(2, "usage: contiguous write DEVICE ROLL MARKS | read DEVICE ADDRESS");
 
 	page_size = sysconf(_SC_PAGESIZE);
 	fd = open(argv[2], O_RDWR);

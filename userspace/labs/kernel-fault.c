@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Has the kernel write through pointers of this program's, good ones and bad ones.
+ * Let the kernel store to valid and invalid user addresses.
  *
  *   kernel-fault DEVICE
  *
- * DEVICE has at least four pages and map_mode fault.
+ * DEVICE has map_mode fault and at least four pages.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -24,7 +24,7 @@ static struct vmwalk_file *file;
 static const char *dev_name;
 static long page_size;
 
-/* The kernel writes an X. Returns the faults that it took, or -1 with errno set. */
+/* Returns the number of page faults, or -1 with errno set. */
 static int poke(void *addr)
 {
 	struct vmwalk_poke request = {
@@ -46,38 +46,37 @@ static unsigned long long device_faults(void)
 	return faults;
 }
 
-static void poke_good(const char *where, char *addr)
+static void poke_valid(const char *what, char *addr)
 {
 	unsigned long long before = device_faults();
 	int faults = poke(addr);
 
 	if (faults < 0)
-		err(1, "%s", where);
-	printf("%-38s %14c %20d %14llu\n", where, *addr, faults, device_faults() - before);
+		err(1, "%s", what);
+	printf("%-34s %10c %16d %16llu\n", what, *addr, faults, device_faults() - before);
 }
 
-static void end_with(int number)
+static void exit_with(int number)
 {
 	_exit(number);
 }
 
-/* What the kernel gets, and what becomes of a program that does the same. */
-static void poke_bad(const char *where, char *addr)
+static void poke_invalid(const char *what, char *addr)
 {
-	const char *kernel = poke(addr) < 0 ? strerror(errno) : "no error";
+	const char *error = poke(addr) < 0 ? strerror(errno) : "no error";
 	int status;
 	pid_t pid = fork();
 
 	if (!pid) {
-		/* Of a signal that is caught the log has no word. */
-		signal(SIGSEGV, end_with);
-		signal(SIGBUS, end_with);
+		/* The kernel logs a fatal SIGSEGV, but not one that is caught. */
+		signal(SIGSEGV, exit_with);
+		signal(SIGBUS, exit_with);
 		__atomic_store_n(addr, 'X', __ATOMIC_RELAXED);
 		_exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
-		err(1, "a process that tries the same");
-	printf("%-38s %14s %24s\n", where, kernel,
+		err(1, "child process");
+	printf("%-34s %18s %24s\n", what, error,
 	       WEXITSTATUS(status) ? strsignal(WEXITSTATUS(status)) : "no signal");
 }
 
@@ -96,7 +95,7 @@ int main(int argc, char **argv)
 	int fd, empty;
 
 	if (argc != 2)
-		errx(2, "argument: DEVICE");
+		errx(2, "usage: kernel-fault DEVICE");
 	page_size = sysconf(_SC_PAGESIZE);
 	file = vmwalk_file_open(argv[1]);
 	if (!file)
@@ -105,29 +104,28 @@ int main(int argc, char **argv)
 	fd = vmwalk_file_fd(file);
 	mapping = map(PROT_READ | PROT_WRITE, MAP_SHARED, fd);
 
-	printf("%-38s %14s %20s %14s\n", "the kernel writes an X to", "there is now",
-	       "faults of the kernel", "of the device");
-	poke_good("a page never touched", mapping);
-	poke_good("the same page", mapping);
-	poke_good("the page after it", mapping + page_size);
+	printf("%-34s %10s %16s %16s\n", "the kernel stores X to", "byte now",
+	       "faults in ioctl", "driver's faults");
+	poke_valid("an untouched page", mapping);
+	poke_valid("the same page again", mapping);
+	poke_valid("the next page", mapping + page_size);
 	mapping[2 * page_size] = 'o';
-	poke_good("a page that the program wrote to", mapping + 2 * page_size);
-	poke_good("memory of no device, never touched",
-		  map(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1));
-	printf("the buffer begins %.26s\n\n", mapping);
+	poke_valid("a page written by the program", mapping + 2 * page_size);
+	poke_valid("an untouched anonymous page",
+		   map(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1));
+	printf("buffer: %.26s\n\n", mapping);
 
-	printf("%-38s %14s %24s\n", "a byte is written to", "the kernel gets",
-	       "the program gets");
+	printf("%-34s %18s %24s\n", "a store to", "by the kernel", "by the program");
 	unmapped = map(PROT_READ | PROT_WRITE, MAP_SHARED, fd);
 	munmap(unmapped, 4 * page_size);
 	empty = memfd_create("empty", MFD_CLOEXEC);
-	poke_bad("NULL", NULL);
-	poke_bad("what was unmapped", unmapped);
-	poke_bad("a mapping that is read-only", map(PROT_READ, MAP_SHARED, fd));
-	poke_bad("a mapping with no access", map(PROT_NONE, MAP_SHARED, fd));
-	poke_bad("a page beyond the end of its file", map(PROT_WRITE, MAP_SHARED, empty));
-	poke_bad("an address between the two halves", (char *)0x8000000000000000);
-	poke_bad("an address of the kernel", (char *)0xffff888000000000);
-	printf("the buffer begins %.26s\n", mapping);
+	poke_invalid("NULL", NULL);
+	poke_invalid("an unmapped address", unmapped);
+	poke_invalid("a PROT_READ mapping", map(PROT_READ, MAP_SHARED, fd));
+	poke_invalid("a PROT_NONE mapping", map(PROT_NONE, MAP_SHARED, fd));
+	poke_invalid("a mapping beyond the end of file", map(PROT_WRITE, MAP_SHARED, empty));
+	poke_invalid("a non-canonical address", (char *)0x8000000000000000);
+	poke_invalid("a kernel address", (char *)0xffff888000000000);
+	printf("buffer: %.26s\n", mapping);
 	return 0;
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is mapped in ranges of the kernel's addresses, and where one address of each leads.
+ * Walk ranges of kernel addresses and count what they map.
  *
- *   kernel-map buffer DEVICE   the kernel's address of the buffer, and its physical address
- *   kernel-map walk DEVICE     the ranges on standard input, a line each: START END ADDRESS NAME.
- *                              END 0: it is only an address. ADDRESS 0: the first that is mapped
+ *   kernel-map buffer DEVICE   print the buffer's kernel and physical address
+ *   kernel-map walk DEVICE     print the mapped pages of each range, and the
+ *                              translation of one address
  *
- * Numbers are hexadecimal. Every entry of the page tables that cover a range is walked to.
+ * walk reads ranges from standard input, one per line: START END ADDRESS NAME,
+ * in hexadecimal. If END is 0, the line is an address without a range. If
+ * ADDRESS is 0, the first mapped address of the range is used.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -18,12 +20,12 @@
 
 #include <linux/vmwalk.h>
 
-#define MOST	16
+#define MAX_RANGES	16
 
 struct range {
 	char name[32];
 	__u64 start, end, addr;
-	__u64 bytes;		/* mapped */
+	__u64 mapped;		/* bytes */
 	unsigned long pages[3];	/* of 1 GiB, 2 MiB and 4 KiB */
 };
 
@@ -42,7 +44,7 @@ static struct vmwalk_walk walk_to(__u64 addr)
 	return walk;
 }
 
-/* From entry to entry; one that maps nothing, on whatever level, is passed over in one step. */
+/* page_shift is valid for empty entries, too: skip all they span at once. */
 static void count_pages(struct range *range)
 {
 	__u64 addr, next;
@@ -57,7 +59,7 @@ static void count_pages(struct range *range)
 			continue;
 		if (!range->addr)
 			range->addr = addr;
-		range->bytes += next - addr;
+		range->mapped += next - addr;
 		range->pages[walk.page_shift == 30 ? 0 : walk.page_shift == 21 ? 1 : 2]++;
 	}
 }
@@ -65,7 +67,7 @@ static void count_pages(struct range *range)
 static void show_range(const struct range *range)
 {
 	printf("%-18s 0x%016llx 0x%016llx %9lld %5lu %5lu %6lu\n", range->name, range->start,
-	       range->end - 1, range->bytes >> 10, range->pages[0], range->pages[1],
+	       range->end - 1, range->mapped >> 10, range->pages[0], range->pages[1],
 	       range->pages[2]);
 }
 
@@ -75,7 +77,7 @@ static void show_address(const struct range *range)
 
 	printf("%-18s 0x%016llx ", range->name, range->addr);
 	if (walk.stop != VMWALK_STOP_PAGE)
-		printf("%-18s    -    -\n", "nothing");
+		printf("%-18s    -  -\n", "unmapped");
 	else
 		printf("0x%016llx   %s  r%c%c\n", walk.phys,
 		       walk.page_shift == 12 ? "4K" : walk.page_shift == 21 ? "2M" : "1G",
@@ -84,16 +86,16 @@ static void show_address(const struct range *range)
 
 static void walk_ranges(void)
 {
-	struct range ranges[MOST] = { };
+	struct range ranges[MAX_RANGES] = { };
 	int count = 0, i;
 
-	while (count < MOST &&
+	while (count < MAX_RANGES &&
 	       scanf("%llx %llx %llx %31[^\n]", &ranges[count].start, &ranges[count].end,
 		     &ranges[count].addr, ranges[count].name) == 4)
 		count++;
 
-	printf("%-18s %-18s %-18s %9s %5s %5s %6s\n", "RANGE", "FROM", "UP TO", "KIB", "1G", "2M",
-	       "4K");
+	printf("%-18s %-18s %-18s %9s %5s %5s %6s\n", "RANGE", "FIRST", "LAST", "KIB",
+	       "1G", "2M", "4K");
 	for (i = 0; i < count; i++) {
 		if (!ranges[i].end)
 			continue;
@@ -101,7 +103,8 @@ static void walk_ranges(void)
 		show_range(&ranges[i]);
 	}
 
-	printf("\n%-18s %-18s %-18s %4s  %s\n", "AN ADDRESS IN", "", "PHYSICAL", "PAGE", "MAY");
+	printf("\n%-18s %-18s %-18s %4s  %s\n", "ONE ADDRESS", "VIRTUAL", "PHYSICAL", "PAGE",
+	       "PERM");
 	for (i = 0; i < count; i++)
 		if (ranges[i].addr)
 			show_address(&ranges[i]);
@@ -112,7 +115,7 @@ int main(int argc, char **argv)
 	struct vmwalk_locate location = { .size = sizeof(location) };
 
 	if (argc != 3)
-		errx(2, "arguments: buffer or walk, DEVICE");
+		errx(2, "usage: kernel-map buffer|walk DEVICE");
 	fd = open(argv[2], O_RDONLY);
 	if (fd < 0)
 		err(1, "%s", argv[2]);

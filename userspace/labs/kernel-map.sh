@@ -1,10 +1,8 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
-# What is where in the kernel's own addresses: the ranges of the running kernel, how much of each is
-# mapped and by pages of which size, and where one address of each leads.
-#
-# docs/labs/kernel-map.md is about it.
+# Print the address ranges of the running kernel, the pages that each maps, and
+# the translation of one address in each. See docs/labs/kernel-map.md.
 #
 # Copyright (C) The vmwalk authors
 
@@ -13,16 +11,17 @@
 
 program=$bin/kernel-map
 
-# An address that is known to be in each range. Two are those of buffers.
-make kmalloc buffer_type=kmalloc size=64K
+# One known address in most of the ranges identifies them.
+create kmalloc buffer_type=kmalloc size=64K
 read -r kmalloc kmalloc_phys < <("$program" buffer "$device")
-make vmalloc buffer_type=vmalloc size=64K
+create vmalloc buffer_type=vmalloc size=64K
 read -r vmalloc _ < <("$program" buffer "$device")
 module=$(awk '$1 == "vmwalk" { print $6 }' /proc/modules)
 text=0x$(awk '$3 == "_text" { print $1; exit }' /proc/kallsyms)
 
-# The ranges as the kernel tells debuggers: in the headers of /proc/kcore, a core file of the kernel,
-# with 56 bytes for each. The third word is an address, the sixth a length.
+# ranges: START LENGTH of each range. /proc/kcore is an ELF core file of the
+# kernel. Each range has a program header of 56 bytes: the third word is
+# p_vaddr, the sixth p_memsz. See elf(5).
 ranges()
 {
 	local count
@@ -32,17 +31,16 @@ ranges()
 		awk '$1 ~ /1$/ { print "0x" $3, "0x" $6 }'
 }
 
-# Memory comes in pieces, so there are several headers for it, in ascending order; from and to hold all of
-# a name together. The ranges have the same order in every kernel: the linear map of all memory, vmalloc,
-# the vmemmap with a struct page for each frame, the kernel itself, its modules.
 declare -A from to
 read -r vmalloc_start vmalloc_end < <(ranges | while read -r start length; do
 	if ((start <= vmalloc && vmalloc < start + length)); then
 		echo "$start $((start + length + 1))"
 	fi
 done)
+# The order of the ranges is the same in every kernel. The linear map and the
+# vmemmap have several headers each, one per range of RAM.
 while read -r start length; do
-	# The length of vmalloc's range is a byte short.
+	# The length of the vmalloc range is one byte short.
 	end=$((start + length + 4095 & ~4095))
 	if ((end <= vmalloc_start)); then
 		range='linear map'
@@ -61,11 +59,11 @@ while read -r start length; do
 	to[$range]=$end
 done < <(ranges)
 
-# Two more are at the same place in all kernels for x86-64.
+# Two ranges have fixed addresses on x86-64.
 from['cpu entry area']=$((0xfffffe0000000000)) to['cpu entry area']=$((0xfffffe8000000000))
 from['fixmap']=$((0xffffffffff000000)) to['fixmap']=$((0xffffffffffe00000))
 
-# line RANGE ADDRESS: the range, and an address in it.
+# line RANGE ADDRESS: one line of input for the program.
 line()
 {
 	printf '%x %x %x %s\n' "${from[$1]}" "${to[$1]}" "$2" "$1"
@@ -74,8 +72,8 @@ line()
 {
 	line 'linear map' "$kmalloc"
 	line vmalloc "$vmalloc"
-	printf '0 0 %x behind that buffer\n' $((vmalloc + 64 * 1024))
-	# A struct page has 64 bytes, a frame 4096.
+	printf '0 0 %x vmalloc guard page\n' $((vmalloc + 64 * 1024))
+	# A struct page of 64 bytes per 4096-byte page.
 	line vmemmap $((from[vmemmap] + kmalloc_phys / 64))
 	line 'cpu entry area' 0
 	line kernel "$text"
@@ -84,9 +82,9 @@ line()
 } | "$program" walk "$device"
 
 echo
-printf 'The linear map has frame 0 at 0x%x.\n' $((kmalloc - kmalloc_phys))
+printf 'Physical address 0 is at 0x%x in the linear map.\n' $((kmalloc - kmalloc_phys))
 if grep -qw pti /proc/cpuinfo; then
-	echo 'User mode has page tables without all this: page-table isolation is on.'
+	echo 'Page-table isolation is on: user mode has page tables without these ranges.'
 else
-	echo 'User mode has the same page tables: page-table isolation is off.'
+	echo 'Page-table isolation is off: user mode uses the same page tables.'
 fi

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # the labs use the names below
+# shellcheck disable=SC2034 # the labs use the variables below
 #
-# Functions shared by the labs. The names of a lab's instances contain the PID of its run, so it
-# does not disturb a second run or a user's instances. At its end a lab removes its own instances
-# only.
+# Functions shared by the labs. The instances of a lab are named
+# lab-PID-NAME, so that two runs do not disturb each other or a user's
+# instances. When a lab exits, it removes only the instances it has created.
 #
 # Copyright (C) The vmwalk authors
 
@@ -13,47 +13,49 @@ export LC_ALL=C
 
 labs=$(dirname "$(readlink -f "$0")")
 bin=$labs/bin
-# The commands are installed under the same prefix. After plain su, PATH has no sbin.
+# The commands are under the same prefix. Plain su leaves sbin out of PATH.
 PATH+=:${labs%/lib/vmwalk/labs}/bin:${labs%/lib/vmwalk/labs}/sbin
 run=lab-$$
-made=()
+created=()
 
-# A lab redefines this if it must undo more than instances and processes.
-at_end()
+# A lab that changes more than instances and processes overrides this.
+cleanup_lab()
 {
 	:
 }
 
-clean_up()
+cleanup()
 {
 	local pids
 
 	trap '' HUP INT QUIT TERM
 	set +e
-	at_end
+	cleanup_lab
 	pids=$(jobs -p)
-	# shellcheck disable=SC2086 # words
+	# shellcheck disable=SC2086 # split into words
 	[[ ! $pids ]] || { kill -KILL $pids; wait $pids; } 2>/dev/null
-	# Errors are expected: a signal may have prevented the creation of an instance.
-	((${#made[@]} == 0)) || vmwalk-destroy "${made[@]}" 2>/dev/null
+	# An instance may not exist if a signal came before its creation.
+	((${#created[@]} == 0)) || vmwalk-destroy "${created[@]}" 2>/dev/null
 }
-trap clean_up EXIT
-# SIGQUIT is the only signal from the keyboard that bash ignores, so the EXIT trap would not run.
+trap cleanup EXIT
+# bash ignores SIGQUIT, and would leave without running the EXIT trap.
 trap 'exit 131' QUIT
 
-# make NAME ATTRIBUTE=VALUE...: creates the instance $run-NAME; $device is the path of its device.
-make()
+# create NAME ATTRIBUTE=VALUE...: create the instance $run-NAME and set $device
+# to the path of its device.
+create()
 {
-	# Before vmwalk-create, so that clean_up removes the instance whenever a signal arrives.
-	made+=("$run-$1")
+	# Register the name first: a signal can arrive at any time.
+	created+=("$run-$1")
 	if ! device=$(vmwalk-create "$run-$1" "${@:2}"); then
-		unset 'made[-1]'
+		unset 'created[-1]'
 		return 1
 	fi
 }
 
-# await PID COMMAND...: waits until the command succeeds. Ends the lab if the process exits before.
-await()
+# wait_until PID COMMAND...: repeat the command until it succeeds. Exit if the
+# process ends first.
+wait_until()
 {
 	until "${@:2}"; do
 		kill -0 "$1"
@@ -61,11 +63,12 @@ await()
 	done
 }
 
-# take_turns: waits for other runs of the same lab, for labs that measure shared state.
-take_turns()
+# lock_lab: wait for other runs of this lab to finish. For labs that measure or
+# change state of the whole system.
+lock_lab()
 {
-	local turn
+	local fd
 
-	exec {turn}<"$0"
-	flock "$turn"
+	exec {fd}<"$0"
+	flock "$fd"
 }

@@ -1,8 +1,8 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
-# What is in memory after mmap(), by kind of mapping and flag; which flags the mapping gets; what is
-# refused; and what a first write does. docs/labs/lazy-populated-locked.md is about it.
+# Show what mmap() and its flags do: resident pages, VmFlags, errors, copy on
+# write and write-notify. See docs/labs/lazy-populated-locked.md.
 #
 # Copyright (C) The vmwalk authors
 
@@ -11,35 +11,35 @@
 
 page=4096
 size=$((32 * page))
-at=0x20000000000	# where it is mapped: any address that is free, easy to find in listings
+# Any free address: a fixed one is easy to find in smaps.
+at=0x20000000000
 configfs=$(awk '$3 == "configfs" { print $2; exit }' /proc/self/mounts)/vmwalk
 file=$(mktemp)
 head --bytes="$size" /dev/zero | tr '\0' f >"$file"
-at_end()
+cleanup_lab()
 {
 	rm -f "$file"
 }
 
-# The process that maps. It does what its standard input says, and ends with this script.
 coproc mapper { exec "$bin/mapper"; }
-# shellcheck disable=SC2154 # coproc sets it
+# shellcheck disable=SC2154 # set by coproc
 pid=$mapper_PID
 
-# tell COMMAND...: its answer is in $answer.
+# tell COMMAND...: send a command to mapper; its answer is in $answer.
 tell()
 {
 	echo "$*" >&"${mapper[1]}"
 	read -r answer _ <&"${mapper[0]}"
 }
 
-# map WHAT [WORD]...: at the usual place.
+# map WHAT [WORD]...: map $size bytes at $at.
 map()
 {
 	tell map "$1" "$size" "at=$at" "${@:2}"
 	[[ $answer == "$at" ]] || { echo "lazy-populated-locked: mmap of $*: $answer" >&2; exit 1; }
 }
 
-# smaps FIELD: what /proc/PID/smaps says of the mapping there, without the unit.
+# smaps FIELD: the field of the mapping at $at, without the unit.
 smaps()
 {
 	awk -v start="^${at#0x}-" -v field="$1:" '
@@ -48,24 +48,24 @@ smaps()
 		"/proc/$pid/smaps"
 }
 
-# targeting NAME ATTRIBUTE=VALUE...: makes an instance with that process as its target;
-# ${devices[NAME]} is the path of its device.
+# create_device NAME ATTRIBUTE=VALUE...: create an instance whose target is
+# mapper; ${devices[NAME]} is the path of its device.
 declare -A devices=()
-targeting()
+create_device()
 {
-	make "$1" target_pid="$pid" size="$size" "${@:2}"
+	create "$1" target_pid="$pid" size="$size" "${@:2}"
 	devices[$1]=$device
 }
 
-targeting remap map_mode=remap
-targeting insert map_mode=insert
-targeting fault map_mode=fault
-targeting tracked map_mode=fault track_dirty=1
+create_device remap map_mode=remap
+create_device insert map_mode=insert
+create_device fault map_mode=fault
+create_device tracked map_mode=fault track_dirty=1
 
-# --- What is in memory ------------------------------------------------------------------------
+# --- Resident pages ---
 
-# after STEP WHAT [WORD]...: Rss when it was mapped and the step was done, if there is one.
-after()
+# resident STEP WHAT [WORD]...: map, do the step if it is not empty, print Rss.
+resident()
 {
 	map "${@:2}"
 	[[ ! $1 ]] || tell "$1"
@@ -74,21 +74,21 @@ after()
 	tell unmap
 }
 
-# row LABEL WHAT [WORD]...: all columns.
+# row LABEL WHAT [WORD]...
 row()
 {
 	printf '  %-26s' "$1"
 	shift
-	after '' "$@"
-	after 'read 0' "$@"
-	after '' "$@" populate
-	after '' "$@" populate nonblock
-	after '' "$@" locked
+	resident '' "$@"
+	resident 'read 0' "$@"
+	resident '' "$@" populate
+	resident '' "$@" populate nonblock
+	resident '' "$@" locked
 	echo
 }
 
-printf 'Rss of a mapping of %d KiB       none     read POPULATE NONBLOCK   LOCKED   Locked\n' \
-	$((size / 1024))
+printf '%-28s%9s%9s%9s%9s%9s%9s\n' "Rss in KiB, of $((size / 1024)) KiB" \
+	mmap read POPULATE NONBLOCK LOCKED Locked
 row 'anonymous, private' anonymous
 row 'anonymous, shared' anonymous shared
 row 'file, private, read-only' "$file" ro
@@ -98,10 +98,10 @@ row 'device, map_mode fault' "${devices[fault]}" shared
 row 'device, map_mode insert' "${devices[insert]}" shared
 row 'device, map_mode remap' "${devices[remap]}" shared
 
-# --- Which flags a mapping gets ---------------------------------------------------------------
+# --- VmFlags ---
 
-# differs LABEL WHAT [WORD]...: how its VmFlags differ from those in $plain.
-differs()
+# compare_flags LABEL WHAT [WORD]...: how VmFlags differ from those in $plain.
+compare_flags()
 {
 	local flags flag changes=()
 
@@ -120,85 +120,86 @@ differs()
 map anonymous
 plain=$(smaps VmFlags)
 tell unmap
-printf '\nVmFlags, private anonymous   %s\n' "$plain"
+printf '\nVmFlags, anonymous, private  %s\n' "$plain"
 for word in noreserve populate locked growsdown denywrite executable uninitialized; do
-	differs "with MAP_${word^^}" anonymous "$word"
+	compare_flags "with MAP_${word^^}" anonymous "$word"
 done
-differs 'anonymous, shared' anonymous shared
-differs 'file, private, read-only' "$file" ro
-differs 'device, with MAP_LOCKED' "${devices[remap]}" shared locked
+compare_flags 'anonymous, shared' anonymous shared
+compare_flags 'file, private, read-only' "$file" ro
+compare_flags 'device, with MAP_LOCKED' "${devices[remap]}" shared locked
 
-# --- What is refused --------------------------------------------------------------------------
+# --- Results of mmap() ---
 
-# says LABEL ANSWER
-says()
+# result LABEL ANSWER
+result()
 {
-	printf '  %-52s %s\n' "$@"
+	printf '  %-48s %s\n' "$@"
 }
 
-# says_to LABEL COMMAND...
-says_to()
+# result_of LABEL COMMAND...
+result_of()
 {
 	tell "${@:2}"
-	says "$1" "$answer"
+	result "$1" "$answer"
 	tell unmap
 }
 
-# limited LABEL LIMIT COMMAND...: by a process without rights and with that resource limit.
-limited()
+# limited_result_of LABEL ULIMIT COMMAND...: the same of an unprivileged process
+# with a resource limit.
+limited_result_of()
 {
-	says "$1" "$(
+	result "$1" "$(
 		# shellcheck disable=SC2086 # an option and its argument
 		ulimit $2
 		echo "${@:3}" | chroot --userspec=65534:65534 --groups= / "$bin/mapper"
 	)"
 }
 
-printf '\nmmap() says\n'
-says_to 'to no bytes at all' map anonymous 0
-says_to 'to an address below vm.mmap_min_addr, as a wish' map anonymous $page near=0x1000
+printf '\nmmap() with\n'
+result_of 'length 0' map anonymous 0
+result_of 'a hint below vm.mmap_min_addr' map anonymous $page near=0x1000
 map anonymous
 tell map anonymous $page "at=$at"
-says 'to MAP_FIXED_NOREPLACE where something is' "$answer"
+result 'MAP_FIXED_NOREPLACE over a mapping' "$answer"
 tell map anonymous $page "fixed=$((at + 8 * page))" ro
-says 'to MAP_FIXED there' "$(grep -c "^${at:2:7}" "/proc/$pid/maps") mappings where one was"
+result 'MAP_FIXED inside a mapping' "$(grep -c "^${at:2:7}" "/proc/$pid/maps") mappings now"
 tell unmap
 tell map anonymous $((2 << 20)) "at=$at" hugetlb
-says 'to MAP_HUGETLB' "${answer/#$at/pages of $(smaps KernelPageSize) KiB}"
+result 'MAP_HUGETLB' "${answer/#$at/pages of $(smaps KernelPageSize) KiB}"
 tell unmap
-says_to 'to MAP_SHARED | MAP_GROWSDOWN' map anonymous $size shared growsdown
-says_to 'to MAP_SHARED_VALIDATE | MAP_SYNC' map "$file" $size shared_validate sync
-says_to 'to writing, MAP_SHARED, file open for reading' map "$file" $size shared of_rdonly
-says_to 'to reading, MAP_PRIVATE, file open for writing' map "$file" $size ro of_wronly
-says_to 'to a file of /sys' map "/sys/class/vmwalk/${devices[fault]#/dev/}/size" $size ro of_rdonly
-says_to 'to a device, PROT_EXEC' map "${devices[fault]}" $size shared exec
-limited 'to MAP_LOCKED, more than RLIMIT_MEMLOCK' '-l 64' map anonymous $size locked
-limited 'to MAP_LOCKED, RLIMIT_MEMLOCK being 0' '-l 0' map anonymous $page locked
-limited 'to more than RLIMIT_AS' '-v 65536' map anonymous $((1 << 30))
+result_of 'MAP_SHARED | MAP_GROWSDOWN' map anonymous $size shared growsdown
+result_of 'MAP_SHARED_VALIDATE | MAP_SYNC' map "$file" $size shared_validate sync
+result_of 'MAP_SHARED, PROT_WRITE, an O_RDONLY file' map "$file" $size shared of_rdonly
+result_of 'MAP_PRIVATE, PROT_READ, an O_WRONLY file' map "$file" $size ro of_wronly
+result_of 'a sysfs file' map "/sys/class/vmwalk/${devices[fault]#/dev/}/size" $size ro of_rdonly
+result_of 'PROT_EXEC, a vmwalk device' map "${devices[fault]}" $size shared exec
+limited_result_of 'MAP_LOCKED, more than RLIMIT_MEMLOCK' '-l 64' map anonymous $size locked
+limited_result_of 'MAP_LOCKED, RLIMIT_MEMLOCK = 0' '-l 0' map anonymous $page locked
+limited_result_of 'more than RLIMIT_AS' '-v 65536' map anonymous $((1 << 30))
 tell map "$file" $((2 * size)) "at=$at" shared locked
-says 'to MAP_LOCKED, twice as much as the file has' "Rss $(smaps Rss), Locked $(smaps Locked)"
+result 'MAP_LOCKED, twice the size of the file' "Rss $(smaps Rss), Locked $(smaps Locked)"
 tell mlock
-says 'and mlock() of the same' "$answer"
+result '  mlock() of that mapping' "$answer"
 tell unmap
 
-# --- Copy on write ----------------------------------------------------------------------------
+# --- Copy on write ---
 
-# entry LABEL ADDRESS: frame and flags, as the page table has them.
+# entry LABEL ADDRESS: PFN and selected flags of the page-table entry.
 entry()
 {
-	local words word some=()
+	local words word flags=()
 
 	IFS=' ,' read -r -a words < <(vmwalk translate --device "$run-fault" --raw --noheadings \
 		--output PHYS,FLAGS "$(printf '%x' "$2")")
 	for word in "${words[@]}"; do
-		[[ $word != @(write|file|zero) ]] || some+=("$word")
+		[[ $word != @(write|file|zero) ]] || flags+=("$word")
 	done
-	printf '  %-28s 0x%-10x %s\n' "$1" $((words[0] / page)) "${some[*]}"
+	printf '  %-28s 0x%-10x %s\n' "$1" $((words[0] / page)) "${flags[*]}"
 }
 
 shared=$((at + 16 * size))
 
-# copy_on_write LABEL WHAT: two mappings of it, and a write to the private one.
+# copy_on_write LABEL FILE: map it twice and write to the private mapping.
 copy_on_write()
 {
 	tell map "$2" "$size" "at=$shared" shared
@@ -208,30 +209,30 @@ copy_on_write()
 	entry "$1, shared, read" "$shared"
 	entry "$1, private, read" "$at"
 	tell write 0
-	entry "$1, private, written to" "$at"
-	entry "$1, shared" "$shared"
+	entry "$1, private, written" "$at"
+	entry "$1, shared, after that" "$shared"
 	tell unmap
 }
 
-printf '\nCopy on write                  frame        entry\n'
+printf '\nCopy on write                  PFN          flags\n'
 copy_on_write file "$file"
-printf '  %-28s %s\n' 'the file begins with' "$(head --bytes=1 "$file")"
+printf '  %-28s %s\n' 'first byte of the file' "$(head --bytes=1 "$file")"
 copy_on_write device "${devices[fault]}"
 map "$file" populate
-printf '  %-28s %s KiB\n' 'copies by MAP_POPULATE' "$(smaps Anonymous)"
+printf '  %-28s %s KiB\n' 'copied by MAP_POPULATE' "$(smaps Anonymous)"
 tell unmap
 map anonymous
 tell read
 entry 'anonymous, page 0, read' "$at"
 entry 'anonymous, page 1, read' $((at + page))
 tell write 0
-entry 'page 0, written to' "$at"
-entry 'page 1' $((at + page))
+entry 'anonymous, page 0, written' "$at"
+entry 'anonymous, page 1' $((at + page))
 tell unmap
 
-# --- Write-notify -----------------------------------------------------------------------------
+# --- Write-notify ---
 
-# step LABEL NAME: what entries are to be, what the first is, and what was counted.
+# step LABEL NAME: vm_page_prot, the first PTE, and the counters of the device.
 step()
 {
 	local stats=/sys/class/vmwalk/${devices[$2]#/dev/}/stats prot entry
@@ -244,13 +245,13 @@ step()
 	present*)	entry=read-only ;;
 	*)		entry=none ;;
 	esac
-	printf '  %-26s %-10s %-10s' "$1" "$( ((prot & 2)) && echo writable || echo read-only)" "$entry"
+	printf '  %-26s %-12s %-10s' "$1" "$( ((prot & 2)) && echo writable || echo read-only)" "$entry"
 	printf '%9s' "$(<"$stats/read_faults")" "$(<"$stats/write_faults")" \
 		"$(<"$stats/mkwrite_faults")" "$(<"$stats/dirty_pages")"
 	echo
 }
 
-printf '\nWrite-notify                 page_prot  entry     '
+printf '\nWrite-notify                 vm_page_prot PTE       '
 printf '%9s' read write mkwrite dirty
 echo
 for name in fault tracked; do
@@ -260,6 +261,6 @@ for name in fault tracked; do
 	tell read 0
 	step '  page 0 read' "$name"
 	tell write 0
-	step '  page 0 written to' "$name"
+	step '  page 0 written' "$name"
 	tell unmap
 done

@@ -1,11 +1,8 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
-# Three ways to map vmalloc memory into a program and one for kmalloc memory, side by side: what is in
-# the page tables after mmap() and after touching, what kind of mapping it is, and what it costs. One
-# of the three, fault, stands here twice: with a fault for each page, and for 64 KiB at a time.
-#
-# docs/labs/map-modes.md is about it.
+# Compare the map modes: page tables after mmap() and after access, VMA flags,
+# and time. See docs/labs/map-modes.md.
 #
 # Copyright (C) The vmwalk authors
 
@@ -13,14 +10,14 @@
 . "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
 size=$((1024 * 1024))
-at=0x20000000000	# where it is mapped: any address that is free, easy to find in listings
+# Any free address: a fixed one is easy to find in smaps.
+at=0x20000000000
 
-# The process that maps. It does what its standard input says, and ends with this script.
 coproc mapper { exec "$bin/mapper"; }
-# shellcheck disable=SC2154 # coproc sets it
+# shellcheck disable=SC2154 # set by coproc
 pid=$mapper_PID
 
-# tell COMMAND...: its answer is in the array answer.
+# tell COMMAND...: send a command to mapper; its answer is in the array answer.
 tell()
 {
 	echo "$*" >&"${mapper[1]}"
@@ -28,7 +25,7 @@ tell()
 	[[ ${answer[0]} != E* ]] || { echo "map-modes: $*: ${answer[0]}" >&2; exit 1; }
 }
 
-# smaps FIELD: what /proc/PID/smaps says of the mapping, without the unit.
+# smaps FIELD: the field of the mapping at $at, without the unit.
 smaps()
 {
 	awk -v start="^${at#0x}-" -v field="$1:" '
@@ -37,30 +34,30 @@ smaps()
 		"/proc/$pid/smaps"
 }
 
-# flags_of_interest FLAG...: those of them in which the ways differ.
-flags_of_interest()
+# select_flags FLAG...: the flags in which the map modes differ.
+select_flags()
 {
-	local flag some=()
+	local flag selected=()
 
 	for flag; do
-		[[ $flag != @(pf|io|mm|de|dd) ]] || some+=("$flag")
+		[[ $flag != @(pf|io|mm|de|dd) ]] || selected+=("$flag")
 	done
-	echo "${some[*]}"
+	echo "${selected[*]}"
 }
 
-# Each row of the table is an entry of this array, with a cell added for each way.
+# Each element is one row of the table; a measurement appends a cell to each.
 declare -A row=()
 cell()
 {
 	row[$1]+=$(printf '%13s' "$2")
 }
 
-# try BUFFER_TYPE MAP_MODE [FAULT_AROUND]: one column of the table.
-try()
+# measure BUFFER_TYPE MAP_MODE [FAULT_AROUND]: fill one column of the table.
+measure()
 {
 	local name=$1-$2-${3-} stats flags state best_map=0 best_touch=0 i
 
-	make "$name" buffer_type="$1" map_mode="$2" fault_around="${3:-64K}" size="$size" \
+	create "$name" buffer_type="$1" map_mode="$2" fault_around="${3:-64K}" size="$size" \
 		fill=letters target_pid="$pid"
 	stats=/sys/class/vmwalk/${device#/dev/}/stats
 	cell type "$1"
@@ -80,17 +77,17 @@ try()
 	cell rss_all "$(smaps Rss)"
 
 	read -r -a flags < <(smaps VmFlags)
-	cell flags "$(flags_of_interest "${flags[@]}")"
+	cell flags "$(select_flags "${flags[@]}")"
 	state=$(vmwalk translate --device "$run-$name" --raw --noheadings --output FLAGS "$at")
 	if [[ $state == *special* ]]; then
-		cell entries frames
+		cell pte special
 	else
-		cell entries pages
+		cell pte normal
 	fi
 	cell mem "$(dd if="/proc/$pid/mem" bs=4096 skip=$((at / 4096)) count=1 2>/dev/null |
 		head --bytes=5 | grep . || echo error)"
 
-	# The best of some rounds; the machine has other things to do.
+	# Keep the minimum of several rounds: other processes disturb some.
 	for ((i = 0; i < 9; i++)); do
 		tell unmap
 		tell map "$device" "$size" shared "at=$at"
@@ -100,23 +97,23 @@ try()
 	done
 	tell unmap
 	: "${first:=$((best_map + best_touch))}"
-	cell cost_map "$(ratio "$best_map")"
-	cell cost_touch "$(ratio "$best_touch")"
-	cell cost "$(ratio $((best_map + best_touch)))"
+	cell time_map "$(ratio "$best_map")"
+	cell time_touch "$(ratio "$best_touch")"
+	cell time "$(ratio $((best_map + best_touch)))"
 	vmwalk-destroy "$run-$name"
 }
 
-# ratio NS: in what the first column takes for mmap() and touching together.
+# ratio NS: relative to the total of the first column.
 ratio()
 {
 	printf '%d.%02d\n' $(($1 / first)) $(($1 * 100 / first % 100))
 }
 
-try kmalloc remap
-try vmalloc remap
-try vmalloc fault 4K
-try vmalloc fault 64K
-try vmalloc insert
+measure kmalloc remap
+measure vmalloc remap
+measure vmalloc fault 4K
+measure vmalloc fault 64K
+measure vmalloc insert
 
 # line LABEL ROW
 line()
@@ -125,23 +122,23 @@ line()
 }
 line 'buffer_type' type
 line 'map_mode' mode
-echo "right after mmap() of $((size / 4096)) pages"
-line '  pages that page tables hold' mapped
+echo "after mmap() of $((size / 4096)) pages"
+line '  mapped_pages' mapped
 line '  Rss, KiB' rss
-echo 'when one byte was read'
-line '  pages that page tables hold' mapped_one
-line '  faults so far' faults_one
-echo 'when a byte of each page was read'
-line '  pages that page tables hold' mapped_all
-line '  faults so far' faults_all
+echo 'after reading one byte'
+line '  mapped_pages' mapped_one
+line '  faults' faults_one
+echo 'after reading a byte of each page'
+line '  mapped_pages' mapped_all
+line '  faults' faults_all
 line '  Rss, KiB' rss_all
-line 'kind of mapping (VmFlags)' flags
-line 'page-table entries hold' entries
-line '/proc/PID/mem reads there' mem
-echo 'time, kmalloc being 1 in all'
-line '  mmap()' cost_map
-line '  reading a byte of each page' cost_touch
-line '  both' cost
+line 'VmFlags' flags
+line 'PTEs' pte
+line '/proc/PID/mem' mem
+echo 'time, relative to kmalloc in total'
+line '  mmap()' time_map
+line '  reading a byte of each page' time_touch
+line '  total' time
 
-printf '\nkmalloc with insert: '
-make refused buffer_type=kmalloc map_mode=insert 2>&1 || true
+printf '\nkmalloc, insert: '
+create invalid buffer_type=kmalloc map_mode=insert 2>&1 || true

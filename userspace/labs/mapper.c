@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A process that maps memory as it is told, so that a shell can look at it between the steps.
+ * A process that maps memory on command, so that a script can examine it
+ * between the steps.
  *
- * It reads commands from standard input, a line each, and answers each with a line: what is said
- * below, or the name of an error, such as EINVAL. NS is how many nanoseconds the step took.
+ * Reads one command per line from standard input and answers each with one
+ * line: the result below, or the name of an error, such as EINVAL. NS is the
+ * duration of the step in nanoseconds.
  *
- *   map WHAT BYTES [WORD]...   ADDRESS NS   mmap() of a file, by its path, or of anonymous memory,
- *                                           by this word; the words are those of the table below
- *   read [FIRST [COUNT]]       NS           a byte of each of these pages of the mapping made last,
- *   write [FIRST [COUNT]]      NS           or of all its pages
- *   mlock                      NS           all of it
- *   unmap                      NS           all mappings
+ *   map WHAT BYTES [WORD]...   ADDRESS NS   mmap() the file WHAT, or anonymous
+ *                                           memory if WHAT is "anonymous"
+ *   read [FIRST [COUNT]]       NS           read a byte of each page, or
+ *   write [FIRST [COUNT]]      NS           write one, in the last mapping
+ *   mlock                      NS           mlock() the last mapping
+ *   unmap                      NS           munmap() all mappings
+ *
+ * WORDs are the flags in the table below, and "ro" (PROT_READ only), "exec"
+ * (add PROT_EXEC), "of_rdonly" and "of_wronly" (how to open the file; O_RDWR
+ * by default). Without WORDs a mapping is private, readable and writable.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -29,11 +35,10 @@
 #define MAP_UNINITIALIZED	0x4000000
 #endif
 
-/* What may follow WHAT and BYTES. Without any a mapping is private, readable and writable. */
 static const struct {
 	const char *word;
 	int flags;
-} words[] = {
+} flag_words[] = {
 	{ "shared", MAP_SHARED },
 	{ "shared_validate", MAP_SHARED_VALIDATE },
 	{ "private", MAP_PRIVATE },
@@ -48,20 +53,20 @@ static const struct {
 	{ "uninitialized", MAP_UNINITIALIZED },
 	{ "hugetlb", MAP_HUGETLB },
 	{ "sync", MAP_SYNC },
-	/* With an address: near=ADDRESS is a wish, the others are not. */
+	/* Followed by an address. */
 	{ "near=", 0 },
 	{ "fixed=", MAP_FIXED },
 	{ "at=", MAP_FIXED_NOREPLACE },
 };
 
-#define COUNT(array)	(sizeof(array) / sizeof(*(array)))
-#define MOST		64
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof(*(array)))
+#define MAX_MAPPINGS		64
 
 static struct {
 	char *start;
 	size_t size;
-} mappings[MOST];
-static unsigned int made;
+} mappings[MAX_MAPPINGS];
+static unsigned int nr_mappings;
 
 static long long now(void)
 {
@@ -71,7 +76,6 @@ static long long now(void)
 	return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
-/* What a file is opened for and what is asked of the mapping; false if it is no such word. */
 static bool parse_access(const char *word, int *open_flags, int *prot)
 {
 	if (!strcmp(word, "ro"))
@@ -89,20 +93,21 @@ static bool parse_access(const char *word, int *open_flags, int *prot)
 
 static bool parse_flag(const char *word, int *flags, void **addr)
 {
-	for (size_t i = 0; i < COUNT(words); i++) {
-		size_t length = strlen(words[i].word);
+	for (size_t i = 0; i < ARRAY_SIZE(flag_words); i++) {
+		const char *name = flag_words[i].word;
+		size_t length = strlen(name);
 
-		if (words[i].word[length - 1] == '=' && !strncmp(word, words[i].word, length))
+		if (name[length - 1] == '=' && !strncmp(word, name, length))
 			*addr = (void *)(uintptr_t)strtoull(word + length, NULL, 0);
-		else if (strcmp(word, words[i].word))
+		else if (strcmp(word, name))
 			continue;
-		*flags |= words[i].flags;
+		*flags |= flag_words[i].flags;
 		return true;
 	}
 	return false;
 }
 
-/* What carries out a command prints the answer, or returns a negative errno. */
+/* The functions below print the result, or return a negative errno. */
 static int map(void)
 {
 	const char *what = strtok(NULL, " "), *bytes = strtok(NULL, " "), *word;
@@ -111,7 +116,7 @@ static int map(void)
 	void *addr = NULL, *start;
 	long long time;
 
-	if (!bytes || made == MOST)
+	if (!bytes || nr_mappings == MAX_MAPPINGS)
 		return -ENOSPC;
 	while ((word = strtok(NULL, " ")))
 		if (!parse_access(word, &open_flags, &prot) && !parse_flag(word, &flags, &addr))
@@ -133,8 +138,8 @@ static int map(void)
 		close(fd);
 	if (start == MAP_FAILED)
 		return -errno;
-	mappings[made].start = start;
-	mappings[made++].size = size;
+	mappings[nr_mappings].start = start;
+	mappings[nr_mappings++].size = size;
 	printf("%p %lld\n", start, time);
 	return 0;
 }
@@ -146,11 +151,11 @@ static int touch(bool write)
 	long long time;
 	char *start;
 
-	if (!made)
+	if (!nr_mappings)
 		return -ENOENT;
-	start = mappings[made - 1].start;
+	start = mappings[nr_mappings - 1].start;
 	i = first ? strtoull(first, NULL, 0) : 0;
-	end = mappings[made - 1].size / page;
+	end = mappings[nr_mappings - 1].size / page;
 	if (first)
 		end = i + (count ? strtoull(count, NULL, 0) : 1);
 
@@ -169,8 +174,10 @@ static int lock(void)
 {
 	long long time = now();
 
-	if (!made || mlock(mappings[made - 1].start, mappings[made - 1].size))
-		return made ? -errno : -ENOENT;
+	if (!nr_mappings)
+		return -ENOENT;
+	if (mlock(mappings[nr_mappings - 1].start, mappings[nr_mappings - 1].size))
+		return -errno;
 	printf("%lld\n", now() - time);
 	return 0;
 }
@@ -179,9 +186,9 @@ static int unmap(void)
 {
 	long long time = now();
 
-	while (made) {
-		made--;
-		munmap(mappings[made].start, mappings[made].size);
+	while (nr_mappings) {
+		nr_mappings--;
+		munmap(mappings[nr_mappings].start, mappings[nr_mappings].size);
 	}
 	printf("%lld\n", now() - time);
 	return 0;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A buffer's life, step by step, each announced in the kernel's trace.
+ * Create, map, unmap and free a vmalloc buffer, and mark each step in a trace.
  *
- *   tlb-flush prepare NAME       makes the kernel flush what was freed before: counts start at 0
- *   tlb-flush live NAME MARKER   the steps; MARKER is the trace_marker of a trace
+ *   tlb-flush prepare NAME       make the kernel flush what is freed already
+ *   tlb-flush live NAME MARKER   run the steps; MARKER is a trace_marker file
  *
  * NAME is a pending instance with buffer_type vmalloc and map_mode insert.
  *
- * A step is announced as "step KIB NAME", KIB being how much of vmalloc's addresses is free and may
- * still be in a TLB. The last is called "end".
+ * A step is marked as "step KIB NAME". KIB is the size of the vmalloc areas
+ * that are freed and not yet flushed. The last step is called "end".
  *
  * Copyright (C) The vmwalk authors
  */
@@ -26,13 +26,13 @@
 
 #define PAGES	256
 #define PAGE	4096
-#define MOST	1024		/* MiB to free at most until the kernel must have flushed */
+#define MAX_MIB	1024	/* give up if the kernel has not flushed by then */
 
 static struct vmwalk_instance *instance;
 static int marker = -1;
 
-/* /proc/vmallocinfo lists what is free and not yet flushed as "unpurged". */
-static unsigned long lazy_kib(void)
+/* /proc/vmallocinfo marks these areas as "unpurged". */
+static unsigned long unpurged_kib(void)
 {
 	unsigned long size, sum = 0;
 	char line[512];
@@ -48,23 +48,25 @@ static unsigned long lazy_kib(void)
 	return sum >> 10;
 }
 
-static void announce(const char *name)
+static void mark(const char *step)
 {
 	if (marker >= 0)
-		dprintf(marker, "step %lu %s\n", lazy_kib(), name);
+		dprintf(marker, "step %lu %s\n", unpurged_kib(), step);
 }
 
 static void set(const char *attr, const char *value)
 {
-	const char *why;
+	const char *error;
 
 	if (!vmwalk_instance_set(instance, attr, value))
 		return;
-	why = vmwalk_instance_last_error(instance);
-	errx(1, "%s=%s: %s", attr, value, why ? why : "refused");
+	error = vmwalk_instance_last_error(instance);
+	if (error)
+		errx(1, "%s=%s: %s", attr, value, error);
+	err(1, "%s=%s", attr, value);
 }
 
-static void make(const char *size)
+static void create(const char *size)
 {
 	set("size", size);
 	set("live", "1");
@@ -75,17 +77,17 @@ static void destroy(void)
 	set("live", "0");
 }
 
-/* Another thread, which does nothing but keep another processor in this program's page tables. */
+/* A thread that keeps the program's page tables in use on CPU 1. */
 static bool running, done;
 
-static void *run(void *unused)
+static void *spin(void *unused)
 {
 	cpu_set_t cpus;
 
 	CPU_ZERO(&cpus);
 	CPU_SET(1, &cpus);
 	if (sched_setaffinity(0, sizeof(cpus), &cpus))
-		warn("no second processor");
+		warn("cannot run on CPU 1");
 	__atomic_store_n(&running, true, __ATOMIC_RELEASE);
 	while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE))
 		;
@@ -103,60 +105,60 @@ static void use(void)
 	if (!file)
 		err(1, "%s", vmwalk_instance_name(instance));
 
-	announce("map it: mmap() of 256 pages");
+	mark("mmap() 256 pages");
 	map = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vmwalk_file_fd(file),
 		   0);
 	if (map == MAP_FAILED)
 		err(1, "mmap");
 
-	announce("touch every page");
+	mark("touch each page");
 	for (i = 0; i < PAGES; i++)
 		__atomic_store_n(&map[i * PAGE], 1, __ATOMIC_RELAXED);
 
-	announce("write-protect a page: mprotect()");
+	mark("mprotect() 1 page, read-only");
 	if (mprotect(map, PAGE, PROT_READ))
 		err(1, "mprotect");
 
-	announce("unmap a page: munmap()");
+	mark("munmap() 1 page");
 	munmap(map, PAGE);
 
-	announce("unmap 99 pages");
+	mark("munmap() 99 pages");
 	munmap(map + PAGE, 99 * PAGE);
 
-	/* Not a step of its own, since the thread's stack is mapped, too. */
-	announce("");
-	if (pthread_create(&thread, NULL, run, NULL))
-		errx(1, "no thread");
+	/* Creating the thread maps its stack: not part of any step. */
+	mark("");
+	if (pthread_create(&thread, NULL, spin, NULL))
+		errx(1, "cannot create a thread");
 	while (!__atomic_load_n(&running, __ATOMIC_ACQUIRE))
 		usleep(1000);
 
-	announce("unmap a page, a thread running elsewhere");
+	mark("munmap() 1 page, thread on another CPU");
 	munmap(map + 100 * PAGE, PAGE);
 
-	announce("");
+	mark("");
 	__atomic_store_n(&done, true, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
 	munmap(map + 101 * PAGE, (PAGES - 101) * PAGE);
 	vmwalk_file_close(file);
 }
 
-/* Make and free buffers until there is less to flush. Returns how many MiB that took. */
-static unsigned int free_until_flushed(void)
+/* Returns how many MiB were freed before the kernel flushed. */
+static unsigned int free_until_flush(void)
 {
-	unsigned long before = lazy_kib(), now;
+	unsigned long before = unpurged_kib(), now;
 	unsigned int mib;
 
-	for (mib = 16; mib <= MOST; mib += 16) {
-		make("16M");
+	for (mib = 16; mib <= MAX_MIB; mib += 16) {
+		create("16M");
 		destroy();
-		/* It is another thread, of the kernel's own, that flushes. */
+		/* A kernel worker flushes: give it time. */
 		usleep(50000);
-		now = lazy_kib();
+		now = unpurged_kib();
 		if (now < before)
 			return mib;
 		before = now;
 	}
-	errx(1, "no flush after %u MiB", MOST);
+	errx(1, "no flush after %u MiB were freed", MAX_MIB);
 }
 
 int main(int argc, char **argv)
@@ -164,25 +166,25 @@ int main(int argc, char **argv)
 	bool prepare = argc == 3 && !strcmp(argv[1], "prepare");
 
 	if (!prepare && (argc != 4 || strcmp(argv[1], "live")))
-		errx(2, "arguments: prepare NAME, or live NAME MARKER");
+		errx(2, "usage: tlb-flush prepare NAME | live NAME MARKER");
 	instance = vmwalk_instance_open(argv[2]);
 	if (!instance)
 		err(1, "%s", argv[2]);
 	if (prepare) {
-		free_until_flushed();
+		free_until_flush();
 		return 0;
 	}
 
 	marker = open(argv[3], O_WRONLY | O_CLOEXEC);
 	if (marker < 0)
 		err(1, "%s", argv[3]);
-	announce("make a buffer of 1 MiB");
-	make("1M");
+	mark("vmalloc 1 MiB");
+	create("1M");
 	use();
-	announce("free it");
+	mark("vfree 1 MiB");
 	destroy();
-	announce("make and free 16 MiB, over and over");
-	printf("%u\n", free_until_flushed());
-	announce("end");
+	mark("vmalloc and vfree 16 MiB, repeatedly");
+	printf("%u\n", free_until_flush());
+	mark("end");
 	return 0;
 }

@@ -1,10 +1,8 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
-# When processors are made to forget what they know of page tables: a buffer's life, from vmalloc to
-# mmap and back, with the flushes that the kernel's own trace shows in each step.
-#
-# docs/labs/tlb-flush.md is about it.
+# Count TLB flushes while a vmalloc buffer is created, mapped, unmapped and
+# freed. See docs/labs/tlb-flush.md.
 #
 # Copyright (C) The vmwalk authors
 
@@ -17,7 +15,7 @@ trace=$tracing/instances/$run
 probe=vmwalk_lab_$$/flush_kernel
 
 traced='' probed=''
-at_end()
+cleanup_lab()
 {
 	if [[ $traced ]]; then
 		echo 0 >"$trace/events/enable"
@@ -27,15 +25,15 @@ at_end()
 }
 
 if [[ ! -d $tracing/events/tlb ]]; then
-	echo "tlb-flush: no $tracing/events/tlb: this kernel has no such trace" >&2
+	echo "tlb-flush: $tracing/events/tlb does not exist: this kernel lacks the tracepoint" >&2
 	exit 1
 fi
 
-# Flushes of kernel addresses can't be told apart by run.
-take_turns
+# Flushes of kernel addresses cannot be attributed to a run.
+lock_lab
 
-# The event tlb_flush tells of flushes of a program's addresses. There is none for the kernel's own, so
-# a probe is put into the function that flushes those.
+# The tracepoint tlb_flush covers user addresses only: probe the function that
+# flushes kernel addresses.
 traced=1
 mkdir "$trace" || { traced=; exit 1; }
 echo 1 >"$trace/events/tlb/tlb_flush/enable"
@@ -48,26 +46,26 @@ if [[ -d $trace/events/vmalloc ]]; then
 	events=1
 fi
 
-# On one processor, or its moves from one to the next would be in the trace.
-make buffer live=0 buffer_type=vmalloc map_mode=insert
+# Stay on CPU 0: migrations would add flushes to the trace.
+create buffer live=0 buffer_type=vmalloc map_mode=insert
 taskset -c 0 "$program" prepare "$run-buffer"
 echo >"$trace/trace"
 freed=$(taskset -c 0 "$program" live "$run-buffer" "$trace/trace_marker")
 
-echo 'FLUSHES of the program: on its processor, on another, and how many pages; of the kernel: KERNEL'
-echo 'VMALLOC: areas allocated, freed, purged; KIB: freed and not yet flushed, after the step'
+echo 'TLB flushes: LOCAL, REMOTE, PAGES of user addresses; KERNEL of kernel addresses'
+echo 'vmalloc areas: ALLOC, FREED, PURGED; UNPURGED in KiB, after the step'
 echo
 awk -v events="$events" '
 	function show() {
 		if (name == "")
 			return
-		printf "%-42s %4d %5d %6s %6d", name, here, there, pages, kernel
+		printf "%-38s %5d %6d %6s %6d", name, here, there, pages, kernel
 		printf events ? " %5d %5d %6d" : "     -     -      -", alloc, freed, purged
-		printf " %6d\n", $kib
+		printf " %8d\n", $kib
 	}
 	BEGIN {
-		printf "%-42s %4s %5s %6s %6s %5s %5s %6s %6s\n", "STEP", "HERE", "THERE", "PAGES",
-			"KERNEL", "ALLOC", "FREED", "PURGED", "KIB"
+		printf "%-38s %5s %6s %6s %6s %5s %5s %6s %8s\n", "STEP", "LOCAL", "REMOTE", "PAGES",
+			"KERNEL", "ALLOC", "FREED", "PURGED", "UNPURGED"
 	}
 	/: tracing_mark_write: step / {
 		for (i = 1; $i != "step"; i++)
@@ -82,7 +80,7 @@ awk -v events="$events" '
 		here = there = kernel = alloc = freed = purged = 0
 		pages = "-"
 	}
-	# Changes from one program to another flush, too, and are reason 0.
+	# Reason 0 is a context switch.
 	/^ *tlb-flush-.*: tlb_flush: .*\([23]\)$/ {
 		here++
 		match($0, /pages:-?[0-9]+/)
@@ -97,4 +95,4 @@ awk -v events="$events" '
 	/: purge_vmap_area_lazy: / { sub(/.*num_purged=/, ""); purged += $0 }
 ' "$trace/trace"
 echo
-echo "The kernel flushed its own addresses when $freed MiB had been freed."
+echo "Kernel addresses were flushed after $freed MiB were freed."

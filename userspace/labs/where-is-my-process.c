@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The two calls that a course on page tables asks for, on a device's target.
+ * Log the mappings of a device's target, or translate single pages of it.
  *
- *   where-is-my-process DEVICE log       all its mappings to the kernel log; prints how many lines
- *   where-is-my-process DEVICE PAGE...   for each page number its frame number
+ *   where-is-my-process DEVICE log       log all mappings, print the line count
+ *   where-is-my-process DEVICE PAGE...   print the PFN of each page number
  *
  * Copyright (C) The vmwalk authors
  */
@@ -27,7 +27,7 @@ static void log_target(int fd)
 	};
 	int lines, sum = 0;
 
-	/* One call writes no more than so many lines, and says where to go on. */
+	/* A call logs at most VMWALK_LOG_LINES: continue at walk_end. */
 	do {
 		lines = ioctl(fd, VMWALK_IOC_LOG, &log);
 		if (lines < 0)
@@ -38,15 +38,15 @@ static void log_target(int fd)
 	printf("%d\n", sum);
 }
 
-static void print_frame(int fd, const char *page)
+static void print_pfn(int fd, const char *page)
 {
-	/* The page number is the argument itself, not an address where it stands. */
-	int frame = ioctl(fd, IOCTL_GET_PFN, strtoul(page, NULL, 0));
+	/* The argument is the page number itself, not a pointer to it. */
+	int pfn = ioctl(fd, IOCTL_GET_PFN, strtoul(page, NULL, 0));
 
-	if (frame < 0)
+	if (pfn < 0)
 		printf("%s %s\n", page, strerrorname_np(errno));
 	else
-		printf("%s 0x%x\n", page, frame);
+		printf("%s 0x%x\n", page, pfn);
 }
 
 int main(int argc, char **argv)
@@ -64,6 +64,6 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	for (i = 2; i < argc; i++)
-		print_frame(fd, argv[i]);
+		print_pfn(fd, argv[i]);
 	return 0;
 }

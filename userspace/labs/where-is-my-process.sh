@@ -1,8 +1,8 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: GPL-2.0
 #
-# Where is a process in memory? All mappings of two programs, to the kernel log and to the screen, how
-# they change, and one page at a time by IOCTL_GET_PFN. docs/labs/where-is-my-process.md is about it.
+# List the mappings of two programs in the kernel log and with vmwalk scan, and
+# follow how they change. See docs/labs/where-is-my-process.md.
 #
 # Copyright (C) The vmwalk authors
 
@@ -12,19 +12,12 @@
 program=$bin/where-is-my-process
 examples=${labs%/labs}/examples
 output=$(mktemp)
-at_end()
+cleanup_lab()
 {
 	rm -f "$output"
 }
 
-# Ends the process that is looked at, without a word of the shell's about that.
-end()
-{
-	kill -KILL "$pid" || true
-	wait "$pid" 2>/dev/null || true
-}
-
-# start PROGRAM [ARGUMENT...]: the device's target from now on.
+# start PROGRAM [ARGUMENT...]: start it and make it the target of the device.
 start()
 {
 	"$examples/$1" "${@:2}" >"$output" &
@@ -33,26 +26,32 @@ start()
 	printf '%s, process %d\n' "$1" "$pid"
 }
 
-# Waits until the process has stopped, by itself or because it was told to.
-stopped()
+# end: kill the target. wait keeps the shell from reporting it.
+end()
 {
-	await "$pid" grep -qs '^State:.T' "/proc/$pid/status"
+	kill -KILL "$pid" || true
+	wait "$pid" 2>/dev/null || true
+}
+
+wait_stopped()
+{
+	wait_until "$pid" grep -qs '^State:.T' "/proc/$pid/status"
 }
 
 stop()
 {
 	kill -STOP "$pid"
-	stopped
+	wait_stopped
 }
 
-# scan COLUMNS [OPTION]...: what is mapped now, a row each.
+# scan COLUMNS [OPTION]...: one row per extent of present pages.
 scan()
 {
 	vmwalk scan --device "$run-where" --raw --noheadings --mask present --output "$@"
 }
 
-# All that is mapped, twice; it is the same as long as the process stands still.
-log_and_screen()
+# log_and_scan: list all mappings twice. The target must not run meanwhile.
+log_and_scan()
 {
 	local lines
 
@@ -60,31 +59,32 @@ log_and_screen()
 	dmesg --notime | grep "^vmwalk ${device#/dev/}: " | tail --lines="$lines" | awk '
 		match($0, / pages [0-9]+/) && /flags present/ { sum += substr($0, RSTART + 7, RLENGTH - 7) }
 		END {
-			printf "  to the log     %6d pages in %5d lines, this is the last:\n", sum, NR
+			printf "  kernel log   %6d pages in %5d lines; the last line:\n", sum, NR
 			print "    " $0
 		}'
 	scan PAGES,MAPPING | sed 's/\\x20/ /g' | awk '
 		{ pages = $1; sub(/^[^ ]* /, ""); sum += pages; of[$0] += pages }
 		END {
-			printf "  to the screen  %6d pages in %5d rows, by mapping:\n", sum, NR
+			printf "  vmwalk scan  %6d pages in %5d rows; by mapping:\n", sum, NR
 			for (name in of)
-				printf "                 %6d %s\n", of[name], name | "sort --key=2"
+				printf "               %6d %s\n", of[name], name | "sort --key=2"
 		}'
 }
 
-# frames NAME...: page and frame number of each region's first page, and what pagemap says.
-frames()
+# translate REGION...: the first page of each region, with IOCTL_GET_PFN and in
+# /proc/PID/pagemap.
+translate()
 {
-	local region first page frame entry
+	local region first page pfn entry
 
-	printf '  IOCTL_GET_PFN  %-11s %-14s -> %-12s %s\n' 'page of' 'page number' frame pagemap
+	printf '  %-16s %-14s %-14s %s\n' region 'page number' IOCTL_GET_PFN pagemap
 	for region; do
 		first=$(awk -v name="$region" '$1 == name { print $2 }' "$output")
 		printf -v page '0x%x' $((first / 4096))
-		read -r _ frame < <("$program" "$device" "$page")
+		read -r _ pfn < <("$program" "$device" "$page")
 		entry=$(dd if="/proc/$pid/pagemap" bs=8 skip=$((page)) count=1 status=none |
 			od --address-radix=n --format=u8)
-		printf '                 %-11s %-14s -> %-12s 0x%x\n' "$region" "$page" "$frame" \
+		printf '  %-16s %-14s %-14s 0x%x\n' "$region" "$page" "$pfn" \
 			$((entry & (1 << 55) - 1))
 	done
 }
@@ -94,51 +94,51 @@ pages()
 	scan PAGES "$@" | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
-# Those that were written to since clear_refs was told to forget that.
+# written [OPTION]...: pages written since the last write to clear_refs.
 written()
 {
 	pages --mask present,soft_dirty "$@"
 }
 
-make where size=4K
+create where size=4K
 item=$(awk '$3 == "configfs" { print $2; exit }' /proc/self/mounts)/vmwalk/$run-where
 
 start computation_intensive --seconds 600
-await "$pid" grep -q ready "$output"
+wait_until "$pid" grep -q ready "$output"
 stop
-log_and_screen
-frames matrix square
+log_and_scan
+translate matrix square
 before=$(pages)
 echo 4 >"/proc/$pid/clear_refs"
-printf '  written to while it stands still: %d pages\n' "$(written)"
+printf '  pages written while stopped: %d\n' "$(written)"
 kill -CONT "$pid"
 sleep 0.5
 stop
-printf '  written to while it runs: %d pages' "$(written)"
+printf '  pages written while running: %d' "$(written)"
 while read -r region first last _; do
 	[[ $region != @(matrix|square) ]] ||
-		printf ', %d of %s' "$(written --start "$first" --end "$last")" "$region"
+		printf ', %s %d' "$region" "$(written --start "$first" --end "$last")"
 done <"$output"
-printf '\n  pages before it ran and after: %d, %d\n\n' "$before" "$(pages)"
+printf '\n  pages mapped before and after: %d, %d\n\n' "$before" "$(pages)"
 end
 
 start memory_intensive --size 4 --step --seconds 600
-printf '  %-22s %6s %6s %6s\n' 'region made' pages rows huge
+printf '  %-16s %6s %6s %6s\n' 'after region' pages rows huge
 for region in none anonymous alternate huge file reserved; do
-	stopped
+	wait_stopped
 	scan PAGES,SIZE | awk -v region="$region" '
 		{ sum += $1; if ($2 > 4096) huge += $1 }
-		END { printf "  %-22s %6d %6d %6d\n", region, sum, NR, huge }'
+		END { printf "  %-16s %6d %6d %6d\n", region, sum, NR, huge }'
 	kill -CONT "$pid"
 done
-await "$pid" grep -q ready "$output"
-log_and_screen
-frames anonymous alternate huge file reserved
+wait_until "$pid" grep -q ready "$output"
+log_and_scan
+translate anonymous alternate huge file reserved
 echo 4 >"/proc/$pid/clear_refs"
 sleep 0.5
-printf '  written to while it sleeps: %d pages\n' "$(written)"
+printf '  pages written while asleep: %d\n' "$(written)"
 
 page=$(awk '$1 == "anonymous" { printf "0x%s\n", substr($2, 3, length($2) - 5) }' "$output")
 chmod 666 "$device"
-printf '  IOCTL_GET_PFN for one who is not root: %s\n' \
+printf '  IOCTL_GET_PFN without CAP_SYS_ADMIN: %s\n' \
 	"$(chroot --userspec=65534:65534 --groups= / "$program" "$device" "$page")"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Copies bytes between an instance's buffer, at its start, and the memory of its target.
+ * Copy between the start of a device's buffer and its target's memory.
  *
- *   somebody-elses-memory from|to DEVICE ADDRESS LENGTH
+ *   other-process from|to DEVICE ADDRESS LENGTH
  *
  * Copyright (C) The vmwalk authors
  */
@@ -21,7 +21,7 @@ int main(int argc, char **argv)
 	int fd;
 
 	if (argc != 5)
-		errx(2, "arguments: from|to DEVICE ADDRESS LENGTH");
+		errx(2, "usage: other-process from|to DEVICE ADDRESS LENGTH");
 	copy.direction = strcmp(argv[1], "to") ? VMWALK_COPY_FROM_TARGET : VMWALK_COPY_TO_TARGET;
 	copy.addr = strtoull(argv[3], NULL, 0);
 	copy.length = strtoull(argv[4], NULL, 0);
