@@ -26,11 +26,18 @@
 
 #include <linux/vmwalk.h>
 
-#define WORDS	(128 * 1024 / sizeof(unsigned long))
-#define ROUNDS	8
+#define WORDS  (128 * 1024 / sizeof(unsigned long))
+#define ROUNDS 8
 
 static int fd;
 static char types[8][8];
+
+static const char *size_name(unsigned int page_shift)
+{
+	if (page_shift == 12)
+		return "4K";
+	return page_shift == 21 ? "2M" : "1G";
+}
 
 /* PWT is bit 3, PCD bit 4. PAT is bit 7 of a PTE, bit 12 of a larger leaf. */
 static void show(const char *mode, const char *mapping, __u64 addr, __u32 flags)
@@ -49,8 +56,7 @@ static void show(const char *mode, const char *mapping, __u64 addr, __u32 flags)
 	pcd = entry >> 4 & 1;
 	pwt = entry >> 3 & 1;
 	printf("%-5s %-7s 0x%016llx  %4s  0x%016llx  %3u %3u %3u  %s\n", mode, mapping, addr,
-	       walk.page_shift == 12 ? "4K" : walk.page_shift == 21 ? "2M" : "1G",
-	       entry, pat, pcd, pwt, types[pat << 2 | pcd << 1 | pwt]);
+	       size_name(walk.page_shift), entry, pat, pcd, pwt, types[pat << 2 | pcd << 1 | pwt]);
 }
 
 static unsigned long *map_buffer(void)
@@ -122,8 +128,9 @@ int main(int argc, char **argv)
 	else
 		errx(2, "usage: caching show|kernel|time ARGUMENT...; see caching.c");
 
-	if (list && sscanf(list, "%7s %7s %7s %7s %7s %7s %7s %7s", types[0], types[1], types[2],
-			   types[3], types[4], types[5], types[6], types[7]) != 8)
+	if (list &&
+	    sscanf(list, "%7s %7s %7s %7s %7s %7s %7s %7s", types[0], types[1], types[2], types[3],
+		   types[4], types[5], types[6], types[7]) != 8)
 		errx(2, "TYPES: expected eight words, not '%s'", list);
 	fd = open(device, O_RDWR);
 	if (fd < 0)

@@ -22,7 +22,7 @@
 
 #include <linux/vmwalk.h>
 
-#define PAGES	4
+#define PAGES 4
 
 struct record {
 	long roll_number;

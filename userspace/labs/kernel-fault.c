@@ -104,8 +104,8 @@ int main(int argc, char **argv)
 	fd = vmwalk_file_fd(file);
 	mapping = map(PROT_READ | PROT_WRITE, MAP_SHARED, fd);
 
-	printf("%-34s %10s %16s %16s\n", "the kernel stores X to", "byte now",
-	       "faults in ioctl", "driver's faults");
+	printf("%-34s %10s %16s %16s\n", "the kernel stores X to", "byte now", "faults in ioctl",
+	       "driver's faults");
 	poke_valid("an untouched page", mapping);
 	poke_valid("the same page again", mapping);
 	poke_valid("the next page", mapping + page_size);

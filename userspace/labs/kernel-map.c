@@ -20,13 +20,13 @@
 
 #include <linux/vmwalk.h>
 
-#define MAX_RANGES	16
+#define MAX_RANGES 16
 
 struct range {
 	char name[32];
 	__u64 start, end, addr;
-	__u64 mapped;		/* bytes */
-	unsigned long pages[3];	/* of 1 GiB, 2 MiB and 4 KiB */
+	__u64 mapped;           /* bytes */
+	unsigned long pages[3]; /* of 1 GiB, 2 MiB and 4 KiB */
 };
 
 static int fd;
@@ -71,6 +71,13 @@ static void show_range(const struct range *range)
 	       range->pages[2]);
 }
 
+static const char *size_name(unsigned int page_shift)
+{
+	if (page_shift == 12)
+		return "4K";
+	return page_shift == 21 ? "2M" : "1G";
+}
+
 static void show_address(const struct range *range)
 {
 	struct vmwalk_walk walk = walk_to(range->addr);
@@ -79,14 +86,13 @@ static void show_address(const struct range *range)
 	if (walk.stop != VMWALK_STOP_PAGE)
 		printf("%-18s    -  -\n", "unmapped");
 	else
-		printf("0x%016llx   %s  r%c%c\n", walk.phys,
-		       walk.page_shift == 12 ? "4K" : walk.page_shift == 21 ? "2M" : "1G",
+		printf("0x%016llx   %s  r%c%c\n", walk.phys, size_name(walk.page_shift),
 		       walk.state & VMWALK_WRITE ? 'w' : '-', walk.state & VMWALK_EXEC ? 'x' : '-');
 }
 
 static void walk_ranges(void)
 {
-	struct range ranges[MAX_RANGES] = { };
+	struct range ranges[MAX_RANGES] = {};
 	int count = 0, i;
 
 	while (count < MAX_RANGES &&
@@ -94,8 +100,8 @@ static void walk_ranges(void)
 		     &ranges[count].addr, ranges[count].name) == 4)
 		count++;
 
-	printf("%-18s %-18s %-18s %9s %5s %5s %6s\n", "RANGE", "FIRST", "LAST", "KIB",
-	       "1G", "2M", "4K");
+	printf("%-18s %-18s %-18s %9s %5s %5s %6s\n", "RANGE", "FIRST", "LAST", "KIB", "1G", "2M",
+	       "4K");
 	for (i = 0; i < count; i++) {
 		if (!ranges[i].end)
 			continue;

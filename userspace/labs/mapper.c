@@ -32,7 +32,7 @@
 #include <unistd.h>
 
 #ifndef MAP_UNINITIALIZED
-#define MAP_UNINITIALIZED	0x4000000
+#define MAP_UNINITIALIZED 0x4000000
 #endif
 
 static const struct {
@@ -59,8 +59,8 @@ static const struct {
 	{ "at=", MAP_FIXED_NOREPLACE },
 };
 
-#define ARRAY_SIZE(array)	(sizeof(array) / sizeof(*(array)))
-#define MAX_MAPPINGS		64
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof(*(array)))
+#define MAX_MAPPINGS      64
 
 static struct {
 	char *start;

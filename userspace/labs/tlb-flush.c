@@ -24,9 +24,9 @@
 
 #include <libvmwalk.h>
 
-#define PAGES	256
-#define PAGE	4096
-#define MAX_MIB	1024	/* give up if the kernel has not flushed by then */
+#define PAGES   256
+#define PAGE    4096
+#define MAX_MIB 1024 /* give up if the kernel has not flushed by then */
 
 static struct vmwalk_instance *instance;
 static int marker = -1;
@@ -106,8 +106,7 @@ static void use(void)
 		err(1, "%s", vmwalk_instance_name(instance));
 
 	mark("mmap() 256 pages");
-	map = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vmwalk_file_fd(file),
-		   0);
+	map = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vmwalk_file_fd(file), 0);
 	if (map == MAP_FAILED)
 		err(1, "mmap");
 
