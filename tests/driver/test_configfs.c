@@ -1076,7 +1076,7 @@ static int live_in_a_small_cgroup(void *arg)
 	vw_check(strstr(why, "4194304") && strstr(why, "cgroup") && strstr(why, "available: "));
 	vw_get("t", "buffer_type", type, sizeof(type));
 	if (!strcmp(type, "huge"))
-		vw_check(strstr(why, "free blocks: "));
+		vw_check(strstr(why, "free chunks: "));
 	if (!strcmp(type, "kmalloc") || !strcmp(type, "dma"))
 		vw_check(strstr(why, "largest free: "));
 	vw_check(vw_field(VW_CGROUP "/memory.events", "oom_kill") == 0);

@@ -129,7 +129,7 @@ pagemap()
 
 @test "create prints the error message of live=1 and leaves no instance" {
 	run --separate-stderr vmwalk create demo --type kmalloc --map-mode insert
-	fails "vmwalk: create: demo: buffer_type kmalloc can't be mapped by map_mode insert"
+	fails "vmwalk: create: demo: buffer_type kmalloc does not support map_mode insert"
 	no_instances
 	run --separate-stderr vmwalk create demo --size 64G
 	[[ $status == 1 && ! $output && $stderr == 'vmwalk: create: demo: '*max_buffer_mb* ]]
