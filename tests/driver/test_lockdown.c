@@ -191,7 +191,7 @@ VW_TEST(descriptors_opened_before_lose_their_rights)
 	if (before)
 		expect_through(fd, false, SHOWN);
 	lock_down();
-	expect_through(fd, false, REFUSED);
+	expect_through(fd, false, DENIED);
 	end_target(&target);
 	vw_set_target(0);
 	expect_through(fd, true, HIDDEN);
@@ -216,10 +216,10 @@ VW_TEST(no_capability_helps)
 		expect_with(capabilities[i], true, HIDDEN);
 		for (int dumpable = 0; dumpable < 2; dumpable++) {
 			target = make_target(dumpable);
-			expect_with(capabilities[i], false, REFUSED);
+			expect_with(capabilities[i], false, DENIED);
 			end_target(&target);
 			/* The error does not reveal that the target has exited. */
-			expect_with(capabilities[i], false, REFUSED);
+			expect_with(capabilities[i], false, DENIED);
 		}
 	}
 }

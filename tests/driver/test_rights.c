@@ -156,11 +156,11 @@ static int look_at_another(void *arg)
 VW_TEST(another_process_takes_cap_sys_ptrace_of_the_opener)
 {
 	static struct opener openers[] = {
-		{ VW_NOBODY, 0, REFUSED },
-		{ VW_NOBODY, CAP(CAP_SYS_ADMIN), REFUSED },
+		{ VW_NOBODY, 0, DENIED },
+		{ VW_NOBODY, CAP(CAP_SYS_ADMIN), DENIED },
 		{ VW_NOBODY, CAP(CAP_SYS_PTRACE), HIDDEN },
 		{ VW_NOBODY, CAP(CAP_SYS_PTRACE) | CAP(CAP_SYS_ADMIN), SHOWN },
-		{ 0, 0, REFUSED },
+		{ 0, 0, DENIED },
 		{ 0, CAP(CAP_SYS_PTRACE), HIDDEN },
 		{ 0, CAP(CAP_SYS_PTRACE) | CAP(CAP_SYS_ADMIN), SHOWN },
 	};
@@ -185,7 +185,7 @@ static int nobody_looks_at_nobody(void *arg)
 	(void)arg;
 	fd = open_as(n, VW_NOBODY, 0);
 	/* The same user is not the same process: no frames, no walk, no sign of what is there. */
-	check_walks_are_refused(fd, common);
+	check_target_is_denied(fd, common);
 	return 0;
 }
 
@@ -258,7 +258,7 @@ static int open_and_retarget(void *arg)
 	check_frames_are_hidden(fd, common);
 	vw_sync(0);
 	/* The parent has made another process the target: that is judged at each call. */
-	check_walks_are_refused(fd, common);
+	check_target_is_denied(fd, common);
 	vw_sync(0);
 	check_frames_are_hidden(fd, common);
 	return 0;
@@ -293,8 +293,8 @@ static int be_undumpable(void *arg)
 VW_TEST(access_to_an_undumpable_process_takes_cap_sys_ptrace)
 {
 	static struct opener openers[] = {
-		{ VW_NOBODY, 0, REFUSED },
-		{ VW_NOBODY, CAP(CAP_SYS_ADMIN), REFUSED },
+		{ VW_NOBODY, 0, DENIED },
+		{ VW_NOBODY, CAP(CAP_SYS_ADMIN), DENIED },
 		{ VW_NOBODY, CAP(CAP_SYS_PTRACE), HIDDEN },
 		{ VW_NOBODY, CAP(CAP_SYS_PTRACE) | CAP(CAP_SYS_ADMIN), SHOWN },
 	};
@@ -340,7 +340,7 @@ static int look_at_the_shared(void *arg)
 	if (*(enum sight *)arg == HIDDEN)
 		check_frames_are_hidden(fd, common);
 	else
-		check_walks_are_refused(fd, common);
+		check_target_is_denied(fd, common);
 	return 0;
 }
 
@@ -368,7 +368,7 @@ static int share_with_lookers(void *arg)
 VW_TEST(shared_memory_is_the_callers_own_while_it_is_dumpable)
 {
 	static struct opener openers[] = {
-		{ VW_NOBODY, 0, REFUSED },
+		{ VW_NOBODY, 0, DENIED },
 		{ VW_NOBODY, CAP(CAP_SYS_PTRACE), HIDDEN },
 	};
 	struct vw_child child;
@@ -404,7 +404,7 @@ static bool has_executed(pid_t pid)
 }
 
 /* Copies from a target until it calls execve(), whose new memory must not be visible. */
-static void check_copies_until_refused(int fd)
+static void check_copies_until_denied(int fd)
 {
 	char got[4 * PAGE];
 	long long rc;
@@ -440,15 +440,15 @@ static int share_with_one_who_executes(void *arg)
 		vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)common, 4 * PAGE),
 			    4 * PAGE);
 		vw_poke(&go, 1);
-		check_copies_until_refused(fd);
-		check_walks_are_refused(fd, common);
+		check_copies_until_denied(fd);
+		check_target_is_denied(fd, common);
 		vw_check(vw_eventually(has_executed(pid)));
-		check_walks_are_refused(fd, common);
+		check_target_is_denied(fd, common);
 		/* It runs as root now: only the parent can kill it. */
 		vw_sync(pid);
 		vw_check(waitpid(pid, NULL, 0) == pid);
 		/* The error does not reveal that it has exited. */
-		check_walks_are_refused(fd, common);
+		check_target_is_denied(fd, common);
 	}
 	return 0;
 }
@@ -501,11 +501,11 @@ static int look_at_another_in_its_own_namespace(void *arg)
 	fd = vw_open(n, O_RDWR);
 	vw_check(fd >= 0);
 	/* The target's mm belongs to this namespace, where the opener has every capability. */
-	check_walks_are_refused(fd, common);
+	check_target_is_denied(fd, common);
 	vw_sync(0);
 	kill(pid, SIGKILL);
 	vw_check(waitpid(pid, NULL, 0) == pid);
-	check_walks_are_refused(fd, common);
+	check_target_is_denied(fd, common);
 	return 0;
 }
 
@@ -807,7 +807,7 @@ static int use_as_root(void *arg)
 
 static int refuse_as_root(void *arg)
 {
-	check_walks_are_refused(*(int *)arg, common);
+	check_target_is_denied(*(int *)arg, common);
 	return 0;
 }
 

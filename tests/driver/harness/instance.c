@@ -32,35 +32,35 @@ const struct vw_combo vw_combos[VW_COMBOS] = {
 	{ "dma", "fault", "wb", false },
 };
 
-int vw_mkdir(const char *item)
+int vw_mkdir(const char *instance)
 {
 	char path[512];
 
-	snprintf(path, sizeof(path), VW_CONFIGFS "/%s", item);
+	snprintf(path, sizeof(path), VW_CONFIGFS "/%s", instance);
 	return vw_sys(mkdir(path, 0755));
 }
 
-int vw_rmdir(const char *item)
+int vw_rmdir(const char *instance)
 {
 	char path[512];
 
-	snprintf(path, sizeof(path), VW_CONFIGFS "/%s", item);
+	snprintf(path, sizeof(path), VW_CONFIGFS "/%s", instance);
 	return vw_sys(rmdir(path));
 }
 
-int vw_set(const char *item, const char *attr, const char *value)
+int vw_set(const char *instance, const char *attr, const char *value)
 {
 	char path[512];
 
-	snprintf(path, sizeof(path), VW_CONFIGFS "/%s/%s", item, attr);
+	snprintf(path, sizeof(path), VW_CONFIGFS "/%s/%s", instance, attr);
 	return vw_file_write(path, value);
 }
 
-int vw_get(const char *item, const char *attr, char *buf, size_t len)
+int vw_get(const char *instance, const char *attr, char *buf, size_t len)
 {
 	char path[512];
 
-	snprintf(path, sizeof(path), VW_CONFIGFS "/%s/%s", item, attr);
+	snprintf(path, sizeof(path), VW_CONFIGFS "/%s/%s", instance, attr);
 	return vw_file_read(path, buf, len);
 }
 
@@ -77,69 +77,69 @@ void vw_allow_target_write(bool allow)
 	vw_ok(vw_file_write(VW_TARGET_WRITE, allow ? "1" : "0"));
 }
 
-void vw_expect_attr_at(const char *file, int line, const char *item, const char *attr,
+void vw_expect_attr_at(const char *file, int line, const char *instance, const char *attr,
 		       const char *wanted)
 {
 	char got[512] = "";
-	int rc = vw_get(item, attr, got, sizeof(got));
+	int rc = vw_get(instance, attr, got, sizeof(got));
 
 	if (rc < 0)
-		vw_fail_at(file, line, "%s/%s cannot be read: %s", item, attr, strerror(-rc));
+		vw_fail_at(file, line, "%s/%s cannot be read: %s", instance, attr, strerror(-rc));
 	if (strcmp(got, wanted))
-		vw_fail_at(file, line, "%s/%s reads \"%s\", wanted \"%s\"", item, attr, got,
+		vw_fail_at(file, line, "%s/%s reads \"%s\", wanted \"%s\"", instance, attr, got,
 			   wanted);
 }
 
-int vw_number(const char *item)
+int vw_number(const char *instance)
 {
 	char name[64];
 	int n, end = 0;
 
-	if (vw_get(item, "dev_name", name, sizeof(name)) <= 0 ||
+	if (vw_get(instance, "dev_name", name, sizeof(name)) <= 0 ||
 	    sscanf(name, "vmwalk%d%n", &n, &end) != 1 || name[end])
-		vw_fail("%s/dev_name does not read vmwalkN", item);
+		vw_fail("%s/dev_name does not read vmwalkN", instance);
 	return n;
 }
 
-void vw_set_ok(const char *item, const char *attr, const char *value)
+void vw_set_ok(const char *instance, const char *attr, const char *value)
 {
 	char message[512] = "";
-	int rc = vw_set(item, attr, value);
+	int rc = vw_set(instance, attr, value);
 
 	if (rc < 0) {
-		vw_get(item, "last_error", message, sizeof(message));
-		vw_fail("%s/%s = %s: %s (%s)", item, attr, value, strerror(-rc), message);
+		vw_get(instance, "last_error", message, sizeof(message));
+		vw_fail("%s/%s = %s: %s (%s)", instance, attr, value, strerror(-rc), message);
 	}
 }
 
-static void set_pairs(const char *item, va_list args)
+static void set_pairs(const char *instance, va_list args)
 {
 	const char *attr;
 
 	while ((attr = va_arg(args, const char *)))
-		vw_set_ok(item, attr, va_arg(args, const char *));
+		vw_set_ok(instance, attr, va_arg(args, const char *));
 }
 
-void vw_make_pending(const char *item, ...)
+void vw_make_pending(const char *instance, ...)
 {
 	va_list args;
 
-	vw_ok(vw_mkdir(item));
-	va_start(args, item);
-	set_pairs(item, args);
+	vw_ok(vw_mkdir(instance));
+	va_start(args, instance);
+	set_pairs(instance, args);
 	va_end(args);
 }
 
-int vw_make(const char *item, ...)
+int vw_make(const char *instance, ...)
 {
 	va_list args;
 
-	vw_ok(vw_mkdir(item));
-	va_start(args, item);
-	set_pairs(item, args);
+	vw_ok(vw_mkdir(instance));
+	va_start(args, instance);
+	set_pairs(instance, args);
 	va_end(args);
-	vw_set_ok(item, "live", "1");
-	return vw_number(item);
+	vw_set_ok(instance, "live", "1");
+	return vw_number(instance);
 }
 
 int vw_make_combo(const struct vw_combo *combo, size_t size, const char *fill)

@@ -26,24 +26,24 @@ extern const struct vw_combo vw_combos[];
 /* Whether shared mappings hold refcounted pages; else they are PFN mappings. */
 bool vw_is_refcounted(const struct vw_combo *combo);
 
-int vw_mkdir(const char *item);
-int vw_rmdir(const char *item);
-int vw_set(const char *item, const char *attr, const char *value);
+int vw_mkdir(const char *instance);
+int vw_rmdir(const char *instance);
+int vw_set(const char *instance, const char *attr, const char *value);
 /* The same, but fails the test, with last_error. */
-void vw_set_ok(const char *item, const char *attr, const char *value);
-int vw_get(const char *item, const char *attr, char *buf, size_t len);
+void vw_set_ok(const char *instance, const char *attr, const char *value);
+int vw_get(const char *instance, const char *attr, char *buf, size_t len);
 /* Fails the test unless the attribute has this value. */
-void vw_expect_attr_at(const char *file, int line, const char *item, const char *attr,
+void vw_expect_attr_at(const char *file, int line, const char *instance, const char *attr,
 		       const char *wanted);
-#define vw_expect_attr(item, attr, wanted) \
-	vw_expect_attr_at(__FILE__, __LINE__, item, attr, wanted)
+#define vw_expect_attr(instance, attr, wanted) \
+	vw_expect_attr_at(__FILE__, __LINE__, instance, attr, wanted)
 
 /* The N of an instance's device. */
-int vw_number(const char *item);
+int vw_number(const char *instance);
 /* Creates a pending instance: pairs of attribute and value, then NULL. */
-void vw_make_pending(const char *item, ...) __attribute__((sentinel));
+void vw_make_pending(const char *instance, ...) __attribute__((sentinel));
 /* The same, then sets live = 1: the N of the device. */
-int vw_make(const char *item, ...) __attribute__((sentinel));
+int vw_make(const char *instance, ...) __attribute__((sentinel));
 /* The instance "t" of a combination, with this size in bytes and this fill. */
 int vw_make_combo(const struct vw_combo *combo, size_t size, const char *fill);
 

@@ -168,7 +168,7 @@ static void check_nothing_is_copied(int fd, const char *page)
 }
 
 /* No call may access another process. */
-void check_walks_are_refused(int fd, const char *page)
+void check_target_is_denied(int fd, const char *page)
 {
 	struct vmwalk_translation translation;
 	struct vmwalk_extent extent;
@@ -237,5 +237,5 @@ void check_sight(int fd, enum sight sees, const char *page)
 	else if (sees == HIDDEN)
 		check_frames_are_hidden(fd, page);
 	else
-		check_walks_are_refused(fd, page);
+		check_target_is_denied(fd, page);
 }

@@ -15,8 +15,11 @@
 #define CAP(c)		(1ULL << (c))
 #define ALL_CAPS	(CAP(CAP_LAST_CAP + 1) - 1)
 
-/* The rights of a process that opens the device, and what the file then shows. */
-enum sight { SHOWN, HIDDEN, REFUSED };
+/*
+ * The rights of a process that opens the device, and what the calls then return:
+ * states and PFNs, states without PFNs, or EPERM.
+ */
+enum sight { SHOWN, HIDDEN, DENIED };
 struct opener {
 	uid_t uid;
 	__u64 caps;
@@ -45,7 +48,7 @@ void check_locations(int fd, bool shown);
 void check_frames_are_shown(int fd, const char *page);
 void check_frames_are_hidden(int fd, const char *page);
 /* Every call that accesses the target gets EPERM. */
-void check_walks_are_refused(int fd, const char *page);
+void check_target_is_denied(int fd, const char *page);
 /*
  * The buffer (64 KiB, letters) is accessible, and so is the caller's own memory
  * to POKE.
