@@ -719,6 +719,22 @@ removed()
 	no_instances
 }
 
+@test "a run succeeds if another one removes its temporary instance before it is locked" {
+	local i
+
+	start_target --size 1
+	strace -o /dev/null -e trace=mkdirat -e inject=mkdirat:delay_exit=15000000:when=1 \
+		vmwalk walk --pid "$pid" "${region_start[anonymous]}" 3>&- &
+	for ((i = 0; i < 300; i++)); do
+		[[ ! $(find "$VMWALK" -name 'vmwalk-command-*') ]] || break
+		sleep 0.1
+	done
+	vmwalk walk --pid "$pid" "${region_start[anonymous]}"
+	no_instances
+	wait $!
+	no_instances
+}
+
 @test "computation_intensive writes to the memory that it prints, for --seconds" {
 	"$EXAMPLES/computation_intensive" --seconds 1000 >"$BATS_TEST_TMPDIR/target" 3>&- &
 	until grep -q ready "$BATS_TEST_TMPDIR/target"; do

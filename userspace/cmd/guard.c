@@ -181,6 +181,15 @@ static void destroy_and_close(struct vmwalk_instance *instance)
 	errno = saved;
 }
 
+static bool module_loaded(void)
+{
+	char *version = vmwalk_subsystem_get("abi_version");
+	bool loaded = version;
+
+	free(version);
+	return loaded;
+}
+
 static struct vmwalk_instance *create_temporary(void)
 {
 	struct vmwalk_instance *instance;
@@ -191,7 +200,8 @@ static struct vmwalk_instance *create_temporary(void)
 		name = text(TEMPORARY_NAME, getpid(), i);
 		instance = name ? vmwalk_instance_create(name) : NULL;
 		free(name);
-		if (!instance && errno == EEXIST)
+		/* ENOENT: another run took it for a leftover before it was open. */
+		if (!instance && (errno == EEXIST || (errno == ENOENT && module_loaded())))
 			continue;
 		if (!instance || !lock_temporary(instance))
 			return instance;
