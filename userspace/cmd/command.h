@@ -16,19 +16,19 @@
 
 #include "libvmwalk.h"
 
-#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Exit status for a wrong command line, beside EXIT_SUCCESS and EXIT_FAILURE */
-#define EXIT_USAGE	2
+#define EXIT_USAGE 2
 
 /* Verbs: one description for parsing and for --help */
 
-#define MANY_ARGS	UINT_MAX
+#define MANY_ARGS UINT_MAX
 
 struct verb_option {
-	const char *name;		/* long name; NULL ends the list */
-	char letter;			/* short name, unique within a verb */
-	const char *arg;		/* name of its argument, or NULL */
+	const char *name; /* long name; NULL ends the list */
+	char letter;      /* short name, unique within a verb */
+	const char *arg;  /* name of its argument, or NULL */
 	const char *help;
 };
 
@@ -36,12 +36,12 @@ struct column;
 
 struct verb {
 	const char *name;
-	const char *args;		/* operands, for the usage line */
-	unsigned int min_args, max_args;	/* or MANY_ARGS */
-	const char *summary;		/* one line */
-	const char *details;		/* shown by the verb's own --help, or NULL */
-	const struct verb_option *options[4];	/* ends with NULL */
-	const struct column *columns;	/* shown by --help, or NULL */
+	const char *args;                     /* operands, for the usage line */
+	unsigned int min_args, max_args;      /* or MANY_ARGS */
+	const char *summary;                  /* one line */
+	const char *details;                  /* shown by the verb's own --help, or NULL */
+	const struct verb_option *options[4]; /* ends with NULL */
+	const struct column *columns;         /* shown by --help, or NULL */
 	int (*run)(int argc, char **argv);
 };
 
@@ -63,7 +63,7 @@ int next_option(int argc, char **argv, const char **arg);
 bool parse_address(const char *text, __u64 *addr);
 bool parse_pid(const char *text, pid_t *pid);
 
-#define NOT_AN_ADDRESS	"is not a hexadecimal address of up to 64 bits"
+#define NOT_AN_ADDRESS "is not a hexadecimal address of up to 64 bits"
 
 /* Print a usage error about @text. Returns EXIT_USAGE. */
 int address_failure(const char *text);
@@ -73,23 +73,23 @@ int address_failure(const char *text);
 enum cell_type {
 	CELL_STRING,
 	CELL_NUMBER,
-	CELL_BOOLEAN,		/* "0" or "1" */
-	CELL_LIST,		/* comma-separated; an array in JSON */
+	CELL_BOOLEAN, /* "0" or "1" */
+	CELL_LIST,    /* comma-separated; an array in JSON */
 };
 
 struct column {
-	const char *name;	/* NULL ends the list */
+	const char *name; /* NULL ends the list */
 	const char *help;
 	enum cell_type type;
-	bool right;		/* right-aligned */
-	int width;		/* of a column of a streaming table */
+	bool right; /* right-aligned */
+	int width;  /* of a column of a streaming table */
 };
 
 struct table_options {
 	bool json;
 	bool raw;
 	bool noheadings;
-	const char *columns;	/* argument of --output, or NULL */
+	const char *columns; /* argument of --output, or NULL */
 };
 
 extern const struct verb_option table_verb_options[];
@@ -132,14 +132,14 @@ void json_value(const char *name, enum cell_type type, const char *text);
 struct target {
 	struct vmwalk_file *file;
 	struct vmwalk_info info;
-	pid_t pid;				/* never 0: the command's own if it is the target */
-	struct vmwalk_instance *temporary;	/* created for --pid, or NULL */
+	pid_t pid;                         /* never 0: the command's own if it is the target */
+	struct vmwalk_instance *temporary; /* created for --pid, or NULL */
 };
 
 struct target_options {
 	const char *device;
 	const char *pid;
-	bool kernel;		/* walk the kernel: no process is needed */
+	bool kernel; /* walk the kernel: no process is needed */
 };
 
 extern const struct verb_option target_verb_options[];
@@ -152,7 +152,7 @@ int target_open(struct target *target, const struct target_options *options);
 void target_close(struct target *target);
 
 /* Cause of EPERM from a call that needs a capability */
-#define LACKS(capability)	\
+#define LACKS(capability)                                                     \
 	"the opener of the device lacks " capability ", or the kernel is in " \
 	"confidentiality lockdown"
 
@@ -185,7 +185,7 @@ struct mapping {
 	__u64 start, end;
 	__u64 offset;
 	char perms[5];
-	char *name;		/* "[anon]" if it has none */
+	char *name; /* "[anon]" if it has none */
 };
 
 struct maps;

@@ -18,16 +18,16 @@ static const struct verb_option create_options[] = {
 	{ "fill", 'f', "FILL", "initial contents: zero, digits or letters" },
 	{ "pid", 'p', "PID", "process to walk; 0: the caller" },
 	{ "fault-around", 'a', "BYTES", "bytes that one page fault maps" },
-	{ }
+	{},
 };
 
 /* Attributes that the options set, in the same order */
 static const char *const create_attributes[] = {
-	"buffer_type", "size", "map_mode", "cache_mode", "numa_node", "fill", "target_pid",
-	"fault_around",
+	"buffer_type", "size", "map_mode",   "cache_mode",
+	"numa_node",   "fill", "target_pid", "fault_around",
 };
 
-#define NR_CREATE	ARRAY_SIZE(create_attributes)
+#define NR_CREATE ARRAY_SIZE(create_attributes)
 
 static int make_live(struct vmwalk_instance *instance, const char *const values[])
 {
@@ -44,7 +44,7 @@ static int make_live(struct vmwalk_instance *instance, const char *const values[
 
 static int create(int argc, char **argv)
 {
-	const char *values[NR_CREATE] = { };
+	const char *values[NR_CREATE] = {};
 	struct vmwalk_instance *instance;
 	const char *arg;
 	int option, status;

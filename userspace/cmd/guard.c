@@ -24,11 +24,11 @@
 
 #include "command.h"
 
-#define TEMPORARY_NAME	"vmwalk-command-%d-%u"
-#define MAX_TRIES	1000
+#define TEMPORARY_NAME "vmwalk-command-%d-%u"
+#define MAX_TRIES      1000
 
 static struct {
-	pid_t pid;		/* 0: not running */
+	pid_t pid; /* 0: not running */
 	int pipe;
 } guard;
 
@@ -66,7 +66,7 @@ static bool is_fatal(int number)
 {
 	static const int others[] = {
 		SIGCHLD, SIGCONT, SIGURG, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU,
-		SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS,
+		SIGSEGV, SIGBUS,  SIGFPE, SIGILL,   SIGABRT, SIGTRAP, SIGSYS,
 	};
 	size_t i;
 

@@ -17,13 +17,13 @@
 
 #include "command.h"
 
-#define MAX_DEPTH	8
-#define LINE_DEPTH	2
+#define MAX_DEPTH  8
+#define LINE_DEPTH 2
 
 static struct {
 	char ends[MAX_DEPTH];
 	unsigned int depth;
-	bool filled;		/* the innermost object or array is not empty */
+	bool filled; /* the innermost object or array is not empty */
 } json;
 
 /* Decode a UTF-8 character (RFC 3629). Returns its length, or 0 if invalid. */

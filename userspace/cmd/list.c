@@ -10,8 +10,16 @@
 #include "command.h"
 
 enum {
-	COL_NAME, COL_DEVICE, COL_LIVE, COL_TYPE, COL_SIZE, COL_MODE, COL_CACHE, COL_NODE,
-	COL_FILL, COL_TARGET,
+	COL_NAME,
+	COL_DEVICE,
+	COL_LIVE,
+	COL_TYPE,
+	COL_SIZE,
+	COL_MODE,
+	COL_CACHE,
+	COL_NODE,
+	COL_FILL,
+	COL_TARGET,
 };
 
 static const struct column list_columns[] = {
@@ -25,13 +33,13 @@ static const struct column list_columns[] = {
 	[COL_NODE] = { "NODE", "NUMA node that was requested; -1: any", CELL_NUMBER, true },
 	[COL_FILL] = { "FILL", "initial contents" },
 	[COL_TARGET] = { "TARGET", "pid of the process to walk; 0: the caller", CELL_NUMBER, true },
-	{ }
+	{},
 };
 
 /* Columns that show an attribute */
 static const char *const list_attributes[] = {
-	[COL_LIVE] = "live", [COL_TYPE] = "buffer_type", [COL_MODE] = "map_mode",
-	[COL_CACHE] = "cache_mode", [COL_NODE] = "numa_node", [COL_FILL] = "fill",
+	[COL_LIVE] = "live",         [COL_TYPE] = "buffer_type", [COL_MODE] = "map_mode",
+	[COL_CACHE] = "cache_mode",  [COL_NODE] = "numa_node",   [COL_FILL] = "fill",
 	[COL_TARGET] = "target_pid", [COL_SIZE] = "size",
 };
 
@@ -67,7 +75,7 @@ static int list_one(struct vmwalk_instance *instance, void *data)
 
 static int list(int argc, char **argv)
 {
-	struct table_options options = { };
+	struct table_options options = {};
 	struct table *table;
 	const char *arg;
 	int option, status;

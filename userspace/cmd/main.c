@@ -16,15 +16,15 @@
 #include "command.h"
 
 static const struct verb *const verbs[] = {
-	&create_verb, &destroy_verb, &list_verb, &show_verb, &walk_verb, &translate_verb,
-	&scan_verb, &vmas_verb,
+	&create_verb, &destroy_verb,   &list_verb, &show_verb,
+	&walk_verb,   &translate_verb, &scan_verb, &vmas_verb,
 };
 
-static const struct verb *current;	/* the running verb, or NULL */
+static const struct verb *current; /* the running verb, or NULL */
 
 static void print_message(const char *format, va_list args)
 {
-	int error = errno;	/* for %m */
+	int error = errno; /* for %m */
 	char *message;
 
 	fflush(stdout);
@@ -153,7 +153,7 @@ int next_option(int argc, char **argv, const char **arg)
 		print_verb_help();
 		exit(finish(EXIT_SUCCESS));
 	}
-	if (letter == '?') {	/* getopt_long() has printed the error. */
+	if (letter == '?') { /* getopt_long() has printed the error. */
 		fprintf(stderr, "Try 'vmwalk %s --help'.\n", current->name);
 		exit(EXIT_USAGE);
 	}

@@ -13,7 +13,7 @@ struct maps {
 	FILE *file;
 	char *line;
 	size_t size;
-	struct mapping mapping;		/* parsed from line */
+	struct mapping mapping; /* parsed from line */
 	bool valid;
 };
 
@@ -55,8 +55,8 @@ static bool next_mapping(struct maps *maps)
 		maps->line[len - 1] = '\0';
 
 	name = 0;
-	if (sscanf(maps->line, "%llx-%llx %4s %llx %*s %*s %n",
-		   &mapping->start, &mapping->end, mapping->perms, &mapping->offset, &name) < 4)
+	if (sscanf(maps->line, "%llx-%llx %4s %llx %*s %*s %n", &mapping->start, &mapping->end,
+		   mapping->perms, &mapping->offset, &name) < 4)
 		return false;
 	mapping->name = name ? maps->line + name : "";
 	if (!*mapping->name)

@@ -11,7 +11,14 @@
 #include "command.h"
 
 enum {
-	COL_START, COL_END, COL_PAGES, COL_PFN, COL_SIZE, COL_NODE, COL_FLAGS, COL_PERM,
+	COL_START,
+	COL_END,
+	COL_PAGES,
+	COL_PFN,
+	COL_SIZE,
+	COL_NODE,
+	COL_FLAGS,
+	COL_PERM,
 	COL_MAPPING,
 };
 
@@ -28,12 +35,12 @@ static const struct column scan_columns[] = {
 	[COL_FLAGS] = { "FLAGS", "flags of the page-table entries", CELL_LIST, false, 26 },
 	[COL_PERM] = { "PERM", "permissions of the mapping", CELL_STRING, false, 5 },
 	[COL_MAPPING] = { "MAPPING", "name of the mapping", CELL_STRING },
-	{ }
+	{},
 };
 
 struct row {
 	struct vmwalk_extent extent;
-	const struct mapping *mapping;	/* NULL if none or unreadable */
+	const struct mapping *mapping; /* NULL if none or unreadable */
 	__u32 page_size;
 };
 
@@ -113,7 +120,7 @@ static const struct verb_option scan_options[] = {
 	{ "end", 'e', "ADDRESS", "first address that is not scanned" },
 	{ "mask", 'm', "FLAGS", "print only pages with all of these flags" },
 	{ "flags", 'f', "FLAGS", "merge pages that differ only in other flags" },
-	{ }
+	{},
 };
 
 static int run_scan(struct target *target, struct vmwalk_scan *range,
@@ -173,8 +180,8 @@ static int scan(int argc, char **argv)
 		.end = UINT64_MAX,
 		.return_mask = VMWALK_STATE_ALL & ~(VMWALK_USER | VMWALK_SOFT_DIRTY),
 	};
-	struct target_options target_options = { };
-	struct table_options table_options = { };
+	struct target_options target_options = {};
+	struct table_options table_options = {};
 	int option, status = EXIT_SUCCESS;
 	struct target target;
 	const char *arg;

@@ -11,9 +11,9 @@
 #include "command.h"
 
 struct field {
-	const char *name;	/* of the file; NULL ends the list */
+	const char *name; /* of the file; NULL ends the list */
 	enum cell_type type;
-	bool bytes;		/* shown with a unit in text output */
+	bool bytes; /* shown with a unit in text output */
 };
 
 static const struct field configfs_fields[] = {
@@ -28,14 +28,14 @@ static const struct field configfs_fields[] = {
 	{ "track_dirty", CELL_BOOLEAN },
 	{ "target_pid", CELL_NUMBER },
 	{ "last_error" },
-	{ }
+	{},
 };
 
 /* The other files have the same values as in configfs. */
 static const struct field sysfs_fields[] = {
 	{ "phys_addr" },
 	{ "segments", CELL_NUMBER },
-	{ }
+	{},
 };
 
 static const struct field stats_fields[] = {
@@ -53,13 +53,13 @@ static const struct field stats_fields[] = {
 	{ "walked_pages", CELL_NUMBER },
 	{ "walk_ns", CELL_NUMBER },
 	{ "extents", CELL_NUMBER },
-	{ }
+	{},
 };
 
 /* A directory and a function that reads a file in it */
 struct group {
 	const char *name;
-	const char *before, *after;	/* path around the name of instance or device */
+	const char *before, *after; /* path around the name of instance or device */
 	const struct field *fields;
 	char *(*read)(const struct vmwalk_instance *instance, const char *file);
 };
@@ -163,7 +163,7 @@ static void show_instance(const struct vmwalk_instance *instance, bool json)
 
 static const struct verb_option show_options[] = {
 	{ "json", 'J', NULL, "print JSON" },
-	{ }
+	{},
 };
 
 static int show(int argc, char **argv)

@@ -11,24 +11,24 @@
 
 #include "command.h"
 
-#define MAX_COLUMNS	32
+#define MAX_COLUMNS 32
 
 /*
  * Rows that a streaming table prints together. It starts with 1, so that output
  * starts at once, and doubles, because larger batches cost less per row.
  */
-#define MAX_BATCH	128
+#define MAX_BATCH 128
 
 struct table {
 	const struct column *columns;
-	size_t shown[MAX_COLUMNS];	/* indices in columns, in output order */
+	size_t shown[MAX_COLUMNS]; /* indices in columns, in output order */
 	size_t nr_shown;
 	cell_fn cell;
 	bool streams;
-	size_t nr_rows;			/* not printed yet, if it streams */
-	size_t batch;			/* rows to print together */
+	size_t nr_rows; /* not printed yet, if it streams */
+	size_t batch;   /* rows to print together */
 	bool exact;
-	struct libscols_table *scols;	/* NULL for JSON */
+	struct libscols_table *scols; /* NULL for JSON */
 };
 
 const struct verb_option table_verb_options[] = {
@@ -36,7 +36,7 @@ const struct verb_option table_verb_options[] = {
 	{ "raw", 'r', NULL, "print unabbreviated values, separated by one space" },
 	{ "noheadings", 'n', NULL, "don't print the line of column names" },
 	{ "output", 'o', "COLUMNS", "print only these columns (comma-separated)" },
-	{ }
+	{},
 };
 
 void table_option(struct table_options *options, int option, const char *arg)

@@ -15,7 +15,7 @@
 const struct verb_option target_verb_options[] = {
 	{ "device", 'd', "NAME", "use the target of this instance, device or path" },
 	{ "pid", 'p', "PID", "use this process, through a temporary instance" },
-	{ }
+	{},
 };
 
 bool target_option(struct target_options *options, int option, const char *arg)
@@ -98,7 +98,7 @@ int target_open(struct target *target, const struct target_options *options)
 {
 	int status = EXIT_SUCCESS;
 
-	*target = (struct target) { };
+	*target = (struct target){};
 	if (options->kernel && options->pid)
 		return usage_failure("--kernel and --pid are mutually exclusive");
 	if (!options->kernel && !options->device == !options->pid)

@@ -63,7 +63,7 @@ static size_t printable_len(const char *text, size_t len, mbstate_t *state)
 void print_escaped(FILE *out, const char *text)
 {
 	size_t bytes, left = strlen(text);
-	mbstate_t state = { };
+	mbstate_t state = {};
 
 	for (; left; text += bytes, left -= bytes) {
 		bytes = printable_len(text, left, &state);

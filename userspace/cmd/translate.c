@@ -13,21 +13,20 @@
 #include "command.h"
 
 /* Addresses per VMWALK_IOC_TRANSLATE */
-#define BATCH		512
+#define BATCH 512
 
 /* Read buffer for standard input, and so the longest line, with its newline */
-#define INPUT_SIZE	8192
+#define INPUT_SIZE 8192
 
 enum { COL_ADDRESS, COL_PHYS, COL_SIZE, COL_NODE, COL_FLAGS };
 
 static const struct column translate_columns[] = {
 	[COL_ADDRESS] = { "ADDRESS", "virtual address", CELL_STRING, true, 14 },
 	[COL_PHYS] = { "PHYS", "physical address", CELL_STRING, true, 14 },
-	[COL_SIZE] = { "SIZE", "bytes that the page-table entry covers", CELL_NUMBER, true,
-		       5 },
+	[COL_SIZE] = { "SIZE", "bytes that the page-table entry covers", CELL_NUMBER, true, 5 },
 	[COL_NODE] = { "NODE", "NUMA node of the page", CELL_NUMBER, true, 5 },
 	[COL_FLAGS] = { "FLAGS", "flags of the page-table entry", CELL_LIST },
-	{ }
+	{},
 };
 
 static char *translate_cell(const void *row, size_t column, bool exact)
@@ -61,7 +60,7 @@ struct translate {
 	struct target target;
 	struct table *table;
 	struct vmwalk_translation batch[BATCH];
-	size_t count;			/* addresses in batch */
+	size_t count; /* addresses in batch */
 };
 
 /* Translate and print the batch. Prints errors and returns an exit status. */
@@ -131,8 +130,7 @@ static int translate_input(struct translate *translate)
 		memmove(input, line, filled);
 
 		if (!status && filled == INPUT_SIZE)
-			status = failure("standard input: a line exceeds %d bytes",
-					 INPUT_SIZE - 1);
+			status = failure("standard input: a line exceeds %d bytes", INPUT_SIZE - 1);
 		if (!status)
 			status = translate_batch(translate);
 		if (!status && table_flush(translate->table))
@@ -168,9 +166,9 @@ static int run_translate(struct translate *translate, char **addresses,
 
 static int translate(int argc, char **argv)
 {
-	struct target_options target_options = { };
-	struct table_options table_options = { };
-	struct translate translate = { };
+	struct target_options target_options = {};
+	struct table_options table_options = {};
+	struct translate translate = {};
 	int i, option, status;
 	const char *arg;
 	__u64 addr;

@@ -11,32 +11,39 @@
 #include "command.h"
 
 enum {
-	COL_START, COL_END, COL_PERM, COL_OFFSET, COL_DEVICE, COL_INODE, COL_PAGE_SIZE,
-	COL_VM_FLAGS, COL_PAGE_PROT, COL_ATTRS, COL_MAPPING,
+	COL_START,
+	COL_END,
+	COL_PERM,
+	COL_OFFSET,
+	COL_DEVICE,
+	COL_INODE,
+	COL_PAGE_SIZE,
+	COL_VM_FLAGS,
+	COL_PAGE_PROT,
+	COL_ATTRS,
+	COL_MAPPING,
 };
 
 static const struct column vmas_columns[] = {
 	[COL_START] = { "START", "first address", CELL_STRING, true, 14 },
 	[COL_END] = { "END", "first address after the last", CELL_STRING, true, 14 },
-	[COL_PERM] = { "PERM", "permissions; s: shared, p: private", CELL_STRING,
-		       false, 5 },
+	[COL_PERM] = { "PERM", "permissions; s: shared, p: private", CELL_STRING, false, 5 },
 	[COL_OFFSET] = { "OFFSET", "offset of START in the file", CELL_STRING, true, 10 },
 	[COL_DEVICE] = { "DEVICE", "device number of the file system", CELL_STRING, true, 7 },
 	[COL_INODE] = { "INODE", "inode number of the file", CELL_NUMBER, true, 8 },
 	[COL_PAGE_SIZE] = { "PAGE_SIZE", "smallest page size of the mapping", CELL_NUMBER, true,
 			    10 },
 	[COL_VM_FLAGS] = { "VM_FLAGS", "vm_flags of the kernel, raw", CELL_STRING, true, 10 },
-	[COL_PAGE_PROT] = { "PAGE_PROT", "vm_page_prot of the kernel, raw", CELL_STRING, true,
-			    18 },
+	[COL_PAGE_PROT] = { "PAGE_PROT", "vm_page_prot of the kernel, raw", CELL_STRING, true, 18 },
 	[COL_ATTRS] = { "ATTRS", "file: backed by a file; device: by this device; hugetlb",
 			CELL_LIST, false, 12 },
 	[COL_MAPPING] = { "MAPPING", "name of the mapping", CELL_STRING },
-	{ }
+	{},
 };
 
 struct row {
 	const struct vmwalk_vma *vma;
-	const struct mapping *mapping;	/* NULL if unreadable */
+	const struct mapping *mapping; /* NULL if unreadable */
 	__u32 page_size;
 };
 
@@ -97,7 +104,7 @@ static char *vmas_cell(const void *data, size_t column, bool exact)
 /* Returns 0 or the error. */
 static int list_vmas(struct target *target, struct table *table)
 {
-	struct vmwalk_vma vma = { };
+	struct vmwalk_vma vma = {};
 	struct row row = { .vma = &vma, .page_size = target->info.page_size };
 	struct maps *maps = maps_open(target->pid);
 	int error = 0;
@@ -138,8 +145,8 @@ static int run_vmas(struct target *target, const struct table_options *options)
 
 static int vmas(int argc, char **argv)
 {
-	struct target_options target_options = { };
-	struct table_options table_options = { };
+	struct target_options target_options = {};
+	struct table_options table_options = {};
 	struct target target;
 	int option, status;
 	const char *arg;

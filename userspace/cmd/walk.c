@@ -18,8 +18,8 @@ static const char *const stop_name[] = { "page", "empty", "absent" };
 struct walk_view {
 	const struct target *target;
 	const struct vmwalk_walk *walk;
-	const struct mapping *mapping;		/* at the address, or NULL */
-	bool maps_known;			/* maps were readable */
+	const struct mapping *mapping; /* at the address, or NULL */
+	bool maps_known;               /* maps were readable */
 	bool kernel;
 	bool hidden;
 };
@@ -27,7 +27,7 @@ struct walk_view {
 /* Bit field of the address: the index at a level, or the offset in the page */
 struct field {
 	const char *name;
-	unsigned int low, width;		/* width 0: the level is folded */
+	unsigned int low, width; /* width 0: the level is folded */
 };
 
 /*
@@ -152,11 +152,10 @@ static void print_result(const struct walk_view *view)
 		printf("  page      %s, mapped by the %s entry\n", size,
 		       level_name[walk->stop_level]);
 		if (view->hidden)
-			printf("  frame     hidden: " LACKS("CAP_SYS_ADMIN") "\n"
-			       "  physical  hidden\n");
+			printf("  frame     hidden: %s\n  physical  hidden\n",
+			       LACKS("CAP_SYS_ADMIN"));
 		else
-			printf("  frame     0x%llx\n  physical  0x%llx\n",
-			       walk->pfn, walk->phys);
+			printf("  frame     0x%llx\n  physical  0x%llx\n", walk->pfn, walk->phys);
 	} else if (walk->stop == VMWALK_STOP_EMPTY) {
 		printf("  page      none: the %s entry, which covers %s, is empty\n",
 		       level_name[walk->stop_level], size);
@@ -233,6 +232,15 @@ static void json_address(const char *name, __u64 addr)
 	free(hex);
 }
 
+static const char *level_state(const struct vmwalk_level *level)
+{
+	if (level->flags & VMWALK_LEVEL_FOLDED)
+		return "folded";
+	if (level->flags & VMWALK_LEVEL_LEAF)
+		return "leaf";
+	return level->flags & VMWALK_LEVEL_READ ? "read" : "unread";
+}
+
 static void print_json_level(const struct walk_view *view, int i)
 {
 	const struct vmwalk_level *level = &view->walk->level[i];
@@ -241,8 +249,7 @@ static void print_json_level(const struct walk_view *view, int i)
 
 	json_object(NULL);
 	json_value("level", CELL_STRING, level_name[i]);
-	json_value("state", CELL_STRING, level->flags & VMWALK_LEVEL_FOLDED ? "folded" :
-		   level->flags & VMWALK_LEVEL_LEAF ? "leaf" : read ? "read" : "unread");
+	json_value("state", CELL_STRING, level_state(level));
 	json_hex(view, "table", read, level->table);
 	json_value("index", CELL_NUMBER, index);
 	json_hex(view, "entry", read, level->entry);
@@ -277,8 +284,8 @@ static void print_json(const struct walk_view *view)
 	for (i = 0; i < VMWALK_LEVELS; i++)
 		print_json_level(view, i);
 	json_end();
-	json_value("stop", CELL_STRING, walk->stop < ARRAY_SIZE(stop_name) ?
-		   stop_name[walk->stop] : NULL);
+	json_value("stop", CELL_STRING,
+		   walk->stop < ARRAY_SIZE(stop_name) ? stop_name[walk->stop] : NULL);
 	json_value("stop_level", CELL_STRING, level_name[walk->stop_level]);
 	json_number("size", 1ULL << walk->page_shift);
 	json_hex(view, "pfn", page, walk->pfn);
@@ -293,7 +300,8 @@ static int kernel_failure(__u64 addr)
 	switch (errno) {
 	case EINVAL:
 		return failure("kernel: 0x%llx is not a kernel address; "
-			       "omit --kernel to walk a process", addr);
+			       "omit --kernel to walk a process",
+			       addr);
 	case EPERM:
 		return failure("kernel: address 0x%llx: %m: " LACKS("CAP_SYS_ADMIN"), addr);
 	}
@@ -313,7 +321,8 @@ static int walk_one(struct target *target, __u64 addr, bool kernel, bool json)
 			return kernel_failure(addr);
 		if (errno == EINVAL)
 			return failure("process %d: 0x%llx is not a user-space address; "
-				       "use --kernel for a kernel address", target->pid, addr);
+				       "use --kernel for a kernel address",
+				       target->pid, addr);
 		return failure("process %d: address 0x%llx: %s", target->pid, addr,
 			       target_error(errno));
 	}
@@ -335,12 +344,12 @@ static int walk_one(struct target *target, __u64 addr, bool kernel, bool json)
 static const struct verb_option walk_options[] = {
 	{ "kernel", 'k', NULL, "walk the kernel's page tables" },
 	{ "json", 'J', NULL, "print JSON" },
-	{ }
+	{},
 };
 
 static int walk(int argc, char **argv)
 {
-	struct target_options options = { };
+	struct target_options options = {};
 	struct target target;
 	bool json = false;
 	int option, status;

@@ -15,8 +15,8 @@
 
 #include "example.h"
 
-#define ORDER	64
-#define PRIME	65521U
+#define ORDER 64
+#define PRIME 65521U
 
 static unsigned int matrix[ORDER][ORDER], square[ORDER][ORDER];
 
@@ -57,7 +57,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "seconds", required_argument, NULL, 's' },
-		{ }
+		{},
 	};
 	unsigned long seconds = 0;
 	time_t start;

@@ -19,8 +19,8 @@
 
 #include "example.h"
 
-#define MIB		0x100000UL
-#define HUGE_PAGE	(2 * MIB)
+#define MIB       0x100000UL
+#define HUGE_PAGE (2 * MIB)
 
 static void die(const char *what)
 {
@@ -105,7 +105,7 @@ int main(int argc, char **argv)
 		{ "size", required_argument, NULL, 'm' },
 		{ "step", no_argument, NULL, 't' },
 		{ "seconds", required_argument, NULL, 's' },
-		{ }
+		{},
 	};
 	size_t page = sysconf(_SC_PAGESIZE);
 	unsigned long seconds = 0;

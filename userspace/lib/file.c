@@ -14,8 +14,8 @@
 #include "libvmwalk.h"
 
 /* Extents per VMWALK_IOC_SCAN: few at first, so that fn is called early. */
-#define FIRST_BATCH	16
-#define MAX_BATCH	512
+#define FIRST_BATCH 16
+#define MAX_BATCH   512
 
 struct vmwalk_file {
 	int fd;

@@ -17,10 +17,10 @@
 #include "libvmwalk.h"
 
 struct vmwalk_instance {
-	int dir;		/* opened with O_PATH */
+	int dir; /* opened with O_PATH */
 	char *name;
 	char *dev_name;
-	char *last_error;	/* message of the last write, or NULL */
+	char *last_error; /* message of the last write, or NULL */
 };
 
 static int open_subsystem(void)
@@ -250,7 +250,7 @@ int vmwalk_instance_for_each(int (*fn)(struct vmwalk_instance *instance, void *d
 			instance = vmwalk_instance_open(entries[i]->d_name);
 			if (instance)
 				ret = fn(instance, data);
-			else if (errno != ENOENT)	/* removed meanwhile */
+			else if (errno != ENOENT) /* removed meanwhile */
 				ret = -1;
 			vmwalk_instance_close(instance);
 		}

@@ -7,12 +7,12 @@
 #ifndef _VMWALK_INTERNAL_H
 #define _VMWALK_INTERNAL_H
 
-#define VMWALK_CONFIGFS	"/sys/kernel/config/vmwalk"
-#define VMWALK_SYSFS	"/sys/class/vmwalk"
-#define VMWALK_DEV	"/dev"
+#define VMWALK_CONFIGFS "/sys/kernel/config/vmwalk"
+#define VMWALK_SYSFS    "/sys/class/vmwalk"
+#define VMWALK_DEV      "/dev"
 
 /* Attribute files have at most one page. This is the largest page size. */
-#define VMWALK_ATTR_MAX	65536
+#define VMWALK_ATTR_MAX 65536
 
 /* Format a path and prefix VMWALK_SYSROOT. The caller frees it. */
 [[gnu::format(printf, 1, 2)]] char *vmwalk_path(const char *format, ...);

@@ -35,7 +35,10 @@ static void try_locate(struct vmwalk_file *file, struct vmwalk_locate *location)
 static void try_copy(struct vmwalk_file *file, __u32 direction, __u64 addr, const char *dest)
 {
 	struct vmwalk_copy copy = {
-		.direction = direction, .offset = 26, .addr = addr, .length = 5,
+		.direction = direction,
+		.offset = 26,
+		.addr = addr,
+		.length = 5,
 	};
 	int ret = vmwalk_file_copy(file, &copy);
 
@@ -64,8 +67,9 @@ static void print_state_names(void)
 	printf("flags:");
 	for (flag = 1; vmwalk_state_name(flag); flag <<= 1)
 		printf(" %s", vmwalk_state_name(flag));
-	printf("\nother flags: %d\n", vmwalk_state_name(0) || vmwalk_state_name(flag) ||
-	       vmwalk_state_name(VMWALK_PRESENT | VMWALK_WRITE));
+	printf("\nother flags: %d\n",
+	       vmwalk_state_name(0) || vmwalk_state_name(flag) ||
+		       vmwalk_state_name(VMWALK_PRESENT | VMWALK_WRITE));
 }
 
 int main(int argc, char **argv)

@@ -74,23 +74,36 @@ static void replay_line(const char *what, const long long *field)
 		level->index = field[2];
 		level->flags = field[3];
 	} else if (!strcmp(what, "extent") && nr_extents < 4096) {
-		extents[nr_extents++] = (struct vmwalk_extent) {
-			.start = field[0], .pfn = field[1], .pages = field[2],
-			.flags = field[3], .page_shift = field[4], .node = field[5],
+		extents[nr_extents++] = (struct vmwalk_extent){
+			.start = field[0],
+			.pfn = field[1],
+			.pages = field[2],
+			.flags = field[3],
+			.page_shift = field[4],
+			.node = field[5],
 		};
 	} else if (!strcmp(what, "repeat")) {
 		repeats = field[0];
 		stride = field[1];
 	} else if (!strcmp(what, "translation") && nr_translations < 16) {
-		translations[nr_translations++] = (struct vmwalk_translation) {
-			.addr = field[0], .phys = field[1], .state = field[2],
-			.page_shift = field[3], .node = field[4],
+		translations[nr_translations++] = (struct vmwalk_translation){
+			.addr = field[0],
+			.phys = field[1],
+			.state = field[2],
+			.page_shift = field[3],
+			.node = field[4],
 		};
 	} else if (!strcmp(what, "vma") && nr_vmas < 16) {
-		vmas[nr_vmas++] = (struct vmwalk_vma) {
-			.start = field[0], .end = field[1], .vm_flags = field[2],
-			.page_prot = field[3], .pgoff = field[4], .inode = field[5],
-			.dev_major = field[6], .dev_minor = field[7], .attrs = field[8],
+		vmas[nr_vmas++] = (struct vmwalk_vma){
+			.start = field[0],
+			.end = field[1],
+			.vm_flags = field[2],
+			.page_prot = field[3],
+			.pgoff = field[4],
+			.inode = field[5],
+			.dev_major = field[6],
+			.dev_minor = field[7],
+			.attrs = field[8],
 			.page_shift = field[9],
 		};
 	} else if (!strcmp(what, "gate")) {
@@ -215,7 +228,7 @@ static int replay_translate(const struct vmwalk_translate *translate)
 	if (error)
 		return fail(error);
 	for (i = 0; i < translate->vec_len; i++) {
-		vec[i] = (struct vmwalk_translation) { .addr = vec[i].addr, .node = -1 };
+		vec[i] = (struct vmwalk_translation){ .addr = vec[i].addr, .node = -1 };
 		for (known = 0; known < nr_translations; known++)
 			if (translations[known].addr == vec[i].addr)
 				vec[i] = translations[known];
