@@ -23,7 +23,6 @@
 
 #include "alloc.h"
 #include "buffer.h"
-#include "device.h"
 #include "errmsg.h"
 #include "uapi/vmwalk.h"
 
@@ -528,7 +527,7 @@ const struct vmwalk_buffer_type vmwalk_buffer_type_ops[] = {
 int __init vmwalk_alloc_init(void)
 {
 	const struct platform_device_info info = {
-		.name = VMWALK_NAME,
+		.name = KBUILD_MODNAME,
 		.id = PLATFORM_DEVID_NONE,
 		.dma_mask = DMA_BIT_MASK(64),
 	};

@@ -910,11 +910,11 @@ VW_TEST(every_type_names_the_limit_that_its_size_exceeds)
 		expect_refused("t", "live", "1", ENOMEM, "the machine's memory");
 		expect_pending("t");
 
-		/* More than a block of those that have to be one block. */
+		/* More than the largest chunk of the contiguous types. */
 		if (!strcmp(types[i], "kmalloc") || !strcmp(types[i], "dma")) {
 			vw_ok(vw_set("t", "size", "1G"));
 			expect_refused("t", "live", "1", ENOMEM, "1073741824");
-			expect_sentence("t", "block");
+			expect_sentence("t", strcmp(types[i], "kmalloc") ? "chunk" : "limit of kmalloc");
 			expect_pending("t");
 		}
 
@@ -1055,7 +1055,7 @@ VW_TEST(sigkill_ends_the_creation_of_a_large_buffer)
 		}
 		vw_expect(status, -SIGKILL);
 		expect_pending("t");
-		expect_sentence("t", "killed");
+		expect_sentence("t", "fatal signal");
 		expect_nothing_in_use();
 		vw_ok(vw_rmdir("t"));
 	}
