@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# What differs between kernels is found out by compiling a line against the kernel at hand, not by
-# its version: distributions backport. compat.h turns each answer into one interface.
+# Probes for features, by compiling a line against the kernel's headers. Version
+# numbers would not do: distributions backport. compat.h uses the results.
 
-# $(call vmwalk-has,MACRO,HEADER,SOURCE): -DMACRO if SOURCE compiles in this kernel after HEADER.
+# $(call vmwalk-has,MACRO,HEADER,SOURCE): -DMACRO if SOURCE compiles
 vmwalk-has = $(shell printf '%s\n' '$(pound)include <linux/$(2)>' '$(3)' | \
 	$(CC) $(LINUXINCLUDE) $(KBUILD_CPPFLAGS) $(KBUILD_CFLAGS) \
 	-DKBUILD_MODNAME='"vmwalk"' -fsyntax-only -x c - >/dev/null 2>&1 && echo -D$(1))

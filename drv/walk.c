@@ -176,7 +176,7 @@ static __always_inline unsigned int read_upper(struct mm_struct *mm, unsigned lo
 static unsigned long walk_ptes(struct mm_struct *mm, pmd_t *pmdp, pmd_t pmd, unsigned long addr,
 			       unsigned long end, struct vmwalk_walker *walker)
 {
-	spinlock_t *lock = pte_lockptr(mm, &pmd);	/* protects the table's entries */
+	spinlock_t *lock = pte_lockptr(mm, &pmd);	/* protects entries */
 
 	if (!lock_table(lock, walker->waits))
 		return addr;
@@ -226,7 +226,7 @@ static unsigned long skip_empty(const void *entryp, unsigned long addr, unsigned
 static unsigned long walk_pmd(struct mm_struct *mm, pmd_t *pmdp, unsigned long addr,
 			      unsigned long end, struct vmwalk_walker *walker)
 {
-	spinlock_t *lock = pmd_lockptr(mm, pmdp);	/* protects the table's entries */
+	spinlock_t *lock = pmd_lockptr(mm, pmdp);	/* protects entries */
 	pmd_t pmd;
 
 	if (!lock_table(lock, walker->waits))
@@ -244,7 +244,7 @@ static unsigned long walk_pmd(struct mm_struct *mm, pmd_t *pmdp, unsigned long a
 static unsigned long walk_pud(struct mm_struct *mm, pud_t *pudp, unsigned long addr,
 			      unsigned long end, struct vmwalk_walker *walker)
 {
-	spinlock_t *lock = pud_lockptr(mm, pudp);	/* protects the table's entries */
+	spinlock_t *lock = pud_lockptr(mm, pudp);	/* protects entries */
 	pud_t pud;
 
 	if (!lock_table(lock, walker->waits))
@@ -443,7 +443,7 @@ struct addr_walk {
  */
 static bool finish_at_pud(const struct addr_walk *walk, pud_t *pudp)
 {
-	spinlock_t *lock = pud_lockptr(walk->mm, pudp);	/* protects the entry */
+	spinlock_t *lock = pud_lockptr(walk->mm, pudp);	/* protects entries */
 	bool ends;
 	pud_t pud;
 
@@ -463,7 +463,7 @@ static bool finish_at_pud(const struct addr_walk *walk, pud_t *pudp)
 
 static bool finish_at_pmd(const struct addr_walk *walk, pmd_t *pmdp)
 {
-	spinlock_t *lock = pmd_lockptr(walk->mm, pmdp);	/* protects the entry */
+	spinlock_t *lock = pmd_lockptr(walk->mm, pmdp);	/* protects entries */
 	bool ends;
 	pmd_t pmd;
 
@@ -483,7 +483,7 @@ static bool finish_at_pmd(const struct addr_walk *walk, pmd_t *pmdp)
 
 static bool finish_at_pte(const struct addr_walk *walk, pmd_t *pmdp, pmd_t pmd)
 {
-	spinlock_t *lock = pte_lockptr(walk->mm, &pmd);	/* protects the entry */
+	spinlock_t *lock = pte_lockptr(walk->mm, &pmd);	/* protects entries */
 	pte_t *ptep, pte;
 	bool same;
 

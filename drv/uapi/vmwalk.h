@@ -135,24 +135,42 @@ struct vmwalk_info {
 /*
  * State of a page-table entry: vmwalk_walk.state, vmwalk_translation.state,
  * vmwalk_extent.flags, and the masks of a scan.
+ *
+ *   PRESENT      maps a page; see also PROTNONE
+ *   WRITE        allows writing
+ *   EXEC         allows execution
+ *   USER         allows access from user mode
+ *   ACCESSED     the accessed bit
+ *   DIRTY        the dirty bit
+ *   SOFT_DIRTY   written since 4 was written to /proc/PID/clear_refs
+ *   SWAP         not present: swapped out, or device-private memory
+ *   MIGRATION    not present: the kernel is migrating the page
+ *   PROTNONE     present, but any access faults: PROT_NONE or a NUMA hint
+ *   UFFD_WP      write-protected through userfaultfd
+ *   FILE         present, and not anonymous memory
+ *   ZERO         the zero page, small or huge
+ *   HUGETLB      a hugetlb page
+ *   SPECIAL      a PFN mapping: the kernel uses no struct page
+ *   HIDDEN       PFN and raw values are withheld: they read 0
+ *   HUGE         an entry above the PTE level
  */
-#define VMWALK_PRESENT		0x0001	/* maps a page; see PROTNONE */
-#define VMWALK_WRITE		0x0002	/* the entry allows writing */
-#define VMWALK_EXEC		0x0004	/* the entry allows execution */
-#define VMWALK_USER		0x0008	/* the entry allows access from user mode */
+#define VMWALK_PRESENT		0x0001
+#define VMWALK_WRITE		0x0002
+#define VMWALK_EXEC		0x0004
+#define VMWALK_USER		0x0008
 #define VMWALK_ACCESSED		0x0010
 #define VMWALK_DIRTY		0x0020
-#define VMWALK_SOFT_DIRTY	0x0040	/* written since 4 was written to /proc/PID/clear_refs */
-#define VMWALK_SWAP		0x0080	/* not present: swapped out, or device memory */
-#define VMWALK_MIGRATION	0x0100	/* not present: the kernel is moving the page */
-#define VMWALK_PROTNONE		0x0200	/* present, but any access faults: PROT_NONE, NUMA hint */
-#define VMWALK_UFFD_WP		0x0400	/* write-protected through userfaultfd */
-#define VMWALK_FILE		0x0800	/* present, and not anonymous memory */
-#define VMWALK_ZERO		0x1000	/* the zero page, small or huge */
-#define VMWALK_HUGETLB		0x2000	/* a hugetlb page */
-#define VMWALK_SPECIAL		0x4000	/* a PFN mapping: the core uses no struct page */
-#define VMWALK_HIDDEN		0x8000	/* PFN and raw values are withheld: they read 0 */
-#define VMWALK_HUGE		0x10000	/* an entry above the PTE level: maps a huge page */
+#define VMWALK_SOFT_DIRTY	0x0040
+#define VMWALK_SWAP		0x0080
+#define VMWALK_MIGRATION	0x0100
+#define VMWALK_PROTNONE		0x0200
+#define VMWALK_UFFD_WP		0x0400
+#define VMWALK_FILE		0x0800
+#define VMWALK_ZERO		0x1000
+#define VMWALK_HUGETLB		0x2000
+#define VMWALK_SPECIAL		0x4000
+#define VMWALK_HIDDEN		0x8000
+#define VMWALK_HUGE		0x10000
 
 /* All flags above. */
 #define VMWALK_STATE_ALL	0x1ffff
@@ -166,9 +184,9 @@ struct vmwalk_info {
 #define VMWALK_LEVELS		5
 
 /* Flags of struct vmwalk_level. */
-#define VMWALK_LEVEL_READ	0x0001	/* the walk read an entry of this level */
-#define VMWALK_LEVEL_FOLDED	0x0002	/* this level is not in use */
-#define VMWALK_LEVEL_LEAF	0x0004	/* the entry maps a page: the walk ends here */
+#define VMWALK_LEVEL_READ	0x0001	/* an entry was read */
+#define VMWALK_LEVEL_FOLDED	0x0002	/* level not in use */
+#define VMWALK_LEVEL_LEAF	0x0004	/* maps a page */
 
 /**
  * struct vmwalk_level - describe one level of a walk
@@ -190,7 +208,7 @@ struct vmwalk_level {
 /* Values of vmwalk_walk.stop: the reason why the walk has ended. */
 #define VMWALK_STOP_PAGE	0	/* the entry maps a page */
 #define VMWALK_STOP_EMPTY	1	/* the entry is empty */
-#define VMWALK_STOP_ABSENT	2	/* neither empty nor present: see state */
+#define VMWALK_STOP_ABSENT	2	/* not present, not empty */
 
 /* Flags of struct vmwalk_walk. */
 #define VMWALK_WALK_KERNEL	0x0001	/* addr is a kernel address */
@@ -253,7 +271,7 @@ struct vmwalk_extent {
 };
 
 /* Flags of struct vmwalk_scan. */
-#define VMWALK_SCAN_TO_BUFFER	0x0001	/* vec is an offset in the device's buffer */
+#define VMWALK_SCAN_TO_BUFFER	0x0001	/* vec is a buffer offset */
 
 /**
  * struct vmwalk_scan - report the extents of a range of addresses
@@ -342,7 +360,7 @@ struct vmwalk_translate {
 #define VMWALK_VMA_WRITE	0x0002
 #define VMWALK_VMA_EXEC		0x0004
 #define VMWALK_VMA_SHARED	0x0008	/* MAP_SHARED */
-#define VMWALK_VMA_FILE		0x0010	/* file mapping: see dev_major, dev_minor, inode */
+#define VMWALK_VMA_FILE		0x0010	/* file mapping */
 #define VMWALK_VMA_DEVICE	0x0020	/* the file is this device */
 #define VMWALK_VMA_HUGETLB	0x0040	/* hugetlb pages */
 
@@ -474,9 +492,9 @@ struct vmwalk_locate {
 #define VMWALK_LOCATE_SIZE_VER0	48
 
 /* Values of vmwalk_copy.direction. */
-#define VMWALK_COPY_FROM_TARGET	0	/* from the target's memory to the buffer */
-#define VMWALK_COPY_TO_TARGET	1	/* from the buffer to the target's memory */
-#define VMWALK_COPY_FROM_BUFFER	2	/* from any buffer to this device's */
+#define VMWALK_COPY_FROM_TARGET	0	/* target to buffer */
+#define VMWALK_COPY_TO_TARGET	1	/* buffer to target */
+#define VMWALK_COPY_FROM_BUFFER	2	/* any buffer to buffer */
 
 /**
  * struct vmwalk_copy - copy bytes to or from the buffer
