@@ -31,12 +31,10 @@ extern "C" {
 
 /* Instances: configfs */
 
-/**
- * struct vmwalk_instance - handle of an instance
- *
- * A handle refers to one instance, not to a name: if the instance is removed
- * and another one is created with the same name, calls on the old handle fail
- * with ENOENT.
+/*
+ * Handle of an instance. It refers to one instance, not to a name: if the
+ * instance is removed and another one is created with the same name, calls on
+ * the old handle fail with ENOENT.
  */
 struct vmwalk_instance;
 
@@ -173,8 +171,8 @@ int vmwalk_device_counter(const char *dev_name, const char *counter, __u64 *valu
 
 /* Files: the character device */
 
-/**
- * struct vmwalk_file - an open file description of a device
+/*
+ * An open file description of a device
  *
  * <linux/vmwalk.h> lists the errors of the ioctls behind the functions below,
  * and marks the fields of their structures (in) or (out). The caller sets the
