@@ -914,7 +914,8 @@ VW_TEST(every_type_names_the_limit_that_its_size_exceeds)
 		if (!strcmp(types[i], "kmalloc") || !strcmp(types[i], "dma")) {
 			vw_ok(vw_set("t", "size", "1G"));
 			expect_refused("t", "live", "1", ENOMEM, "1073741824");
-			expect_sentence("t", strcmp(types[i], "kmalloc") ? "chunk" : "limit of kmalloc");
+			expect_sentence("t", strcmp(types[i], "kmalloc") ? "chunk" :
+						"limit of kmalloc");
 			expect_pending("t");
 		}
 

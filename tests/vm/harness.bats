@@ -339,19 +339,15 @@ make_layers()
 	[[ ${lines[-1]} == '1 passed, 0 failed, 0 skipped' ]]
 }
 
-<<<<<<< HEAD
-# --- .ci/run ------------------------------------------------------------------
-=======
 @test "tests/run: FILE:TEXT selects tests by name" {
 	mkdir tests/scripts
 	: >tests/scripts/vmwalk-command.bats
 	stub "$TMP/bin/bats" <<<'printf "1..1\nok 1 it got %s\n" "$*"'
 	run -0 tests/run 'vmwalk-command.bats:scan of'
-	says 'ok 1 - vmwalk-command.bats: it got --tap --filter scan of '
+	output_has 'ok 1 - vmwalk-command.bats: it got --tap --filter scan of '
 }
 
-# --- .ci/run ------------------------------------------------------------------------------------
->>>>>>> 2d17719 (tests: say what is tested where, and run single tests)
+# --- .ci/run ------------------------------------------------------------------
 
 # Creates stubs of the commands that .ci/run calls. They print the arguments of
 # tests/run.
