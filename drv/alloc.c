@@ -136,7 +136,7 @@ int vmwalk_alloc_check(const struct vmwalk_buffer *buffer, unsigned long done, i
 	available = supply.available + ((u64)done << PAGE_SHIFT);
 	if (buffer->type->from_cma)
 		available += supply.cma_free;
-	/* Leave room for page arrays and page tables: three names per page. */
+	/* Leave room for page arrays and page tables: three words per page. */
 	available -= available / 128;
 	if ((u64)buffer->charged << PAGE_SHIFT <= available)
 		return 0;
@@ -151,7 +151,7 @@ static gfp_t gfp_on(int node)
 	return VMWALK_GFP | (node == NUMA_NO_NODE ? 0 : __GFP_THISNODE);
 }
 
-/* kmalloc() takes up to this size from a slab. */
+/* The largest kmalloc() that is served from a slab, in pages. */
 #define SLAB_PAGES	(KMALLOC_MAX_CACHE_SIZE / PAGE_SIZE)
 
 /* Set the error message for a failed allocation of one contiguous chunk. */
@@ -248,8 +248,8 @@ static int set_chunk_error(const struct vmwalk_buffer *buffer, unsigned long don
 }
 
 /*
- * __GFP_NORETRY: one round of compaction. If that fails, page cache may prevent
- * it, which is only reclaimed without __GFP_NORETRY.
+ * Try one round of compaction first. If that fails, try again without
+ * __GFP_NORETRY, which also reclaims page cache.
  */
 static struct page *alloc_chunk(int node, unsigned int order)
 {
@@ -361,7 +361,7 @@ static void vmalloc_destroy(struct vmwalk_buffer *buffer)
 
 static void pages_destroy(struct vmwalk_buffer *buffer)
 {
-	unsigned long i, count, lost = 0;
+	unsigned long i, count, leaked = 0;
 
 	for (i = 0; i < buffer->nr_pages; i += count) {
 		count = min(buffer->nr_pages - i, SET_MEMORY_PAGES);
@@ -370,17 +370,17 @@ static void pages_destroy(struct vmwalk_buffer *buffer)
 		 */
 		if (buffer->cache_mode != VMWALK_CACHE_WB &&
 		    set_pages_array_wb(buffer->pages + i, count))
-			lost += count;
+			leaked += count;
 		else
 			free_chunks(buffer->pages + i, count, 0);
 		cond_resched();
 	}
-	if (lost)
-		pr_warn("leaked %lu pages whose memory type could not be restored\n", lost);
+	if (leaked)
+		pr_warn("leaked %lu pages whose memory type could not be restored\n", leaked);
 }
 
 /* Give the direct map the same memory type as user mappings. */
-static int set_caching(struct vmwalk_buffer *buffer, struct vmwalk_errmsg *errmsg)
+static int set_memory_type(struct vmwalk_buffer *buffer, struct vmwalk_errmsg *errmsg)
 {
 	unsigned long i, count;
 	struct page **pages;
@@ -409,7 +409,7 @@ static int pages_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_er
 	if (err || buffer->cache_mode == VMWALK_CACHE_WB)
 		return err;
 
-	err = set_caching(buffer, errmsg);
+	err = set_memory_type(buffer, errmsg);
 	if (err)
 		/* Restores the memory type, which some pages may have. */
 		pages_destroy(buffer);

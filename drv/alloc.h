@@ -21,7 +21,7 @@ struct vmwalk_errmsg;
  * @destroy: frees the memory
  * @charge: returns how many pages @create allocates for so many pages
  * @refcounted: each page has a reference count of its own, so page tables can
- *              hold references to it
+ *              hold references to it; needed for VMWALK_MAP_INSERT in config.c
  * @from_cma: the memory may come from a CMA area
  */
 struct vmwalk_buffer_type {

@@ -121,7 +121,7 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 
 	err = vmwalk_alloc_check(buffer, 0, config->numa_node, errmsg);
 	if (err)
-		goto err_give;
+		goto err_uncharge;
 
 	buffer->pages = kvmalloc_array(buffer->nr_pages, sizeof(*buffer->pages),
 				       GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
@@ -129,7 +129,7 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 		err = vmwalk_errmsg_set(errmsg, -ENOMEM,
 					"size %zu: no memory left, in the machine or the memory cgroup, for the buffer's page array",
 				    buffer->size);
-		goto err_give;
+		goto err_uncharge;
 	}
 
 	err = type->create(buffer, config->numa_node, errmsg);
@@ -147,7 +147,7 @@ err_destroy:
 	type->destroy(buffer);
 err_free:
 	kvfree(buffer->pages);
-err_give:
+err_uncharge:
 	uncharge_pages(buffer->charged);
 	/* Allocations may have failed because of the signal. */
 	if (fatal_signal_pending(current))

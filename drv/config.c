@@ -294,8 +294,8 @@ void vmwalk_config_init(struct vmwalk_config *config)
 #define PFN_MAP_MODES	(BIT(VMWALK_MAP_REMAP) | BIT(VMWALK_MAP_FAULT))
 
 /*
- * The modes that each buffer type supports, a bit for each VMWALK_MAP_* or
- * _CACHE_*.
+ * The modes that each buffer type supports: a bit for each VMWALK_MAP_* and
+ * VMWALK_CACHE_*. Types with VMWALK_MAP_INSERT are refcounted in alloc.c.
  */
 static const struct {
 	unsigned long map_modes;

@@ -23,7 +23,7 @@
 /* Numbers of all instances, pending or live. */
 static DEFINE_IDA(vmwalk_numbers);
 
-/* An instance: what mkdir makes. */
+/* An instance, created by mkdir(2). */
 struct vmwalk_instance {
 	struct config_item item;
 	unsigned int number;		/* N of /dev/vmwalkN, never changes */
@@ -66,7 +66,7 @@ static ssize_t vmwalk_instance_store(struct config_item *item, const char *page,
 	if (!text)
 		return -ENOMEM;
 
-	/* The owner may be allocating a large buffer. */
+	/* The holder may be allocating a large buffer. */
 	if (mutex_lock_killable(&instance->lock)) {
 		kfree(text);
 		return -EINTR;
@@ -305,7 +305,7 @@ static struct config_item *vmwalk_make_item(struct config_group *group, const ch
 	return &instance->item;
 }
 
-/* rmdir(2) */
+/* Called by rmdir(2). */
 static void vmwalk_drop_item(struct config_group *group, struct config_item *item)
 {
 	struct vmwalk_instance *instance = to_vmwalk_instance(item);

@@ -180,7 +180,8 @@ static struct vmwalk_device *vmwalk_device_alloc(unsigned int number, const char
 
 	device->inode = vmwalk_inode_create();
 	if (IS_ERR(device->inode)) {
-		err = no_memory(errmsg);
+		err = PTR_ERR(device->inode);
+		vmwalk_errmsg_set(errmsg, err, "could not create an inode: error %d", -err);
 		goto err_free_stats;
 	}
 

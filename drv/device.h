@@ -66,13 +66,13 @@ struct vmwalk_device {
 	char *name;
 	struct vmwalk_config config;
 	struct vmwalk_buffer buffer;
-	struct vmwalk_dirty_log dirty;
+	struct vmwalk_dirty_tracker dirty;
 	struct vmwalk_stats stats;
 	atomic_long_t opens;
 	struct inode *inode;
 	struct device *dev;
 
-	spinlock_t target_lock;		/* protects the pointer below */
+	spinlock_t target_lock;		/* protects target */
 	struct pid *target;
 };
 

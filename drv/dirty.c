@@ -14,7 +14,8 @@
  * cleared is installed by then, and is zapped by the unmapping that follows.
  * The lock is
  *
- *   - vmwalk_dirty_log.lock, for PFN mappings: the fault handler installs the
+ *   - vmwalk_dirty_tracker.lock, for PFN mappings: the fault handler installs
+ *   the
  *     PTE;
  *   - the page lock, for refcounted pages: the core makes the PTE writable
  *     after the handler has returned.
@@ -44,34 +45,34 @@
 /* Pages that are cleared, or counted, between two checks for signals. */
 #define DIRTY_BATCH	1024UL
 
-int vmwalk_dirty_init(struct vmwalk_dirty_log *log, const struct vmwalk_config *config,
+int vmwalk_dirty_init(struct vmwalk_dirty_tracker *tracker, const struct vmwalk_config *config,
 		      struct vmwalk_errmsg *errmsg)
 {
 	unsigned long words = BITS_TO_LONGS(config->size >> PAGE_SHIFT);
 
-	mutex_init(&log->lock);
-	mutex_init(&log->clear_lock);
+	mutex_init(&tracker->lock);
+	mutex_init(&tracker->clear_lock);
 	if (!config->track_dirty)
 		return 0;
 
-	log->bits = kvcalloc(words, sizeof(*log->bits),
-			     GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
-	if (!log->bits)
+	tracker->bits = kvcalloc(words, sizeof(*tracker->bits),
+				 GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	if (!tracker->bits)
 		return vmwalk_errmsg_set(errmsg, -ENOMEM, "size %llu: no memory for the dirty bits",
 					 config->size);
 
 	return 0;
 }
 
-void vmwalk_dirty_free(struct vmwalk_dirty_log *log)
+void vmwalk_dirty_free(struct vmwalk_dirty_tracker *tracker)
 {
-	kvfree(log->bits);
-	mutex_destroy(&log->clear_lock);
-	mutex_destroy(&log->lock);
+	kvfree(tracker->bits);
+	mutex_destroy(&tracker->clear_lock);
+	mutex_destroy(&tracker->lock);
 }
 
 /**
- * vmwalk_dirty_map_pfn - handle a write fault of a PFN mapping
+ * vmwalk_dirty_pfn_mkwrite - pfn_mkwrite of a PFN mapping
  * @device: the device; has track_dirty
  * @vmf: the fault
  * @prot: protection of a writable PTE
@@ -80,8 +81,8 @@ void vmwalk_dirty_free(struct vmwalk_dirty_log *log)
  *
  * Return: VM_FAULT_NOPAGE, or an error.
  */
-vm_fault_t vmwalk_dirty_map_pfn(struct vmwalk_device *device, struct vm_fault *vmf,
-				pgprot_t prot)
+vm_fault_t vmwalk_dirty_pfn_mkwrite(struct vmwalk_device *device, struct vm_fault *vmf,
+				    pgprot_t prot)
 {
 	unsigned long addr = vmf->address & PAGE_MASK;
 	vm_fault_t ret;
@@ -99,7 +100,7 @@ vm_fault_t vmwalk_dirty_map_pfn(struct vmwalk_device *device, struct vm_fault *v
 }
 
 /**
- * vmwalk_dirty_lock_page - handle the first write to a refcounted page
+ * vmwalk_dirty_page_mkwrite - page_mkwrite of a refcounted page
  * @device: the device; has track_dirty
  * @vmf: the fault
  *
@@ -108,7 +109,7 @@ vm_fault_t vmwalk_dirty_map_pfn(struct vmwalk_device *device, struct vm_fault *v
  *
  * Return: VM_FAULT_LOCKED with the page locked, or an error.
  */
-vm_fault_t vmwalk_dirty_lock_page(struct vmwalk_device *device, struct vm_fault *vmf)
+vm_fault_t vmwalk_dirty_page_mkwrite(struct vmwalk_device *device, struct vm_fault *vmf)
 {
 	if (folio_lock_killable(page_folio(vmf->page)))
 		return VM_FAULT_SIGBUS;

@@ -16,20 +16,20 @@ struct vmwalk_device;
 struct vmwalk_errmsg;
 
 /* Without track_dirty there are no bits, and the locks are not used. */
-struct vmwalk_dirty_log {
+struct vmwalk_dirty_tracker {
 	unsigned long *bits;		/* one for each page of the buffer */
 	struct mutex lock;		/* see dirty.c */
 	struct mutex clear_lock;	/* serializes clearing, see dirty.c */
 };
 
-int vmwalk_dirty_init(struct vmwalk_dirty_log *log, const struct vmwalk_config *config,
+int vmwalk_dirty_init(struct vmwalk_dirty_tracker *tracker, const struct vmwalk_config *config,
 		      struct vmwalk_errmsg *errmsg);
-void vmwalk_dirty_free(struct vmwalk_dirty_log *log);
+void vmwalk_dirty_free(struct vmwalk_dirty_tracker *tracker);
 
 /* Setting bits: page faults, and writes by the driver. */
-vm_fault_t vmwalk_dirty_map_pfn(struct vmwalk_device *device, struct vm_fault *vmf,
-				pgprot_t prot);
-vm_fault_t vmwalk_dirty_lock_page(struct vmwalk_device *device, struct vm_fault *vmf);
+vm_fault_t vmwalk_dirty_pfn_mkwrite(struct vmwalk_device *device, struct vm_fault *vmf,
+				    pgprot_t prot);
+vm_fault_t vmwalk_dirty_page_mkwrite(struct vmwalk_device *device, struct vm_fault *vmf);
 void vmwalk_dirty_mark(struct vmwalk_device *device, size_t offset, size_t len);
 
 /* Reading and clearing bits: VMWALK_IOC_DIRTY and sysfs. */

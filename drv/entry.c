@@ -174,7 +174,7 @@ static u32 page_state(const struct vmwalk_entry *entry, struct page *page,
 		return PageAnon(page) ? state : state | VMWALK_FILE;
 
 	/*
-	 * is_huge_zero_page() is not exported. But a huge entry of an anonymous
+	 * The huge zero page is not exported. But a huge entry of an anonymous
 	 * VMA maps either an anonymous page or the huge zero page.
 	 */
 	if (state && vma_is_anonymous(vma) && !PageAnon(page))
@@ -204,8 +204,8 @@ static int pfn_node(unsigned long pfn)
  * @entry: the entry; state and node are set
  * @vma: the VMA of the address; NULL if there is none
  *
- * The caller holds the lock of the page table. Without the lock, it reads the
- * entry again afterwards, and ignores the result if the entry has changed.
+ * The caller holds the lock of the page table. Otherwise it must read the entry
+ * again afterwards, and discard the result if the entry has changed.
  */
 void vmwalk_entry_decode(struct vmwalk_entry *entry, struct vm_area_struct *vma)
 {

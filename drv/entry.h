@@ -48,8 +48,8 @@ u32 vmwalk_entry_decode_kernel(const struct vmwalk_entry *entry);
  * @state: its decoded state, which is also the state of every PTE of the VMA
  *         that differs from @pte in the PFN only
  *
- * Valid in one VMA, and until the lock under which the PTE was read is
- * released.
+ * Valid in one VMA, while the caller holds mmap_lock. In a VMA that is not
+ * uniform, valid under the lock of the page table only.
  */
 struct vmwalk_template {
 	pte_t pte;

@@ -28,7 +28,7 @@ static long vmwalk_ioctl_info(struct vmwalk_call *call)
 	info->page_size = PAGE_SIZE;
 	info->buffer_size = device->buffer.size;
 	info->paging_levels = vmwalk_walk_paging_levels();
-	info->target_pid = vmwalk_target_number(device);
+	info->target_pid = vmwalk_target_pid_nr(device);
 
 	return vmwalk_call_respond(call);
 }
@@ -49,11 +49,32 @@ struct ioctl_op {
 	long (*handler)(struct vmwalk_call *call);
 };
 
+/* What every structure begins with. */
+struct ioctl_header {
+	u32 size;
+	u32 flags;
+};
+
+union ioctl_arg {
+	struct ioctl_header header;
+	struct vmwalk_info info;
+	struct vmwalk_walk walk;
+	struct vmwalk_scan scan;
+	struct vmwalk_dirty dirty;
+	struct vmwalk_translate translate;
+	struct vmwalk_vma vma;
+	struct vmwalk_log log;
+	struct vmwalk_locate locate;
+	struct vmwalk_copy copy;
+	struct vmwalk_poke poke;
+};
+
 #define IOCTL_OP(_cmd, _handler, _struct, _min_size, _flags)			\
 	[_IOC_NR(_cmd)] = {							\
 		.cmd = _cmd,							\
 		.flags = _flags,						\
-		.size = sizeof(_struct),					\
+		.size = sizeof(_struct) +					\
+			BUILD_BUG_ON_ZERO(sizeof(_struct) > sizeof(union ioctl_arg)), \
 		.min_size = _min_size,						\
 		.handler = _handler,						\
 	}
@@ -98,26 +119,6 @@ static_assert(sizeof(struct vmwalk_log) == VMWALK_LOG_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_locate) == VMWALK_LOCATE_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_copy) == VMWALK_COPY_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_poke) == VMWALK_POKE_SIZE_VER0);
-
-/* What every structure begins with. */
-struct ioctl_header {
-	u32 size;
-	u32 flags;
-};
-
-union ioctl_arg {
-	struct ioctl_header header;
-	struct vmwalk_info info;
-	struct vmwalk_walk walk;
-	struct vmwalk_scan scan;
-	struct vmwalk_dirty dirty;
-	struct vmwalk_translate translate;
-	struct vmwalk_vma vma;
-	struct vmwalk_log log;
-	struct vmwalk_locate locate;
-	struct vmwalk_copy copy;
-	struct vmwalk_poke poke;
-};
 
 /* Copy the caller's structure in, and run the handler on the copy. */
 static long call_with_struct(struct vmwalk_file *vf, const struct ioctl_op *op, void __user *user)

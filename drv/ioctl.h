@@ -19,7 +19,7 @@ struct vmwalk_file;
  * @vf: the file
  * @arg: the caller's structure, as large as this driver knows it; flags that
  *       the ioctl does not define are rejected before. For an ioctl without a
- *       structure, the value
+ *       structure, a pointer to the value
  * @size: size of @arg
  * @user: the caller's structure
  * @user_size: its size

@@ -6,19 +6,19 @@
  *
  * Kinds of mappings
  *
- * Buffers that are a PFN mapping, see vmwalk_buffer_is_pfnmap(), are mapped
- * without references to their pages. A shared mapping of them is VM_PFNMAP. A
- * private one is VM_MIXEDMAP, where the core recognises a PFN mapping by its
- * special PTE. In a private VM_PFNMAP mapping the core would tell the pages
+ * PFN mappings hold no references to pages. The shared ones are VM_PFNMAP. The
+ * private ones are VM_MIXEDMAP, where the core recognises them by their special
+ * PTEs. In a private VM_PFNMAP mapping the core would tell the pages
  * that it has copied from the original ones by a linear relation of address and
  * PFN, which a scattered buffer does not have.
  *
- * Both are VM_IO, which keeps get_user_pages() out: there are no references to
- * take, and a write by ptrace would copy the page in the context of the tracer.
+ * Both are marked VM_IO by set_up_vma(), which keeps get_user_pages() out:
+ * there are no references to take, and a write by ptrace would copy the page in
+ * the context of the tracer.
  *
  * PMD mappings
  *
- * Only huge_fault installs PMD entries, never mmap(). If ->mmap() fails, the
+ * Only page faults install PMD entries, never mmap(). If ->mmap() fails, the
  * core clears vma->vm_file before it unmaps. It then mistakes a PMD entry for a
  * THP, and drops references that were never taken.
  */
@@ -100,8 +100,8 @@ static int fill_ptes(pte_t *ptep, unsigned long addr, void *data)
 /*
  * Install PFNs, all in one page table. vmf_insert_pfn() walks from the top for
  * each page, and remap_pfn_range() puts the VMA under x86's tracking of memory
- * types, which warns if a page of it is unmapped. Returns VM_FAULT_NOPAGE, or
- * an error with nothing installed.
+ * types, which warns at munmap() if the first page is no longer mapped. Returns
+ * VM_FAULT_NOPAGE, or an error with nothing installed.
  */
 static vm_fault_t map_pfns(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
 			   unsigned long count)
@@ -195,7 +195,7 @@ static vm_fault_t map_dirty_pfn(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	struct vmwalk_device *device = vma->vm_private_data;
 
-	return vmwalk_dirty_map_pfn(device, vmf, page_prot(device, vma->vm_flags));
+	return vmwalk_dirty_pfn_mkwrite(device, vmf, page_prot(device, vma->vm_flags));
 }
 
 static vm_fault_t count_fault(struct vm_fault *vmf, enum vmwalk_counter kind, vm_fault_t ret)
@@ -260,13 +260,13 @@ static vm_fault_t vmwalk_vm_pfn_mkwrite(struct vm_fault *vmf)
 static vm_fault_t vmwalk_vm_page_mkwrite(struct vm_fault *vmf)
 {
 	return count_fault(vmf, VMWALK_MKWRITE_FAULTS,
-			   vmwalk_dirty_lock_page(vmf->vma->vm_private_data, vmf));
+			   vmwalk_dirty_page_mkwrite(vmf->vma->vm_private_data, vmf));
 }
 
 /*
  * Installs nothing: that could need a page table, which must not be allocated
- * here. Without map_pages, newer kernels call fault() under the VMA lock first,
- * and again under mmap_lock.
+ * here. Without map_pages, newer kernels give up the VMA lock and start each
+ * fault again under mmap_lock.
  */
 static vm_fault_t vmwalk_vm_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 {

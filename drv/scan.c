@@ -8,10 +8,10 @@
  * Most PTEs of a VMA differ from each other in the PFN only. So one PTE is
  * decoded as a template, and the following ones are compared with it.
  *
- * Two properties of a page are not in its PTE. Whether the page is anonymous is
- * the same for all pages of most VMAs: see vmwalk_vma_is_uniform(). The NUMA
- * node, and whether the PFN is RAM, is the same for all pages of an aligned
- * span of VMWALK_SPAN_PAGES.
+ * Some properties of a page are not in its PTE. Whether the page is anonymous
+ * is the same for all pages of most VMAs: see vmwalk_vma_is_uniform(). Its NUMA
+ * node, and whether the PFN is memory, are mostly the same for all pages of an
+ * aligned span: see enter_span().
  */
 #include <linux/memory_hotplug.h>
 #include <linux/minmax.h>

@@ -11,9 +11,7 @@
 #include "walk.h"
 #include "uapi/vmwalk.h"
 
-/*
- * Pages of an aligned span: its memory is on one node, and online as a whole.
- */
+/* PFNs of an aligned span, which is online as a whole or not at all. */
 #define VMWALK_SPAN_PAGES	(PMD_SIZE / PAGE_SIZE)
 
 /**
@@ -32,7 +30,7 @@
  * @template: a PTE of @vma that others are compared with
  * @template_flags: flags of the extents of pages that match the template
  * @template_selected: pages that match the template are reported
- * @span: the span of the last page that matched the template
+ * @span: the span that enter_span() entered last
  * @done: nothing is left to do: the range, vec_len or max_pages is used up
  */
 struct vmwalk_scanner {

@@ -28,7 +28,7 @@ static ssize_t name_show(struct device *dev, struct device_attribute *attr, char
 }
 static DEVICE_ATTR_RO(name);
 
-/* What the config says, in the config's own names. */
+/* Defines dev_attr_NAME for an attribute that config.c formats. */
 #define VMWALK_SYSFS_CONFIG(_name)						\
 static ssize_t _name##_show(struct device *dev, struct device_attribute *attr, char *buf) \
 {										\
@@ -46,7 +46,7 @@ VMWALK_SYSFS_CONFIG(numa_node);
 
 static ssize_t target_pid_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%d\n", vmwalk_target_number(dev_get_drvdata(dev)));
+	return sysfs_emit(buf, "%d\n", vmwalk_target_pid_nr(dev_get_drvdata(dev)));
 }
 static DEVICE_ATTR_RO(target_pid);
 

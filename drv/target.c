@@ -36,9 +36,8 @@ MODULE_PARM_DESC(allow_target_write, "let VMWALK_IOC_COPY write to other process
  *
  * A thread ID selects the thread's process.
  *
- * Return: a struct pid, referenced; NULL for "0"; or ERR_PTR(): -EINVAL,
- * -ERANGE,
- * -ESRCH.
+ * Return: a struct pid, referenced; NULL for "0"; or an ERR_PTR() of -EINVAL,
+ * -ERANGE or -ESRCH.
  */
 struct pid *vmwalk_target_find(const char *text, struct vmwalk_errmsg *errmsg)
 {
@@ -117,12 +116,12 @@ static struct pid *vmwalk_target_get(struct vmwalk_device *device)
 }
 
 /**
- * vmwalk_target_number - PID of the target in the caller's pid namespace
+ * vmwalk_target_pid_nr - PID of the target in the caller's pid namespace
  * @device: the device
  *
  * Return: the PID; 0 without a target, or if it has no PID in that namespace.
  */
-int vmwalk_target_number(struct vmwalk_device *device)
+int vmwalk_target_pid_nr(struct vmwalk_device *device)
 {
 	struct pid *target = vmwalk_target_get(device);
 	int nr = pid_vnr(target);
@@ -229,11 +228,11 @@ static struct mm_struct *find_mm(const struct vmwalk_file *vf, struct pid *targe
 /**
  * vmwalk_target_mm - get the target's mm, if the opener may access it
  * @vf: the file
- * @number: set to the target's PID in the initial pid namespace; or NULL
+ * @nr: set to the target's PID in the initial pid namespace; or NULL
  *
  * Return: the mm, to be released by mmdrop(); or ERR_PTR(): -ESRCH, -EPERM.
  */
-struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *number)
+struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *nr)
 {
 	struct task_struct *thread;
 	struct mm_struct *mm;
@@ -246,13 +245,13 @@ struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *number)
 		if (!mm)
 			return ERR_PTR(-ESRCH);
 		mmgrab(mm);
-		if (number)
-			*number = task_tgid_nr(current);
+		if (nr)
+			*nr = task_tgid_nr(current);
 		return mm;
 	}
 
-	if (number)
-		*number = pid_nr(target);
+	if (nr)
+		*nr = pid_nr(target);
 	mm = find_mm(vf, target, false, &thread);
 	put_pid(target);
 	if (!IS_ERR(mm))
@@ -340,7 +339,7 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
  *
  * Return: 0, to be followed by vmwalk_target_unlock(); -EINTR on a fatal
  * signal;
- * -ESRCH if the process has exited or has called execve().
+ * -ESRCH if no process uses the mm any more.
  */
 int vmwalk_target_lock(struct mm_struct *mm)
 {

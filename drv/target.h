@@ -18,8 +18,8 @@ struct vmwalk_file;
 
 struct pid *vmwalk_target_find(const char *text, struct vmwalk_errmsg *errmsg);
 void vmwalk_target_set(struct vmwalk_device *device, struct pid *target);
-int vmwalk_target_number(struct vmwalk_device *device);
-struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *number);
+int vmwalk_target_pid_nr(struct vmwalk_device *device);
+struct mm_struct *vmwalk_target_mm(struct vmwalk_file *vf, int *nr);
 
 /* Is the target of an ioctl its caller? */
 static inline bool vmwalk_target_is_caller(const struct vmwalk_device *device)

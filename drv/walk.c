@@ -27,7 +27,7 @@
  * an entry maps cannot be freed before the lock is released. Every entry is
  * read once.
  *
- * The owner of the lock may wait for this CPU to answer an IPI, so the lock is
+ * The holder of the lock may wait for this CPU to answer an IPI, so the lock is
  * only tried for while interrupts are off. spin_trylock() never succeeds while
  * other CPUs queue for the lock. After TRIES failures in a row the walk
  * therefore waits for the lock, with interrupts on. RCU then keeps PTE tables,
@@ -110,7 +110,7 @@ static void note_level(struct vmwalk_level *levels, unsigned int level, void *en
 	levels[level].flags = VMWALK_LEVEL_READ;
 }
 
-/* No lock keeps kernel page tables: read a table that is gone as empty. */
+/* Memory hot-unplug frees tables of the linear map: read those as empty. */
 #define READ_NOFAULT(entryp)								\
 ({											\
 	typeof(*(entryp)) value_;							\
@@ -251,7 +251,12 @@ static unsigned long walk_pud(struct mm_struct *mm, pud_t *pudp, unsigned long a
 		return addr;
 	pud = READ_ONCE(*pudp);
 	if (pud_none(pud))
-		addr = skip_empty(pudp, addr, p4d_addr_end(addr, end), PUD_SHIFT);
+		/*
+		 * A folded p4d_addr_end() does not stop at the end of the PUD
+		 * table.
+		 */
+		addr = skip_empty(pudp, addr, pgd_addr_end(addr, p4d_addr_end(addr, end)),
+				  PUD_SHIFT);
 	else if (pud_ends_walk(pud))
 		addr = walk_pud_leaf(walker, pud, addr, pud_addr_end(addr, end));
 	spin_unlock(lock);
@@ -382,11 +387,8 @@ void vmwalk_walk_yield(struct rw_semaphore *sem)
 	cond_resched();
 }
 
-/*
- * Does an entry that covers all addresses equal to @addr under @mask cover a
- * VMA?
- */
-static bool covers_vma(struct mm_struct *mm, unsigned long addr, unsigned long mask)
+/* Does the range that an entry maps at @addr overlap a VMA? */
+static bool range_has_vma(struct mm_struct *mm, unsigned long addr, unsigned long mask)
 {
 	struct vm_area_struct *vma = find_vma(mm, addr & mask);
 
@@ -396,13 +398,13 @@ static bool covers_vma(struct mm_struct *mm, unsigned long addr, unsigned long m
 /* The level of the deepest table over @addr that covers a VMA. */
 static unsigned int deepest_table(struct mm_struct *mm, unsigned long addr)
 {
-	if (covers_vma(mm, addr, PMD_MASK))
+	if (range_has_vma(mm, addr, PMD_MASK))
 		return VMWALK_PTE;
-	if (covers_vma(mm, addr, PUD_MASK))
+	if (range_has_vma(mm, addr, PUD_MASK))
 		return VMWALK_PMD;
-	if (covers_vma(mm, addr, P4D_MASK))
+	if (range_has_vma(mm, addr, P4D_MASK))
 		return VMWALK_PUD;
-	if (covers_vma(mm, addr, PGDIR_MASK))
+	if (range_has_vma(mm, addr, PGDIR_MASK))
 		return VMWALK_P4D;
 
 	return VMWALK_PGD;

@@ -22,8 +22,8 @@ struct vmwalk_level;
  *        entries
  * @leaf: called for an entry above the PTE level that is neither empty nor a
  *        table; [addr, end) is the part of it that lies in the range
- * @steps: steps left before the walk stops, so that the caller can release its
- *         lock; a step is one PTE table or less
+ * @steps: steps left, at least 1, before the walk stops, so that the caller can
+ *         release its lock; a step is one PTE table or less
  * @contended_mm: the walk stops as soon as a task waits for the mmap_lock of
  *                this mm; NULL if the caller holds another lock
  * @waits: true: wait for page-table locks, with interrupts on; false: only try
@@ -62,7 +62,7 @@ int vmwalk_walk_paging_levels(void);
 
 static __always_inline unsigned long vmwalk_walk_or_8(const unsigned long *entry)
 {
-	/* data_race: an entry that is installed meanwhile may be missed. */
+	/* data_race: the table is locked; only the CPU changes entries. */
 	return data_race(entry[0] | entry[1] | entry[2] | entry[3] |
 			 entry[4] | entry[5] | entry[6] | entry[7]);
 }
@@ -73,7 +73,7 @@ static __always_inline unsigned long vmwalk_walk_or_8(const unsigned long *entry
  * @left: entries from @entryp to the end of the table or range
  *
  * On every level an entry is one word, and an empty entry is 0. Testing 16 at a
- * time is for the row scan_sparse of the benchmark.
+ * time is for scan_sparse in the benchmark.
  *
  * Return: number of consecutive empty entries, at least 1.
  */

@@ -63,7 +63,7 @@ static inline bool vmwalk_pmd_is_comparable(pmd_t pmd)
 	return !cpu_feature_enabled(X86_FEATURE_XENPV);
 }
 
-/* Equal in no comparison: no entry has all flags set. */
+/* No entry has all flags set, so these match none. */
 #define VMWALK_PTE_NO_MATCH	native_make_pte(PTE_FLAGS_MASK)
 #define VMWALK_PMD_NO_MATCH	native_make_pmd(PTE_FLAGS_MASK)
 
@@ -95,7 +95,8 @@ static inline pte_t vmwalk_pte_advance(pte_t pte, long pages)
 }
 
 /*
- * The PTE table of @pmd, if @other with the same flags leads to @other_table.
+ * Linear-map address of the PTE table that @pmd points to. @other has the same
+ * flags and points to @other_table.
  */
 static inline pte_t *vmwalk_pmd_table(pmd_t pmd, pmd_t other, pte_t *other_table)
 {

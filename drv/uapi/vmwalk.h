@@ -17,8 +17,7 @@
  * unchanged:
  *
  *   ENOTTY   the driver does not know the ioctl
- *   E2BIG    size exceeds the structure that the driver knows, and a byte
- *   beyond
+ *   E2BIG    size exceeds the structure that the driver knows, and a byte after
  *            it is not zero; or size exceeds a page
  *   EINVAL   size is less than that of the first version, an unknown flag is
  *            set, padding is not zero, or a field has an invalid value
@@ -45,19 +44,18 @@
 #define VMWALK_IOC_MAGIC	0xF7
 
 /*
- *  nr  ioctl                 argument                 minimum size
- *   0  VMWALK_IOC_INFO       struct vmwalk_info       VMWALK_INFO_SIZE_VER0
- *   1  VMWALK_IOC_GET_PFN    a page number, by value  -
- *   2  VMWALK_IOC_WALK       struct vmwalk_walk       VMWALK_WALK_SIZE_VER0
- *   3  VMWALK_IOC_SCAN       struct vmwalk_scan       VMWALK_SCAN_SIZE_VER0
- *   4  VMWALK_IOC_DIRTY      struct vmwalk_dirty      VMWALK_DIRTY_SIZE_VER0
- *   5  VMWALK_IOC_TRANSLATE  struct vmwalk_translate
- *   VMWALK_TRANSLATE_SIZE_VER0 6  VMWALK_IOC_VMA        struct vmwalk_vma
- *   VMWALK_VMA_SIZE_VER0 7  VMWALK_IOC_LOG        struct vmwalk_log
- *   VMWALK_LOG_SIZE_VER0 8  VMWALK_IOC_LOCATE     struct vmwalk_locate
- *   VMWALK_LOCATE_SIZE_VER0 9  VMWALK_IOC_COPY       struct vmwalk_copy
- *   VMWALK_COPY_SIZE_VER0
- *  10  VMWALK_IOC_POKE       struct vmwalk_poke       VMWALK_POKE_SIZE_VER0
+ *  nr  VMWALK_IOC_  argument                 minimum size
+ *   0  INFO         struct vmwalk_info       VMWALK_INFO_SIZE_VER0
+ *   1  GET_PFN      a page number, by value  -
+ *   2  WALK         struct vmwalk_walk       VMWALK_WALK_SIZE_VER0
+ *   3  SCAN         struct vmwalk_scan       VMWALK_SCAN_SIZE_VER0
+ *   4  DIRTY        struct vmwalk_dirty      VMWALK_DIRTY_SIZE_VER0
+ *   5  TRANSLATE    struct vmwalk_translate  VMWALK_TRANSLATE_SIZE_VER0
+ *   6  VMA          struct vmwalk_vma        VMWALK_VMA_SIZE_VER0
+ *   7  LOG          struct vmwalk_log        VMWALK_LOG_SIZE_VER0
+ *   8  LOCATE       struct vmwalk_locate     VMWALK_LOCATE_SIZE_VER0
+ *   9  COPY         struct vmwalk_copy       VMWALK_COPY_SIZE_VER0
+ *  10  POKE         struct vmwalk_poke       VMWALK_POKE_SIZE_VER0
  */
 #define VMWALK_IOC_INFO		_IO(VMWALK_IOC_MAGIC, 0)
 #define VMWALK_IOC_GET_PFN	_IO(VMWALK_IOC_MAGIC, 1)
@@ -218,7 +216,7 @@ struct vmwalk_level {
  * @size: (in) size of this structure as the caller knows it
  * @flags: (in) VMWALK_WALK_*
  * @addr: (in) a user address of the target; with VMWALK_WALK_KERNEL a kernel
- *        address (EINVAL for a non-canonical address)
+ *        address; EINVAL for any other address
  * @pfn: (out) PFN of the page at @addr, which may be inside a huge page; 0 if
  *       none
  * @phys: (out) physical address of the byte at @addr; 0 if none
@@ -414,7 +412,7 @@ struct vmwalk_vma {
  * @lines: (in) limit of lines, one per extent: 1 to VMWALK_LOG_LINES
  * @pad: (in) must be zero
  *
- * Returns the number of lines. The lines are not rate-limited, so none is lost.
+ * Returns the number of lines. The lines are not rate-limited.
  * The opener needs CAP_SYS_ADMIN. Every process that may read the kernel log
  * can read the lines with their PFNs.
  */
@@ -510,11 +508,11 @@ struct vmwalk_locate {
  * @copied: (out) number of bytes copied
  *
  * Returns 0. The copy stops at the first page that is not mapped, or that the
- * target itself may not access in this direction. If nothing was copied, the
- * ioctl fails with EFAULT. It also stops on a fatal signal, and when the target
- * exits. If the target calls execve() meanwhile, the rest of the copy uses its
- * new memory. If the target has mapped this buffer, bytes that are both read
- * and written may get either value.
+ * target itself may not access in this direction; on a fatal signal; and when
+ * the target exits. If it stops before the first byte, the ioctl fails with
+ * EFAULT, EINTR or ESRCH. If the target calls execve() meanwhile, the rest of
+ * the copy uses its new memory. If the target has mapped this buffer, bytes that
+ * are both read and written may get either value.
  *
  * VMWALK_COPY_FROM_BUFFER fails with EFAULT unless one live buffer contains all
  * bytes, and with EINVAL if source and destination overlap.
