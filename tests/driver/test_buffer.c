@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The buffer as a file of fixed size: fills, read, write, lseek and their borders, for every buffer
- * type and map mode, and the same bytes through a mapping.
+ * System calls on the device as a file of fixed size: read, write, lseek, sync,
+ * splice, and their behaviour at the end of the buffer. mmap() must show the
+ * same data.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -16,7 +17,7 @@
 
 #define SIZE	(5 * PAGE)
 
-VW_TEST_TYPICAL(fills_are_what_they_say_through_read_and_mmap)
+VW_TEST_TYPICAL(read_and_mmap_show_the_configured_fill)
 {
 	static const char * const fills[] = { "zero", "digits", "letters" };
 	static const size_t sizes[] = { PAGE, SIZE, MIB };
@@ -41,7 +42,7 @@ VW_TEST_TYPICAL(fills_are_what_they_say_through_read_and_mmap)
 	free(data);
 }
 
-VW_TEST_TYPICAL(read_follows_the_position_and_ends_with_0)
+VW_TEST_TYPICAL(read_advances_the_file_position_and_returns_0_at_the_end)
 {
 	char data[SIZE];
 	int fd;
@@ -59,7 +60,7 @@ VW_TEST_TYPICAL(read_follows_the_position_and_ends_with_0)
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), SIZE);
 }
 
-VW_TEST_TYPICAL(pread_leaves_the_position_alone)
+VW_TEST_TYPICAL(pread_does_not_change_the_file_position)
 {
 	static const size_t at[] = { 0, 1, PAGE - 1, PAGE, PAGE + 1, SIZE - PAGE, SIZE - 1 };
 	static const size_t len[] = { 1, 2, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, SIZE };
@@ -81,7 +82,7 @@ VW_TEST_TYPICAL(pread_leaves_the_position_alone)
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), 0);
 }
 
-VW_TEST_TYPICAL(pread_at_and_past_the_end_gives_0)
+VW_TEST_TYPICAL(pread_at_or_past_the_end_returns_0)
 {
 	static const off_t at[] = { SIZE, SIZE + 1, 2 * SIZE, 1LL << 40, LLONG_MAX - PAGE };
 	char data[2] = { 'x', 'y' };
@@ -95,7 +96,7 @@ VW_TEST_TYPICAL(pread_at_and_past_the_end_gives_0)
 	assert_int_equal(data[1], 'y');
 }
 
-VW_TEST_TYPICAL(write_is_seen_by_read_and_mmap)
+VW_TEST_TYPICAL(written_data_is_visible_to_read_and_mmap)
 {
 	static const size_t at[] = { 0, 1, PAGE - 3, 2 * PAGE, SIZE - 6 };
 	char data[SIZE], *shared, *private;
@@ -116,7 +117,7 @@ VW_TEST_TYPICAL(write_is_seen_by_read_and_mmap)
 	}
 }
 
-VW_TEST_TYPICAL(two_descriptors_share_the_buffer_and_not_the_position)
+VW_TEST_TYPICAL(two_files_share_the_buffer_but_not_the_file_position)
 {
 	char data[4];
 	int n, a, b;
@@ -130,7 +131,7 @@ VW_TEST_TYPICAL(two_descriptors_share_the_buffer_and_not_the_position)
 	assert_memory_equal(data, "1234", 4);
 }
 
-VW_TEST_TYPICAL(write_past_the_end_gives_enospc)
+VW_TEST_TYPICAL(write_past_the_end_fails_with_enospc)
 {
 	static const off_t at[] = { SIZE, SIZE + 1, 2 * SIZE, 1LL << 40, LLONG_MAX - PAGE };
 	char before[SIZE], after[SIZE], data[PAGE] = "x";
@@ -164,7 +165,7 @@ VW_TEST_TYPICAL(write_across_the_end_is_short)
 	assert_memory_equal(back + PAGE - 200, data, 200);
 }
 
-VW_TEST_TYPICAL(nothing_is_read_or_written_with_a_length_of_0)
+VW_TEST_TYPICAL(reads_and_writes_of_0_bytes_have_no_effect)
 {
 	char byte = 'x';
 	int fd;
@@ -177,7 +178,7 @@ VW_TEST_TYPICAL(nothing_is_read_or_written_with_a_length_of_0)
 	assert_int_equal(byte, 'x');
 }
 
-VW_TEST_TYPICAL(readv_and_writev_fill_each_piece)
+VW_TEST_TYPICAL(readv_and_writev_transfer_every_iovec)
 {
 	char a[3], b[PAGE], c[10], back[PAGE];
 	struct iovec out[] = { { "abc", 3 }, { "", 0 }, { "defgh", 5 } };
@@ -199,7 +200,7 @@ VW_TEST_TYPICAL(readv_and_writev_fill_each_piece)
 	assert_memory_equal(back, "abcd", 4);
 }
 
-VW_TEST_TYPICAL(lseek_stays_in_the_buffer)
+VW_TEST_TYPICAL(lseek_rejects_positions_outside_the_buffer)
 {
 	int fd;
 
@@ -222,7 +223,7 @@ VW_TEST_TYPICAL(lseek_stays_in_the_buffer)
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), 7);
 }
 
-VW_TEST_TYPICAL(lseek_finds_data_up_to_the_end_and_a_hole_there)
+VW_TEST_TYPICAL(the_whole_buffer_is_data_and_its_end_a_hole)
 {
 	int fd;
 
@@ -237,8 +238,10 @@ VW_TEST_TYPICAL(lseek_finds_data_up_to_the_end_and_a_hole_there)
 	vw_expect(vw_sys(lseek(fd, -1, SEEK_DATA)), -ENXIO);
 }
 
-/* Also after the instance is gone: the mapping still works, and a program may sync it at exit. */
-VW_TEST_TYPICAL(syncing_the_buffer_and_its_mappings_succeeds)
+/*
+ * Also after rmdir: mappings stay usable, and a program may sync them at exit.
+ */
+VW_TEST_TYPICAL(fsync_and_msync_succeed)
 {
 	char *shared, *private, *map;
 	int fd;
@@ -264,7 +267,7 @@ VW_TEST_TYPICAL(syncing_the_buffer_and_its_mappings_succeeds)
 	}
 }
 
-VW_TEST_TYPICAL(splice_and_sendfile_move_bytes_out_and_in)
+VW_TEST_TYPICAL(splice_and_sendfile_read_and_write_the_buffer)
 {
 	char data[SIZE], back[SIZE];
 	int fd, copy, ends[2];
@@ -283,13 +286,11 @@ VW_TEST_TYPICAL(splice_and_sendfile_move_bytes_out_and_in)
 	pos = SIZE;
 	vw_expect(vw_sys(splice(fd, &pos, ends[1], NULL, 1, 0)), 0);
 
-	/* Up to the end of the buffer. */
 	vw_expect(vw_sys(sendfile(copy, fd, NULL, 2 * SIZE)), SIZE);
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), SIZE);
 	vw_expect(vw_sys(pread(copy, data, SIZE, 0)), SIZE);
 	assert_true(vw_holds_fill(data, "letters", 0, SIZE));
 
-	/* The pipe has copies: later writes to the buffer don't change them. */
 	vw_expect(vw_sys(write(ends[1], "vmwalk", 6)), 6);
 	pos = PAGE - 3;
 	vw_expect(vw_sys(splice(ends[0], NULL, fd, &pos, 6, 0)), 6);
@@ -312,7 +313,7 @@ VW_TEST_TYPICAL(splice_and_sendfile_move_bytes_out_and_in)
 	vw_expect(vw_sys(splice(ends[0], NULL, fd, &pos, 4, 0)), -ENODEV);
 }
 
-VW_TEST_TYPICAL(o_direct_reads_and_writes_the_same_bytes)
+VW_TEST_TYPICAL(o_direct_reads_and_writes_the_same_data)
 {
 	char data[100], back[100];
 	int n, fd, direct;
@@ -334,7 +335,7 @@ VW_TEST_TYPICAL(o_direct_reads_and_writes_the_same_bytes)
 }
 
 /* See the table in docs/guide.md. */
-VW_TEST(calls_for_files_and_disks_behave_as_the_guide_says)
+VW_TEST(other_file_system_calls_behave_as_documented)
 {
 	char bytes[8] = "vmwalk";
 	struct iovec iov = { .iov_base = bytes, .iov_len = sizeof(bytes) };
@@ -370,7 +371,7 @@ VW_TEST(calls_for_files_and_disks_behave_as_the_guide_says)
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_END)), 5 * PAGE);
 }
 
-VW_TEST_TYPICAL(bad_pointers_give_efault_and_change_nothing)
+VW_TEST_TYPICAL(bad_pointers_fail_with_efault_and_change_nothing)
 {
 	char before[SIZE], after[SIZE], *pages;
 	int fd;
@@ -384,7 +385,10 @@ VW_TEST_TYPICAL(bad_pointers_give_efault_and_change_nothing)
 	vw_expect(vw_sys(write(fd, vw_pointer(-PAGE), 10)), -EFAULT);
 	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), 0);
 
-	/* A pointer that goes bad half way: what could be copied counts, or nothing does. */
+	/*
+	 * Memory that ends within the range: a short count and EFAULT are both
+	 * correct.
+	 */
 	pages = vw_anon(2 * PAGE);
 	munmap(pages + PAGE, PAGE);
 	memset(pages, '#', PAGE);
@@ -393,19 +397,21 @@ VW_TEST_TYPICAL(bad_pointers_give_efault_and_change_nothing)
 				 : vw_sys(pread(fd, pages + PAGE - 16, 64, 0));
 
 		if (rc != -EFAULT && (rc < 1 || rc > 16))
-			vw_fail("%s over the end of a mapping gives %lld",
+			vw_fail("%s across the end of a mapping returned %lld",
 				i ? "pwrite" : "pread", rc);
 	}
 	vw_expect(vw_sys(pread(fd, after, SIZE, 0)), SIZE);
 	assert_memory_equal(before + 16, after + 16, SIZE - 16);
 }
 
-VW_TEST_TYPICAL(the_buffer_copies_into_its_own_mapping_and_out_of_it)
+VW_TEST_TYPICAL(read_and_write_work_on_a_mapping_of_the_same_buffer)
 {
 	char *map, back[PAGE];
 	int fd;
 
-	/* The page that read() writes to is of this very device and not there yet. */
+	/*
+	 * read() writes to a page of the same buffer that is not present yet.
+	 */
 	fd = vw_open_rw(vw_make_combo(combo, SIZE, "digits"));
 	map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
 	vw_expect(vw_sys(pread(fd, map + 2 * PAGE, PAGE, 3)), PAGE);
@@ -415,7 +421,7 @@ VW_TEST_TYPICAL(the_buffer_copies_into_its_own_mapping_and_out_of_it)
 	assert_true(vw_holds_fill(back, "digits", 4 * PAGE, PAGE));
 }
 
-VW_TEST_TYPICAL(descriptors_keep_to_the_way_they_were_opened)
+VW_TEST_TYPICAL(the_open_mode_limits_read_write_and_mmap)
 {
 	char byte = 0;
 	int n, reader, writer;
@@ -437,7 +443,7 @@ VW_TEST_TYPICAL(descriptors_keep_to_the_way_they_were_opened)
 	vw_ok(vw_sys(munmap(vw_map(reader, PAGE, 0, PROT_READ, MAP_SHARED), PAGE)));
 }
 
-VW_TEST_TYPICAL(opens_counts_open_descriptors)
+VW_TEST_TYPICAL(opens_counts_open_files)
 {
 	int n, a, b;
 
@@ -453,9 +459,9 @@ VW_TEST_TYPICAL(opens_counts_open_descriptors)
 	vw_expect_stat(n, "opens", 0);
 }
 
-VW_TEST_TYPICAL(segments_and_phys_addr_are_what_the_page_tables_say)
+VW_TEST_TYPICAL(segments_and_phys_addr_match_the_page_tables)
 {
-	__u64 frames[16], runs = 1;
+	__u64 pfns[16], segments = 1;
 	char text[64];
 	int n, fd;
 	void *map;
@@ -465,14 +471,14 @@ VW_TEST_TYPICAL(segments_and_phys_addr_are_what_the_page_tables_say)
 	map = vw_map(fd, 16 * PAGE, 0, PROT_READ, MAP_SHARED);
 	for (size_t i = 0; i < 16; i++)
 		vw_peek((char *)map + i * PAGE);
-	vw_frames(0, map, 16, frames);
+	vw_frames(0, map, 16, pfns);
 	for (size_t i = 1; i < 16; i++)
-		runs += frames[i] != frames[i - 1] + 1;
+		segments += pfns[i] != pfns[i - 1] + 1;
 	assert_true(vw_sysfs(n, "segments", text, sizeof(text)) > 0);
-	vw_expect(strtoll(text, NULL, 0), runs);
+	vw_expect(strtoll(text, NULL, 0), segments);
 	assert_true(vw_sysfs(n, "phys_addr", text, sizeof(text)) > 0);
-	if (runs == 1)
-		vw_expect(strtoll(text, NULL, 0), frames[0] * PAGE);
-	if (runs > 1)
+	if (segments == 1)
+		vw_expect(strtoll(text, NULL, 0), pfns[0] * PAGE);
+	if (segments > 1)
 		vw_expect(strtoll(text, NULL, 0), 0);
 }

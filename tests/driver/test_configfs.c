@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * configfs: what can be asked for, what is refused and how, and what an item's life looks like.
+ * configfs and sysfs attributes: accepted and rejected values, error messages,
+ * and the lifetime of instances and devices.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -17,7 +18,7 @@
 
 #define MAX_BUFFER_MB	VW_MODULE "/parameters/max_buffer_mb"
 
-/* Every attribute with its default, as a fresh item reads. */
+/* Every attribute with its default. */
 static const char * const defaults[][2] = {
 	{ "live", "0" },
 	{ "buffer_type", "vmalloc" },
@@ -32,63 +33,64 @@ static const char * const defaults[][2] = {
 	{ "last_error", "" },
 };
 
-/* One sentence on one line, so that a script can show it as it is. */
-static void expect_sentence_at(const char *file, int line, const char *item, const char *limit)
+/* last_error must be one sentence on one line, so that scripts can print it. */
+static void expect_message_at(const char *file, int line, const char *instance, const char *limit)
 {
 	char path[128], text[512] = "";
 	ssize_t len;
 	int fd;
 
-	snprintf(path, sizeof(path), VW_CONFIGFS "/%s/last_error", item);
+	snprintf(path, sizeof(path), VW_CONFIGFS "/%s/last_error", instance);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	len = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	if (len < 10 || !strchr(text, ' '))
-		vw_fail_at(file, line, "last_error is no sentence: \"%s\"", text);
+		vw_fail_at(file, line, "last_error is not a sentence: \"%s\"", text);
 	if (strchr(text, '\n') != text + len - 1)
 		vw_fail_at(file, line, "last_error is not one line: \"%s\"", text);
 	if (limit && !strstr(text, limit))
 		vw_fail_at(file, line, "last_error does not name \"%s\": %s", limit, text);
 }
 
-#define expect_sentence(item, limit) expect_sentence_at(__FILE__, __LINE__, item, limit)
+#define expect_message(instance, limit) expect_message_at(__FILE__, __LINE__, instance, limit)
 
 /*
- * A refused write: its errno, the value as it was, and a sentence that has the limit in it. Another
- * write was refused just before, so that an old sentence cannot pass for the new one.
+ * A write must fail with this errno, keep the value, and set a message that
+ * contains "limit". Another write fails first, to detect a message that was not
+ * updated.
  */
-static void expect_refused_at(const char *file, int line, const char *item, const char *attr,
+static void expect_failure_at(const char *file, int line, const char *instance, const char *attr,
 			      const char *value, int error, const char *limit)
 {
 	char before[128], after[128], old[512], new[512];
 
-	vw_set(item, strcmp(attr, "live") ? "live" : "track_dirty", "neither");
-	vw_get(item, "last_error", old, sizeof(old));
-	vw_get(item, attr, before, sizeof(before));
-	vw_expect_at(file, line, value, vw_set(item, attr, value), -error);
-	vw_get(item, attr, after, sizeof(after));
+	vw_set(instance, strcmp(attr, "live") ? "live" : "track_dirty", "neither");
+	vw_get(instance, "last_error", old, sizeof(old));
+	vw_get(instance, attr, before, sizeof(before));
+	vw_expect_at(file, line, value, vw_set(instance, attr, value), -error);
+	vw_get(instance, attr, after, sizeof(after));
 	if (strcmp(before, after))
-		vw_fail_at(file, line, "%s was %s and reads %s after a refused write of %s", attr,
+		vw_fail_at(file, line, "%s was %s and reads %s after a failed write of %s", attr,
 			   before, after, value);
-	vw_get(item, "last_error", new, sizeof(new));
+	vw_get(instance, "last_error", new, sizeof(new));
 	if (!strcmp(old, new))
-		vw_fail_at(file, line, "%s = %s was refused and last_error still says \"%s\"",
+		vw_fail_at(file, line, "%s = %s failed, but last_error is still \"%s\"",
 			   attr, value, new);
-	expect_sentence_at(file, line, item, limit);
+	expect_message_at(file, line, instance, limit);
 }
 
-#define expect_refused(item, attr, value, error, limit) \
-	expect_refused_at(__FILE__, __LINE__, item, attr, value, error, limit)
+#define expect_failure(instance, attr, value, error, limit) \
+	expect_failure_at(__FILE__, __LINE__, instance, attr, value, error, limit)
 
-static void expect_accepted_at(const char *file, int line, const char *item, const char *attr,
+static void expect_accepted_at(const char *file, int line, const char *instance, const char *attr,
 			       const char *value, const char *reads)
 {
-	vw_expect_at(file, line, value, vw_set(item, attr, value), 0);
-	vw_expect_attr_at(file, line, item, attr, reads);
+	vw_expect_at(file, line, value, vw_set(instance, attr, value), 0);
+	vw_expect_attr_at(file, line, instance, attr, reads);
 }
 
-#define expect_accepted(item, attr, value, reads) \
-	expect_accepted_at(__FILE__, __LINE__, item, attr, value, reads)
+#define expect_accepted(instance, attr, value, reads) \
+	expect_accepted_at(__FILE__, __LINE__, instance, attr, value, reads)
 
 static bool node_exists(int n)
 {
@@ -106,16 +108,16 @@ static bool sysfs_exists(int n)
 	return vw_exists(path);
 }
 
-static void expect_pending(const char *item)
+static void expect_pending(const char *instance)
 {
-	int n = vw_number(item);
+	int n = vw_number(instance);
 
-	vw_expect_attr(item, "live", "0");
+	vw_expect_attr(instance, "live", "0");
 	assert_false(node_exists(n));
 	assert_false(sysfs_exists(n));
 }
 
-/* --- The subsystem -------------------------------------------------------------------------- */
+/* --- The subsystem -------------------------------------------------------- */
 
 static bool has_word(const char *line, const char *word)
 {
@@ -129,7 +131,7 @@ static bool has_word(const char *line, const char *word)
 	return false;
 }
 
-VW_TEST(available_files_name_what_this_build_has_and_nothing_else)
+VW_TEST(available_files_list_all_supported_values)
 {
 	static const char * const words[][8] = {
 		{ "buffer_type", "buffer_types", "kmalloc", "vmalloc", "pages", "huge", "dma" },
@@ -161,7 +163,7 @@ VW_TEST(available_files_name_what_this_build_has_and_nothing_else)
 	assert_string_equal(line, "zero digits letters");
 }
 
-VW_TEST(abi_version_is_that_of_the_header)
+VW_TEST(abi_version_matches_the_header)
 {
 	char line[32];
 
@@ -169,7 +171,7 @@ VW_TEST(abi_version_is_that_of_the_header)
 	assert_int_equal(atoi(line), VMWALK_ABI_VERSION);
 }
 
-VW_TEST(read_only_files_refuse_to_be_written)
+VW_TEST(read_only_files_cannot_be_written)
 {
 	static const char * const files[] = {
 		"available_buffer_types", "available_map_modes", "available_cache_modes",
@@ -184,13 +186,13 @@ VW_TEST(read_only_files_refuse_to_be_written)
 		vw_file_read(path, before, sizeof(before));
 		rc = vw_file_write(path, "1");
 		if (rc != -EACCES && rc != -EIO)
-			vw_fail("writing %s gives %d", files[i], rc);
+			vw_fail("write to %s returned %d", files[i], rc);
 		vw_file_read(path, after, sizeof(after));
 		assert_string_equal(before, after);
 	}
 }
 
-VW_TEST(configfs_is_roots)
+VW_TEST(only_root_can_write_to_configfs)
 {
 	static const char * const files[] = { "", "/t/live", "/t/size", "/t/target_pid" };
 	char path[128];
@@ -205,9 +207,9 @@ VW_TEST(configfs_is_roots)
 	}
 }
 
-/* --- Items ---------------------------------------------------------------------------------- */
+/* --- Instances ------------------------------------------------------------ */
 
-VW_TEST(mkdir_makes_a_pending_item_with_defaults)
+VW_TEST(mkdir_creates_a_pending_instance_with_defaults)
 {
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(defaults); i++)
@@ -215,7 +217,7 @@ VW_TEST(mkdir_makes_a_pending_item_with_defaults)
 	expect_pending("t");
 }
 
-VW_TEST(the_defaults_can_go_live)
+VW_TEST(live_accepts_the_default_values)
 {
 	int n;
 
@@ -226,7 +228,7 @@ VW_TEST(the_defaults_can_go_live)
 	vw_expect_attr("t", "last_error", "");
 }
 
-VW_TEST(an_item_has_no_other_attributes)
+VW_TEST(an_instance_has_no_other_attributes)
 {
 	struct dirent *entry;
 	unsigned int files = 0;
@@ -241,7 +243,7 @@ VW_TEST(an_item_has_no_other_attributes)
 	assert_int_equal(files, COUNT(defaults) + 1);
 }
 
-VW_TEST(names_of_any_kind_are_kept)
+VW_TEST(sysfs_shows_instance_names_unchanged)
 {
 	static const char * const names[] = {
 		"a", "with space", "Größe", "-1", "live", "vmwalk0",
@@ -261,7 +263,7 @@ VW_TEST(names_of_any_kind_are_kept)
 	}
 }
 
-VW_TEST(mkdir_refuses_bad_names_and_places)
+VW_TEST(mkdir_rejects_bad_names_and_paths)
 {
 	char too_long[257];
 
@@ -275,7 +277,7 @@ VW_TEST(mkdir_refuses_bad_names_and_places)
 	vw_expect(vw_rmdir("missing"), -ENOENT);
 }
 
-VW_TEST(the_lowest_free_number_is_reserved_by_mkdir)
+VW_TEST(mkdir_reserves_the_lowest_free_number)
 {
 	vw_ok(vw_mkdir("a"));
 	vw_ok(vw_mkdir("b"));
@@ -293,7 +295,7 @@ VW_TEST(the_lowest_free_number_is_reserved_by_mkdir)
 	assert_int_equal(vw_number("f"), 3);
 }
 
-VW_TEST(going_live_and_back_keeps_number_and_values)
+VW_TEST(writing_live_keeps_the_number_and_the_values)
 {
 	char name[64], again[64];
 	int n;
@@ -322,7 +324,7 @@ VW_TEST(going_live_and_back_keeps_number_and_values)
 	vw_expect_attr("t", "fault_around", "4096");
 }
 
-VW_TEST(live_written_as_it_is_changes_nothing)
+VW_TEST(writing_the_current_value_to_live_has_no_effect)
 {
 	char byte = 'x';
 	int n, fd;
@@ -341,7 +343,7 @@ VW_TEST(live_written_as_it_is_changes_nothing)
 	vw_expect_attr("t", "last_error", "");
 }
 
-VW_TEST(each_life_starts_with_a_fresh_buffer)
+VW_TEST(live_1_always_creates_a_new_buffer)
 {
 	char byte = 'x';
 	int n, fd;
@@ -357,9 +359,9 @@ VW_TEST(each_life_starts_with_a_fresh_buffer)
 	assert_int_equal(byte, 'a');
 }
 
-/* --- Values --------------------------------------------------------------------------------- */
+/* --- Values --------------------------------------------------------------- */
 
-VW_TEST(live_takes_0_and_1_alone)
+VW_TEST(live_accepts_only_0_and_1)
 {
 	static const char * const bad[] = {
 		"2", "-1", "\n", " ", "y", "n", "yes", "on", "true", "10", "1 1", "0x1", "1a",
@@ -367,18 +369,18 @@ VW_TEST(live_takes_0_and_1_alone)
 
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(bad); i++) {
-		expect_refused("t", "live", bad[i], EINVAL, NULL);
+		expect_failure("t", "live", bad[i], EINVAL, NULL);
 		expect_pending("t");
 	}
 	vw_ok(vw_set("t", "live", "1\n"));
-	expect_refused("t", "live", "2", EINVAL, NULL);
-	expect_refused("t", "live", "y", EINVAL, NULL);
+	expect_failure("t", "live", "2", EINVAL, NULL);
+	expect_failure("t", "live", "y", EINVAL, NULL);
 	vw_expect_attr("t", "live", "1");
 	vw_ok(vw_set("t", "live", "0\n"));
 	expect_pending("t");
 }
 
-VW_TEST(size_takes_bytes_and_suffixes_and_rounds_up)
+VW_TEST(size_accepts_suffixes_and_is_rounded_up_to_pages)
 {
 	vw_ok(vw_mkdir("t"));
 	expect_accepted("t", "size", "1", "4096");
@@ -405,7 +407,7 @@ VW_TEST(size_takes_bytes_and_suffixes_and_rounds_up)
 	vw_expect_attr("t", "last_error", "");
 }
 
-VW_TEST(size_out_of_range_is_refused_with_erange_and_changes_nothing)
+VW_TEST(size_out_of_range_fails_with_erange)
 {
 	static const char * const bad[] = {
 		"0", "0K", "70368744177665", "65537G", "68719476737K", "18446744073709551615",
@@ -418,11 +420,11 @@ VW_TEST(size_out_of_range_is_refused_with_erange_and_changes_nothing)
 
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(bad); i++)
-		expect_refused("t", "size", bad[i], ERANGE, "64");
+		expect_failure("t", "size", bad[i], ERANGE, "64");
 	vw_expect_attr("t", "size", "1048576");
 }
 
-VW_TEST(size_that_is_no_number_is_refused_with_einval)
+VW_TEST(size_that_is_not_a_number_fails_with_einval)
 {
 	static const char * const bad[] = {
 		"\n", " ", "K", "M", "T", "many", "1TT", "1P", "0x", "0x\n", "0xK", "x10", "0x10g0",
@@ -433,11 +435,11 @@ VW_TEST(size_that_is_no_number_is_refused_with_einval)
 
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(bad); i++)
-		expect_refused("t", "size", bad[i], EINVAL, "suffixes K, M, G, T; 0x");
+		expect_failure("t", "size", bad[i], EINVAL, "suffixes K, M, G, T; 0x");
 	vw_expect_attr("t", "size", "1048576");
 }
 
-VW_TEST(words_are_taken_with_and_without_a_newline)
+VW_TEST(a_trailing_newline_is_ignored)
 {
 	vw_ok(vw_mkdir("t"));
 	expect_accepted("t", "buffer_type", "kmalloc", "kmalloc");
@@ -452,7 +454,7 @@ VW_TEST(words_are_taken_with_and_without_a_newline)
 	vw_expect_attr("t", "last_error", "");
 }
 
-VW_TEST(unknown_words_are_refused_with_einval)
+VW_TEST(unknown_words_fail_with_einval)
 {
 	static const char * const attrs[] = { "buffer_type", "map_mode", "cache_mode", "fill" };
 	static const char * const bad[] = {
@@ -465,11 +467,11 @@ VW_TEST(unknown_words_are_refused_with_einval)
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(attrs); i++) {
 		for (size_t j = 0; j < COUNT(bad); j++)
-			expect_refused("t", attrs[i], bad[j], EINVAL, NULL);
+			expect_failure("t", attrs[i], bad[j], EINVAL, NULL);
 	}
 }
 
-VW_TEST(track_dirty_takes_0_and_1_and_refuses_the_rest)
+VW_TEST(track_dirty_accepts_only_0_and_1)
 {
 	static const char * const bad[] = { "2", "-1", "\n", "yes", "y", "n", "00x" };
 
@@ -477,11 +479,11 @@ VW_TEST(track_dirty_takes_0_and_1_and_refuses_the_rest)
 	expect_accepted("t", "track_dirty", "1", "1");
 	expect_accepted("t", "track_dirty", "0\n", "0");
 	for (size_t i = 0; i < COUNT(bad); i++)
-		expect_refused("t", "track_dirty", bad[i], EINVAL, NULL);
+		expect_failure("t", "track_dirty", bad[i], EINVAL, NULL);
 	vw_expect_attr("t", "track_dirty", "0");
 }
 
-VW_TEST(numa_node_takes_what_the_machine_has)
+VW_TEST(numa_node_accepts_existing_nodes)
 {
 	vw_ok(vw_mkdir("t"));
 	expect_accepted("t", "numa_node", "0", "0");
@@ -491,7 +493,7 @@ VW_TEST(numa_node_takes_what_the_machine_has)
 	vw_expect_attr("t", "last_error", "");
 }
 
-VW_TEST(numa_node_refuses_what_the_machine_has_not)
+VW_TEST(numa_node_rejects_missing_nodes)
 {
 	static const char * const range[] = {
 		"-2", "-2147483648", "100000", "2147483647", "2147483648", "-2147483649",
@@ -501,16 +503,16 @@ VW_TEST(numa_node_refuses_what_the_machine_has_not)
 
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(range); i++)
-		expect_refused("t", "numa_node", range[i], ERANGE, NULL);
+		expect_failure("t", "numa_node", range[i], ERANGE, NULL);
 	for (size_t i = 0; i < COUNT(text); i++)
-		expect_refused("t", "numa_node", text[i], EINVAL, NULL);
-	/* Every kernel that has NUMA at all can count to 63. */
+		expect_failure("t", "numa_node", text[i], EINVAL, NULL);
+	/* Node 63 is within MAX_NUMNODES on every kernel with NUMA. */
 	if (!vw_exists("/sys/devices/system/node/node63"))
-		expect_refused("t", "numa_node", "63", EINVAL, "63");
+		expect_failure("t", "numa_node", "63", EINVAL, "63");
 	vw_expect_attr("t", "numa_node", "-1");
 }
 
-VW_TEST(fault_around_takes_powers_of_two)
+VW_TEST(fault_around_accepts_powers_of_two)
 {
 	char value[32], reads[32];
 
@@ -528,35 +530,35 @@ VW_TEST(fault_around_takes_powers_of_two)
 	vw_expect_attr("t", "last_error", "");
 }
 
-VW_TEST(fault_around_refuses_what_is_out_of_range_or_uneven)
+VW_TEST(fault_around_rejects_other_values)
 {
 	static const char * const range[] = {
 		"0", "1", "2048", "4M", "1G", "1T", "18446744073709551616", "18014398509481984K",
 		"0x200001", "0xffffffffffffffffffff",
 	};
-	static const char * const uneven[] = {
+	static const char * const invalid[] = {
 		"4097", "12K", "65535", "65537", "2097151", "\n", "a", "4Q", "K", "4 K", "4K4K",
 		"0x1001", "0x", "-1", "+4096",
 	};
 
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(range); i++)
-		expect_refused("t", "fault_around", range[i], ERANGE, "2");
-	for (size_t i = 0; i < COUNT(uneven); i++)
-		expect_refused("t", "fault_around", uneven[i], EINVAL, NULL);
+		expect_failure("t", "fault_around", range[i], ERANGE, "2");
+	for (size_t i = 0; i < COUNT(invalid); i++)
+		expect_failure("t", "fault_around", invalid[i], EINVAL, NULL);
 	vw_expect_attr("t", "fault_around", "65536");
 }
 
-static int nap(void *arg)
+static int wait_for_parent(void *arg)
 {
 	(void)arg;
 	vw_sync(0);
 	return 0;
 }
 
-VW_TEST(target_pid_takes_a_process_or_0)
+VW_TEST(target_pid_accepts_a_process_or_0)
 {
-	struct vw_child child = vw_fork(nap, NULL);
+	struct vw_child child = vw_fork(wait_for_parent, NULL);
 	char pid[32];
 
 	vw_hear(&child);
@@ -584,7 +586,7 @@ static pid_t free_pid(void)
 	return pid;
 }
 
-VW_TEST(target_pid_refuses_what_is_no_process)
+VW_TEST(target_pid_rejects_other_values)
 {
 	static const char * const bad[] = {
 		"\n", " ", "a", "1a", "self", "1 1", "1.0", "-", "--1",
@@ -596,25 +598,25 @@ VW_TEST(target_pid_refuses_what_is_no_process)
 		if (live)
 			vw_ok(vw_set("t", "live", "1"));
 		for (size_t i = 0; i < COUNT(bad); i++)
-			expect_refused("t", "target_pid", bad[i], EINVAL, NULL);
-		expect_refused("t", "target_pid", "-1", ERANGE, NULL);
-		expect_refused("t", "target_pid", "-2147483648", ERANGE, NULL);
-		expect_refused("t", "target_pid", "99999999999999999999", ERANGE, NULL);
-		expect_refused("t", "target_pid", "2147483647", ESRCH, "2147483647");
+			expect_failure("t", "target_pid", bad[i], EINVAL, NULL);
+		expect_failure("t", "target_pid", "-1", ERANGE, NULL);
+		expect_failure("t", "target_pid", "-2147483648", ERANGE, NULL);
+		expect_failure("t", "target_pid", "99999999999999999999", ERANGE, NULL);
+		expect_failure("t", "target_pid", "2147483647", ESRCH, "2147483647");
 		snprintf(pid, sizeof(pid), "%d", free_pid());
-		expect_refused("t", "target_pid", pid, ESRCH, pid);
+		expect_failure("t", "target_pid", pid, ESRCH, pid);
 		/* kthreadd has the number 2 in the first pid namespace. */
-		expect_refused("t", "target_pid", "2", EINVAL, "2");
+		expect_failure("t", "target_pid", "2", EINVAL, "2");
 		vw_expect_attr("t", "target_pid", "0");
 	}
 }
 
-static int name_child_in_its_namespace(void *arg)
+static int set_target_in_new_namespace(void *arg)
 {
 	char pid[32];
 
 	(void)arg;
-	/* The next child is number 1 of a namespace of its own, and writes that number. */
+	/* The next child has pid 1 in the new namespace, and writes "1". */
 	vw_check(!unshare(CLONE_NEWPID));
 	if (!fork()) {
 		vw_check(getpid() == 1);
@@ -629,13 +631,13 @@ static int name_child_in_its_namespace(void *arg)
 	return 0;
 }
 
-VW_TEST(target_pid_is_a_number_of_the_writers_namespace)
+VW_TEST(target_pid_is_in_the_pid_namespace_of_the_writer)
 {
 	struct vw_child child;
 	char pid[32];
 
 	vw_make("t", NULL);
-	child = vw_fork(name_child_in_its_namespace, NULL);
+	child = vw_fork(set_target_in_new_namespace, NULL);
 	vw_hear(&child);
 	vw_get("t", "target_pid", pid, sizeof(pid));
 	assert_true(atoi(pid) > 2);
@@ -643,7 +645,7 @@ VW_TEST(target_pid_is_a_number_of_the_writers_namespace)
 	vw_join_ok(&child);
 }
 
-VW_TEST(last_error_is_emptied_by_the_next_write_that_succeeds)
+VW_TEST(a_successful_write_clears_last_error)
 {
 	static const char * const good[][2] = {
 		{ "buffer_type", "pages" }, { "size", "4K" }, { "map_mode", "remap" },
@@ -657,19 +659,19 @@ VW_TEST(last_error_is_emptied_by_the_next_write_that_succeeds)
 	vw_expect_attr("t", "last_error", "");
 	for (size_t i = 0; i < COUNT(good); i++) {
 		vw_expect(vw_set("t", "live", "neither"), -EINVAL);
-		expect_sentence("t", "neither");
+		expect_message("t", "neither");
 		vw_ok(vw_set("t", good[i][0], good[i][1]));
 		vw_expect_attr("t", "last_error", "");
 	}
-	/* Neither a read nor a successful write to another item clears last_error. */
+	/* Neither a read nor a write to another instance clears last_error. */
 	vw_expect(vw_set("t", "size", "0"), -ERANGE);
 	vw_expect_attr("t", "size", "4096");
 	vw_ok(vw_mkdir("u"));
 	vw_ok(vw_set("u", "size", "4K"));
-	expect_sentence("t", "size 0");
+	expect_message("t", "size 0");
 }
 
-VW_TEST(one_items_errors_are_not_anothers)
+VW_TEST(each_instance_has_its_own_last_error)
 {
 	vw_ok(vw_mkdir("a"));
 	vw_ok(vw_mkdir("b"));
@@ -677,7 +679,7 @@ VW_TEST(one_items_errors_are_not_anothers)
 	vw_expect_attr("b", "last_error", "");
 }
 
-VW_TEST(a_page_of_text_is_no_value)
+VW_TEST(values_longer_than_a_page_fail)
 {
 	static const char * const attrs[] = {
 		"live", "size", "buffer_type", "map_mode", "cache_mode", "numa_node", "fill",
@@ -693,20 +695,20 @@ VW_TEST(a_page_of_text_is_no_value)
 	for (size_t i = 0; i < COUNT(attrs); i++) {
 		rc = vw_set("t", attrs[i], text);
 		if (rc >= 0)
-			vw_fail("%s takes a page of sevens", attrs[i]);
-		expect_sentence("t", NULL);
+			vw_fail("%s accepts a value longer than a page", attrs[i]);
+		expect_message("t", NULL);
 	}
 	for (size_t i = 0; i < COUNT(defaults) - 1; i++)
 		vw_expect_attr("t", defaults[i][0], defaults[i][1]);
 	free(text);
 }
 
-/* --- Frozen while live ---------------------------------------------------------------------- */
+/* --- Frozen while live ---------------------------------------------------- */
 
-VW_TEST(every_attribute_but_two_is_frozen_while_live)
+VW_TEST(only_live_and_target_pid_can_be_written_while_live)
 {
 	static const char * const frozen[][3] = {
-		/* attribute, the value it has, another good one */
+		/* attribute, current value, another valid value */
 		{ "buffer_type", "vmalloc", "kmalloc" }, { "size", "1048576", "4096" },
 		{ "map_mode", "fault", "remap" }, { "cache_mode", "wb", "wc" },
 		{ "numa_node", "-1", "0" }, { "fill", "zero", "digits" },
@@ -715,8 +717,8 @@ VW_TEST(every_attribute_but_two_is_frozen_while_live)
 
 	vw_make("t", NULL);
 	for (size_t i = 0; i < COUNT(frozen); i++) {
-		expect_refused("t", frozen[i][0], frozen[i][1], EBUSY, "live");
-		expect_refused("t", frozen[i][0], frozen[i][2], EBUSY, "live");
+		expect_failure("t", frozen[i][0], frozen[i][1], EBUSY, "live");
+		expect_failure("t", frozen[i][0], frozen[i][2], EBUSY, "live");
 	}
 	for (size_t i = 1; i < COUNT(defaults) - 1; i++)
 		vw_expect_attr("t", defaults[i][0], defaults[i][1]);
@@ -725,9 +727,9 @@ VW_TEST(every_attribute_but_two_is_frozen_while_live)
 		vw_ok(vw_set("t", frozen[i][0], frozen[i][2]));
 }
 
-VW_TEST(the_target_changes_while_live)
+VW_TEST(a_change_of_target_pid_while_live_takes_effect)
 {
-	struct vw_child child = vw_fork(nap, NULL);
+	struct vw_child child = vw_fork(wait_for_parent, NULL);
 	struct vmwalk_info info = { .size = sizeof(info) };
 	char pid[32], text[32];
 	int n, fd;
@@ -748,25 +750,25 @@ VW_TEST(the_target_changes_while_live)
 	assert_int_equal(info.target_pid, 0);
 }
 
-/* --- live = 1 judged ------------------------------------------------------------------------ */
+/* --- Validation by live = 1 ----------------------------------------------- */
 
-VW_TEST(a_combination_is_judged_at_live_and_not_before)
+VW_TEST(a_combination_is_validated_when_live_is_written)
 {
 	vw_ok(vw_mkdir("t"));
-	/* In either order, and through a combination that would be wrong. */
+	/* Attributes can be set in any order, through invalid combinations. */
 	vw_ok(vw_set("t", "map_mode", "insert"));
 	vw_ok(vw_set("t", "buffer_type", "kmalloc"));
-	expect_refused("t", "live", "1", EINVAL, "kmalloc");
-	expect_sentence("t", "insert");
+	expect_failure("t", "live", "1", EINVAL, "kmalloc");
+	expect_message("t", "insert");
 	expect_pending("t");
 	vw_ok(vw_set("t", "map_mode", "remap"));
 	vw_ok(vw_set("t", "live", "1"));
 }
 
-VW_TEST(kmalloc_larger_than_its_largest_block_is_refused)
+VW_TEST(kmalloc_fails_above_its_size_limit)
 {
 	vw_make_pending("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "64M", NULL);
-	expect_refused("t", "live", "1", ENOMEM, NULL);
+	expect_failure("t", "live", "1", ENOMEM, NULL);
 	expect_pending("t");
 	vw_ok(vw_set("t", "size", "4M"));
 	vw_ok(vw_set("t", "live", "1"));
@@ -775,7 +777,7 @@ VW_TEST(kmalloc_larger_than_its_largest_block_is_refused)
 	vw_ok(vw_set("t", "live", "1"));
 }
 
-VW_TEST(a_buffer_beyond_max_buffer_mb_is_refused_and_leaves_nothing)
+VW_TEST(a_buffer_above_max_buffer_mb_fails_with_enomem)
 {
 	static const char * const sizes[] = { "5M", "4100K", "1G", "65536G" };
 
@@ -783,24 +785,24 @@ VW_TEST(a_buffer_beyond_max_buffer_mb_is_refused_and_leaves_nothing)
 	vw_ok(vw_mkdir("t"));
 	for (size_t i = 0; i < COUNT(sizes); i++) {
 		vw_ok(vw_set("t", "size", sizes[i]));
-		expect_refused("t", "live", "1", ENOMEM, "4");
-		expect_sentence("t", "max_buffer_mb");
+		expect_failure("t", "live", "1", ENOMEM, "4");
+		expect_message("t", "max_buffer_mb");
 		expect_pending("t");
 	}
 	vw_ok(vw_set("t", "size", "4M"));
 	vw_ok(vw_set("t", "live", "1"));
 }
 
-VW_TEST(max_buffer_mb_limits_all_buffers_together)
+VW_TEST(max_buffer_mb_limits_the_total_of_all_buffers)
 {
 	vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
 	vw_make("a", "size", "3M", NULL);
 	vw_make_pending("b", "size", "2M", NULL);
-	expect_refused("b", "live", "1", ENOMEM, "4");
+	expect_failure("b", "live", "1", ENOMEM, "4");
 	vw_ok(vw_set("b", "size", "1M"));
 	vw_ok(vw_set("b", "live", "1"));
 	vw_make_pending("c", "size", "4K", NULL);
-	expect_refused("c", "live", "1", ENOMEM, "4");
+	expect_failure("c", "live", "1", ENOMEM, "4");
 	vw_ok(vw_set("a", "live", "0"));
 	vw_ok(vw_set("c", "live", "1"));
 	vw_ok(vw_set("c", "live", "0"));
@@ -808,37 +810,37 @@ VW_TEST(max_buffer_mb_limits_all_buffers_together)
 	vw_ok(vw_set("c", "live", "1"));
 }
 
-/* What a block takes beyond what was asked for is nobody else's either. */
-VW_TEST(a_buffer_counts_with_all_that_its_block_takes)
+/* kmalloc, huge and dma buffers are rounded up to whole chunks. */
+VW_TEST(max_buffer_mb_counts_whole_chunks)
 {
-	static const char * const block_types[] = { "kmalloc", "huge", "dma" };
+	static const char * const chunk_types[] = { "kmalloc", "huge", "dma" };
 
-	for (size_t i = 0; i < COUNT(block_types); i++) {
+	for (size_t i = 0; i < COUNT(chunk_types); i++) {
 		vw_ok(vw_file_write(MAX_BUFFER_MB, "3"));
-		vw_make_pending("a", "buffer_type", block_types[i], "map_mode", "remap", "size",
+		vw_make_pending("a", "buffer_type", chunk_types[i], "map_mode", "remap", "size",
 				"2052K", NULL);
-		expect_refused("a", "live", "1", ENOMEM, "3");
-		expect_sentence("a", "max_buffer_mb");
+		expect_failure("a", "live", "1", ENOMEM, "3");
+		expect_message("a", "max_buffer_mb");
 		vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
 		vw_ok(vw_set("a", "live", "1"));
 		vw_make_pending("b", "size", "4K", NULL);
-		expect_refused("b", "live", "1", ENOMEM, "4");
+		expect_failure("b", "live", "1", ENOMEM, "4");
 		vw_ok(vw_rmdir("a"));
 		vw_ok(vw_set("b", "live", "1"));
 		vw_ok(vw_rmdir("b"));
 	}
 
-	/* A small one of kmalloc takes four pages. */
+	/* The smallest kmalloc chunk is four pages. */
 	vw_make("a", "size", "4084K", NULL);
 	vw_make_pending("b", "buffer_type", "kmalloc", "map_mode", "remap", "size", "4K", NULL);
-	expect_refused("b", "live", "1", ENOMEM, "4");
+	expect_failure("b", "live", "1", ENOMEM, "4");
 	vw_ok(vw_set("a", "live", "0"));
 	vw_ok(vw_set("a", "size", "4080K"));
 	vw_ok(vw_set("a", "live", "1"));
 	vw_ok(vw_set("b", "live", "1"));
 }
 
-VW_TEST(a_refused_live_does_not_use_up_the_limit)
+VW_TEST(a_failed_live_does_not_count_towards_max_buffer_mb)
 {
 	vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
 	vw_make_pending("t", "size", "5M", NULL);
@@ -851,7 +853,7 @@ VW_TEST(a_refused_live_does_not_use_up_the_limit)
 	}
 }
 
-VW_TEST(a_removed_buffer_counts_until_its_last_mapping_goes)
+VW_TEST(a_removed_buffer_counts_until_it_is_unmapped)
 {
 	void *map;
 	int n, fd;
@@ -863,26 +865,26 @@ VW_TEST(a_removed_buffer_counts_until_its_last_mapping_goes)
 	close(fd);
 	vw_ok(vw_rmdir("a"));
 	vw_make_pending("b", "size", "2M", NULL);
-	expect_refused("b", "live", "1", ENOMEM, "4");
+	expect_failure("b", "live", "1", ENOMEM, "4");
 	munmap(map, 3 * MIB);
 	assert_true(vw_eventually(!vw_set("b", "live", "1")));
 }
 
-VW_TEST(max_buffer_mb_has_a_default_of_a_quarter_of_ram)
+VW_TEST(max_buffer_mb_defaults_to_a_quarter_of_ram)
 {
 	long long mib, ram = vw_field("/proc/meminfo", "MemTotal") / 1024;
 	char text[32];
 
 	assert_true(vw_file_read(MAX_BUFFER_MB, text, sizeof(text)) > 0);
 	mib = atoll(text);
-	/* The kernel may count RAM before or after it has reserved some for itself. */
+	/* The kernel may or may not count the memory that it reserves. */
 	if (mib < ram * 20 / 100 || mib > ram * 30 / 100)
-		vw_fail("max_buffer_mb is %lld where RAM has %lld MiB", mib, ram);
+		vw_fail("max_buffer_mb is %lld with %lld MiB of RAM", mib, ram);
 }
 
 static const char * const types[] = { "kmalloc", "vmalloc", "pages", "huge", "dma" };
 
-/* No refused buffer is left in max_buffer_mb's account: another may have all of it. */
+/* Checks that no buffer counts towards max_buffer_mb. */
 static void expect_nothing_in_use(void)
 {
 	char before[32];
@@ -894,33 +896,31 @@ static void expect_nothing_in_use(void)
 	vw_ok(vw_file_write(MAX_BUFFER_MB, before));
 }
 
-VW_TEST(every_type_names_the_limit_that_its_size_exceeds)
+VW_TEST(last_error_names_the_exceeded_limit_for_every_type)
 {
 	for (size_t i = 0; i < COUNT(types); i++) {
 		vw_make_pending("t", "buffer_type", types[i], "map_mode", "remap", NULL);
 
 		vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
 		vw_ok(vw_set("t", "size", "4100K"));
-		expect_refused("t", "live", "1", ENOMEM, "max_buffer_mb");
+		expect_failure("t", "live", "1", ENOMEM, "max_buffer_mb");
 		expect_pending("t");
 
-		/* More than any machine has, on one that lets everybody try. */
+		/* More than any machine has, with a limit that allows it. */
 		vw_ok(vw_file_write(MAX_BUFFER_MB, "67108864"));
 		vw_ok(vw_set("t", "size", "60000G"));
-		expect_refused("t", "live", "1", ENOMEM, "the machine's memory");
+		expect_failure("t", "live", "1", ENOMEM, "the machine's memory");
 		expect_pending("t");
 
-		/* More than the largest chunk of the contiguous types. */
 		if (!strcmp(types[i], "kmalloc") || !strcmp(types[i], "dma")) {
 			vw_ok(vw_set("t", "size", "1G"));
-			expect_refused("t", "live", "1", ENOMEM, "1073741824");
-			expect_sentence("t", strcmp(types[i], "kmalloc") ? "chunk" :
-						"limit of kmalloc");
+			expect_failure("t", "live", "1", ENOMEM, "1073741824");
+			expect_message("t",
+				       strcmp(types[i], "kmalloc") ? "chunk" : "limit of kmalloc");
 			expect_pending("t");
 		}
 
-		/* A node that isn't there is none for any type. */
-		expect_refused("t", "numa_node", "63", EINVAL, "63");
+		expect_failure("t", "numa_node", "63", EINVAL, "63");
 		expect_nothing_in_use();
 		vw_ok(vw_rmdir("t"));
 	}
@@ -932,8 +932,8 @@ static long long event_count(const char *name)
 }
 
 /*
- * A buffer larger than the available memory fails at once. The message has the available size, and
- * no other process is swapped out or killed.
+ * A buffer larger than the available memory fails at once. The message has the
+ * available size, and no other process is swapped out or killed.
  */
 VW_TEST(a_size_beyond_available_memory_fails_without_reclaim)
 {
@@ -951,21 +951,21 @@ VW_TEST(a_size_beyond_available_memory_fails_without_reclaim)
 		swapped = event_count("pswpout");
 		kills = event_count("oom_kill");
 		scanned = event_count("pgscan_direct");
-		expect_refused("t", "live", "1", ENOMEM, "exceeds the memory that is available, ");
+		expect_failure("t", "live", "1", ENOMEM, "exceeds the memory that is available, ");
 		vw_expect(event_count("pswpout"), swapped);
 		vw_expect(event_count("oom_kill"), kills);
 		vw_expect(event_count("pgscan_direct"), scanned);
 		expect_pending("t");
 		expect_nothing_in_use();
 
-		/* The same for one node, which has less memory than the machine. */
+		/* One node has less memory than the machine. */
 		if (vw_exists("/sys/devices/system/node/node1")) {
 			on_node = vw_field("/sys/devices/system/node/node0/meminfo",
 					   "Node 0 MemTotal:");
 			snprintf(size, sizeof(size), "%lldK", on_node);
 			vw_ok(vw_set("t", "size", size));
 			vw_ok(vw_set("t", "numa_node", "0"));
-			expect_refused("t", "live", "1", ENOMEM, "is available on node 0, ");
+			expect_failure("t", "live", "1", ENOMEM, "is available on node 0, ");
 			vw_expect(event_count("pgscan_direct"), scanned);
 			expect_pending("t");
 		}
@@ -973,19 +973,18 @@ VW_TEST(a_size_beyond_available_memory_fails_without_reclaim)
 	}
 }
 
-/* The message for a size that no block has tells how large blocks could be. */
-VW_TEST(a_missing_block_is_reported_with_the_largest_free_one)
+VW_TEST(a_failed_dma_allocation_reports_the_largest_free_chunk)
 {
 	vw_ok(vw_file_write(MAX_BUFFER_MB, "67108864"));
 	vw_make_pending("t", "buffer_type", "dma", "map_mode", "remap", "size", "128M", NULL);
-	expect_refused("t", "live", "1", ENOMEM, "largest free: 4194304 bytes; available: ");
+	expect_failure("t", "live", "1", ENOMEM, "largest free: 4194304 bytes; available: ");
 	if (vw_field("/proc/meminfo", "CmaTotal") > 0)
-		expect_sentence("t", "free in CMA areas: ");
+		expect_message("t", "free in CMA areas: ");
 	else
-		expect_sentence("t", "there is no CMA area");
+		expect_message("t", "there is no CMA area");
 	if (vw_exists("/sys/devices/system/node/node1")) {
 		vw_ok(vw_set("t", "numa_node", "1"));
-		expect_refused("t", "live", "1", ENOMEM, "largest free on node 1: 4194304 bytes");
+		expect_failure("t", "live", "1", ENOMEM, "largest free on node 1: 4194304 bytes");
 	}
 	expect_pending("t");
 	expect_nothing_in_use();
@@ -1002,7 +1001,7 @@ static __u64 cpu_time(pid_t pid)
 	return time.tv_sec * SECOND + time.tv_nsec;
 }
 
-static int go_live(void *arg)
+static int set_live(void *arg)
 {
 	int rc;
 
@@ -1013,7 +1012,7 @@ static int go_live(void *arg)
 	return rc;
 }
 
-/* Whether a child has ended; it can still be joined. */
+/* Whether a child has exited. Does not reap it. */
 static bool has_ended(const struct vw_child *child)
 {
 	siginfo_t info = { };
@@ -1021,10 +1020,9 @@ static bool has_ended(const struct vw_child *child)
 	return !waitid(P_PID, child->pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
 }
 
-/* SIGKILL while the buffer is allocated, filled, or its caching changed: live stays 0. */
 VW_TEST(sigkill_ends_the_creation_of_a_large_buffer)
 {
-	static const char * const how[][3] = {
+	static const char * const kinds[][3] = {
 		{ "vmalloc", "wb", "zero" }, { "pages", "wb", "zero" }, { "pages", "wc", "zero" },
 		{ "huge", "wb", "letters" },
 	};
@@ -1033,18 +1031,18 @@ VW_TEST(sigkill_ends_the_creation_of_a_large_buffer)
 	__u64 whole;
 	int status;
 
-	for (size_t i = 0; i < COUNT(how); i++) {
-		vw_make_pending("t", "buffer_type", how[i][0], "cache_mode", how[i][1], "fill",
-				how[i][2], "size", "128M", NULL);
-		child = vw_fork(go_live, NULL);
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		vw_make_pending("t", "buffer_type", kinds[i][0], "cache_mode", kinds[i][1], "fill",
+				kinds[i][2], "size", "128M", NULL);
+		child = vw_fork(set_live, NULL);
 		vw_hear(&child);
 		whole = vw_hear(&child);
 		vw_join_ok(&child);
 
-		/* Half way. On a busy machine the write may be done before the signal arrives. */
+		/* The write may complete before the signal arrives. */
 		for (int try = 0; try < 100; try++) {
 			vw_ok(vw_set("t", "live", "0"));
-			child = vw_fork(go_live, NULL);
+			child = vw_fork(set_live, NULL);
 			vw_hear(&child);
 			while (!has_ended(&child) && cpu_time(child.pid) < whole / 2)
 				sched_yield();
@@ -1056,7 +1054,7 @@ VW_TEST(sigkill_ends_the_creation_of_a_large_buffer)
 		}
 		vw_expect(status, -SIGKILL);
 		expect_pending("t");
-		expect_sentence("t", "fatal signal");
+		expect_message("t", "fatal signal");
 		expect_nothing_in_use();
 		vw_ok(vw_rmdir("t"));
 	}
@@ -1064,7 +1062,7 @@ VW_TEST(sigkill_ends_the_creation_of_a_large_buffer)
 
 static int live_in_a_small_cgroup(void *arg)
 {
-	char path[128], why[512] = "", type[32];
+	char path[128], text[512] = "", type[32];
 	long long before, with;
 
 	(void)arg;
@@ -1073,26 +1071,26 @@ static int live_in_a_small_cgroup(void *arg)
 
 	vw_check_rc(vw_set("t", "size", "4M"), 0);
 	vw_check_rc(vw_set("t", "live", "1"), -ENOMEM);
-	vw_get("t", "last_error", why, sizeof(why));
-	vw_check(strstr(why, "4194304") && strstr(why, "cgroup") && strstr(why, "available: "));
+	vw_get("t", "last_error", text, sizeof(text));
+	vw_check(strstr(text, "4194304") && strstr(text, "cgroup") && strstr(text, "available: "));
 	vw_get("t", "buffer_type", type, sizeof(type));
 	if (!strcmp(type, "huge"))
-		vw_check(strstr(why, "free chunks: "));
+		vw_check(strstr(text, "free chunks: "));
 	if (!strcmp(type, "kmalloc") || !strcmp(type, "dma"))
-		vw_check(strstr(why, "largest free: "));
+		vw_check(strstr(text, "largest free: "));
 	vw_check(vw_field(VW_CGROUP "/memory.events", "oom_kill") == 0);
 	vw_check_rc(vw_file_write(VW_CGROUP "/memory.max", "16M"), 0);
 	snprintf(path, sizeof(path), VW_CGROUP "/memory.current");
-	vw_check(vw_file_read(path, why, sizeof(why)) > 0);
-	before = atoll(why);
+	vw_check(vw_file_read(path, text, sizeof(text)) > 0);
+	before = atoll(text);
 	vw_check_rc(vw_set("t", "live", "1"), 0);
-	vw_check(vw_file_read(path, why, sizeof(why)) > 0);
-	with = atoll(why);
-	/* Each processor keeps up to 64 pages in stock that are charged already. */
+	vw_check(vw_file_read(path, text, sizeof(text)) > 0);
+	with = atoll(text);
+	/* Each CPU keeps a stock of up to 64 pages that are charged already. */
 	vw_check(with - before >= (long long)(3 * MIB));
 	vw_check_rc(vw_set("t", "live", "0"), 0);
-	vw_check(vw_eventually(vw_file_read(path, why, sizeof(why)) > 0 &&
-			       atoll(why) < before + (long long)MIB));
+	vw_check(vw_eventually(vw_file_read(path, text, sizeof(text)) > 0 &&
+			       atoll(text) < before + (long long)MIB));
 	vw_check_rc(vw_file_write("/sys/fs/cgroup/cgroup.procs", "0"), 0);
 	return 0;
 }
@@ -1112,7 +1110,7 @@ VW_TEST(buffers_are_charged_to_the_memory_cgroup)
 		rc = vw_join(&child);
 		vw_remove_cgroup();
 		if (rc)
-			vw_fail("%s in a small memory cgroup: the child ended with %d", types[i],
+			vw_fail("%s in a small memory cgroup: the child exited with %d", types[i],
 				rc);
 		expect_pending("t");
 		expect_nothing_in_use();
@@ -1120,8 +1118,8 @@ VW_TEST(buffers_are_charged_to_the_memory_cgroup)
 	}
 }
 
-/* The node that a frame belongs to, as /proc/zoneinfo tells; -1 if in none. */
-static int node_of_frame(__u64 pfn)
+/* The node of a PFN from /proc/zoneinfo, or -1. */
+static int node_of_pfn(__u64 pfn)
 {
 	unsigned long spanned = 0, start;
 	int node = -1, found = -1;
@@ -1142,15 +1140,15 @@ static int node_of_frame(__u64 pfn)
 	return found;
 }
 
-VW_TEST(the_buffer_is_on_the_node_that_was_asked_for)
+VW_TEST(the_buffer_is_on_the_requested_node)
 {
-	__u64 frames[MIB / PAGE];
+	__u64 pfns[MIB / PAGE];
 	char node[8], text[32];
 	void *map;
 	int n, fd;
 
 	if (!vw_exists("/sys/devices/system/node/node1"))
-		vw_skip("one NUMA node only");
+		vw_skip("needs two NUMA nodes");
 	for (int want = 0; want < 2; want++) {
 		for (size_t i = 0; i < VW_COMBOS; i++) {
 			struct vw_extents extents;
@@ -1163,11 +1161,10 @@ VW_TEST(the_buffer_is_on_the_node_that_was_asked_for)
 			fd = vw_open_rw(n);
 			map = vw_map(fd, MIB, 0, PROT_READ, MAP_SHARED);
 			assert_true(vw_holds_fill(map, "zero", 0, MIB));
-			vw_frames(0, map, MIB / PAGE, frames);
+			vw_frames(0, map, MIB / PAGE, pfns);
 			for (size_t j = 0; j < MIB / PAGE; j++)
-				vw_expect(node_of_frame(frames[j]), want);
+				vw_expect(node_of_pfn(pfns[j]), want);
 
-			/* Scans and translations say the same, whether they see pages or not. */
 			scan = vw_scan_args((uintptr_t)map, (uintptr_t)map + MIB);
 			vw_ok(vw_scan_all(fd, &scan, 256, &extents));
 			vw_expect(extents.pages, MIB / PAGE);
@@ -1190,7 +1187,7 @@ VW_TEST(the_buffer_is_on_the_node_that_was_asked_for)
 	}
 }
 
-/* --- rmdir is unlink ------------------------------------------------------------------------ */
+/* --- rmdir and live = 0 --------------------------------------------------- */
 
 static void expect_gone(int fd)
 {
@@ -1254,12 +1251,12 @@ VW_TEST(live_0_withdraws_an_open_device)
 	vw_ok(vw_set("t", "live", "0"));
 	expect_pending("t");
 	expect_gone(fd);
-	/* A new life does not bring the old descriptor back. */
+	/* An open file of the old device stays dead when live is 1 again. */
 	vw_ok(vw_set("t", "live", "1"));
 	expect_gone(fd);
 }
 
-VW_TEST(a_node_made_by_hand_leads_nowhere_once_the_instance_is_gone)
+VW_TEST(opening_a_stale_device_node_fails)
 {
 	struct stat st;
 	char path[64];
@@ -1273,7 +1270,7 @@ VW_TEST(a_node_made_by_hand_leads_nowhere_once_the_instance_is_gone)
 	fd = open("/dev/shm/vmwalk_node", O_RDWR | O_CLOEXEC);
 	if (fd < 0 && (errno == EACCES || errno == EPERM)) {
 		unlink("/dev/shm/vmwalk_node");
-		vw_skip("no device nodes on /dev/shm");
+		vw_skip("/dev/shm does not allow device nodes");
 	}
 	assert_true(fd >= 0);
 	close(fd);
@@ -1281,10 +1278,10 @@ VW_TEST(a_node_made_by_hand_leads_nowhere_once_the_instance_is_gone)
 	fd = vw_sys(open("/dev/shm/vmwalk_node", O_RDWR | O_CLOEXEC));
 	unlink("/dev/shm/vmwalk_node");
 	if (fd != -ENODEV && fd != -ENXIO)
-		vw_fail("open gives %d", fd);
+		vw_fail("open() returned %d", fd);
 }
 
-VW_TEST(rmdir_leaves_mappings_with_their_data)
+VW_TEST(mappings_keep_their_data_after_rmdir)
 {
 	char *shared, *private;
 	int n, fd;
@@ -1300,7 +1297,7 @@ VW_TEST(rmdir_leaves_mappings_with_their_data)
 	assert_string_equal(shared + 3 * PAGE, "shared");
 	assert_string_equal(private + 4 * PAGE, "private");
 	assert_string_equal(private + 3 * PAGE, "shared");
-	/* Pages that nobody touched before come too. */
+	/* Pages that are not present yet can still be faulted in. */
 	assert_true(vw_holds_fill(shared + 8 * PAGE, "digits", 8 * PAGE, 8 * PAGE));
 	assert_true(vw_holds_fill(private + 8 * PAGE, "digits", 8 * PAGE, 8 * PAGE));
 	shared[9 * PAGE] = '!';
@@ -1329,7 +1326,6 @@ VW_TEST(a_number_is_reused_while_its_old_device_is_still_open)
 	assert_int_equal(new[0], 'a');
 	new[0] = 'x';
 	assert_int_equal(old[0], '0');
-	/* The old device's mapping is not counted as the new one's. */
 	vw_expect_stat(n, "mappings", 1);
 	vw_expect_stat(n, "opens", 1);
 }
@@ -1357,7 +1353,7 @@ static int scan_until_gone(void *arg)
 	return 0;
 }
 
-VW_TEST(rmdir_of_a_walking_device_ends_its_walks)
+VW_TEST(removing_a_device_ends_its_scans)
 {
 	for (int i = 0; i < 20; i++) {
 		struct vw_child child;
@@ -1375,7 +1371,7 @@ VW_TEST(rmdir_of_a_walking_device_ends_its_walks)
 	}
 }
 
-static int fault_until_told(void *arg)
+static int fault_repeatedly(void *arg)
 {
 	char *map = *(char **)arg;
 	unsigned int seen = 0;
@@ -1386,14 +1382,13 @@ static int fault_until_told(void *arg)
 			seen += vw_peek(map + i * PAGE);
 		vw_check(!madvise(map, MIB, MADV_DONTNEED));
 	}
-	/* 4096 is no multiple of 26, so that the pages start with different letters. */
 	for (size_t i = 0; i < 256; i++)
 		seen -= 50 * vw_fill_byte("letters", i * PAGE);
 	vw_check(seen == 0);
 	return 0;
 }
 
-VW_TEST(rmdir_of_a_faulting_device_does_not_disturb_its_faults)
+VW_TEST(rmdir_does_not_disturb_page_faults)
 {
 	struct vw_child child;
 	int n, fd;
@@ -1402,13 +1397,13 @@ VW_TEST(rmdir_of_a_faulting_device_does_not_disturb_its_faults)
 	n = vw_make("t", "size", "1M", "fill", "letters", "fault_around", "4K", NULL);
 	fd = vw_open_rw(n);
 	map = vw_map(fd, MIB, 0, PROT_READ, MAP_SHARED);
-	child = vw_fork(fault_until_told, &map);
+	child = vw_fork(fault_repeatedly, &map);
 	vw_hear(&child);
 	vw_ok(vw_rmdir("t"));
 	vw_join_ok(&child);
 }
 
-VW_TEST(sysfs_files_held_open_do_not_hold_up_rmdir)
+VW_TEST(open_sysfs_files_do_not_delay_rmdir)
 {
 	char path[128], text[64];
 	int n, fd;
@@ -1422,7 +1417,7 @@ VW_TEST(sysfs_files_held_open_do_not_hold_up_rmdir)
 	close(fd);
 }
 
-VW_TEST(the_module_stays_while_item_descriptor_or_mapping_is_left)
+VW_TEST(the_module_cannot_be_unloaded_while_in_use)
 {
 	long long rc;
 	int n, fd;
@@ -1432,10 +1427,10 @@ VW_TEST(the_module_stays_while_item_descriptor_or_mapping_is_left)
 	fd = vw_open_rw(n);
 	map = vw_map(fd, PAGE, 0, PROT_READ, MAP_SHARED);
 	for (int step = 0; step < 3; step++) {
-		/* delete_module(2) says EAGAIN where rmmod(8) says that the module is in use. */
+		/* delete_module(2) uses EAGAIN for a module in use. */
 		rc = vw_sys(syscall(SYS_delete_module, "vmwalk", O_NONBLOCK));
 		if (rc != -EBUSY && rc != -EAGAIN)
-			vw_fail("unloading the module at step %d gives %lld", step, rc);
+			vw_fail("delete_module() at step %d returned %lld", step, rc);
 		if (step == 0)
 			vw_ok(vw_rmdir("t"));
 		if (step == 1)
@@ -1445,14 +1440,14 @@ VW_TEST(the_module_stays_while_item_descriptor_or_mapping_is_left)
 	vw_ok(vw_mkdir("t"));
 	rc = vw_sys(syscall(SYS_delete_module, "vmwalk", O_NONBLOCK));
 	if (rc != -EBUSY && rc != -EAGAIN)
-		vw_fail("unloading the module with a pending item gives %lld", rc);
+		vw_fail("delete_module() with a pending instance returned %lld", rc);
 }
 
-/* --- sysfs ---------------------------------------------------------------------------------- */
+/* --- sysfs ---------------------------------------------------------------- */
 
-VW_TEST(sysfs_tells_what_configfs_was_told)
+VW_TEST(sysfs_shows_the_values_from_configfs)
 {
-	static const char * const told[][2] = {
+	static const char * const shown[][2] = {
 		{ "name", "t" }, { "buffer_type", "kmalloc" }, { "size", "16384" },
 		{ "target_pid", "1" }, { "map_mode", "remap" }, { "cache_mode", "wb" },
 		{ "numa_node", "0" }, { "segments", "1" },
@@ -1462,11 +1457,11 @@ VW_TEST(sysfs_tells_what_configfs_was_told)
 
 	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "16K",
 		    "numa_node", "0", "target_pid", "1", NULL);
-	for (size_t i = 0; i < COUNT(told); i++) {
-		if (vw_sysfs(n, told[i][0], text, sizeof(text)) < 0)
-			vw_fail("no %s in sysfs", told[i][0]);
-		if (strcmp(text, told[i][1]))
-			vw_fail("%s reads %s, not %s", told[i][0], text, told[i][1]);
+	for (size_t i = 0; i < COUNT(shown); i++) {
+		if (vw_sysfs(n, shown[i][0], text, sizeof(text)) < 0)
+			vw_fail("%s is missing in sysfs", shown[i][0]);
+		if (strcmp(text, shown[i][1]))
+			vw_fail("%s reads %s, not %s", shown[i][0], text, shown[i][1]);
 	}
 }
 
@@ -1484,8 +1479,8 @@ VW_TEST(stats_start_at_zero)
 		vw_expect_stat(n, files[i], 0);
 }
 
-/* Counting mappings holds a lock that tasks which map the device wait for. */
-VW_TEST(only_root_may_count_mappings_and_mapped_pages)
+/* Counting holds i_mmap_rwsem, which delays tasks that map the device. */
+VW_TEST(only_root_can_read_mappings_and_mapped_pages)
 {
 	static const struct {
 		const char *file;
@@ -1506,7 +1501,7 @@ VW_TEST(only_root_may_count_mappings_and_mapped_pages)
 	}
 }
 
-VW_TEST(reset_clears_what_adds_up_and_not_what_is)
+VW_TEST(reset_clears_event_counters_only)
 {
 	char path[128];
 	char *map;
@@ -1538,7 +1533,7 @@ VW_TEST(reset_clears_what_adds_up_and_not_what_is)
 	vw_expect_stat(n, "faults", 1);
 }
 
-VW_TEST(sysfs_refuses_to_be_written)
+VW_TEST(sysfs_attributes_are_read_only)
 {
 	static const char * const files[] = {
 		"name", "buffer_type", "size", "target_pid", "map_mode", "cache_mode", "numa_node",
@@ -1552,13 +1547,13 @@ VW_TEST(sysfs_refuses_to_be_written)
 		snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/%s", n, files[i]);
 		rc = vw_file_write(path, "1");
 		if (rc != -EACCES && rc != -EIO)
-			vw_fail("writing %s gives %d", files[i], rc);
+			vw_fail("write to %s returned %d", files[i], rc);
 	}
 	snprintf(path, sizeof(path), "stats/reset");
 	assert_true(vw_sysfs(n, path, path, sizeof(path)) < 0);
 }
 
-VW_TEST(the_node_is_roots_alone)
+VW_TEST(only_root_can_open_the_device_node)
 {
 	struct stat st;
 	char path[64];
@@ -1571,9 +1566,9 @@ VW_TEST(the_node_is_roots_alone)
 	assert_int_equal(st.st_gid, 0);
 }
 
-/* --- All at once ---------------------------------------------------------------------------- */
+/* --- Concurrency ---------------------------------------------------------- */
 
-struct crowd {
+struct stress {
 	bool stop;
 	int bad;
 };
@@ -1587,17 +1582,17 @@ static bool one_of(int rc, const int *allowed, size_t count)
 	return false;
 }
 
-/* The item comes and goes under these writers: every answer must be one that makes sense. */
+/* Expects only errors that the removal of the instance can cause. */
 static void *write_live(void *arg)
 {
 	static const int allowed[] = { 0, ENOENT, ENOMEM, ENODEV };
-	struct crowd *crowd = arg;
+	struct stress *stress = arg;
 
-	for (int i = 0; !__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED); i++) {
+	for (int i = 0; !__atomic_load_n(&stress->stop, __ATOMIC_RELAXED); i++) {
 		int rc = vw_set("t", "live", i % 2 ? "0" : "1");
 
 		if (!one_of(rc, allowed, COUNT(allowed)))
-			crowd->bad = rc;
+			stress->bad = rc;
 	}
 	return NULL;
 }
@@ -1611,15 +1606,15 @@ static void *write_attributes(void *arg)
 		{ "numa_node", "0" }, { "size", "64K" }, { "map_mode", "fault" },
 		{ "buffer_type", "vmalloc" }, { "target_pid", "0" },
 	};
-	struct crowd *crowd = arg;
+	struct stress *stress = arg;
 	char text[512];
 
-	for (int i = 0; !__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED); i++) {
+	for (int i = 0; !__atomic_load_n(&stress->stop, __ATOMIC_RELAXED); i++) {
 		const char * const *w = writes[i % COUNT(writes)];
 		int rc = vw_set("t", w[0], w[1]);
 
 		if (!one_of(rc, allowed, COUNT(allowed)))
-			crowd->bad = rc;
+			stress->bad = rc;
 		vw_get("t", "last_error", text, sizeof(text));
 		vw_get("t", w[0], text, sizeof(text));
 	}
@@ -1628,9 +1623,9 @@ static void *write_attributes(void *arg)
 
 static void *use_devices(void *arg)
 {
-	struct crowd *crowd = arg;
+	struct stress *stress = arg;
 
-	while (!__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED)) {
+	while (!__atomic_load_n(&stress->stop, __ATOMIC_RELAXED)) {
 		struct vmwalk_info info = { .size = sizeof(info) };
 		char text[64], *map;
 		int fd, rc;
@@ -1641,7 +1636,7 @@ static void *use_devices(void *arg)
 			continue;
 		rc = vw_ioctl(fd, VMWALK_IOC_INFO, &info);
 		if (rc && rc != -ENODEV)
-			crowd->bad = rc;
+			stress->bad = rc;
 		map = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
 		if (map != MAP_FAILED) {
 			vw_poke(map, 1);
@@ -1652,16 +1647,16 @@ static void *use_devices(void *arg)
 	return NULL;
 }
 
-VW_TEST(writers_makers_and_users_do_not_trip_over_each_other)
+VW_TEST(configuration_removal_and_use_can_run_concurrently)
 {
 	void *(*const bodies[])(void *) = { write_live, write_live, write_attributes, use_devices };
-	struct crowd crowd = { .stop = false };
+	struct stress stress = { .stop = false };
 	pthread_t threads[COUNT(bodies)];
 	__u64 end = vw_now() + 5 * SECOND;
 	int rounds = 0, rc;
 
 	for (size_t i = 0; i < COUNT(bodies); i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, bodies[i], &crowd), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, bodies[i], &stress), 0);
 	while (vw_now() < end || (rounds <= 10 && vw_now() < end + 60 * SECOND)) {
 		vw_mkdir("t");
 		sched_yield();
@@ -1670,10 +1665,10 @@ VW_TEST(writers_makers_and_users_do_not_trip_over_each_other)
 			break;
 		rounds++;
 	}
-	__atomic_store_n(&crowd.stop, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&stress.stop, true, __ATOMIC_RELAXED);
 	for (size_t i = 0; i < COUNT(bodies); i++)
 		pthread_join(threads[i], NULL);
 	vw_ok(rc);
-	vw_ok(crowd.bad);
+	vw_ok(stress.bad);
 	assert_true(rounds > 10);
 }
