@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * COPY: bytes from and to a target and between buffers, up to what may not be read or written; and
- * what of the kernel is no buffer.
+ * COPY: copies between a target and a buffer and between buffers. A copy stops
+ * at the first inaccessible page, and never accesses kernel memory outside
+ * buffers.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -24,32 +25,31 @@ static struct vw_device dev;
 #define expect_copy(direction, offset, addr, length, wanted) \
 	vw_expect(vw_copy(dev.fd, direction, offset, (uintptr_t)(addr), length), wanted)
 
-/* What a byte of a target holds in these tests: other from byte to byte, and no letter. */
-static unsigned char mark(size_t at)
+/* The byte at an offset of the target. Differs from all fills. */
+static unsigned char pattern(size_t at)
 {
 	return 128 + at % 127;
 }
 
-/* From the first one, or from another one on. */
-static void fill_marks_from(size_t first, void *to, size_t len)
+static void fill_pattern_from(size_t first, void *to, size_t len)
 {
 	unsigned char *byte = to;
 
 	for (size_t i = 0; i < len; i++)
-		byte[i] = mark(first + i);
+		byte[i] = pattern(first + i);
 }
 
-static void fill_marks(void *to, size_t len)
+static void fill_pattern(void *to, size_t len)
 {
-	fill_marks_from(0, to, len);
+	fill_pattern_from(0, to, len);
 }
 
-static char *anon_with_marks(size_t len)
+static char *anon_with_pattern(size_t len)
 {
 	char *at = vw_anon(len);
 
 	madvise(at, len, MADV_NOHUGEPAGE);
-	fill_marks(at, len);
+	fill_pattern(at, len);
 	return at;
 }
 
@@ -70,18 +70,16 @@ static void expect_same_at(const char *file, int line, const char *what, const v
 #define expect_same(what, got, wanted, len) \
 	expect_same_at(__FILE__, __LINE__, what, got, wanted, len)
 
-/* Nothing has come to these bytes since they were filled. */
-static void expect_marks_at(const char *file, int line, const void *got, size_t len)
+static void expect_pattern_at(const char *file, int line, const void *got, size_t len)
 {
 	static char wanted[2 * SIZE];
 
-	fill_marks(wanted, len);
+	fill_pattern(wanted, len);
 	expect_same_at(file, line, "the target", got, wanted, len);
 }
 
-#define expect_marks(got, len)	expect_marks_at(__FILE__, __LINE__, got, len)
+#define expect_pattern(got, len)	expect_pattern_at(__FILE__, __LINE__, got, len)
 
-/* The whole of a buffer is so. */
 static void expect_buffer_at(const char *file, int line, int device, const void *wanted)
 {
 	static char got[SIZE];
@@ -101,10 +99,10 @@ static void expect_fill(const char *fill)
 	expect_buffer(dev.fd, wanted);
 }
 
-/* --- What is copied ------------------------------------------------------------------------- */
+/* --- Copied data ---------------------------------------------------------- */
 
 static const struct {
-	size_t offset, there, length;
+	size_t offset, target, length;
 } spans[] = {
 	{ 0, 0, SIZE }, { 0, 0, 1 }, { 0, 0, PAGE }, { SIZE - 1, 5, 1 }, { 1, 0, 1 },
 	{ PAGE - 1, 3, 2 }, { 5, PAGE - 7, 3 * PAGE + 11 }, { 100, 50, SIZE - 100 },
@@ -112,47 +110,47 @@ static const struct {
 	{ 4096 - 512, 4096 - 511, 1024 }, { 1, 2, SIZE - 2 },
 };
 
-VW_TEST_ALL(what_the_target_has_comes_to_the_buffer)
+VW_TEST_ALL(data_is_copied_from_the_target)
 {
 	static char wanted[SIZE], before[SIZE];
-	char *there;
+	char *target;
 
 	dev = vw_device_make_combo(combo, SIZE, "letters");
-	there = anon_with_marks(SIZE);
+	target = anon_with_pattern(SIZE);
 	vw_expect(vw_sys(pread(dev.fd, wanted, SIZE, 0)), SIZE);
 	for (size_t i = 0; i < COUNT(spans); i++) {
-		/* Other bytes each time, so that what was there before won't do. */
-		fill_marks_from(11 * i, there, SIZE);
-		memcpy(before, there, SIZE);
-		expect_copy(FROM, spans[i].offset, there + spans[i].there, spans[i].length,
+		/* A different pattern each time. */
+		fill_pattern_from(11 * i, target, SIZE);
+		memcpy(before, target, SIZE);
+		expect_copy(FROM, spans[i].offset, target + spans[i].target, spans[i].length,
 			    spans[i].length);
-		memcpy(wanted + spans[i].offset, there + spans[i].there, spans[i].length);
+		memcpy(wanted + spans[i].offset, target + spans[i].target, spans[i].length);
 		expect_buffer(dev.fd, wanted);
-		expect_same("the target", there, before, SIZE);
+		expect_same("the target", target, before, SIZE);
 	}
 }
 
-VW_TEST_ALL(what_the_buffer_has_goes_to_the_target)
+VW_TEST_ALL(data_is_copied_to_the_target)
 {
 	static char wanted[2 * SIZE];
-	char *there;
+	char *target;
 
 	dev = vw_device_make_combo(combo, SIZE, "letters");
-	there = anon_with_marks(2 * SIZE);
-	memcpy(wanted, there, 2 * SIZE);
+	target = anon_with_pattern(2 * SIZE);
+	memcpy(wanted, target, 2 * SIZE);
 	for (size_t i = 0; i < COUNT(spans); i++) {
-		expect_copy(TO, spans[i].offset, there + spans[i].there, spans[i].length,
+		expect_copy(TO, spans[i].offset, target + spans[i].target, spans[i].length,
 			    spans[i].length);
 		for (size_t j = 0; j < spans[i].length; j++)
-			wanted[spans[i].there + j] = vw_fill_byte("letters", spans[i].offset + j);
-		expect_same("the target", there, wanted, 2 * SIZE);
+			wanted[spans[i].target + j] = vw_fill_byte("letters", spans[i].offset + j);
+		expect_same("the target", target, wanted, 2 * SIZE);
 		expect_fill("letters");
-		fill_marks(there, 2 * SIZE);
-		memcpy(wanted, there, 2 * SIZE);
+		fill_pattern(target, 2 * SIZE);
+		memcpy(wanted, target, 2 * SIZE);
 	}
 }
 
-VW_TEST_TYPICAL(what_another_buffer_has_comes_to_this_one)
+VW_TEST_TYPICAL(data_is_copied_from_another_buffer)
 {
 	static const char * const types[] = { "kmalloc", "vmalloc", "pages", "huge", "dma" };
 	static char wanted[SIZE], source[SIZE];
@@ -164,19 +162,19 @@ VW_TEST_TYPICAL(what_another_buffer_has_comes_to_this_one)
 	for (size_t i = 0; i < COUNT(types); i++) {
 		other = vw_open_rw(vw_make("source", "buffer_type", types[i], "map_mode", "fault",
 					   "size", "64K", NULL));
-		fill_marks_from(11 * i, source, SIZE);
+		fill_pattern_from(11 * i, source, SIZE);
 		vw_expect(vw_sys(pwrite(other, source, SIZE, 0)), SIZE);
 		for (size_t j = 0; j < COUNT(spans); j++) {
 			size_t length = spans[j].length;
 
-			vw_ok(vw_locate(other, spans[j].there, &location));
-			/* Single pages have one address after the other only where they lie so. */
+			vw_ok(vw_locate(other, spans[j].target, &location));
+			/* The range has to be contiguous. */
 			if (!strcmp(types[i], "pages") && length > location.contig_len)
 				length = location.contig_len;
-			if (length > SIZE - spans[j].there)
-				length = SIZE - spans[j].there;
+			if (length > SIZE - spans[j].target)
+				length = SIZE - spans[j].target;
 			expect_copy(BETWEEN, spans[j].offset, location.kaddr, length, length);
-			memcpy(wanted + spans[j].offset, source + spans[j].there, length);
+			memcpy(wanted + spans[j].offset, source + spans[j].target, length);
 			expect_buffer(dev.fd, wanted);
 			expect_buffer(other, source);
 		}
@@ -185,7 +183,7 @@ VW_TEST_TYPICAL(what_another_buffer_has_comes_to_this_one)
 	}
 }
 
-VW_TEST(bytes_of_one_buffer_go_where_they_do_not_overlap)
+VW_TEST(ranges_of_a_copy_within_a_buffer_must_not_overlap)
 {
 	static const struct {
 		size_t offset, from, length;
@@ -202,7 +200,7 @@ VW_TEST(bytes_of_one_buffer_go_where_they_do_not_overlap)
 	struct vmwalk_locate location;
 
 	dev = vw_device_make_with("buffer_type", "kmalloc", "map_mode", "fault", NULL);
-	fill_marks(wanted, SIZE);
+	fill_pattern(wanted, SIZE);
 	vw_expect(vw_sys(pwrite(dev.fd, wanted, SIZE, 0)), SIZE);
 	for (size_t i = 0; i < COUNT(moves); i++) {
 		vw_ok(vw_locate(dev.fd, moves[i].from, &location));
@@ -233,7 +231,7 @@ VW_TEST(memory_of_all_kinds_can_be_copied)
 	for (size_t i = 0; i < COUNT(at); i++) {
 		if (at[i] == MAP_FAILED)
 			continue;
-		/* Nobody has touched it: what is read is zero, and what is written comes to it. */
+		/* The page is not present: a read finds zeros. */
 		expect_copy(FROM, 0, at[i] + PMD_SIZE / 2 - 50, 100, 100);
 		vw_expect(vw_sys(pread(dev.fd, got, 100, 0)), 100);
 		for (size_t j = 0; j < 100; j++)
@@ -242,7 +240,6 @@ VW_TEST(memory_of_all_kinds_can_be_copied)
 		assert_true(vw_holds_fill(at[i] + PMD_SIZE / 2 - 50, "letters", PAGE, 100));
 		assert_int_equal(at[i][PMD_SIZE / 2 - 51], 0);
 		assert_int_equal(at[i][PMD_SIZE / 2 + 50], 0);
-		/* What went to the private mapping of a file is a copy of its own. */
 		if (i == 1)
 			memset(at[1] + PMD_SIZE / 2 - 50, 0, 100);
 		else
@@ -251,28 +248,28 @@ VW_TEST(memory_of_all_kinds_can_be_copied)
 	close(file);
 }
 
-VW_TEST(what_is_swapped_out_comes_back_for_it)
+VW_TEST(swapped_out_pages_are_copied)
 {
 	static char wanted[SIZE];
-	char *there;
+	char *target;
 
 	dev = vw_device_make();
-	there = anon_with_marks(SIZE);
-	memcpy(wanted, there, SIZE);
-	if (!vw_swap_out(there, SIZE))
-		vw_skip("the kernel does not swap here");
-	expect_copy(FROM, 0, there, SIZE, SIZE);
+	target = anon_with_pattern(SIZE);
+	memcpy(wanted, target, SIZE);
+	if (!vw_swap_out(target, SIZE))
+		vw_skip("the kernel did not swap the pages out");
+	expect_copy(FROM, 0, target, SIZE, SIZE);
 	expect_buffer(dev.fd, wanted);
 }
 
-/* --- Where it ends -------------------------------------------------------------------------- */
+/* --- Partial copies ------------------------------------------------------- */
 
 static void make_unmapped(char *page)
 {
 	munmap(page, PAGE);
 }
 
-static void make_forbidden(char *page)
+static void make_inaccessible(char *page)
 {
 	mprotect(page, PAGE, PROT_NONE);
 }
@@ -296,7 +293,7 @@ static void make_shared_read_only(char *page)
 	close(file);
 }
 
-static void make_beyond_a_file(char *page)
+static void make_beyond_eof(char *page)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 
@@ -307,31 +304,31 @@ static void make_beyond_a_file(char *page)
 
 static const struct barrier {
 	void (*make)(char *page);
-	bool from, to;			/* it ends copies of this direction */
+	bool from, to;			/* stops copies in this direction */
 } barriers[] = {
 	{ make_unmapped, true, true },
-	{ make_forbidden, true, true },
+	{ make_inaccessible, true, true },
 	{ make_read_only, false, true },
 	{ make_write_only, true, false },
 	{ make_shared_read_only, false, true },
-	{ make_beyond_a_file, true, true },
+	{ make_beyond_eof, true, true },
 };
 
-#define BARRIER	3		/* the page of the target that is one */
+#define BARRIER	3		/* index of this page in the target */
 
-VW_TEST(a_copy_ends_before_a_page_that_may_not_be_read)
+VW_TEST(a_copy_stops_at_the_first_unreadable_page)
 {
 	static const size_t starts[] = { 0, 1, PAGE - 1, 2 * PAGE, 3 * PAGE - 1, 3 * PAGE - 100 };
 	static const size_t offsets[] = { 0, 1, PAGE - 1, 100, 3 * PAGE + 2000 };
 	static char wanted[SIZE];
-	char *there;
+	char *target;
 
 	dev = vw_device_make();
 	for (size_t i = 0; i < COUNT(barriers); i++) {
 		if (!barriers[i].from)
 			continue;
-		there = anon_with_marks(6 * PAGE);
-		barriers[i].make(there + BARRIER * PAGE);
+		target = anon_with_pattern(6 * PAGE);
+		barriers[i].make(target + BARRIER * PAGE);
 		for (size_t j = 0; j < COUNT(starts) * COUNT(offsets); j++) {
 			size_t start = starts[j % COUNT(starts)];
 			size_t offset = offsets[j / COUNT(starts)];
@@ -340,59 +337,59 @@ VW_TEST(a_copy_ends_before_a_page_that_may_not_be_read)
 			for (size_t k = 0; k < SIZE; k++)
 				wanted[k] = vw_fill_byte("digits", k);
 			vw_expect(vw_sys(pwrite(dev.fd, wanted, SIZE, 0)), SIZE);
-			expect_copy(FROM, offset, there + start, 6 * PAGE - start, fits);
-			memcpy(wanted + offset, there + start, fits);
+			expect_copy(FROM, offset, target + start, 6 * PAGE - start, fits);
+			memcpy(wanted + offset, target + start, fits);
 			expect_buffer(dev.fd, wanted);
-			/* It starts there, at its last byte, and right behind. */
-			expect_copy(FROM, offset, there + BARRIER * PAGE, 2 * PAGE, -EFAULT);
-			expect_copy(FROM, offset, there + BARRIER * PAGE, 1, -EFAULT);
-			expect_copy(FROM, offset, there + (BARRIER + 1) * PAGE - 1, 2, -EFAULT);
+			/* Start in the page or behind it. */
+			expect_copy(FROM, offset, target + BARRIER * PAGE, 2 * PAGE, -EFAULT);
+			expect_copy(FROM, offset, target + BARRIER * PAGE, 1, -EFAULT);
+			expect_copy(FROM, offset, target + (BARRIER + 1) * PAGE - 1, 2, -EFAULT);
 			expect_buffer(dev.fd, wanted);
-			expect_copy(FROM, offset, there + (BARRIER + 1) * PAGE, 1, 1);
-			expect_copy(FROM, offset, there + start, fits, fits);
+			expect_copy(FROM, offset, target + (BARRIER + 1) * PAGE, 1, 1);
+			expect_copy(FROM, offset, target + start, fits, fits);
 		}
 	}
 }
 
-VW_TEST(a_copy_ends_before_a_page_that_may_not_be_written)
+VW_TEST(a_copy_stops_at_the_first_unwritable_page)
 {
 	static const size_t starts[] = { 0, 1, PAGE - 1, 2 * PAGE, 3 * PAGE - 1, 3 * PAGE - 100 };
 	static const size_t offsets[] = { 0, 1, PAGE - 1, 100, 3 * PAGE + 2000 };
-	char *there, page[PAGE] = "";
+	char *target, page[PAGE] = "";
 	bool readable;
 
 	dev = vw_device_make();
 	for (size_t i = 0; i < COUNT(barriers); i++) {
 		if (!barriers[i].to)
 			continue;
-		there = anon_with_marks(6 * PAGE);
-		barriers[i].make(there + BARRIER * PAGE);
+		target = anon_with_pattern(6 * PAGE);
+		barriers[i].make(target + BARRIER * PAGE);
 		readable = !barriers[i].from;
 		for (size_t j = 0; j < COUNT(starts) * COUNT(offsets); j++) {
 			size_t start = starts[j % COUNT(starts)];
 			size_t offset = offsets[j / COUNT(starts)];
 			size_t fits = BARRIER * PAGE - start;
 
-			fill_marks(there, BARRIER * PAGE);
-			fill_marks(there + (BARRIER + 1) * PAGE, 2 * PAGE);
+			fill_pattern(target, BARRIER * PAGE);
+			fill_pattern(target + (BARRIER + 1) * PAGE, 2 * PAGE);
 			if (readable)
-				memcpy(page, there + BARRIER * PAGE, PAGE);
-			expect_copy(TO, offset, there + start, 6 * PAGE - start, fits);
-			assert_true(vw_holds_fill(there + start, "letters", offset, fits));
-			expect_copy(TO, offset, there + BARRIER * PAGE, 2 * PAGE, -EFAULT);
-			expect_copy(TO, offset, there + BARRIER * PAGE, 1, -EFAULT);
-			expect_copy(TO, offset, there + (BARRIER + 1) * PAGE - 1, 2, -EFAULT);
-			/* What is in front of it, in it and behind it is as it was. */
-			expect_marks(there, start);
+				memcpy(page, target + BARRIER * PAGE, PAGE);
+			expect_copy(TO, offset, target + start, 6 * PAGE - start, fits);
+			assert_true(vw_holds_fill(target + start, "letters", offset, fits));
+			expect_copy(TO, offset, target + BARRIER * PAGE, 2 * PAGE, -EFAULT);
+			expect_copy(TO, offset, target + BARRIER * PAGE, 1, -EFAULT);
+			expect_copy(TO, offset, target + (BARRIER + 1) * PAGE - 1, 2, -EFAULT);
+			/* All other bytes are unchanged. */
+			expect_pattern(target, start);
 			if (readable)
-				expect_same("the page", there + BARRIER * PAGE, page, PAGE);
-			expect_marks(there + (BARRIER + 1) * PAGE, 2 * PAGE);
+				expect_same("the page", target + BARRIER * PAGE, page, PAGE);
+			expect_pattern(target + (BARRIER + 1) * PAGE, 2 * PAGE);
 		}
 	}
 	expect_fill("letters");
 }
 
-/* The kernel's base of the linear map, which BUFFER's arithmetic gives away. */
+/* The linear-map address of a page. LOCATE reveals the base of the map. */
 static __u64 linear(const void *page)
 {
 	struct vmwalk_locate location;
@@ -401,7 +398,7 @@ static __u64 linear(const void *page)
 	return location.kaddr - location.linear + vw_pfn(page) * PAGE;
 }
 
-/* Some of the kernel's own: its text and data, and a module's. 0 for what it doesn't tell. */
+/* Addresses of text and data of the kernel and of a module, 0 if unknown. */
 #define SYMBOLS	5
 
 static void find_symbols(__u64 addrs[SYMBOLS])
@@ -415,7 +412,7 @@ static void find_symbols(__u64 addrs[SYMBOLS])
 	memset(addrs, 0, SYMBOLS * sizeof(*addrs));
 	file = fopen("/proc/kallsyms", "re");
 	while (file && fgets(line, sizeof(line), file)) {
-		/* An address of 16 digits, a letter, a name and perhaps a module. */
+		/* "ADDRESS TYPE NAME [MODULE]", ADDRESS with 16 digits */
 		name = line + 19;
 		if (strlen(line) < 19)
 			continue;
@@ -429,13 +426,13 @@ static void find_symbols(__u64 addrs[SYMBOLS])
 		fclose(file);
 }
 
-VW_TEST(what_is_no_address_of_the_target_gets_efault)
+VW_TEST(invalid_target_addresses_fail_with_efault)
 {
 	__u64 symbols[SYMBOLS];
 	char *own, *map;
 
 	dev = vw_device_make();
-	own = anon_with_marks(PAGE);
+	own = anon_with_pattern(PAGE);
 	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	vw_poke(map, 'a');
 	find_symbols(symbols);
@@ -452,37 +449,37 @@ VW_TEST(what_is_no_address_of_the_target_gets_efault)
 			expect_copy(FROM, 0, bad[i], 8, -EFAULT);
 			expect_copy(TO, 0, bad[i], 8, -EFAULT);
 		}
-		/* Nor are the buffer's own bytes by the kernel's address. */
+		/* The target has no mapping at the kernel address. */
 		vw_ok(vw_locate(dev.fd, 0, &location));
 		expect_copy(FROM, PAGE, location.kaddr, 8, -EFAULT);
 		expect_copy(TO, PAGE, location.kaddr, 8, -EFAULT);
 	}
-	expect_marks(own, PAGE);
+	expect_pattern(own, PAGE);
 	expect_fill("letters");
 }
 
-static int wait_as_target(void *arg)
+static int wait_for_parent(void *arg)
 {
 	(void)arg;
 	vw_sync(0);
 	return 0;
 }
 
-/* What is below a stack becomes its when the program touches it, but not because somebody looks. */
-VW_TEST(a_stack_does_not_grow_for_a_copy)
+/* Only an access by the program itself expands a stack. */
+VW_TEST(a_copy_does_not_expand_the_stack)
 {
-	char *room = vw_anon(4 * MIB), *stack = room + 4 * MIB - PAGE;
+	char *area = vw_anon(4 * MIB), *stack = area + 4 * MIB - PAGE;
 	struct vmwalk_vma vma;
 	struct vw_child child;
 
 	dev = vw_device_make();
 	vw_allow_target_write(true);
-	munmap(room, 4 * MIB);
+	munmap(area, 4 * MIB);
 	assert_true(mmap(stack, PAGE, RW, ANON | MAP_GROWSDOWN | MAP_FIXED, -1, 0) == stack);
-	child = vw_fork(wait_as_target, NULL);
+	child = vw_fork(wait_for_parent, NULL);
 	vw_hear(&child);
 	for (int i = 0; i < 3; i++) {
-		/* The caller, by no number and by its own, and another process. */
+		/* The caller as 0 and by its pid, and another process. */
 		vw_set_target(i == 0 ? 0 : i == 1 ? getpid() : child.pid);
 		for (size_t below = 1; below <= 256; below *= 4) {
 			expect_copy(FROM, 0, stack - below * PAGE, 8, -EFAULT);
@@ -497,50 +494,50 @@ VW_TEST(a_stack_does_not_grow_for_a_copy)
 	vw_join_ok(&child);
 }
 
-VW_TEST(user_space_ends_a_copy_as_any_hole_does)
+VW_TEST(a_copy_stops_at_the_end_of_user_space)
 {
 	char *last = vw_pointer(vw_user_end() - PAGE);
 
 	dev = vw_device_make();
 	if (mmap(last, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) != last)
-		vw_skip("the last page of user space cannot be had");
-	fill_marks(last, PAGE);
+		vw_skip("the last page of user space cannot be mapped");
+	fill_pattern(last, PAGE);
 	expect_copy(TO, 0, last + PAGE - 10, 20, 10);
 	assert_true(vw_holds_fill(last + PAGE - 10, "letters", 0, 10));
 	expect_copy(FROM, PAGE, last, 2 * PAGE, PAGE);
 	munmap(last, PAGE);
 }
 
-/* --- What is no buffer ---------------------------------------------------------------------- */
+/* --- Source addresses ----------------------------------------------------- */
 
-VW_TEST(the_kernels_other_memory_gets_efault)
+VW_TEST(kernel_memory_outside_buffers_fails_with_efault)
 {
 	struct vmwalk_locate location;
 	__u64 symbols[SYMBOLS];
 	char *own, *map;
 
 	dev = vw_device_make();
-	own = anon_with_marks(PAGE);
+	own = anon_with_pattern(PAGE);
 	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	vw_poke(map, 'a');
 	find_symbols(symbols);
 	vw_ok(vw_locate(dev.fd, 0, &location));
 	{
 		__u64 bad[] = {
-			/* What isn't the kernel's, or isn't anybody's. */
+			/* user addresses and non-canonical addresses */
 			0, 1, (uintptr_t)own, (uintptr_t)map, vw_user_end(), 1ULL << 57, 1ULL << 62,
 			1ULL << 63, ~0ULL - 8,
-			/* The linear map, also of the buffer's page, which has another address. */
+			/* the linear map, also of pages of the buffer */
 			linear(own), linear(NULL), linear(map), location.kaddr - location.linear,
-			/* What is beside a buffer in vmalloc's space. */
+			/* vmalloc space next to the buffer */
 			location.kaddr - 8, location.kaddr - 4, location.kaddr - PAGE,
 			location.kaddr + SIZE - 4, location.kaddr + SIZE,
 			location.kaddr + SIZE + PAGE, location.kaddr + (1ULL << 32),
 			location.kaddr - (1ULL << 32), location.kaddr ^ 1ULL << 63,
-			/* The kernel's text and data, a module's, and what is at the top. */
+			/* text and data of the kernel and of a module */
 			symbols[0], symbols[1], symbols[2], symbols[3], symbols[4],
 			0xffffffff81000000, 0xffffffffff600000, -PAGE,
-			/* The buffer's physical address. */
+			/* physical addresses */
 			location.phys, location.linear,
 		};
 
@@ -550,7 +547,7 @@ VW_TEST(the_kernels_other_memory_gets_efault)
 	expect_fill("letters");
 }
 
-VW_TEST_TYPICAL(a_byte_beyond_a_buffers_end_gets_efault)
+VW_TEST_TYPICAL(a_source_range_beyond_its_buffer_fails_with_efault)
 {
 	struct vmwalk_locate location;
 	int other;
@@ -563,7 +560,7 @@ VW_TEST_TYPICAL(a_byte_beyond_a_buffers_end_gets_efault)
 		__u64 most = 16 * KIB - offset;
 
 		vw_ok(vw_locate(other, offset, &location));
-		/* Single pages: as far as they lie side by side. */
+		/* The source range ends with the contiguous pages. */
 		if (!strcmp(combo->type, "pages"))
 			most = location.contig_len;
 		expect_copy(BETWEEN, 0, location.kaddr, most + 1, -EFAULT);
@@ -575,7 +572,7 @@ VW_TEST_TYPICAL(a_byte_beyond_a_buffers_end_gets_efault)
 	expect_copy(BETWEEN, 0, location.kaddr, 1, 1);
 }
 
-VW_TEST_TYPICAL(a_buffer_that_was_removed_gets_efault)
+VW_TEST_TYPICAL(a_removed_source_buffer_fails_with_efault)
 {
 	struct vmwalk_locate location;
 	int other;
@@ -587,7 +584,7 @@ VW_TEST_TYPICAL(a_buffer_that_was_removed_gets_efault)
 				   "size", "16K", "fill", "digits", NULL));
 	vw_ok(vw_locate(other, 0, &location));
 	expect_copy(BETWEEN, 0, location.kaddr, 8, 8);
-	/* The memory is still there, since it is still mapped; but that is another matter. */
+	/* A mapping keeps the memory, but not the device, alive. */
 	map = vw_map(other, 16 * KIB, 0, PROT_READ, MAP_SHARED);
 	vw_ok(vw_set("source", "live", "0"));
 	expect_copy(BETWEEN, 8, location.kaddr, 8, -EFAULT);
@@ -599,14 +596,14 @@ VW_TEST_TYPICAL(a_buffer_that_was_removed_gets_efault)
 	expect_copy(BETWEEN, 8, location.kaddr, 8, -EFAULT);
 }
 
-VW_TEST(bytes_of_two_buffers_are_not_of_one)
+VW_TEST(a_source_range_cannot_span_two_buffers)
 {
 	struct vmwalk_locate location[32];
 	char name[16];
 	int other;
 
 	dev = vw_device_make();
-	/* Some of them lie side by side. */
+	/* Some of these chunks are adjacent. */
 	for (size_t i = 0; i < COUNT(location); i++) {
 		snprintf(name, sizeof(name), "s%zu", i);
 		other = vw_open_rw(vw_make(name, "buffer_type", "kmalloc", "map_mode", "fault",
@@ -621,7 +618,7 @@ VW_TEST(bytes_of_two_buffers_are_not_of_one)
 	}
 }
 
-/* --- Arguments ------------------------------------------------------------------------------ */
+/* --- Arguments ------------------------------------------------------------ */
 
 static struct vmwalk_copy good_copy(__u32 direction)
 {
@@ -632,16 +629,16 @@ static struct vmwalk_copy good_copy(__u32 direction)
 		.copied = 99,
 	};
 	struct vmwalk_locate location;
-	static char *there;
+	static char *target;
 
-	if (!there)
-		there = anon_with_marks(PAGE);
+	if (!target)
+		target = anon_with_pattern(PAGE);
 	vw_ok(vw_locate(dev.fd, 8 * PAGE, &location));
-	copy.addr = direction == BETWEEN ? location.kaddr : (uintptr_t)there;
+	copy.addr = direction == BETWEEN ? location.kaddr : (uintptr_t)target;
 	return copy;
 }
 
-static void expect_refused_at(const char *file, int line, struct vmwalk_copy copy, int error)
+static void expect_failure_at(const char *file, int line, struct vmwalk_copy copy, int error)
 {
 	struct vmwalk_copy before = copy;
 
@@ -649,11 +646,11 @@ static void expect_refused_at(const char *file, int line, struct vmwalk_copy cop
 	expect_same_at(file, line, "the structure", &copy, &before, sizeof(copy));
 }
 
-#define expect_refused(copy, error)	expect_refused_at(__FILE__, __LINE__, copy, error)
+#define expect_failure(copy, error)	expect_failure_at(__FILE__, __LINE__, copy, error)
 
-VW_TEST(bad_values_get_einval)
+VW_TEST(invalid_arguments_fail_with_einval)
 {
-	static const __u32 ways[] = { 3, 4, 1U << 31, ~0U };
+	static const __u32 directions[] = { 3, 4, 1U << 31, ~0U };
 	static const __u64 bad[][2] = {
 		/* offset, length */
 		{ 0, 0 }, { SIZE - 1, 0 }, { SIZE, 0 }, { SIZE, 1 }, { SIZE + 1, 1 },
@@ -673,44 +670,44 @@ VW_TEST(bad_values_get_einval)
 			copy = good_copy(direction);
 			copy.offset = bad[i][0];
 			copy.length = bad[i][1];
-			expect_refused(copy, EINVAL);
+			expect_failure(copy, EINVAL);
 		}
 		for (int bit = 0; bit < 32; bit++) {
 			copy = good_copy(direction);
 			copy.pad = 1U << bit;
-			expect_refused(copy, EINVAL);
+			expect_failure(copy, EINVAL);
 			copy = good_copy(direction);
 			copy.flags = 1U << bit;
-			expect_refused(copy, EINVAL);
+			expect_failure(copy, EINVAL);
 		}
-		/* So many bytes that there are no such addresses. */
+		/* ranges that overflow */
 		for (__u64 length = 2; length <= SIZE; length *= 2) {
 			copy = good_copy(direction);
 			copy.length = length;
 			copy.addr = -length + 1;
-			expect_refused(copy, EINVAL);
+			expect_failure(copy, EINVAL);
 			copy.addr = ~0ULL;
-			expect_refused(copy, EINVAL);
+			expect_failure(copy, EINVAL);
 		}
 		copy = good_copy(direction);
 		copy.addr = ~0ULL;
 		copy.length = 1;
-		expect_refused(copy, EFAULT);
+		expect_failure(copy, EFAULT);
 	}
-	for (size_t i = 0; i < COUNT(ways); i++) {
+	for (size_t i = 0; i < COUNT(directions); i++) {
 		copy = good_copy(FROM);
-		copy.direction = ways[i];
-		expect_refused(copy, EINVAL);
+		copy.direction = directions[i];
+		expect_failure(copy, EINVAL);
 	}
 }
 
-VW_TEST(where_the_answer_cannot_go_nothing_is_copied)
+VW_TEST(nothing_is_copied_if_the_argument_is_read_only)
 {
 	struct vmwalk_copy *copy = vw_map(-1, PAGE, 0, RW, ANON);
 	char *own, back[PAGE];
 
 	dev = vw_device_make();
-	own = anon_with_marks(PAGE);
+	own = anon_with_pattern(PAGE);
 	for (__u32 direction = FROM; direction <= TO; direction++) {
 		vw_ok(vw_sys(mprotect(copy, PAGE, RW)));
 		*copy = (struct vmwalk_copy){
@@ -721,17 +718,17 @@ VW_TEST(where_the_answer_cannot_go_nothing_is_copied)
 		};
 		vw_ok(vw_sys(mprotect(copy, PAGE, PROT_READ)));
 		vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_COPY, copy), -EFAULT);
-		expect_marks(own, PAGE);
+		expect_pattern(own, PAGE);
 		vw_expect(vw_sys(pread(dev.fd, back, PAGE, 0)), PAGE);
 		assert_true(vw_holds_fill(back, "letters", 0, PAGE));
 	}
 }
 
-VW_TEST(a_descriptor_reads_and_writes_what_it_was_opened_for)
+VW_TEST(the_open_mode_limits_the_directions)
 {
 	static const struct {
 		int mode;
-		int error[3];		/* by the direction */
+		int error[3];		/* indexed by direction */
 	} modes[] = {
 		{ O_RDONLY, { EPERM, 0, EPERM } },
 		{ O_WRONLY, { 0, EPERM, 0 } },
@@ -739,10 +736,10 @@ VW_TEST(a_descriptor_reads_and_writes_what_it_was_opened_for)
 	};
 	static char before[SIZE];
 	struct vmwalk_copy copy;
-	char *there;
+	char *target;
 
 	dev = vw_device_make();
-	there = anon_with_marks(PAGE);
+	target = anon_with_pattern(PAGE);
 	for (size_t i = 0; i < COUNT(modes); i++) {
 		int own = dev.fd, other = vw_open(dev.n, modes[i].mode);
 
@@ -751,45 +748,45 @@ VW_TEST(a_descriptor_reads_and_writes_what_it_was_opened_for)
 			vw_expect(vw_sys(pread(own, before, SIZE, 0)), SIZE);
 			copy = good_copy(direction);
 			if (direction != BETWEEN)
-				copy.addr = (uintptr_t)there;
+				copy.addr = (uintptr_t)target;
 			dev.fd = other;
 			if (modes[i].error[direction]) {
-				expect_refused(copy, modes[i].error[direction]);
-				assert_int_equal((unsigned char)*there, mark(0));
+				expect_failure(copy, modes[i].error[direction]);
+				assert_int_equal((unsigned char)*target, pattern(0));
 				expect_buffer(own, before);
 			} else {
 				vw_ok(vw_ioctl(dev.fd, VMWALK_IOC_COPY, &copy));
 				assert_int_equal(copy.copied, 8);
 			}
 			dev.fd = own;
-			fill_marks(there, PAGE);
+			fill_pattern(target, PAGE);
 		}
 		close(other);
 	}
 }
 
-/* --- Other processes ------------------------------------------------------------------------ */
+/* --- Other processes ------------------------------------------------------ */
 
 static char *common;
 
-static int hold_marks(void *arg)
+static int hold_pattern(void *arg)
 {
 	__u64 shift = (uintptr_t)arg;
 
 	for (size_t i = 0; i < SIZE; i++)
-		vw_poke(common + i, mark(i + shift));
+		vw_poke(common + i, pattern(i + shift));
 	vw_sync(0);
-	/* The parent has put letters into the middle. */
+	/* The parent has copied letters to this range. */
 	for (size_t i = 0; i < SIZE; i++) {
 		if (i >= 5000 && i < 15000)
 			vw_check((unsigned char)common[i] == vw_fill_byte("letters", i - 5000));
 		else
-			vw_check((unsigned char)common[i] == mark(i + shift));
+			vw_check((unsigned char)common[i] == pattern(i + shift));
 	}
 	return 0;
 }
 
-VW_TEST(each_target_has_its_own_bytes)
+VW_TEST(copies_access_the_memory_of_the_selected_target)
 {
 	static char wanted[SIZE];
 	struct vw_child child[3];
@@ -799,13 +796,13 @@ VW_TEST(each_target_has_its_own_bytes)
 	common = vw_anon(SIZE);
 	memset(common, 1, SIZE);
 	for (size_t i = 0; i < COUNT(child); i++) {
-		child[i] = vw_fork(hold_marks, vw_pointer(i * 31));
+		child[i] = vw_fork(hold_pattern, vw_pointer(i * 31));
 		vw_hear(&child[i]);
 	}
 	for (size_t i = 0; i < COUNT(child); i++) {
 		vw_set_target(child[i].pid);
 		expect_copy(FROM, 0, common, SIZE, SIZE);
-		fill_marks_from(i * 31, wanted, SIZE);
+		fill_pattern_from(i * 31, wanted, SIZE);
 		expect_buffer(dev.fd, wanted);
 	}
 	for (size_t i = 0; i < SIZE; i++)
@@ -819,20 +816,19 @@ VW_TEST(each_target_has_its_own_bytes)
 		expect_copy(FROM, 0, common, SIZE, -ESRCH);
 		expect_copy(TO, 0, common, SIZE, -ESRCH);
 	}
-	/* What was theirs alone is not ours. */
 	for (size_t i = 0; i < SIZE; i++)
 		assert_int_equal(common[i], 1);
 	expect_fill("letters");
 }
 
-static int sleep_as_bash(void *arg)
+static int stop_as_bash(void *arg)
 {
 	(void)arg;
 	execl("/bin/bash", "bash", "-c", "kill -STOP $$", "vmwalk", "of a test", NULL);
 	return 1;
 }
 
-VW_TEST(a_command_line_is_read_as_proc_has_it)
+VW_TEST(a_copied_command_line_matches_proc_cmdline)
 {
 	char cmdline[256], got[256], stat[2048], path[64], *rest;
 	unsigned long long start = 0, end = 0;
@@ -842,10 +838,10 @@ VW_TEST(a_command_line_is_read_as_proc_has_it)
 
 	dev = vw_device_make();
 	vw_allow_target_write(true);
-	child = vw_fork(sleep_as_bash, NULL);
+	child = vw_fork(stop_as_bash, NULL);
 	vw_wait_stopped(&child);
 	vw_set_target(child.pid);
-	/* Where it is are the fields 48 and 49; the second one, in brackets, may have blanks. */
+	/* Its range is in fields 48 and 49. Field 2 may contain blanks. */
 	snprintf(path, sizeof(path), "/proc/%d/stat", child.pid);
 	assert_true(vw_file_read(path, stat, sizeof(stat)) > 0);
 	rest = strrchr(stat, ')');
@@ -865,7 +861,7 @@ VW_TEST(a_command_line_is_read_as_proc_has_it)
 	vw_expect(vw_sys(pread(dev.fd, got, len, 0)), len);
 	expect_same("the command line", got, cmdline, len);
 	assert_non_null(memmem(got, len, "of a test", 10));
-	/* And written: it is another one then, for everybody. */
+	/* /proc shows changes of the command line. */
 	vw_expect(vw_sys(pwrite(dev.fd, "ON", 2, 0)), 2);
 	expect_copy(TO, 0, start, 2, 2);
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", child.pid);
@@ -874,7 +870,7 @@ VW_TEST(a_command_line_is_read_as_proc_has_it)
 	vw_kill(&child);
 }
 
-/* --- Mappings of buffers, and their dirty pages ---------------------------------------------- */
+/* --- Mappings and dirty pages --------------------------------------------- */
 
 static void expect_dirty_at(const char *file, int line, __u64 wanted)
 {
@@ -888,38 +884,38 @@ static void expect_dirty_at(const char *file, int line, __u64 wanted)
 
 	vw_expect_at(file, line, "DIRTY", vw_ioctl(dev.fd, VMWALK_IOC_DIRTY, &dirty), 0);
 	if (bitmap != wanted)
-		vw_fail_at(file, line, "the pages 0x%llx were written, 0x%llx are reported", wanted,
+		vw_fail_at(file, line, "dirty pages are 0x%llx, reported 0x%llx", wanted,
 			   bitmap);
 }
 
 #define expect_dirty(wanted)	expect_dirty_at(__FILE__, __LINE__, wanted)
 
-/* One of a combination, with track_dirty; the one that can't have it is skipped. */
+/* Skips the test for the combination that does not support track_dirty. */
 static void open_tracked(const struct vw_combo *combo)
 {
 	if (!strcmp(combo->type, "huge") && !strcmp(combo->mode, "insert"))
-		vw_skip("this combination does not go with track_dirty");
+		vw_skip("this combination does not support track_dirty");
 	dev = vw_device_make_with("buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
 				  combo->cache, "track_dirty", "1", NULL);
 	expect_dirty(0);
 }
 
-VW_TEST_TYPICAL(what_comes_to_the_buffer_makes_its_pages_dirty)
+VW_TEST_TYPICAL(copies_to_the_buffer_make_its_pages_dirty)
 {
 	struct vmwalk_locate location;
-	char *there;
+	char *target;
 
 	open_tracked(combo);
-	there = anon_with_marks(SIZE);
-	expect_copy(FROM, 0, there, 1, 1);
+	target = anon_with_pattern(SIZE);
+	expect_copy(FROM, 0, target, 1, 1);
 	expect_dirty(0x1);
-	expect_copy(FROM, 3 * PAGE - 1, there, 2, 2);
+	expect_copy(FROM, 3 * PAGE - 1, target, 2, 2);
 	expect_dirty(0xc);
-	expect_copy(FROM, 3 * PAGE - 1, there, 1, 1);
+	expect_copy(FROM, 3 * PAGE - 1, target, 1, 1);
 	expect_dirty(0x4);
-	expect_copy(FROM, 5 * PAGE, there + 100, 2 * PAGE, 2 * PAGE);
+	expect_copy(FROM, 5 * PAGE, target + 100, 2 * PAGE, 2 * PAGE);
 	expect_dirty(0x60);
-	expect_copy(FROM, 0, there, SIZE, SIZE);
+	expect_copy(FROM, 0, target, SIZE, SIZE);
 	expect_dirty(0xffff);
 	vw_ok(vw_locate(dev.fd, 0, &location));
 	expect_copy(BETWEEN, 7 * PAGE + 5, location.kaddr, 4090, 4090);
@@ -927,79 +923,78 @@ VW_TEST_TYPICAL(what_comes_to_the_buffer_makes_its_pages_dirty)
 	expect_copy(BETWEEN, 8 * PAGE - 1, location.kaddr, PAGE, PAGE);
 	expect_dirty(0x180);
 
-	/* What was read of it, or was refused, does not. */
-	expect_copy(TO, 0, there, SIZE, SIZE);
+	/* Copies from the buffer and failed copies do not. */
+	expect_copy(TO, 0, target, SIZE, SIZE);
 	expect_copy(FROM, 0, 0, SIZE, -EFAULT);
 	expect_copy(BETWEEN, 0, 0, SIZE, -EFAULT);
 	expect_dirty(0);
 
-	/* Nor does what it did not come to. */
-	munmap(there + 2 * PAGE, PAGE);
-	expect_copy(FROM, 4 * PAGE + 1, there + PAGE, 4 * PAGE, PAGE);
+	/* Nor do the pages behind the end of a partial copy. */
+	munmap(target + 2 * PAGE, PAGE);
+	expect_copy(FROM, 4 * PAGE + 1, target + PAGE, 4 * PAGE, PAGE);
 	expect_dirty(0x30);
-	expect_copy(FROM, 4 * PAGE, there + PAGE, 4 * PAGE, PAGE);
+	expect_copy(FROM, 4 * PAGE, target + PAGE, 4 * PAGE, PAGE);
 	expect_dirty(0x10);
 }
 
-VW_TEST_TYPICAL(a_mapping_shows_what_came_to_the_buffer)
+VW_TEST_TYPICAL(mappings_show_the_copied_data)
 {
-	char *there, *map;
+	char *target, *map;
 
 	open_tracked(combo);
 	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
-	there = anon_with_marks(SIZE);
+	target = anon_with_pattern(SIZE);
 	assert_true(vw_holds_fill(map, "letters", 0, SIZE));
-	expect_copy(FROM, PAGE + 5, there, 5 * PAGE, 5 * PAGE);
-	expect_same("the mapping", map + PAGE + 5, there, 5 * PAGE);
+	expect_copy(FROM, PAGE + 5, target, 5 * PAGE, 5 * PAGE);
+	expect_same("the mapping", map + PAGE + 5, target, 5 * PAGE);
 	assert_true(vw_holds_fill(map, "letters", 0, PAGE + 5));
 	expect_dirty(0x7e);
 }
 
-VW_TEST_ALL(what_comes_to_a_mapping_makes_pages_dirty)
+VW_TEST_ALL(copies_to_a_shared_mapping_make_pages_dirty)
 {
 	static char wanted[SIZE];
-	char *map, *there;
+	char *map, *target;
 	int other;
 
-	/* The target's mapping is of the tracked buffer, what is copied another instance's. */
+	/* The target maps the tracked buffer; another buffer is copied. */
 	open_tracked(combo);
 	other = vw_open_rw(vw_make("source", "size", "64K", "fill", "digits", NULL));
 	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
-	there = map + 3 * PAGE - 100;
+	target = map + 3 * PAGE - 100;
 	for (size_t i = 0; i < SIZE; i++)
 		wanted[i] = vw_fill_byte("letters", i);
 	if (!vw_is_refcounted(combo)) {
-		/* Bare frames are nobody's to take hold of, as for ptrace. */
-		vw_expect(vw_copy(other, TO, 0, (uintptr_t)there, 200), -EFAULT);
-		vw_expect(vw_copy(other, FROM, 0, (uintptr_t)there, 200), -EFAULT);
+		/* PFN mappings cannot be accessed, as with ptrace. */
+		vw_expect(vw_copy(other, TO, 0, (uintptr_t)target, 200), -EFAULT);
+		vw_expect(vw_copy(other, FROM, 0, (uintptr_t)target, 200), -EFAULT);
 		expect_dirty(0);
-		vw_peek(there);
-		vw_expect(vw_copy(other, TO, 0, (uintptr_t)there, 200), -EFAULT);
-		vw_expect(vw_copy(other, FROM, 0, (uintptr_t)there, 200), -EFAULT);
+		vw_peek(target);
+		vw_expect(vw_copy(other, TO, 0, (uintptr_t)target, 200), -EFAULT);
+		vw_expect(vw_copy(other, FROM, 0, (uintptr_t)target, 200), -EFAULT);
 		expect_dirty(0);
 		expect_buffer(dev.fd, wanted);
 		return;
 	}
 	for (int round = 0; round < 3; round++) {
-		/* Untouched, touched, written. */
+		/* Not present, read, written. */
 		if (round == 1)
-			assert_true(vw_peek(there) && vw_peek(there + 199));
+			assert_true(vw_peek(target) && vw_peek(target + 199));
 		if (round == 2) {
-			vw_poke(there - 1, 'x');
-			wanted[there - 1 - map] = 'x';
+			vw_poke(target - 1, 'x');
+			wanted[target - 1 - map] = 'x';
 		}
-		vw_expect(vw_copy(other, TO, 5 * round, (uintptr_t)there, 200), 200);
+		vw_expect(vw_copy(other, TO, 5 * round, (uintptr_t)target, 200), 200);
 		for (size_t i = 0; i < 200; i++)
-			wanted[there - map + i] = vw_fill_byte("digits", 5 * round + i);
+			wanted[target - map + i] = vw_fill_byte("digits", 5 * round + i);
 		expect_buffer(dev.fd, wanted);
 		expect_dirty(0xc);
 	}
-	/* Reading through it writes nothing. */
 	vw_expect(vw_copy(other, FROM, 0, (uintptr_t)map, SIZE), SIZE);
 	expect_dirty(0);
 	expect_buffer(other, wanted);
 
-	/* The buffer to a mapping of its very own, of the same bytes and of others. */
+	/* From the buffer to its own mapping, with equal and other offsets. */
 	expect_copy(TO, 0, map, SIZE, SIZE);
 	expect_dirty(0xffff);
 	expect_buffer(dev.fd, wanted);
@@ -1013,7 +1008,7 @@ VW_TEST_ALL(what_comes_to_a_mapping_makes_pages_dirty)
 	expect_buffer(dev.fd, wanted);
 }
 
-VW_TEST_ALL(a_private_mapping_keeps_what_comes_to_it)
+VW_TEST_ALL(copies_to_a_private_mapping_do_not_change_the_buffer)
 {
 	char *map;
 	int other;
@@ -1021,7 +1016,7 @@ VW_TEST_ALL(a_private_mapping_keeps_what_comes_to_it)
 	dev = vw_device_make_combo(combo, SIZE, "letters");
 	other = vw_open_rw(vw_make("source", "size", "64K", "fill", "digits", NULL));
 	map = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
-	/* As for all others: where it holds bare frames nobody else reaches it. */
+	/* PFN mappings cannot be accessed. */
 	if (!vw_is_refcounted(combo) || strcmp(combo->cache, "wb")) {
 		vw_expect(vw_copy(other, TO, 0, (uintptr_t)map + 50, 2 * PAGE), -EFAULT);
 		assert_true(vw_holds_fill(map, "letters", 0, SIZE));
@@ -1035,23 +1030,23 @@ VW_TEST_ALL(a_private_mapping_keeps_what_comes_to_it)
 	expect_fill("letters");
 }
 
-VW_TEST(it_neither_walks_nor_maps)
+VW_TEST(copies_count_neither_walks_nor_faults)
 {
-	char *there;
+	char *target;
 
 	dev = vw_device_make();
-	there = anon_with_marks(SIZE);
-	expect_copy(FROM, 0, there, SIZE, SIZE);
-	expect_copy(TO, 0, there, SIZE, SIZE);
+	target = anon_with_pattern(SIZE);
+	expect_copy(FROM, 0, target, SIZE, SIZE);
+	expect_copy(TO, 0, target, SIZE, SIZE);
 	vw_expect_stat(dev.n, "walks", 0);
 	vw_expect_stat(dev.n, "faults", 0);
 	vw_expect_stat(dev.n, "mapped_pages", 0);
 }
 
-/* --- While all of it changes ----------------------------------------------------------------- */
+/* --- Concurrency ---------------------------------------------------------- */
 
 static bool stop;
-static __u64 source_addr;		/* of the source that is live, or was a moment ago; or 0 */
+static __u64 source_addr;	/* of the current or last source, or 0 */
 
 static bool stopped(void)
 {
@@ -1060,7 +1055,7 @@ static bool stopped(void)
 
 struct copier {
 	pthread_t thread;
-	__u64 done, refused;
+	__u64 done, failed;
 	int bad;
 };
 
@@ -1077,7 +1072,7 @@ static void *copy_from_a_source(void *arg)
 			continue;
 		rc = vw_copy(dev.fd, BETWEEN, 0, addr, SIZE);
 		if (rc == -EFAULT) {
-			copier->refused++;
+			copier->failed++;
 			continue;
 		}
 		if (rc != SIZE || pread(dev.fd, got, SIZE, 0) != SIZE) {
@@ -1085,7 +1080,7 @@ static void *copy_from_a_source(void *arg)
 			break;
 		}
 		copier->done++;
-		/* All of it a source's, if not of the one that was meant. */
+		/* A later source may have reused the address. */
 		for (size_t i = 0; i < SIZE; i++) {
 			if (got[i] < 'a' || got[i] > 'z')
 				copier->bad = -EPROTO;
@@ -1094,7 +1089,7 @@ static void *copy_from_a_source(void *arg)
 	return NULL;
 }
 
-VW_TEST(a_source_may_go_at_any_time)
+VW_TEST(the_source_can_be_removed_during_copies)
 {
 	static const char * const types[] = { "kmalloc", "vmalloc", "huge", "dma" };
 	static struct copier copier;
@@ -1118,20 +1113,20 @@ VW_TEST(a_source_may_go_at_any_time)
 	}
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	pthread_join(copier.thread, NULL);
-	print_message("# %llu sources, %llu copies, %llu refused\n", rounds, copier.done,
-		      copier.refused);
+	print_message("# %llu sources, %llu copies, %llu failed\n", rounds, copier.done,
+		      copier.failed);
 	vw_ok(copier.bad);
-	assert_true(copier.done && copier.refused);
+	assert_true(copier.done && copier.failed);
 }
 
-static void *copy_as_long_as_it_is_there(void *arg)
+static void *copy_until_removed(void *arg)
 {
 	struct copier *copier = arg;
-	__u64 there = (uintptr_t)common;
+	__u64 addr = (uintptr_t)common;
 	long long rc;
 
 	for (__u32 i = 0; !copier->bad; i++) {
-		rc = vw_copy(dev.fd, i % 2 ? TO : FROM, 0, there, SIZE);
+		rc = vw_copy(dev.fd, i % 2 ? TO : FROM, 0, addr, SIZE);
 		if (rc == -ENODEV)
 			break;
 		copier->done++;
@@ -1141,7 +1136,7 @@ static void *copy_as_long_as_it_is_there(void *arg)
 	return NULL;
 }
 
-VW_TEST_TYPICAL(its_own_instance_may_go_at_any_time)
+VW_TEST_TYPICAL(the_device_can_be_removed_during_copies)
 {
 	static struct copier copier;
 	__u64 done = 0;
@@ -1151,7 +1146,7 @@ VW_TEST_TYPICAL(its_own_instance_may_go_at_any_time)
 	for (int round = 0; round < 20; round++) {
 		copier = (struct copier){ .bad = 0 };
 		dev = vw_device_make_combo(combo, SIZE, "letters");
-		assert_int_equal(pthread_create(&copier.thread, NULL, copy_as_long_as_it_is_there,
+		assert_int_equal(pthread_create(&copier.thread, NULL, copy_until_removed,
 						&copier), 0);
 		usleep(2000 + round * 700);
 		vw_ok(vw_rmdir("t"));
@@ -1164,17 +1159,17 @@ VW_TEST_TYPICAL(its_own_instance_may_go_at_any_time)
 	assert_true(done);
 }
 
-static int hold_on(void *arg)
+static int hold_common(void *arg)
 {
 	(void)arg;
-	fill_marks(common, SIZE);
+	fill_pattern(common, SIZE);
 	vw_sync(0);
 	return 0;
 }
 
-VW_TEST(a_target_may_exit_at_any_time)
+VW_TEST(the_target_can_exit_during_copies)
 {
-	__u64 partial = 0, refused = 0, done = 0;
+	__u64 partial = 0, failed = 0, done = 0;
 	static const char nothing[SIZE];
 	static char got[SIZE];
 	struct vw_child child;
@@ -1186,10 +1181,10 @@ VW_TEST(a_target_may_exit_at_any_time)
 	for (int round = 0; round < 40; round++) {
 		struct vw_child killer;
 
-		child = vw_fork(hold_on, NULL);
+		child = vw_fork(hold_common, NULL);
 		vw_hear(&child);
 		vw_set_target(child.pid);
-		/* Killed from elsewhere, a bit later from round to round. */
+		/* Another process kills it, later in each round. */
 		killer.pid = fork();
 		assert_true(killer.pid >= 0);
 		if (!killer.pid) {
@@ -1198,7 +1193,6 @@ VW_TEST(a_target_may_exit_at_any_time)
 			_exit(0);
 		}
 		for (__u32 i = 0;; i++) {
-			/* What comes now comes from there. */
 			if (i % 3 != 2)
 				vw_expect(vw_sys(pwrite(dev.fd, nothing, SIZE, 0)), SIZE);
 			rc = vw_copy(dev.fd, i % 3 == 2 ? TO : FROM, 0, (uintptr_t)common, SIZE);
@@ -1209,20 +1203,20 @@ VW_TEST(a_target_may_exit_at_any_time)
 			else if (rc > 0)
 				partial++;
 			else if (rc == -EFAULT)
-				refused++;
+				failed++;
 			else
 				vw_ok(rc);
 			if (rc > 0 && i % 3 != 2) {
 				vw_expect(vw_sys(pread(dev.fd, got, SIZE, 0)), SIZE);
-				expect_marks(got, rc);
-				expect_same("what is behind it", got + rc, nothing, SIZE - rc);
+				expect_pattern(got, rc);
+				expect_same("the rest of the buffer", got + rc, nothing, SIZE - rc);
 			}
 		}
 		waitpid(killer.pid, NULL, 0);
 		vw_kill(&child);
 	}
-	print_message("# %llu copies, %llu of them in part, %llu at the very end\n",
-		      done + partial, partial, refused);
+	print_message("# %llu copies, %llu of them partial, %llu failed\n",
+		      done + partial, partial, failed);
 	assert_true(done);
 }
 
@@ -1237,9 +1231,9 @@ static int map_and_unmap(void *arg)
 	}
 }
 
-VW_TEST(a_target_may_unmap_at_any_time)
+VW_TEST(the_target_can_unmap_memory_during_copies)
 {
-	__u64 end, whole = 0, partial = 0, refused = 0;
+	__u64 end, whole = 0, partial = 0, failed = 0;
 	static unsigned char got[SIZE], letters[SIZE];
 	struct vw_child child;
 	long long rc;
@@ -1252,7 +1246,7 @@ VW_TEST(a_target_may_unmap_at_any_time)
 	for (end = vw_now() + 4 * SECOND; vw_now() < end;) {
 		rc = vw_copy(dev.fd, FROM, 0, (uintptr_t)common, SIZE);
 		if (rc == -EFAULT) {
-			refused++;
+			failed++;
 			continue;
 		}
 		assert_true(rc > 0);
@@ -1260,20 +1254,20 @@ VW_TEST(a_target_may_unmap_at_any_time)
 			whole++;
 		else
 			partial++;
-		/* It ends between two pages, and has what was there, written yet or not. */
+		/* A copy ends at a page boundary. New pages are zero. */
 		assert_int_equal(rc % PAGE, 0);
 		vw_expect(vw_sys(pread(dev.fd, got, SIZE, 0)), SIZE);
 		for (long long i = 0; i < rc; i++) {
 			if (got[i] && got[i] != 0xee)
 				vw_fail("byte %lld is 0x%02x", i, got[i]);
 		}
-		/* And nothing has come behind that, now or when it was refused. */
-		expect_same("what is behind it", got + rc, letters + rc, SIZE - rc);
+		/* Bytes behind the copy are unchanged. */
+		expect_same("the rest of the buffer", got + rc, letters + rc, SIZE - rc);
 		vw_expect(vw_sys(pwrite(dev.fd, letters, rc, 0)), rc);
 	}
-	print_message("# whole %llu, in part %llu, not at all %llu times\n", whole, partial,
-		      refused);
-	assert_true(whole + partial && refused);
+	print_message("# %llu complete, %llu partial, %llu failed\n", whole, partial,
+		      failed);
+	assert_true(whole + partial && failed);
 }
 
 struct pair {
@@ -1282,7 +1276,7 @@ struct pair {
 	__u64 from;
 };
 
-static void *copy_over_and_over(void *arg)
+static void *copy_repeatedly(void *arg)
 {
 	struct pair *pair = arg;
 	long long rc;
@@ -1296,7 +1290,7 @@ static void *copy_over_and_over(void *arg)
 	return NULL;
 }
 
-VW_TEST(two_buffers_may_be_copied_to_each_other)
+VW_TEST(two_buffers_can_be_copied_to_each_other_concurrently)
 {
 	struct vmwalk_locate location;
 	static struct pair pair[2];
@@ -1311,7 +1305,7 @@ VW_TEST(two_buffers_may_be_copied_to_each_other)
 	}
 	stop = false;
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&pair[i].copier.thread, NULL, copy_over_and_over,
+		assert_int_equal(pthread_create(&pair[i].copier.thread, NULL, copy_repeatedly,
 						&pair[i]), 0);
 	usleep(1000000);
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
@@ -1324,27 +1318,27 @@ VW_TEST(two_buffers_may_be_copied_to_each_other)
 	}
 }
 
-#define MUCH	(64 * MIB)
+#define LARGE	(64 * MIB)
 
-static int copy_for_ever(void *arg)
+static int copy_until_killed(void *arg)
 {
 	const struct vmwalk_copy *copy = arg;
 
 	vw_say(0);
 	for (;;)
-		vw_check(vw_copy(dev.fd, copy->direction, 0, copy->addr, MUCH) > 0);
+		vw_check(vw_copy(dev.fd, copy->direction, 0, copy->addr, LARGE) > 0);
 }
 
-/* Whoever copies so much is killed when the first byte has come: whether the last one has not. */
-static bool is_cut_short(struct vmwalk_copy *copy)
+/* Kills a child during a copy: true if the last byte was not copied. */
+static bool is_interrupted(struct vmwalk_copy *copy)
 {
 	struct vw_child child;
 	char first, last;
 	__u64 start;
 
 	vw_expect(vw_sys(pwrite(dev.fd, "", 1, 0)), 1);
-	vw_expect(vw_sys(pwrite(dev.fd, "", 1, MUCH - 1)), 1);
-	child = vw_fork(copy_for_ever, copy);
+	vw_expect(vw_sys(pwrite(dev.fd, "", 1, LARGE - 1)), 1);
+	child = vw_fork(copy_until_killed, copy);
 	vw_hear(&child);
 	start = vw_now();
 	do
@@ -1354,14 +1348,14 @@ static bool is_cut_short(struct vmwalk_copy *copy)
 	start = vw_now();
 	kill(child.pid, SIGKILL);
 	vw_expect(vw_join(&child), -SIGKILL);
-	vw_expect(vw_sys(pread(dev.fd, &last, 1, MUCH - 1)), 1);
-	print_message("# gone after %llu us%s\n", (vw_now() - start) / 1000,
-		      last ? ", when all was copied" : "");
+	vw_expect(vw_sys(pread(dev.fd, &last, 1, LARGE - 1)), 1);
+	print_message("# exited after %llu us%s\n", (vw_now() - start) / 1000,
+		      last ? ", after the copy was complete" : "");
 	assert_true(vw_now() - start < 10 * SECOND);
 	return !last;
 }
 
-VW_TEST(whoever_is_killed_copies_no_more)
+VW_TEST(sigkill_interrupts_a_copy)
 {
 	struct vmwalk_copy from = { .direction = FROM }, between = { .direction = BETWEEN };
 	unsigned int short_from = 0, short_between = 0;
@@ -1373,43 +1367,43 @@ VW_TEST(whoever_is_killed_copies_no_more)
 	vw_ok(vw_locate(other, 0, &location));
 	between.addr = location.kaddr;
 	vw_expect(vw_sys(pwrite(other, "\1", 1, 0)), 1);
-	vw_expect(vw_sys(pwrite(other, "\1", 1, MUCH - 1)), 1);
-	common = vw_anon(MUCH);
+	vw_expect(vw_sys(pwrite(other, "\1", 1, LARGE - 1)), 1);
+	common = vw_anon(LARGE);
 	common[0] = 1;
-	common[MUCH - 1] = 1;
+	common[LARGE - 1] = 1;
 	from.addr = (uintptr_t)common;
 	for (int round = 0; round < 5; round++) {
-		short_from += is_cut_short(&from);
-		short_between += is_cut_short(&between);
+		short_from += is_interrupted(&from);
+		short_between += is_interrupted(&between);
 	}
-	/* Not always: who kills may come too late himself. */
+	/* The signal may be late in some rounds. */
 	assert_true(short_from && short_between);
 }
 
-/* Each thread of the target starts the next one and exits; the first has exited already. */
-static void *live_for_a_moment(void *arg)
+/* Each thread of the target starts the next one and exits. */
+static void *start_thread_and_exit(void *arg)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
 
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	while (pthread_create(&thread, &attr, live_for_a_moment, NULL))
+	while (pthread_create(&thread, &attr, start_thread_and_exit, NULL))
 		sched_yield();
 	pthread_attr_destroy(&attr);
 	return arg;
 }
 
-static int be_many_short_threads(void *arg)
+static int replace_threads(void *arg)
 {
 	(void)arg;
 	vw_say(0);
 	for (int i = 0; i < 3; i++)
-		live_for_a_moment(NULL);
+		start_thread_and_exit(NULL);
 	pthread_exit(NULL);
 }
 
-static int copy_on_and_on(void *arg)
+static int copy_and_count(void *arg)
 {
 	unsigned long *done = arg;
 
@@ -1427,19 +1421,19 @@ static bool has_been_killed(const struct vw_child *child)
 	return !waitid(P_PID, child->pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
 }
 
-VW_TEST(a_copier_can_be_killed_whatever_its_targets_threads_do)
+VW_TEST(a_copy_from_a_target_that_replaces_its_threads_can_be_killed)
 {
 	unsigned long *done = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
 	struct vw_child target, copier;
 
 	dev = vw_device_make();
-	common = anon_with_marks(SIZE);
-	target = vw_fork(be_many_short_threads, NULL);
+	common = anon_with_pattern(SIZE);
+	target = vw_fork(replace_threads, NULL);
 	vw_hear(&target);
 	vw_set_target(target.pid);
 	for (int round = 0; round < 20; round++) {
 		*done = 0;
-		copier = vw_fork(copy_on_and_on, done);
+		copier = vw_fork(copy_and_count, done);
 		assert_true(vw_eventually(__atomic_load_n(done, __ATOMIC_RELAXED) > 20));
 		usleep(round * 300);
 		kill(copier.pid, SIGKILL);

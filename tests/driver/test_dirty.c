@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * track_dirty and VMWALK_IOC_DIRTY: every page that is written is reported once, whoever wrote it
- * and however often; no page that was only read is; no write that races with a clearing is lost.
+ * track_dirty and VMWALK_IOC_DIRTY: every written page is reported exactly
+ * once, pages that were only read are not reported, and no write that races
+ * with clearing is lost.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -15,10 +16,10 @@
 #include "harness.h"
 
 #define PAGES	200UL
-#define MOST	2112UL			/* of any window here, a multiple of 64 */
+#define MAX_PAGES	2112UL	/* of any range here, a multiple of 64 */
 #define WORDS(pages)	(((pages) + 63) / 64)
 
-/* --- One tracked device --------------------------------------------------------------------- */
+/* --- A tracked device ----------------------------------------------------- */
 
 struct tracked {
 	const struct vw_combo *combo;
@@ -27,20 +28,20 @@ struct tracked {
 	char *map;			/* all of it, shared */
 };
 
-static struct tracked make_of(const struct vw_combo *combo, size_t pages)
+static struct tracked make_dev(const struct vw_combo *combo, size_t pages)
 {
 	struct tracked t = { .combo = combo };
 	char size[32];
-	void *room;
+	void *addr;
 
 	snprintf(size, sizeof(size), "%zu", pages * PAGE);
 	t.n = vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
 		      combo->cache, "size", size, "fill", "letters", "track_dirty", "1", NULL);
 	t.fd = vw_open_rw(t.n);
-	/* At a border of 2 MiB, so that it is known which pages share a window of fault_around. */
-	room = vw_anon_aligned(ALIGN_UP(pages * PAGE, PMD_SIZE), PMD_SIZE);
-	munmap(room, ALIGN_UP(pages * PAGE, PMD_SIZE));
-	t.map = mmap(room, pages * PAGE, RW, MAP_SHARED | MAP_FIXED, t.fd, 0);
+	/* Aligned to 2 MiB, so that fault_around maps a known range. */
+	addr = vw_anon_aligned(ALIGN_UP(pages * PAGE, PMD_SIZE), PMD_SIZE);
+	munmap(addr, ALIGN_UP(pages * PAGE, PMD_SIZE));
+	t.map = mmap(addr, pages * PAGE, RW, MAP_SHARED | MAP_FIXED, t.fd, 0);
 	if (t.map == MAP_FAILED)
 		vw_fail("mmap: %s", strerror(errno));
 	return t;
@@ -53,27 +54,27 @@ static void remove_tracked(struct tracked *t, size_t pages)
 	vw_ok(vw_rmdir("t"));
 }
 
-/* The one combination that goes live, and not with track_dirty. */
+/* The only valid combination that does not support track_dirty. */
 static bool cannot_track(const struct vw_combo *combo)
 {
 	return !strcmp(combo->type, "huge") && !strcmp(combo->mode, "insert");
 }
 
-/* False, and nothing to test, if the combination is refused as it should be. */
+/* False if the combination does not support track_dirty. */
 static bool make_tracked(const struct vw_combo *combo, struct tracked *t)
 {
-	char why[512] = "";
+	char errmsg[512] = "";
 
 	if (!cannot_track(combo)) {
-		*t = make_of(combo, PAGES);
+		*t = make_dev(combo, PAGES);
 		return true;
 	}
 	vw_make_pending("t", "buffer_type", combo->type, "map_mode", combo->mode, "track_dirty",
 			"1", NULL);
 	vw_expect(vw_set("t", "live", "1"), -EINVAL);
-	vw_get("t", "last_error", why, sizeof(why));
-	assert_non_null(strstr(why, "track_dirty"));
-	assert_non_null(strstr(why, "huge"));
+	vw_get("t", "last_error", errmsg, sizeof(errmsg));
+	assert_non_null(strstr(errmsg, "track_dirty"));
+	assert_non_null(strstr(errmsg, "huge"));
 	vw_expect_attr("t", "live", "0");
 	vw_expect_attr("t", "track_dirty", "1");
 	vw_ok(vw_set("t", "track_dirty", "0"));
@@ -96,11 +97,11 @@ static int get_dirty(int fd, size_t first, size_t count, __u32 flags, __u64 *bit
 	return rc;
 }
 
-/* A window is asked for; the answer has to be the set, a bit a page of the buffer. */
-static void expect_window_at(const char *file, int line, const struct tracked *t, size_t first,
-			     size_t count, __u32 flags, const __u64 *set)
+/* Expects the bits of a range of "set", which has one bit per buffer page. */
+static void expect_range_at(const char *file, int line, const struct tracked *t, size_t first,
+			    size_t count, __u32 flags, const __u64 *set)
 {
-	__u64 bitmap[MOST / 64 + 1], pages, wanted = 0;
+	__u64 bitmap[MAX_PAGES / 64 + 1], pages, wanted = 0;
 
 	memset(bitmap, 0xa5, sizeof(bitmap));
 	vw_expect_at(file, line, "VMWALK_IOC_DIRTY",
@@ -110,15 +111,15 @@ static void expect_window_at(const char *file, int line, const struct tracked *t
 
 		wanted += in;
 		if ((bitmap[i / 64] >> i % 64 & 1) != in)
-			vw_fail_at(file, line, "of %zu pages from %zu on, page %zu is%s reported",
+			vw_fail_at(file, line, "%zu pages from page %zu: page %zu is%s reported",
 				   count, first, first + i, in ? " not" : "");
 	}
 	vw_expect_at(file, line, "pages", pages, wanted);
 	if (bitmap[WORDS(count)] != 0xa5a5a5a5a5a5a5a5)
-		vw_fail_at(file, line, "more was written than the bitmap");
+		vw_fail_at(file, line, "the call wrote past the end of the bitmap");
 }
 
-/* The whole buffer, with these pages written. */
+/* Expects exactly these pages of the whole buffer. */
 static void expect_pages_at(const char *file, int line, const struct tracked *t, __u32 flags,
 			    const size_t *pages, size_t count)
 {
@@ -127,7 +128,7 @@ static void expect_pages_at(const char *file, int line, const struct tracked *t,
 	for (size_t i = 0; i < count; i++)
 		set[pages[i] / 64] |= BIT_ULL(pages[i] % 64);
 	vw_expect_at(file, line, "dirty_pages", vw_stat(t->n, "dirty_pages"), count);
-	expect_window_at(file, line, t, 0, PAGES, flags, set);
+	expect_range_at(file, line, t, 0, PAGES, flags, set);
 	vw_expect_at(file, line, "dirty_pages afterwards", vw_stat(t->n, "dirty_pages"),
 		     flags & VMWALK_DIRTY_CLEAR ? 0 : count);
 }
@@ -136,7 +137,9 @@ static void expect_pages_at(const char *file, int line, const struct tracked *t,
 	expect_pages_at(__FILE__, __LINE__, t, flags, (const size_t []){ __VA_ARGS__ },	\
 			sizeof((const size_t []){ __VA_ARGS__ }) / sizeof(size_t))
 
-/* Reported by a look, by the next, by the one that clears, and then no more. */
+/*
+ * Expects these pages until the first call that clears, and none afterwards.
+ */
 #define expect_once(t, ...)						\
 	do {								\
 		expect_reported(t, 0, __VA_ARGS__);			\
@@ -152,7 +155,7 @@ static void write_page(const struct tracked *t, size_t page)
 	vw_poke(t->map + page * PAGE + 100, vw_peek(t->map + page * PAGE + 100) + 1);
 }
 
-/* --- What is reported, and what isn't ------------------------------------------------------- */
+/* --- Reported pages ------------------------------------------------------- */
 
 VW_TEST_ALL(pages_that_are_only_read_are_not_reported)
 {
@@ -177,7 +180,7 @@ VW_TEST_ALL(pages_that_are_only_read_are_not_reported)
 		munmap(map, PAGES * PAGE);
 		expect_none(&t);
 	}
-	/* Nor those that could not be written. */
+	/* Failed writes are not reported either. */
 	vw_expect(vw_sys(pwrite(t.fd, data, PAGE, PAGES * PAGE)), -ENOSPC);
 	vw_expect(vw_sys(pwrite(t.fd, vw_pointer(8), PAGE, 3 * PAGE)), -EFAULT);
 	vw_expect(vw_sys(pwrite(t.fd, data, 0, 3 * PAGE)), 0);
@@ -193,7 +196,7 @@ static int write_when_told(void *arg)
 	return 0;
 }
 
-static int write_through_a_mapping_of_ones_own(void *arg)
+static int write_through_own_mapping(void *arg)
 {
 	const struct tracked *t = arg;
 	int fd = vw_open(t->n, O_RDWR);
@@ -204,19 +207,19 @@ static int write_through_a_mapping_of_ones_own(void *arg)
 	return 0;
 }
 
-VW_TEST_ALL(a_page_is_reported_once_whoever_wrote_it)
+VW_TEST_ALL(every_kind_of_write_is_reported_once)
 {
-	char *two = vw_anon(2 * PAGE), *odd = vw_anon(8 * PAGE);
+	char *partial = vw_anon(2 * PAGE), *area = vw_anon(8 * PAGE);
 	struct vw_child child;
 	struct tracked t;
 
 	if (!make_tracked(combo, &t))
 		return;
-	munmap(two + PAGE, PAGE);
+	munmap(partial + PAGE, PAGE);
 	child = vw_fork(write_when_told, &t);
 	vw_hear(&child);
 
-	/* A mapping, once and again. */
+	/* One mapping, repeatedly. */
 	write_page(&t, 1);
 	write_page(&t, 1);
 	expect_once(&t, 1);
@@ -225,7 +228,7 @@ VW_TEST_ALL(a_page_is_reported_once_whoever_wrote_it)
 	write_page(&t, 0);
 	expect_once(&t, 0, 1, PAGES - 1);
 
-	/* Another process, which lives on, and one that is gone. */
+	/* A running process, and one that has exited. */
 	vw_tell(&child, 3);
 	vw_hear(&child);
 	expect_once(&t, 3);
@@ -234,20 +237,20 @@ VW_TEST_ALL(a_page_is_reported_once_whoever_wrote_it)
 	vw_hear(&child);
 	vw_tell(&child, PAGES);
 	vw_join_ok(&child);
-	vw_in_child(write_through_a_mapping_of_ones_own, &t);
+	vw_in_child(write_through_own_mapping, &t);
 	expect_once(&t, 2, 3, 5);
 
-	/* write(2), across a border and up to a bad address. */
+	/* write(2), across a page boundary and up to a bad address. */
 	vw_expect(vw_sys(pwrite(t.fd, "vmwalk", 6, 8 * PAGE - 3)), 6);
-	vw_expect(vw_sys(pwrite(t.fd, two, 2 * PAGE, 10 * PAGE)), PAGE);
-	vw_expect(vw_sys(pwrite(t.fd, two, PAGE, PAGES * PAGE - 10)), 10);
+	vw_expect(vw_sys(pwrite(t.fd, partial, 2 * PAGE, 10 * PAGE)), PAGE);
+	vw_expect(vw_sys(pwrite(t.fd, partial, PAGE, PAGES * PAGE - 10)), 10);
 	expect_once(&t, 7, 8, 10, PAGES - 1);
 
-	/* The driver. */
+	/* The driver itself: SCAN to the buffer. */
 	for (size_t i = 0; i < 8; i += 2)
-		vw_poke(odd + i * PAGE, 1);
+		vw_poke(area + i * PAGE, 1);
 	for (size_t i = 0; i < 2; i++) {
-		struct vmwalk_scan scan = vw_scan_args((uintptr_t)odd, (uintptr_t)odd + 8 * PAGE);
+		struct vmwalk_scan scan = vw_scan_args((uintptr_t)area, (uintptr_t)area + 8 * PAGE);
 
 		scan.flags = VMWALK_SCAN_TO_BUFFER;
 		scan.vec = i ? 12 * PAGE : 15 * PAGE - sizeof(struct vmwalk_extent);
@@ -259,7 +262,7 @@ VW_TEST_ALL(a_page_is_reported_once_whoever_wrote_it)
 	expect_once(&t, 12);
 }
 
-VW_TEST_ALL(private_writes_are_not_the_buffers)
+VW_TEST_ALL(writes_to_private_mappings_are_not_reported)
 {
 	struct tracked t;
 	char *map;
@@ -274,7 +277,7 @@ VW_TEST_ALL(private_writes_are_not_the_buffers)
 			vw_poke(map + i * PAGE, '!');
 		expect_none(&t);
 		assert_true(vw_holds_fill(t.map, "letters", 0, PAGE));
-		/* Clearing takes pages of the buffer out of page tables, and no copies. */
+		/* Clearing unmaps pages of the buffer, but no copies. */
 		write_page(&t, 4);
 		expect_once(&t, 4);
 		for (size_t i = 0; i < PAGES; i++)
@@ -284,15 +287,15 @@ VW_TEST_ALL(private_writes_are_not_the_buffers)
 	}
 }
 
-VW_TEST_ALL(a_mapping_is_tracked_through_all_its_changes)
+VW_TEST_ALL(writes_are_reported_after_changes_of_the_mapping)
 {
 	struct vw_child child;
 	struct tracked t;
-	char *room;
+	char *addr;
 
 	if (!make_tracked(combo, &t))
 		return;
-	/* Read-only and back: a page that was cleared, one that was read, one that was written. */
+	/* mprotect() on pages that were cleared, read, and written. */
 	write_page(&t, 1);
 	expect_once(&t, 1);
 	vw_peek(t.map + 2 * PAGE);
@@ -309,7 +312,7 @@ VW_TEST_ALL(a_mapping_is_tracked_through_all_its_changes)
 	write_page(&t, 2);
 	expect_once(&t, 2);
 
-	/* A child has the entry that allows its parent to write. */
+	/* fork() copies a writable entry. */
 	write_page(&t, 5);
 	child = vw_fork(write_when_told, &t);
 	vw_hear(&child);
@@ -322,12 +325,12 @@ VW_TEST_ALL(a_mapping_is_tracked_through_all_its_changes)
 	vw_kill(&child);
 	expect_none(&t);
 
-	/* Moved, cut, and dropped. */
+	/* mremap(), munmap() and MADV_DONTNEED */
 	write_page(&t, 6);
-	room = vw_anon(PAGES * PAGE);
+	addr = vw_anon(PAGES * PAGE);
 	assert_ptr_equal(mremap(t.map, PAGES * PAGE, PAGES * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
-				room), room);
-	t.map = room;
+				addr), addr);
+	t.map = addr;
 	expect_once(&t, 6);
 	write_page(&t, 6);
 	vw_ok(vw_sys(munmap(t.map + 6 * PAGE, PAGE)));
@@ -343,7 +346,7 @@ VW_TEST_ALL(a_mapping_is_tracked_through_all_its_changes)
 	expect_once(&t, 8, 9);
 }
 
-VW_TEST_TYPICAL(writes_from_outside_to_refcounted_pages_are_reported)
+VW_TEST_TYPICAL(writes_by_process_vm_writev_are_reported)
 {
 	struct vw_child child;
 	struct iovec local = { "x", 1 }, remote;
@@ -364,7 +367,7 @@ VW_TEST_TYPICAL(writes_from_outside_to_refcounted_pages_are_reported)
 	}
 }
 
-/* --- Counters ------------------------------------------------------------------------------- */
+/* --- Counters ------------------------------------------------------------- */
 
 static void expect_faults_at(const char *file, int line, const struct tracked *t, long long read,
 			     long long write, long long mkwrite)
@@ -382,7 +385,7 @@ static void expect_faults_at(const char *file, int line, const struct tracked *t
 #define expect_faults(t, read, write, mkwrite) \
 	expect_faults_at(__FILE__, __LINE__, t, read, write, mkwrite)
 
-VW_TEST_ALL(each_first_write_takes_the_faults_it_must)
+VW_TEST_ALL(first_writes_cause_the_expected_faults)
 {
 	struct tracked t;
 	bool lazy, pages;
@@ -391,7 +394,10 @@ VW_TEST_ALL(each_first_write_takes_the_faults_it_must)
 	if (!make_tracked(combo, &t))
 		return;
 	lazy = !strcmp(t.combo->mode, "fault");
-	/* A frame is made writable by the fault that maps it, a page by the kernel afterwards. */
+	/*
+	 * For a page, the kernel calls page_mkwrite() after the fault. A PFN is
+	 * mapped writable by the fault.
+	 */
 	pages = vw_is_refcounted(t.combo);
 
 	vw_peek(t.map + 20 * PAGE);
@@ -404,12 +410,12 @@ VW_TEST_ALL(each_first_write_takes_the_faults_it_must)
 	vw_poke(t.map + 100 * PAGE, 1);
 	expect_faults(&t, 0, lazy, !lazy || pages);
 
-	/* A look changes nothing. */
+	/* A call without CLEAR changes nothing. */
 	expect_reported(&t, 0, 20, 100);
 	vw_poke(t.map + 20 * PAGE, 2);
 	expect_faults(&t, 0, 0, 0);
 
-	/* Clearing unmaps the pages from the first to the last that it reports, and no others. */
+	/* Clearing unmaps all pages from the first to the last reported one. */
 	expect_once(&t, 20, 100);
 	vw_peek(t.map + 19 * PAGE);
 	vw_peek(t.map + 101 * PAGE);
@@ -421,7 +427,7 @@ VW_TEST_ALL(each_first_write_takes_the_faults_it_must)
 	vw_poke(t.map + 20 * PAGE, 3);
 	expect_faults(&t, 0, 0, 1);
 
-	/* write(2) takes none. */
+	/* write(2) causes no faults. */
 	vw_expect(vw_sys(pwrite(t.fd, "x", 1, 50 * PAGE)), 1);
 	vw_expect(vw_sys(pread(t.fd, &byte, 1, 50 * PAGE)), 1);
 	expect_faults(&t, 0, 0, 0);
@@ -429,12 +435,12 @@ VW_TEST_ALL(each_first_write_takes_the_faults_it_must)
 	vw_expect_stat(t.n, "failed_faults", 0);
 }
 
-/* --- Windows -------------------------------------------------------------------------------- */
+/* --- Ranges --------------------------------------------------------------- */
 
-VW_TEST(a_window_reports_and_clears_its_own_pages_alone)
+VW_TEST(a_call_reports_and_clears_only_its_range)
 {
-	static const size_t windows[][2] = {
-		/* the first page and their number */
+	static const size_t ranges[][2] = {
+		/* first page, number of pages */
 		{ 0, 1 }, { 0, 64 }, { 63, 2 }, { 1, 64 }, { 65, 1 }, { 60, 70 }, { 130, 70 },
 		{ 199, 1 }, { 1000, 100 }, { 1023, 2 }, { 7, 1024 }, { 1001, 1030 }, { 3, 2097 },
 		{ 2047, 53 }, { 0, 2100 },
@@ -448,48 +454,48 @@ VW_TEST(a_window_reports_and_clears_its_own_pages_alone)
 		{ .type = "vmalloc", .mode = "fault", .cache = "wb" },
 		{ .type = "huge", .mode = "fault", .cache = "wb" },
 	};
-	__u64 set[WORDS(MOST)] = { 0 }, rest[WORDS(MOST)];
+	__u64 set[WORDS(MAX_PAGES)] = { 0 }, rest[WORDS(MAX_PAGES)];
 	struct tracked t;
 
 	for (size_t i = 0; i < COUNT(written); i++)
 		set[written[i] / 64] |= BIT_ULL(written[i] % 64);
 	for (size_t c = 0; c < COUNT(combos); c++) {
-		t = make_of(&combos[c], 2100);
-		for (size_t w = 0; w < COUNT(windows); w++) {
-			size_t first = windows[w][0], count = windows[w][1];
+		t = make_dev(&combos[c], 2100);
+		for (size_t w = 0; w < COUNT(ranges); w++) {
+			size_t first = ranges[w][0], count = ranges[w][1];
 
 			for (size_t i = 0; i < COUNT(written); i++)
 				write_page(&t, written[i]);
 			vw_expect_stat(t.n, "dirty_pages", COUNT(written));
-			expect_window_at(__FILE__, __LINE__, &t, first, count, 0, set);
-			expect_window_at(__FILE__, __LINE__, &t, first, count, VMWALK_DIRTY_CLEAR,
-					 set);
+			expect_range_at(__FILE__, __LINE__, &t, first, count, 0, set);
+			expect_range_at(__FILE__, __LINE__, &t, first, count, VMWALK_DIRTY_CLEAR,
+					set);
 			memcpy(rest, set, sizeof(rest));
 			for (size_t i = first; i < first + count; i++)
 				rest[i / 64] &= ~BIT_ULL(i % 64);
-			expect_window_at(__FILE__, __LINE__, &t, 0, 2100, 0, rest);
+			expect_range_at(__FILE__, __LINE__, &t, 0, 2100, 0, rest);
 		}
 		remove_tracked(&t, 2100);
 	}
 }
 
-/* --- Refusals ------------------------------------------------------------------------------- */
+/* --- Errors --------------------------------------------------------------- */
 
 VW_TEST_TYPICAL(a_failed_call_loses_no_page)
 {
 	struct vmwalk_dirty dirty = { .size = sizeof(dirty), .length = PAGES * PAGE }, before;
-	struct vmwalk_dirty *sealed = vw_anon(PAGE);
-	char *two = vw_anon(2 * PAGE);
+	struct vmwalk_dirty *read_only = vw_anon(PAGE);
+	char *partial = vw_anon(2 * PAGE);
 	__u64 bitmap[WORDS(PAGES)];
 	struct tracked t;
 
 	if (!make_tracked(combo, &t))
 		return;
-	munmap(two + PAGE, PAGE);
+	munmap(partial + PAGE, PAGE);
 	write_page(&t, 3);
 	write_page(&t, 150);
 	for (int clear = 0; clear < 2; clear++) {
-		const void *bad[] = { NULL, vw_pointer(8), two + PAGE - 8, two + PAGE,
+		const void *bad[] = { NULL, vw_pointer(8), partial + PAGE - 8, partial + PAGE,
 				      vw_pointer(-PAGE) };
 
 		dirty.flags = clear ? VMWALK_DIRTY_CLEAR : 0;
@@ -501,22 +507,21 @@ VW_TEST_TYPICAL(a_failed_call_loses_no_page)
 			expect_reported(&t, 0, 3, 150);
 		}
 
-		/* The bitmap arrives, and the structure doesn't. */
+		/* Only the structure cannot be written. */
 		dirty.bitmap = (uintptr_t)bitmap;
-		vw_ok(vw_sys(mprotect(sealed, PAGE, RW)));
-		*sealed = dirty;
-		vw_ok(vw_sys(mprotect(sealed, PAGE, PROT_READ)));
-		vw_expect(vw_ioctl(t.fd, VMWALK_IOC_DIRTY, sealed), -EFAULT);
+		vw_ok(vw_sys(mprotect(read_only, PAGE, RW)));
+		*read_only = dirty;
+		vw_ok(vw_sys(mprotect(read_only, PAGE, PROT_READ)));
+		vw_expect(vw_ioctl(t.fd, VMWALK_IOC_DIRTY, read_only), -EFAULT);
 		expect_reported(&t, 0, 3, 150);
 
-		/* A write since then is one with the one before. */
 		write_page(&t, 3);
 		expect_reported(&t, 0, 3, 150);
 	}
 	expect_once(&t, 3, 150);
 }
 
-VW_TEST(bad_arguments_are_refused_and_change_nothing)
+VW_TEST(invalid_arguments_fail_and_change_nothing)
 {
 	static const struct vmwalk_dirty bad[] = {
 		{ .offset = 1, .length = PAGE },
@@ -540,7 +545,8 @@ VW_TEST(bad_arguments_are_refused_and_change_nothing)
 	__u64 bitmap[WORDS(PAGES) + 1];
 	struct tracked t;
 
-	t = make_of(&(struct vw_combo){ .type = "vmalloc", .mode = "fault", .cache = "wb" }, PAGES);
+	t = make_dev(&(struct vw_combo){ .type = "vmalloc", .mode = "fault", .cache = "wb" },
+		     PAGES);
 	write_page(&t, 0);
 	write_page(&t, PAGES - 1);
 	memset(bitmap, 0xa5, sizeof(bitmap));
@@ -553,7 +559,7 @@ VW_TEST(bad_arguments_are_refused_and_change_nothing)
 			dirty.pages = 12345;
 			before = dirty;
 			if (vw_ioctl(t.fd, VMWALK_IOC_DIRTY, &dirty) != -EINVAL)
-				vw_fail("argument %zu is accepted", i);
+				vw_fail("invalid argument %zu is accepted", i);
 			assert_memory_equal(&before, &dirty, sizeof(dirty));
 		}
 	}
@@ -562,13 +568,13 @@ VW_TEST(bad_arguments_are_refused_and_change_nothing)
 	expect_once(&t, 0, PAGES - 1);
 }
 
-VW_TEST(clearing_takes_a_descriptor_that_may_write)
+VW_TEST(clearing_needs_a_file_open_for_writing)
 {
 	__u64 bitmap[WORDS(PAGES)] = { 0 }, pages;
 	struct tracked t;
 	int fd;
 
-	t = make_of(&(struct vw_combo){ .type = "pages", .mode = "fault", .cache = "wb" }, PAGES);
+	t = make_dev(&(struct vw_combo){ .type = "pages", .mode = "fault", .cache = "wb" }, PAGES);
 	write_page(&t, 7);
 	fd = vw_open(t.n, O_RDONLY);
 	vw_expect(get_dirty(fd, 0, PAGES, VMWALK_DIRTY_CLEAR, bitmap, &pages), -EPERM);
@@ -583,7 +589,7 @@ VW_TEST(clearing_takes_a_descriptor_that_may_write)
 	expect_none(&t);
 }
 
-VW_TEST_TYPICAL(without_track_dirty_there_is_no_data)
+VW_TEST_TYPICAL(without_track_dirty_calls_fail_with_enodata)
 {
 	__u64 bitmap[1] = { 5 }, pages;
 	int n = vw_make_combo(combo, 64 * PAGE, "zero");
@@ -597,7 +603,7 @@ VW_TEST_TYPICAL(without_track_dirty_there_is_no_data)
 	vw_expect_stat(n, "mkwrite_faults", 0);
 }
 
-VW_TEST_TYPICAL(after_removal_mappings_are_written_and_calls_refused)
+VW_TEST_TYPICAL(after_rmdir_mappings_are_writable_and_calls_fail)
 {
 	__u64 bitmap[WORDS(PAGES)], pages;
 	struct tracked t;
@@ -615,8 +621,8 @@ VW_TEST_TYPICAL(after_removal_mappings_are_written_and_calls_refused)
 	close(t.fd);
 }
 
-/* The bitmap's own arrival is a write like any other, and comes after what it tells. */
-VW_TEST_TYPICAL(the_bitmap_may_lie_in_the_buffer)
+/* Writing the bitmap makes its own page dirty for the next call. */
+VW_TEST_TYPICAL(the_bitmap_can_be_in_a_mapping_of_the_buffer)
 {
 	struct tracked t;
 	__u64 pages, *bitmap;
@@ -631,9 +637,9 @@ VW_TEST_TYPICAL(the_bitmap_may_lie_in_the_buffer)
 	expect_once(&t, 33);
 }
 
-/* --- Races ---------------------------------------------------------------------------------- */
+/* --- Races ---------------------------------------------------------------- */
 
-#define HOT	12UL		/* pages that everybody writes to */
+#define HOT	12UL		/* pages that all writers use */
 #define WRITERS	2
 
 struct shared {
@@ -648,9 +654,9 @@ struct writer {
 };
 
 /*
- * A slot of each page belongs to a writer: what it stores there only grows. The first third of the
- * pages is the one writer's alone, the next the other's: a page that is written unseen stays so
- * until somebody else has a fault there.
+ * Each writer has a slot in each page and stores ascending values there. A
+ * third of the pages belongs to each writer alone: a lost write is not hidden
+ * by a fault of the other writer.
  */
 static __u64 *slot(const struct tracked *t, size_t page, int writer)
 {
@@ -676,7 +682,7 @@ static void *keep_writing(void *arg)
 		else
 			page += HOT / 3;
 		__atomic_store_n(slot(writer->t, page, writer->which), value, __ATOMIC_RELAXED);
-		/* There are more who want to run than processors. */
+		/* There are more runnable tasks than CPUs. */
 		if (!(value++ % 256)) {
 			__atomic_store_n(&writer->shared->stores[writer->which], value,
 					 __ATOMIC_RELAXED);
@@ -686,13 +692,13 @@ static void *keep_writing(void *arg)
 	return NULL;
 }
 
-static int keep_writing_elsewhere(void *arg)
+static int keep_writing_in_child(void *arg)
 {
 	keep_writing(arg);
 	return 0;
 }
 
-/* Clears, and then copies what was reported: how many pages. */
+/* Clears, copies the reported pages, and returns their number. */
 static __u64 collect(const struct tracked *t, __u64 copy[HOT][WRITERS])
 {
 	__u64 bitmap[1], pages;
@@ -708,7 +714,7 @@ static __u64 collect(const struct tracked *t, __u64 copy[HOT][WRITERS])
 VW_TEST_ALL(no_write_that_races_with_clearing_is_lost)
 {
 	struct shared *shared = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	__u64 copy[HOT][WRITERS] = { 0 }, final[WRITERS], reported = 0, until;
+	__u64 copy[HOT][WRITERS] = { 0 }, final[WRITERS], reported = 0, limit;
 	bool raced = false;
 	struct vw_child child;
 	unsigned int calls = 0;
@@ -722,13 +728,13 @@ VW_TEST_ALL(no_write_that_races_with_clearing_is_lost)
 
 		vw_expect(vw_sys(pwrite(t.fd, zero, sizeof(zero), i * PAGE)), sizeof(zero));
 	}
-	child = vw_fork(keep_writing_elsewhere, &(struct writer){ &t, shared, 0 });
+	child = vw_fork(keep_writing_in_child, &(struct writer){ &t, shared, 0 });
 	assert_int_equal(pthread_create(&thread, NULL, keep_writing,
 					&(struct writer){ &t, shared, 1 }), 0);
 	for (int w = 0; w < WRITERS; w++)
 		assert_true(vw_eventually(__atomic_load_n(&shared->stores[w], __ATOMIC_RELAXED)));
-	for (until = vw_now() + SECOND; (reported < 500 && vw_now() < until) ||
-	     (!raced && vw_now() < until + 60 * SECOND); raced = reported >= 2 * HOT && calls > 1) {
+	for (limit = vw_now() + SECOND; (reported < 500 && vw_now() < limit) ||
+	     (!raced && vw_now() < limit + 60 * SECOND); raced = reported >= 2 * HOT && calls > 1) {
 		reported += collect(&t, copy);
 		calls++;
 	}
@@ -742,7 +748,7 @@ VW_TEST_ALL(no_write_that_races_with_clearing_is_lost)
 		for (int w = 0; w < WRITERS; w++) {
 			vw_expect(vw_sys(pread(t.fd, &final[w], 8, i * PAGE + w * 128)), 8);
 			if (copy[i][w] != final[w])
-				vw_fail("page %zu, writer %d: %llu written, %llu reported in %u",
+				vw_fail("page %zu, writer %d: stored %llu, reported %llu in %u",
 					i, w, final[w], copy[i][w], calls);
 		}
 	}
@@ -751,9 +757,9 @@ VW_TEST_ALL(no_write_that_races_with_clearing_is_lost)
 			shared->stores[0], shared->stores[1], calls, reported);
 }
 
-/* --- Splice --------------------------------------------------------------------------------- */
+/* --- Splice --------------------------------------------------------------- */
 
-VW_TEST_ALL(splice_marks_the_pages_that_it_writes)
+VW_TEST_ALL(pages_written_by_splice_are_reported)
 {
 	struct vmwalk_dirty dirty = { .size = sizeof(dirty), .flags = VMWALK_DIRTY_CLEAR };
 	__u64 bits[WORDS(PAGES)];
@@ -762,8 +768,8 @@ VW_TEST_ALL(splice_marks_the_pages_that_it_writes)
 	int ends[2];
 
 	if (cannot_track(combo))
-		vw_skip("huge with insert can't track");
-	t = make_of(combo, PAGES);
+		vw_skip("this combination does not support track_dirty");
+	t = make_dev(combo, PAGES);
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	vw_expect(vw_sys(write(ends[1], "vmwalk", 6)), 6);
 	vw_expect(vw_sys(splice(ends[0], NULL, t.fd, &at, 6, 0)), 6);
@@ -778,7 +784,7 @@ VW_TEST_ALL(splice_marks_the_pages_that_it_writes)
 	vw_expect(bits[0], 1 << 6 | 1 << 7);
 }
 
-/* --- Concurrent clears ----------------------------------------------------------------------- */
+/* --- Concurrent clears ---------------------------------------------------- */
 
 #define CLEARERS	4
 #define CLEAR_ROUNDS	10
@@ -838,7 +844,7 @@ VW_TEST_TYPICAL(concurrent_clears_report_each_page_once)
 			twice += times > 1;
 			never += !times && i % (1 + round % 3) == 0;
 			if (times && i % (1 + round % 3))
-				vw_fail("page %zu is reported and was not written", i);
+				vw_fail("page %zu is reported, but was not written", i);
 		}
 		for (int j = 0; j < CLEARERS; j++) {
 			shares[j] += clearers[j].pages;
@@ -864,7 +870,10 @@ struct collector {
 	int rc;
 };
 
-/* Clears and copies the reported pages, until told to stop or until the device is gone. */
+/*
+ * Clears and copies the reported pages, until told to stop or until
+ * the device is removed.
+ */
 static void *keep_collecting(void *arg)
 {
 	struct collector *collector = arg;
@@ -894,7 +903,7 @@ static int map_and_fork(void *arg)
 		vw_check(map != MAP_FAILED);
 		for (size_t j = 0; j < 2 * HOT; j++)
 			vw_peek(map + j * PAGE);
-		/* Changes page tables; fork() copies those of the writers' own mapping, too. */
+		/* fork() also copies the page tables of the writers. */
 		mprotect(map, HOT * PAGE, i % 2 ? PROT_READ : PROT_NONE);
 		pid = fork();
 		if (!pid)
@@ -906,7 +915,7 @@ static int map_and_fork(void *arg)
 }
 
 /* Writes through references from the page table, as disks do with O_DIRECT. */
-static int write_from_outside(void *arg)
+static int write_from_child(void *arg)
 {
 	const struct writer *writer = arg;
 	__u64 seed = 1;
@@ -939,9 +948,9 @@ VW_TEST_TYPICAL(concurrent_clears_and_writes_lose_no_page)
 	}
 	for (int w = 0; w < WRITERS; w++)
 		writers[w] = (struct writer){ &t, shared, w };
-	child[0] = vw_fork(keep_writing_elsewhere, &writers[0]);
+	child[0] = vw_fork(keep_writing_in_child, &writers[0]);
 	child[1] = vw_fork(map_and_fork, &writers[0]);
-	child[2] = vw_fork(write_from_outside, &writers[0]);
+	child[2] = vw_fork(write_from_child, &writers[0]);
 	for (size_t i = 0; i < COUNT(collectors); i++) {
 		collectors[i] = (struct collector){ .t = &t, .shared = shared };
 		assert_int_equal(pthread_create(&thread[i], NULL, keep_collecting,
@@ -959,13 +968,13 @@ VW_TEST_TYPICAL(concurrent_clears_and_writes_lose_no_page)
 	vw_expect_stat(t.n, "dirty_pages", 0);
 	for (size_t i = 0; i < HOT; i++) {
 		for (int w = 0; w < WRITERS; w++) {
-			__u64 last = *slot(&t, i, w), told = collectors[0].copy[i][w];
+			__u64 last = *slot(&t, i, w), reported = collectors[0].copy[i][w];
 
-			if (told < collectors[1].copy[i][w])
-				told = collectors[1].copy[i][w];
-			if (told != last)
-				vw_fail("page %zu, writer %d: %llu written, %llu reported", i, w,
-					last, told);
+			if (reported < collectors[1].copy[i][w])
+				reported = collectors[1].copy[i][w];
+			if (reported != last)
+				vw_fail("page %zu, writer %d: stored %llu, reported %llu", i, w,
+					last, reported);
 		}
 	}
 	print_message("# %u and %u calls\n", collectors[0].calls, collectors[1].calls);
@@ -985,7 +994,7 @@ VW_TEST_TYPICAL(concurrent_clears_and_writes_lose_no_page)
 	munmap(shared, PAGE);
 }
 
-/* --- O_DIRECT ------------------------------------------------------------------------------- */
+/* --- O_DIRECT ------------------------------------------------------------- */
 
 #define NULLB	"/sys/kernel/config/nullb"
 
@@ -997,7 +1006,7 @@ static int set_nullb(const char *file, const char *value)
 	return vw_file_write(path, value);
 }
 
-/* A disk whose reads take half a second, by which time the pages have been cleared. */
+/* A disk with a latency of half a second, to clear pages during a read. */
 static int open_slow_disk(void)
 {
 	static const char * const settings[][2] = {
@@ -1009,15 +1018,16 @@ static int open_slow_disk(void)
 
 	if (!vw_exists(NULLB) &&
 	    (system("modprobe -q null_blk nr_devices=0") || !vw_exists(NULLB)))
-		vw_skip("no null_blk");
+		vw_skip("needs null_blk");
 	rmdir(NULLB "/slow");
 	vw_ok(vw_sys(mkdir(NULLB "/slow", 0755)));
 	for (size_t i = 0; i < COUNT(settings); i++)
 		vw_ok(set_nullb(settings[i][0], settings[i][1]));
 	assert_true(vw_file_read(NULLB "/slow/index", index, sizeof(index)) > 0);
 	snprintf(path, sizeof(path), "/dev/nullb%s", index);
+	/* Newer kernels use the name of the configfs directory. */
 	if (!vw_exists(path))
-		snprintf(path, sizeof(path), "/dev/slow");	/* as newer kernels name it */
+		snprintf(path, sizeof(path), "/dev/slow");
 	fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	if (fd < 0)
 		vw_fail("%s: %s", path, strerror(errno));
@@ -1031,7 +1041,7 @@ struct direct_read {
 	bool done;
 };
 
-static void *read_directly(void *arg)
+static void *do_direct_read(void *arg)
 {
 	struct direct_read *read = arg;
 
@@ -1040,7 +1050,7 @@ static void *read_directly(void *arg)
 	return NULL;
 }
 
-VW_TEST(a_direct_read_is_reported_again_once_it_is_complete)
+VW_TEST(a_direct_read_is_reported_when_it_starts_and_when_it_ends)
 {
 	struct direct_read read = { .disk = open_slow_disk() };
 	__u64 bitmap[WORDS(PAGES)], pages;
@@ -1051,12 +1061,12 @@ VW_TEST(a_direct_read_is_reported_again_once_it_is_complete)
 	for (size_t i = 0; i < VW_COMBOS; i++) {
 		if (!vw_is_refcounted(&vw_combos[i]) || cannot_track(&vw_combos[i]))
 			continue;
-		t = make_of(&vw_combos[i], PAGES);
+		t = make_dev(&vw_combos[i], PAGES);
 		read.to = t.map + 40 * PAGE;
 		read.done = false;
-		assert_int_equal(pthread_create(&thread, NULL, read_directly, &read), 0);
+		assert_int_equal(pthread_create(&thread, NULL, do_direct_read, &read), 0);
 
-		/* The disk is to write to the pages: that is a write already. */
+		/* The pages are dirty as soon as GUP pins them for writing. */
 		do {
 			vw_ok(get_dirty(t.fd, 0, PAGES, 0, bitmap, &pages));
 		} while (pages < 2);
@@ -1068,7 +1078,7 @@ VW_TEST(a_direct_read_is_reported_again_once_it_is_complete)
 		}
 		pthread_join(thread, NULL);
 		vw_expect(read.rc, 2 * PAGE);
-		/* Pages that were cleared meanwhile are marked by a worker of the kernel's. */
+		/* A kernel worker marks pages that were cleared meanwhile. */
 		assert_true(vw_eventually(vw_stat(t.n, "dirty_pages") == 2));
 		expect_once(&t, 40, 41);
 		assert_int_equal(vw_peek(read.to), 0);
@@ -1078,5 +1088,5 @@ VW_TEST(a_direct_read_is_reported_again_once_it_is_complete)
 	vw_ok(set_nullb("power", "0"));
 	vw_ok(vw_sys(rmdir(NULLB "/slow")));
 	if (!in_flight)
-		vw_skip("the machine is too slow to see a read under way");
+		vw_skip("the machine is too slow: no call was made during a read");
 }
