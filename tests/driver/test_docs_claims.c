@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The claims about Linux in docs/labs/claims.md that no lab shows, one test a
+ * The claims about Linux in docs/labs/claims.md that no lab shows, one test per
  * claim. Where a claim is about page tables or VMAs, the driver reads them.
  *
  * Copyright (C) The vmwalk authors
@@ -17,7 +17,7 @@
 
 #include "harness.h"
 
-/* Raw flags of a VMA, which have been the same for long. */
+/* vm_flags, from the kernel's linux/mm.h */
 #define VM_SHARED	0x00000008UL
 #define VM_MAYWRITE	0x00000020UL
 #define VM_MAYSHARE	0x00000080UL
@@ -31,7 +31,7 @@
 
 static struct vw_device dev;
 
-/* mmap() as an address, or a negative errno. */
+/* mmap(): the address, or a negative errno. */
 static long long try_map(size_t len, int prot, int flags, int file, off_t offset)
 {
 	void *map = mmap(NULL, len, prot, flags, file, offset);
@@ -48,7 +48,7 @@ static struct vmwalk_vma vma_at(const void *addr)
 	return vma;
 }
 
-static int make_memfd(size_t size, unsigned int flags)
+static int create_memfd(size_t size, unsigned int flags)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC | flags);
 
@@ -57,7 +57,6 @@ static int make_memfd(size_t size, unsigned int flags)
 	return file;
 }
 
-/* The same file again, opened in another way. */
 static int reopen(int file, int flags)
 {
 	char path[64];
@@ -69,9 +68,9 @@ static int reopen(int file, int flags)
 	return again;
 }
 
-/* --- kmalloc -------------------------------------------------------------------------------- */
+/* --- kmalloc -------------------------------------------------------------- */
 
-static struct vmwalk_locate place_of(const char *size)
+static struct vmwalk_locate locate_kmalloc(const char *size)
 {
 	struct vmwalk_locate location = { .size = sizeof(location) };
 	int buffer;
@@ -82,12 +81,12 @@ static struct vmwalk_locate place_of(const char *size)
 	return location;
 }
 
-VW_TEST(kmalloc_aligns_a_power_of_two_to_itself)
+VW_TEST(kmalloc_aligns_a_power_of_two_size_to_that_size)
 {
 	static const char * const sizes[] = { "4K", "8K", "16K", "256K", "4M" };
 
 	for (size_t i = 0; i < COUNT(sizes); i++) {
-		struct vmwalk_locate location = place_of(sizes[i]);
+		struct vmwalk_locate location = locate_kmalloc(sizes[i]);
 
 		assert_int_equal(location.kaddr % location.contig_len, 0);
 		assert_int_equal(location.phys % location.contig_len, 0);
@@ -95,14 +94,15 @@ VW_TEST(kmalloc_aligns_a_power_of_two_to_itself)
 	}
 }
 
-VW_TEST(kmalloc_takes_more_than_was_asked_for)
+VW_TEST(kmalloc_can_allocate_more_than_requested)
 {
-	const __u64 head = BIT_ULL(15), tail = BIT_ULL(16);	/* of /proc/kpageflags */
+	/* KPF_COMPOUND_HEAD, KPF_COMPOUND_TAIL */
+	const __u64 head = BIT_ULL(15), tail = BIT_ULL(16);
 	struct vmwalk_locate location;
 	__u64 flags[9];
 	int file;
 
-	location = place_of("20K");
+	location = locate_kmalloc("20K");
 	assert_int_equal(location.contig_len, 5 * PAGE);
 	file = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 	if (file < 0)
@@ -111,18 +111,18 @@ VW_TEST(kmalloc_takes_more_than_was_asked_for)
 			       location.phys / PAGE * sizeof(flags[0]))),
 		  sizeof(flags));
 	close(file);
-	/* Eight pages are one block, though five have the buffer. */
+	/* The compound page has eight pages; the buffer uses five. */
 	assert_true(flags[0] & head);
 	for (size_t i = 1; i < 8; i++)
 		assert_true(flags[i] & tail);
 	assert_false(flags[8] & tail);
 }
 
-/* --- What mmap() refuses -------------------------------------------------------------------- */
+/* --- Errors of mmap() ----------------------------------------------------- */
 
-VW_TEST(lengths_that_overflow_are_refused)
+VW_TEST(lengths_and_offsets_that_overflow_fail)
 {
-	int file = make_memfd(PAGE, 0);
+	int file = create_memfd(PAGE, 0);
 
 	vw_expect(try_map(SIZE_MAX - 8, RW, ANON, -1, 0), -ENOMEM);
 	vw_expect(try_map(vw_user_end(), RW, ANON, -1, 0), -ENOMEM);
@@ -130,7 +130,7 @@ VW_TEST(lengths_that_overflow_are_refused)
 	close(file);
 }
 
-VW_TEST(more_mappings_than_max_map_count_are_refused)
+VW_TEST(mappings_above_max_map_count_fail_with_enomem)
 {
 	static const char limit[] = "/proc/sys/vm/max_map_count";
 	long long got = 0;
@@ -139,7 +139,7 @@ VW_TEST(more_mappings_than_max_map_count_are_refused)
 
 	assert_true(vw_file_read(limit, before, sizeof(before)) > 0);
 	vw_ok(vw_file_write(limit, "200"));
-	/* Of two that are alike one would be made. */
+	/* Different protections prevent merging. */
 	for (count = 0; got >= 0 && count < 300; count++)
 		got = try_map(PAGE, count % 2 ? PROT_READ : PROT_NONE, ANON, -1, 0);
 	vw_ok(vw_file_write(limit, before));
@@ -147,19 +147,19 @@ VW_TEST(more_mappings_than_max_map_count_are_refused)
 	assert_true(count < 202);
 }
 
-VW_TEST(an_append_only_file_is_not_mapped_for_writing)
+VW_TEST(append_only_files_cannot_be_mapped_shared)
 {
-	int file = make_memfd(PAGE, 0), append = FS_APPEND_FL;
+	int file = create_memfd(PAGE, 0), append = FS_APPEND_FL;
 
 	if (ioctl(file, FS_IOC_SETFLAGS, &append))
-		vw_skip("memory has no append-only files on this kernel: %s", strerror(errno));
+		vw_skip("tmpfs does not support append-only files: %s", strerror(errno));
 	vw_expect(try_map(PAGE, RW, MAP_SHARED, file, 0), -EACCES);
 	vw_expect(try_map(PAGE, PROT_READ, MAP_SHARED, file, 0), -EACCES);
 	assert_true(try_map(PAGE, RW, MAP_PRIVATE, file, 0) > 0);
 	close(file);
 }
 
-VW_TEST(what_is_mounted_without_exec_is_mapped_without)
+VW_TEST(files_on_noexec_mounts_cannot_be_mapped_executable)
 {
 	char folder[] = "/tmp/vmwalk_test.XXXXXX", path[64];
 	long long map;
@@ -180,9 +180,9 @@ VW_TEST(what_is_mounted_without_exec_is_mapped_without)
 	rmdir(folder);
 }
 
-VW_TEST(a_private_mapping_of_a_file_does_not_grow_down)
+VW_TEST(file_mappings_cannot_grow_down)
 {
-	int file = make_memfd(PAGE, 0);
+	int file = create_memfd(PAGE, 0);
 
 	vw_expect(try_map(PAGE, RW, MAP_PRIVATE | MAP_GROWSDOWN, file, 0), -EINVAL);
 	vw_expect(try_map(PAGE, RW, 0, file, 0), -EINVAL);
@@ -190,9 +190,9 @@ VW_TEST(a_private_mapping_of_a_file_does_not_grow_down)
 	close(file);
 }
 
-VW_TEST(huge_pages_are_of_a_size_that_there_is)
+VW_TEST(map_hugetlb_needs_a_supported_page_size)
 {
-	int file = make_memfd(PMD_SIZE, 0);
+	int file = create_memfd(PMD_SIZE, 0);
 	struct vmwalk_vma vma;
 	long long map;
 
@@ -216,23 +216,23 @@ static int map_low(void *arg)
 	return errno;
 }
 
-VW_TEST(the_lowest_addresses_are_for_the_privileged)
+VW_TEST(mapping_below_mmap_min_addr_needs_a_privilege)
 {
 	struct vw_child child;
 	char limit[32];
 
 	if (vw_file_read("/proc/sys/vm/mmap_min_addr", limit, sizeof(limit)) <= 0 ||
 	    strtoul(limit, NULL, 10) <= PAGE)
-		vw_skip("vm.mmap_min_addr forbids nothing here");
+		vw_skip("vm.mmap_min_addr is not above one page");
 	assert_ptr_equal(mmap((void *)PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0), (void *)PAGE);
 	vw_ok(vw_sys(munmap((void *)PAGE, PAGE)));
 	child = vw_fork(map_low, NULL);
 	vw_expect(vw_join(&child), EPERM);
 }
 
-/* --- What mmap() makes ---------------------------------------------------------------------- */
+/* --- Attributes of mappings ----------------------------------------------- */
 
-VW_TEST(reading_implies_executing_if_one_says_so)
+VW_TEST(read_implies_exec_makes_readable_mappings_executable)
 {
 	int before = personality(0xffffffff);
 	void *map;
@@ -245,7 +245,7 @@ VW_TEST(reading_implies_executing_if_one_says_so)
 	assert_true(vma_at(map).attrs & VMWALK_VMA_EXEC);
 }
 
-VW_TEST(neighbours_that_are_alike_become_one)
+VW_TEST(adjacent_mappings_with_the_same_attributes_are_merged)
 {
 	struct vmwalk_vma vma;
 	char *at;
@@ -258,16 +258,15 @@ VW_TEST(neighbours_that_are_alike_become_one)
 	assert_ptr_equal(mmap(at + 2 * PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0), at + 2 * PAGE);
 	vma = vma_at(at + PAGE);
 	assert_true(vma.start == (uintptr_t)at + PAGE && vma.end >= (uintptr_t)at + 3 * PAGE);
-	/* What differs stays apart. */
 	assert_true(vma_at(at).end == (uintptr_t)at + PAGE);
 }
 
-VW_TEST(memory_is_promised_to_what_is_private_and_writable)
+VW_TEST(private_writable_memory_is_accounted)
 {
-	int file = make_memfd(PAGE, 0);
+	int file = create_memfd(PAGE, 0);
 	static const struct {
 		int prot, flags;
-		bool file, promised;
+		bool file, accounted;
 	} kinds[] = {
 		{ RW, ANON, false, true },
 		{ PROT_WRITE, ANON, false, true },
@@ -284,13 +283,13 @@ VW_TEST(memory_is_promised_to_what_is_private_and_writable)
 				 kinds[i].file ? file : -1, 0);
 
 		assert_ptr_not_equal(map, MAP_FAILED);
-		assert_int_equal(!!(vma_at(map).vm_flags & VM_ACCOUNT), kinds[i].promised);
+		assert_int_equal(!!(vma_at(map).vm_flags & VM_ACCOUNT), kinds[i].accounted);
 		munmap(map, PAGE);
 	}
 	close(file);
 }
 
-VW_TEST(noreserve_counts_unless_overcommit_is_forbidden)
+VW_TEST(map_noreserve_is_honoured_unless_overcommit_is_disabled)
 {
 	static const char mode[] = "/proc/sys/vm/overcommit_memory";
 	unsigned long flags;
@@ -313,7 +312,7 @@ VW_TEST(noreserve_counts_unless_overcommit_is_forbidden)
 	assert_int_equal(flags & (VM_NORESERVE | VM_ACCOUNT), VM_ACCOUNT);
 }
 
-VW_TEST(anonymous_memory_is_a_file_if_shared_and_its_address_if_private)
+VW_TEST(shared_anonymous_memory_has_a_file_and_private_has_none)
 {
 	struct vmwalk_vma vma;
 	void *map;
@@ -322,7 +321,6 @@ VW_TEST(anonymous_memory_is_a_file_if_shared_and_its_address_if_private)
 	map = vw_anon(PAGE);
 	vma = vma_at(map);
 	assert_false(vma.attrs & VMWALK_VMA_FILE);
-	/* Of a mapping that became one with a neighbour as well. */
 	assert_int_equal(vma.pgoff, vma.start / PAGE);
 
 	map = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -331,9 +329,9 @@ VW_TEST(anonymous_memory_is_a_file_if_shared_and_its_address_if_private)
 	assert_int_equal(vma.pgoff, 0);
 }
 
-VW_TEST(what_is_open_for_reading_never_becomes_writable)
+VW_TEST(shared_mappings_of_read_only_files_cannot_become_writable)
 {
-	int file = make_memfd(PAGE, 0), again = reopen(file, O_RDONLY);
+	int file = create_memfd(PAGE, 0), again = reopen(file, O_RDONLY);
 	unsigned long flags;
 	void *map;
 
@@ -347,7 +345,7 @@ VW_TEST(what_is_open_for_reading_never_becomes_writable)
 	close(file);
 }
 
-VW_TEST(mappings_are_counted_by_what_they_are_for)
+VW_TEST(proc_status_counts_mappings_by_type)
 {
 	static const char status[] = "/proc/self/status";
 	const long long kib = 64 * KIB;
@@ -375,8 +373,8 @@ VW_TEST(mappings_are_counted_by_what_they_are_for)
 	vw_expect(vw_field(status, "VmSize") - size, 0);
 }
 
-/* Whether perf's ring has a record that a mapping was made at an address. */
-static bool reported(struct perf_event_mmap_page *ring, const void *addr)
+/* Whether the ring buffer has an mmap record for an address. */
+static bool has_mmap_record(struct perf_event_mmap_page *ring, const void *addr)
 {
 	const char *data = (char *)ring + PAGE;
 	__u64 at, head = __atomic_load_n(&ring->data_head, __ATOMIC_ACQUIRE);
@@ -406,28 +404,28 @@ VW_TEST(mappings_are_reported_to_perf)
 	void *map;
 
 	if (event < 0)
-		vw_skip("no perf events: %s", strerror(errno));
+		vw_skip("needs perf events: %s", strerror(errno));
 	ring = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, event, 0);
 	assert_ptr_not_equal(ring, MAP_FAILED);
 	map = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, ANON, -1, 0);
 	assert_ptr_not_equal(map, MAP_FAILED);
-	assert_true(reported(ring, map));
-	assert_false(reported(ring, (char *)map + PAGE));
+	assert_true(has_mmap_record(ring, map));
+	assert_false(has_mmap_record(ring, (char *)map + PAGE));
 	munmap(ring, 2 * PAGE);
 	close(event);
 }
 
-/* --- Files that nobody may write ------------------------------------------------------------ */
+/* --- Denied writes -------------------------------------------------------- */
 
-VW_TEST(a_program_that_runs_is_not_opened_for_writing)
+VW_TEST(a_running_program_cannot_be_opened_for_writing)
 {
-	/* From 6.11 to 6.12.1 programs could be written while they ran. */
+	/* Linux 6.11 to 6.12.1 allow this. */
 	vw_expect(vw_sys(open("/proc/self/exe", O_WRONLY | O_CLOEXEC)), -ETXTBSY);
 }
 
-VW_TEST(denywrite_denies_nothing)
+VW_TEST(map_denywrite_is_ignored)
 {
-	int file = make_memfd(PAGE, 0), again = reopen(file, O_RDONLY);
+	int file = create_memfd(PAGE, 0), again = reopen(file, O_RDONLY);
 	void *map = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_DENYWRITE, again, 0);
 
 	assert_ptr_not_equal(map, MAP_FAILED);
@@ -436,9 +434,9 @@ VW_TEST(denywrite_denies_nothing)
 	close(file);
 }
 
-VW_TEST(shared_writing_and_its_denial_exclude_each_other)
+VW_TEST(f_seal_write_excludes_shared_writable_mappings)
 {
-	int file = make_memfd(PAGE, MFD_ALLOW_SEALING);
+	int file = create_memfd(PAGE, MFD_ALLOW_SEALING);
 	void *map;
 
 	map = mmap(NULL, PAGE, RW, MAP_SHARED, file, 0);
@@ -447,14 +445,13 @@ VW_TEST(shared_writing_and_its_denial_exclude_each_other)
 	munmap(map, PAGE);
 	vw_ok(vw_sys(fcntl(file, F_ADD_SEALS, F_SEAL_WRITE)));
 	vw_expect(try_map(PAGE, RW, MAP_SHARED, file, 0), -EPERM);
-	/* Copies are no writing. */
 	assert_true(try_map(PAGE, RW, MAP_PRIVATE, file, 0) > 0);
 	close(file);
 }
 
-/* --- Caching, userfaultfd ------------------------------------------------------------------- */
+/* --- Memory type, userfaultfd --------------------------------------------- */
 
-static __u64 caching_of(int device, const void *addr)
+static __u64 pte_memory_type(int device, const void *addr)
 {
 	struct vmwalk_walk walk;
 
@@ -463,7 +460,7 @@ static __u64 caching_of(int device, const void *addr)
 	return walk.level[VMWALK_PTE].entry & 0x98;
 }
 
-VW_TEST(a_change_of_rights_keeps_how_a_mapping_is_cached)
+VW_TEST(mprotect_keeps_the_memory_type)
 {
 	int device;
 	char *map;
@@ -473,16 +470,15 @@ VW_TEST(a_change_of_rights_keeps_how_a_mapping_is_cached)
 	map = vw_map(device, 4 * PAGE, 0, RW, MAP_SHARED);
 	vw_poke(map, 1);
 	vw_ok(vw_sys(mprotect(map, 4 * PAGE, PROT_READ)));
-	assert_int_equal(caching_of(device, map), 0x08);
-	/* What comes into the page tables afterwards, too. */
+	assert_int_equal(pte_memory_type(device, map), 0x08);
 	vw_ok(vw_sys(mprotect(map, 4 * PAGE, RW)));
 	vw_poke(map, 1);
 	vw_poke(map + 3 * PAGE, 1);
-	assert_int_equal(caching_of(device, map), 0x08);
-	assert_int_equal(caching_of(device, map + 3 * PAGE), 0x08);
+	assert_int_equal(pte_memory_type(device, map), 0x08);
+	assert_int_equal(pte_memory_type(device, map + 3 * PAGE), 0x08);
 }
 
-VW_TEST(a_program_may_serve_its_own_faults)
+VW_TEST(userfaultfd_serves_page_faults_in_user_space)
 {
 	struct vw_served served;
 
@@ -492,15 +488,15 @@ VW_TEST(a_program_may_serve_its_own_faults)
 	assert_int_equal(served.asked & ~(PAGE - 1), (uintptr_t)served.at);
 }
 
-/* --- The kernel and a program's memory ------------------------------------------------------ */
+/* --- Access to user memory by the kernel ---------------------------------- */
 
-VW_TEST(sigaction_survives_bad_pointers)
+VW_TEST(sigaction_fails_with_efault_for_bad_pointers)
 {
 	struct sigaction action = { .sa_handler = SIG_IGN };
 	char *none;
 
 	none = mmap(NULL, PAGE, PROT_NONE, ANON, -1, 0);
-	/* The C library would look at what they point to. */
+	/* The C library would access the pointers itself. */
 	vw_expect(vw_sys(syscall(SYS_rt_sigaction, SIGUSR1, none, NULL, 8)), -EFAULT);
 	vw_expect(vw_sys(syscall(SYS_rt_sigaction, SIGUSR1, NULL, none, 8)), -EFAULT);
 	vw_ok(vw_sys(sigaction(SIGUSR1, NULL, &action)));
@@ -514,7 +510,7 @@ static void handle(int signal)
 	__atomic_store_n(&handled, signal, __ATOMIC_RELAXED);
 }
 
-/* Becomes a signal, with what the handler needs on a stack that is there. */
+/* Handles a signal on an alternate stack. */
 static void signal_on(char *sp, size_t size)
 {
 	const stack_t stack = { .ss_sp = sp, .ss_size = size };
@@ -526,7 +522,7 @@ static void signal_on(char *sp, size_t size)
 	vw_check(__atomic_load_n(&handled, __ATOMIC_RELAXED) == SIGUSR1);
 }
 
-static int signal_on_the_device(void *arg)
+static int signal_on_device_stack(void *arg)
 {
 	char *map = mmap(NULL, 64 * KIB, RW, MAP_SHARED, dev.fd, 0);
 
@@ -536,7 +532,7 @@ static int signal_on_the_device(void *arg)
 	return 0;
 }
 
-static int signal_on_nothing(void *arg)
+static int signal_on_inaccessible_stack(void *arg)
 {
 	const struct rlimit no_core = { 0, 0 };
 	char *map = mmap(NULL, 64 * KIB, PROT_NONE, ANON, -1, 0);
@@ -547,14 +543,14 @@ static int signal_on_nothing(void *arg)
 	return 0;
 }
 
-VW_TEST(the_kernel_writes_a_signals_frame_where_no_page_is_yet)
+VW_TEST(the_kernel_faults_in_the_stack_for_a_signal_frame)
 {
 	struct vw_child child;
 
 	dev = vw_device_make_with("fault_around", "4K", NULL);
 	vw_expect_stat(dev.n, "faults", 0);
-	vw_in_child(signal_on_the_device, NULL);
+	vw_in_child(signal_on_device_stack, NULL);
 	assert_true(vw_stat(dev.n, "write_faults") > 0);
-	child = vw_fork(signal_on_nothing, NULL);
+	child = vw_fork(signal_on_inaccessible_stack, NULL);
 	vw_expect(vw_join(&child), -SIGSEGV);
 }

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that runs out at every single place: mkdir, live = 1, open, mmap and a scan, with the
- * first allocation failing, then the second, and so on until none is left to fail. Each time the
- * call fails whole or succeeds whole, and everything works afterwards.
+ * Fault injection: mkdir, live = 1, open, mmap, SCAN and DIRTY are repeated
+ * with the first allocation failing, then the second, until all succeed. A call
+ * that fails must have no side effects.
  *
  * Copyright (C) The vmwalk authors
  */
 #define _GNU_SOURCE
 #include "harness.h"
 
-#define MOST	2000			/* more allocations than any call makes */
+#define LIMIT	2000	/* more than the allocations of any call */
 
 #define DEBUGFS	"/sys/kernel/debug"
 
 /* Open before anything fails: opening it allocates, too. */
 static int nth_fd;
 
-/* The kernel fails the Nth allocation or copy of this task from here on; 0 for none. */
+/* Makes the Nth next allocation or user copy of this task fail; 0: none. */
 static void fail_nth(int nth)
 {
 	char text[16];
@@ -26,9 +26,9 @@ static void fail_nth(int nth)
 }
 
 /*
- * Whether something has failed, or less than that was tried. Nothing fails afterwards. Reading the
- * number and setting it to 0 are copies themselves: where one of them is what failed, the call was
- * not.
+ * Whether an injected failure has happened since fail_nth(). Turns injection
+ * off. The read and the write of the number are user copies, too: if one of
+ * them fails, the call has not failed.
  */
 static bool has_failed(void)
 {
@@ -47,13 +47,13 @@ static void need_fault_injection(void)
 	char path[128];
 
 	if (!vw_exists(DEBUGFS "/failslab") || !vw_exists("/proc/self/fail-nth"))
-		vw_skip("this kernel injects no failures");
+		vw_skip("needs a kernel with fault injection");
 	nth_fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
 	assert_true(nth_fd >= 0);
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		if (!vw_exists(DEBUGFS "/fail_page_alloc") && i)
 			continue;
-		/* Quiet, and also where the allocator could have waited. */
+		/* No messages; also fail allocations that may sleep. */
 		snprintf(path, sizeof(path), DEBUGFS "/%s/verbose", kinds[i]);
 		vw_ok(vw_file_write(path, "0"));
 		snprintf(path, sizeof(path), DEBUGFS "/%s/ignore-gfp-wait", kinds[i]);
@@ -66,12 +66,12 @@ static void need_fault_injection(void)
 	vw_file_write(DEBUGFS "/fail_usercopy/verbose", "0");
 }
 
-VW_TEST(mkdir_fails_whole_or_succeeds_whole)
+VW_TEST(a_failed_mkdir_has_no_effect)
 {
 	int rc, failures = 0, nth;
 
 	need_fault_injection();
-	for (nth = 1; nth < MOST; nth++) {
+	for (nth = 1; nth < LIMIT; nth++) {
 		fail_nth(nth);
 		rc = vw_mkdir("t");
 		if (!has_failed()) {
@@ -81,19 +81,18 @@ VW_TEST(mkdir_fails_whole_or_succeeds_whole)
 		if (rc) {
 			failures++;
 			assert_false(vw_exists(VW_CONFIGFS "/t"));
-			/* The number was given back too. */
 			vw_ok(vw_mkdir("t"));
 		}
 		vw_expect(vw_number("t"), 0);
 		vw_expect_attr("t", "live", "0");
 		vw_ok(vw_rmdir("t"));
 	}
-	print_message("# %d places, %d failed\n", nth - 1, failures);
-	assert_true(nth < MOST && failures > 0);
+	print_message("# %d failure points, %d errors\n", nth - 1, failures);
+	assert_true(nth < LIMIT && failures > 0);
 	vw_ok(vw_set("t", "live", "1"));
 }
 
-static void go_live_at_each_failure(const struct vw_combo *combo)
+static void set_live_at_each_failure(const struct vw_combo *combo)
 {
 	int rc, failures = 0, nth;
 	struct vmwalk_info info;
@@ -102,7 +101,7 @@ static void go_live_at_each_failure(const struct vw_combo *combo)
 
 	vw_make_pending("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
 			combo->cache, "size", "64K", "fill", "letters", "track_dirty", "1", NULL);
-	for (nth = 1; nth < MOST; nth++) {
+	for (nth = 1; nth < LIMIT; nth++) {
 		fail_nth(nth);
 		rc = vw_set("t", "live", "1");
 		if (!has_failed()) {
@@ -110,7 +109,6 @@ static void go_live_at_each_failure(const struct vw_combo *combo)
 			break;
 		}
 		if (rc) {
-			/* Pending as it was: no node, no folder, no value changed. */
 			failures++;
 			vw_expect_attr("t", "live", "0");
 			assert_false(vw_exists("/dev/vmwalk0"));
@@ -129,35 +127,35 @@ static void go_live_at_each_failure(const struct vw_combo *combo)
 		close(fd);
 		vw_ok(vw_set("t", "live", "0"));
 	}
-	print_message("# %s %s: %d places, %d failed\n", combo->type, combo->cache, nth - 1,
+	print_message("# %s %s: %d failure points, %d errors\n", combo->type, combo->cache, nth - 1,
 		      failures);
-	assert_true(nth < MOST && failures > 0);
+	assert_true(nth < LIMIT && failures > 0);
 	vw_ok(vw_rmdir("t"));
 }
 
-VW_TEST(live_fails_whole_or_succeeds_whole)
+VW_TEST(a_failed_live_1_has_no_effect)
 {
 	need_fault_injection();
-	/* What is allocated then depends on the type and the caching alone. */
+	/* The map mode does not change the allocations. */
 	for (size_t i = 0; i < VW_COMBOS; i++)
 		if (!strcmp(vw_combos[i].mode, "remap"))
-			go_live_at_each_failure(&vw_combos[i]);
+			set_live_at_each_failure(&vw_combos[i]);
 }
 
-VW_TEST(rmdir_and_live_0_succeed_without_memory)
+VW_TEST(rmdir_and_live_0_need_no_memory)
 {
 	int rc, nth;
 
 	need_fault_injection();
-	for (int way = 0; way < 2; way++) {
-		for (nth = 1; nth < MOST; nth++) {
+	for (int by_rmdir = 0; by_rmdir < 2; by_rmdir++) {
+		for (nth = 1; nth < LIMIT; nth++) {
 			bool failed;
 
 			vw_make("t", "size", "4K", NULL);
 			fail_nth(nth);
-			rc = way ? vw_rmdir("t") : vw_set("t", "live", "0");
+			rc = by_rmdir ? vw_rmdir("t") : vw_set("t", "live", "0");
 			failed = has_failed();
-			/* A path or text that can't be read is not ours to mend. */
+			/* The VFS fails before it calls the driver. */
 			if (rc && failed)
 				assert_true(rc == -ENOMEM || rc == -EFAULT);
 			else
@@ -168,11 +166,11 @@ VW_TEST(rmdir_and_live_0_succeed_without_memory)
 			if (!failed)
 				break;
 		}
-		assert_true(nth < MOST);
+		assert_true(nth < LIMIT);
 	}
 }
 
-VW_TEST_TYPICAL(open_and_mmap_fail_whole_or_succeed_whole)
+VW_TEST_TYPICAL(failed_open_and_mmap_have_no_effect)
 {
 	int fd, nth, error, failures = 0;
 	bool failed;
@@ -181,7 +179,7 @@ VW_TEST_TYPICAL(open_and_mmap_fail_whole_or_succeed_whole)
 	need_fault_injection();
 	vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
 		combo->cache, "size", "64K", "fill", "letters", NULL);
-	for (nth = 1; nth < MOST; nth++) {
+	for (nth = 1; nth < LIMIT; nth++) {
 		fail_nth(nth);
 		fd = vw_open(0, O_RDWR);
 		failed = has_failed();
@@ -192,13 +190,13 @@ VW_TEST_TYPICAL(open_and_mmap_fail_whole_or_succeed_whole)
 		if (!failed)
 			break;
 	}
-	assert_true(nth < MOST && failures > 0);
+	assert_true(nth < LIMIT && failures > 0);
 
 	fd = vw_open_rw(0);
 	failures = 0;
-	for (nth = 1; nth < MOST; nth++) {
+	for (nth = 1; nth < LIMIT; nth++) {
 		fail_nth(nth);
-		/* Where nothing is near, so that tables of every level are wanted. */
+		/* Far from other mappings: allocates tables of all levels. */
 		map = mmap(vw_pointer(1UL << 45), 64 * KIB, RW, MAP_SHARED | MAP_FIXED, fd, 0);
 		error = map == MAP_FAILED ? errno : 0;
 		failed = has_failed();
@@ -215,19 +213,19 @@ VW_TEST_TYPICAL(open_and_mmap_fail_whole_or_succeed_whole)
 		if (!failed)
 			break;
 	}
-	assert_true(nth < MOST && failures > 0);
+	assert_true(nth < LIMIT && failures > 0);
 	vw_expect_stat(0, "mapped_pages", 0);
 }
 
-/* Fails each allocation in mmap() in turn, for a window of whole PMD entries and a tail. */
+/* Fails each allocation of an mmap() of a whole PMD and some pages. */
 static void map_at_each_failure(const struct vw_buffer *buffer, int share, size_t skew)
 {
-	/* Far from other mappings, so that page tables of every level are allocated. */
+	/* Far from other mappings: page tables of all levels are allocated. */
 	char *at = vw_pointer((1UL << 45) + skew), *map;
 	int nth, error, failures = 0;
 	bool failed;
 
-	for (nth = 1; nth < MOST; nth++) {
+	for (nth = 1; nth < LIMIT; nth++) {
 		fail_nth(nth);
 		map = mmap(at, 3 * MIB, RW, share | MAP_FIXED, buffer->fd, 0);
 		error = map == MAP_FAILED ? errno : 0;
@@ -243,12 +241,12 @@ static void map_at_each_failure(const struct vw_buffer *buffer, int share, size_
 		if (!failed)
 			break;
 	}
-	print_message("# %d places, %d failed\n", nth - 1, failures);
-	assert_true(nth < MOST && failures > 0);
+	print_message("# %d failure points, %d errors\n", nth - 1, failures);
+	assert_true(nth < LIMIT && failures > 0);
 	vw_buffer_expect_whole(buffer);
 }
 
-VW_TEST_ALL(an_mmap_that_fails_anywhere_leaves_nothing_behind)
+VW_TEST_ALL(a_failed_mmap_leaves_no_page_mapped)
 {
 	struct vw_buffer buffer;
 
@@ -261,7 +259,7 @@ VW_TEST_ALL(an_mmap_that_fails_anywhere_leaves_nothing_behind)
 	vw_buffer_remove(&buffer);
 }
 
-VW_TEST(a_scan_fails_whole_or_succeeds_whole)
+VW_TEST(a_failed_scan_does_not_change_its_argument)
 {
 	struct vmwalk_extent vec[64];
 	struct vmwalk_scan scan, before;
@@ -271,7 +269,7 @@ VW_TEST(a_scan_fails_whole_or_succeeds_whole)
 	need_fault_injection();
 	memset(at, 1, 64 * PAGE);
 	fd = vw_open_rw(vw_make("t", NULL));
-	for (nth = 1; nth < MOST; nth++) {
+	for (nth = 1; nth < LIMIT; nth++) {
 		scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 64 * PAGE);
 		scan.vec = (uintptr_t)vec;
 		scan.vec_len = COUNT(vec);
@@ -285,11 +283,11 @@ VW_TEST(a_scan_fails_whole_or_succeeds_whole)
 			assert_memory_equal(&before, &scan, sizeof(scan));
 		}
 	}
-	assert_true(nth < MOST && rc > 0);
-	print_message("# %d places, %d failed\n", nth - 1, failures);
+	assert_true(nth < LIMIT && rc > 0);
+	print_message("# %d failure points, %d errors\n", nth - 1, failures);
 }
 
-VW_TEST_TYPICAL(a_failed_clearing_loses_no_page)
+VW_TEST_TYPICAL(a_failed_clear_loses_no_page)
 {
 	struct vmwalk_dirty dirty;
 	int fd, nth, rc, failures = 0;
@@ -297,11 +295,11 @@ VW_TEST_TYPICAL(a_failed_clearing_loses_no_page)
 
 	need_fault_injection();
 	if (!strcmp(combo->type, "huge") && !strcmp(combo->mode, "insert"))
-		return;		/* has no track_dirty */
+		return;		/* does not support track_dirty */
 	fd = vw_open_rw(vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode,
 				"cache_mode", combo->cache, "size", "64K", "track_dirty", "1",
 				NULL));
-	for (nth = 1; nth < MOST; nth++) {
+	for (nth = 1; nth < LIMIT; nth++) {
 		vw_expect(vw_sys(pwrite(fd, "x", 1, 3 * PAGE)), 1);
 		dirty = (struct vmwalk_dirty){
 			.size = sizeof(dirty),
@@ -316,13 +314,13 @@ VW_TEST_TYPICAL(a_failed_clearing_loses_no_page)
 		failures += rc < 0;
 		vw_expect_stat(0, "dirty_pages", rc < 0);
 	}
-	assert_true(nth < MOST && failures > 0);
+	assert_true(nth < LIMIT && failures > 0);
 	vw_ok(rc);
 	vw_expect(dirty.pages, 1);
 	vw_expect_stat(0, "dirty_pages", 0);
 }
 
-VW_TEST(attributes_fail_whole_or_succeed_whole)
+VW_TEST(a_failed_attribute_write_keeps_the_value)
 {
 	static const char * const writes[][3] = {
 		{ "size", "8K", "8192" }, { "fill", "digits", "digits" },
@@ -334,7 +332,7 @@ VW_TEST(attributes_fail_whole_or_succeed_whole)
 
 	need_fault_injection();
 	for (size_t i = 0; i < COUNT(writes); i++) {
-		for (nth = 1; nth < MOST; nth++) {
+		for (nth = 1; nth < LIMIT; nth++) {
 			vw_ok(vw_mkdir("t"));
 			vw_get("t", writes[i][0], before, sizeof(before));
 			fail_nth(nth);
@@ -348,7 +346,7 @@ VW_TEST(attributes_fail_whole_or_succeed_whole)
 			assert_string_equal(after, rc ? before : writes[i][2]);
 			vw_ok(vw_rmdir("t"));
 		}
-		assert_true(nth < MOST);
+		assert_true(nth < LIMIT);
 		vw_ok(vw_rmdir("t"));
 	}
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Long calls must not block other tasks: a task that changes the target's memory
- * gets mmap_lock in the middle of a call, and a killed caller ends soon. This
- * covers walks, clearing dirty pages, counting pages, and copying.
+ * Long calls must not block other tasks: a task that changes the target's
+ * memory gets mmap_lock in the middle of a call, and a killed caller ends soon.
+ * This covers walks, clearing dirty pages, counting pages, and copying.
  *
  * Copyright (C) The vmwalk authors
  *
- * No test depends on time. The tests count what other tasks completed during one
- * call, and how much work a killed call left undone.
+ * No test depends on time. The tests count what other tasks completed during
+ * one call, and how much work a killed call left undone.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -17,7 +17,7 @@
 
 #include "harness.h"
 
-/* The target has many page tables and little memory: one file, mapped over and over. */
+/* The target maps one file many times: many page tables, little memory. */
 #define WINDOWS		512UL
 #define WIDE		(WINDOWS * PMD_SIZE)
 #define WIDE_PAGES	(WIDE / PAGE)
@@ -26,7 +26,7 @@ static int fd;
 
 /* Shared between the target and the test. */
 static struct {
-	unsigned long rounds;		/* that the target got done */
+	unsigned long rounds;		/* completed by the target */
 } *progress;
 
 static unsigned long rounds_now(void)
@@ -34,8 +34,8 @@ static unsigned long rounds_now(void)
 	return __atomic_load_n(&progress->rounds, __ATOMIC_SEQ_CST);
 }
 
-/* Makes the file, with neighbouring pages apart in memory, so that each is an extent of its own. */
-static int make_file(void)
+/* Allocates the pages of two files alternately, so that each is an extent. */
+static int create_file(void)
 {
 	int file[2];
 	char *at[2];
@@ -55,7 +55,7 @@ static int make_file(void)
 	return file[0];
 }
 
-/* The range that the target maps, at the same place in the test. */
+/* The range that the target maps; reserved in the test. */
 static char *wide;
 static int wide_file;
 
@@ -66,7 +66,7 @@ static void map_wide(void)
 			      wide_file, 0) != MAP_FAILED);
 }
 
-static int be_wide(void *arg)
+static int map_wide_and_wait(void *arg)
 {
 	(void)arg;
 	map_wide();
@@ -75,7 +75,7 @@ static int be_wide(void *arg)
 }
 
 /* Each round takes mmap_lock for writing twice and for reading a few times. */
-static int be_wide_and_change(void *arg)
+static int map_wide_and_change(void *arg)
 {
 	char *at;
 
@@ -100,7 +100,7 @@ static struct vw_child start_target(int (*body)(void *))
 
 	progress = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
 	wide = vw_anon_aligned(WIDE, PMD_SIZE);
-	wide_file = make_file();
+	wide_file = create_file();
 	fd = vw_open_rw(vw_make("t", "size", "64K", NULL));
 	child = vw_fork(body, NULL);
 	vw_hear(&child);
@@ -109,15 +109,15 @@ static struct vw_child start_target(int (*body)(void *))
 	return child;
 }
 
-static void forget_target(void)
+static void unmap_target(void)
 {
 	munmap(wide, WIDE);
 	munmap(progress, PAGE);
 	close(wide_file);
 }
 
-/* A scan of all that selects nothing, so that it goes from end to end in one call. */
-static void scan_through(void)
+/* Selects nothing, so that one call scans the whole address space. */
+static void scan_everything(void)
 {
 	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
 	struct vmwalk_extent extent;
@@ -131,13 +131,13 @@ static void scan_through(void)
 
 static struct vmwalk_translation *vec;
 
-/* Less than all: each chunk of it lets a writer in. */
+/* A call drops mmap_lock after each chunk. */
 static void translate_some(void)
 {
 	vw_ok(vw_translate(fd, vec, WIDE_PAGES / 32));
 }
 
-/* In no order that helps: each address needs tables that the last did not. */
+/* Consecutive addresses are in different page tables. */
 static void fill_vec(void)
 {
 	for (size_t i = 0; i < WIDE_PAGES; i++)
@@ -160,8 +160,9 @@ static int compare_rounds(const void *a, const void *b)
 }
 
 /*
- * Beside a call that kept the lock a round or two would get done, before it has the lock and after.
- * The middle of many calls is taken, since the test may lose the processor between the two counts.
+ * If a call held the lock throughout, the target could complete at most a round
+ * before and a round after. Uses the median, since the test may be preempted
+ * between the two counts.
  */
 static void expect_rounds_within_a_call(void (*call)(void), const char *what)
 {
@@ -173,40 +174,40 @@ static void expect_rounds_within_a_call(void (*call)(void), const char *what)
 		rounds[i] = rounds_now() - before;
 	}
 	qsort(rounds, COUNT(rounds), sizeof(rounds[0]), compare_rounds);
-	print_message("# %s: %lu rounds within a call, %lu to %lu\n", what,
+	print_message("# %s: %lu rounds during a call, %lu to %lu\n", what,
 		      rounds[COUNT(rounds) / 2], rounds[0], rounds[COUNT(rounds) - 1]);
 	assert_true(rounds[COUNT(rounds) / 2] > 2);
 }
 
-VW_TEST(a_writer_gets_in_during_a_call)
+VW_TEST(a_writer_gets_mmap_lock_during_a_call)
 {
 	struct vw_child child;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		vw_skip("it would not run at the same time on one processor");
-	child = start_target(be_wide_and_change);
+		vw_skip("needs two CPUs");
+	child = start_target(map_wide_and_change);
 	make_vec();
 	vw_tell(&child, 0);
-	expect_rounds_within_a_call(scan_through, "scan");
+	expect_rounds_within_a_call(scan_everything, "scan");
 	expect_rounds_within_a_call(translate_some, "translate");
 	vw_kill(&child);
 	munmap(vec, WIDE_PAGES * sizeof(*vec));
-	forget_target();
+	unmap_target();
 }
 
 static bool stop;
-static unsigned long endless_calls;
+static unsigned long scan_count;
 
-static void *scan_without_pause(void *arg)
+static void *scan_continuously(void *arg)
 {
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
-		scan_through();
-		__atomic_add_fetch(&endless_calls, 1, __ATOMIC_RELAXED);
+		scan_everything();
+		__atomic_add_fetch(&scan_count, 1, __ATOMIC_RELAXED);
 	}
 	return arg;
 }
 
-VW_TEST(writers_go_on_beside_endless_scans)
+VW_TEST(writers_make_progress_during_continuous_scans)
 {
 	static const unsigned long wanted = 300;
 	unsigned long before;
@@ -214,30 +215,30 @@ VW_TEST(writers_go_on_beside_endless_scans)
 	pthread_t thread[2];
 	bool done;
 
-	child = start_target(be_wide_and_change);
-	endless_calls = 0;
+	child = start_target(map_wide_and_change);
+	scan_count = 0;
 	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
 	for (size_t i = 0; i < COUNT(thread); i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, scan_without_pause, NULL), 0);
+		assert_int_equal(pthread_create(&thread[i], NULL, scan_continuously, NULL), 0);
 	vw_tell(&child, 0);
-	/* As long as it takes, in reason, and no less than some scans. */
+	/* Wait up to a minute, for at least one scan. */
 	for (int i = 0; i < 6; i++) {
-		before = __atomic_load_n(&endless_calls, __ATOMIC_RELAXED);
+		before = __atomic_load_n(&scan_count, __ATOMIC_RELAXED);
 		done = vw_eventually(rounds_now() >= wanted &&
-				     __atomic_load_n(&endless_calls, __ATOMIC_RELAXED) > before);
+				     __atomic_load_n(&scan_count, __ATOMIC_RELAXED) > before);
 		if (done)
 			break;
 	}
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (size_t i = 0; i < COUNT(thread); i++)
 		pthread_join(thread[i], NULL);
-	print_message("# %lu rounds beside %lu scans\n", rounds_now(), endless_calls);
+	print_message("# %lu rounds during %lu scans\n", rounds_now(), scan_count);
 	vw_kill(&child);
-	forget_target();
+	unmap_target();
 	assert_true(done);
 }
 
-/* --- Callers that are killed ------------------------------------------------------------------ */
+/* --- Killed callers ------------------------------------------------------- */
 
 static struct vmwalk_extent *extents;
 
@@ -262,12 +263,12 @@ static size_t extents_filled(void)
 	return count;
 }
 
-static bool extents_begun(void)
+static bool extents_started(void)
 {
 	return __atomic_load_n(&extents[0].pages, __ATOMIC_RELAXED);
 }
 
-static void extents_forget(void)
+static void clear_extents(void)
 {
 	memset(extents, 0, WIDE_PAGES * sizeof(*extents));
 }
@@ -289,14 +290,14 @@ static size_t vec_filled(void)
 	return count;
 }
 
-static bool vec_begun(void)
+static bool vec_started(void)
 {
 	return __atomic_load_n(&vec[0].page_shift, __ATOMIC_RELAXED);
 }
 
 /*
- * Kills a caller as soon as its first results are there: what it left undone is seen in memory that
- * it shares with the test. If all is done the kill came too late, which may happen, but not always.
+ * Kills a caller after its first result and counts the results in shared
+ * memory. Retries if the signal was late and the call complete.
  */
 static void expect_killed_within_a_call(int (*caller)(void *), bool (*begun)(void),
 					size_t (*filled)(void), void (*forget)(void))
@@ -321,80 +322,81 @@ static void expect_killed_within_a_call(int (*caller)(void *), bool (*begun)(voi
 		vw_tell(&child, 0);
 		while (!begun()) {
 			if (vw_now() > limit)
-				vw_fail("nothing comes");
+				vw_fail("no result after 30 seconds");
 		}
 		kill(child.pid, SIGKILL);
 		if (vw_join(&child) == -SIGKILL)
 			part = filled();
 		tries++;
 	} while ((!part || part >= whole) && tries < 30);
-	print_message("# killed after %zu of %zu results, at try %d\n", part, whole, tries);
+	print_message("# killed after %zu of %zu results, in try %d\n", part, whole, tries);
 	assert_true(part && part < whole);
 }
 
-VW_TEST(a_killed_scan_ends_in_the_middle)
+VW_TEST(sigkill_interrupts_a_scan)
 {
 	struct vw_child child;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		vw_skip("the kill would wait for the call on one processor");
-	child = start_target(be_wide);
+		vw_skip("needs two CPUs");
+	child = start_target(map_wide_and_wait);
 	extents = vw_map(-1, WIDE_PAGES * sizeof(*extents), 0, RW, MAP_SHARED | MAP_ANONYMOUS);
-	expect_killed_within_a_call(scan_into_extents, extents_begun, extents_filled,
-				    extents_forget);
+	expect_killed_within_a_call(scan_into_extents, extents_started, extents_filled,
+				    clear_extents);
 	munmap(extents, WIDE_PAGES * sizeof(*extents));
 	vw_kill(&child);
-	forget_target();
+	unmap_target();
 }
 
-VW_TEST(a_killed_translation_ends_in_the_middle)
+VW_TEST(sigkill_interrupts_a_translation)
 {
 	struct vw_child child;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		vw_skip("the kill would wait for the call on one processor");
-	child = start_target(be_wide);
+		vw_skip("needs two CPUs");
+	child = start_target(map_wide_and_wait);
 	make_vec();
-	expect_killed_within_a_call(translate_into_vec, vec_begun, vec_filled, fill_vec);
+	expect_killed_within_a_call(translate_into_vec, vec_started, vec_filled, fill_vec);
 	munmap(vec, WIDE_PAGES * sizeof(*vec));
 	vw_kill(&child);
-	forget_target();
+	unmap_target();
 }
 
-/* --- Clearing a buffer with many mappings ----------------------------------------------------- */
+/* --- Clearing a buffer with many mappings --------------------------------- */
 
 #define CLEARED		(64 * MIB)
 #define CLEARED_PAGES	(CLEARED / PAGE)
-#define CROWD		1000
+#define MAPPINGS		1000
 #define TRIES		5
-#define LAST		(CLEARED - PAGE)	/* a page that is not written before the call */
+/* A page that is not written before the call. */
+#define LAST		(CLEARED - PAGE)
 
 /* Shared between the processes of these tests. */
 static struct {
 	bool returned;			/* DIRTY has returned */
-	bool under_way;			/* DIRTY had not returned after the store */
-	unsigned long waited;		/* rounds of another process during the store */
+	bool under_way;			/* it had not after the store */
+	unsigned long waited;		/* rounds of the mapper during a store */
 	__u64 bitmap[CLEARED_PAGES / 64];
 } *clearing;
 
 static const struct vw_combo tracked[] = {
-	{ .type = "huge", .mode = "fault", .cache = "wb" },	/* frames */
+	{ .type = "huge", .mode = "fault", .cache = "wb" },	/* PFNs */
 	{ .type = "vmalloc", .mode = "fault", .cache = "wb" },	/* pages */
 };
 
 static int n;
 
 /* Maps the device many times; no page is faulted in. */
-static int be_a_crowd(void *arg)
+static int map_many_times(void *arg)
 {
 	(void)arg;
-	for (int i = 0; i < CROWD; i++)
+	for (int i = 0; i < MAPPINGS; i++)
 		vw_check(mmap(NULL, CLEARED, RW, MAP_SHARED, fd, 0) != MAP_FAILED);
 	vw_sync(0);
 	return 0;
 }
 
-static struct vw_child start_crowd(const struct vw_combo *combo)
+static struct vw_child start_mappings(const struct vw_combo *combo)
 {
 	struct vw_child child;
 
@@ -402,12 +404,12 @@ static struct vw_child start_crowd(const struct vw_combo *combo)
 	n = vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "size", "64M",
 		    "track_dirty", "1", NULL);
 	fd = vw_open_rw(n);
-	child = vw_fork(be_a_crowd, NULL);
+	child = vw_fork(map_many_times, NULL);
 	vw_hear(&child);
 	return child;
 }
 
-static void end_crowd(struct vw_child *child)
+static void end_mappings(struct vw_child *child)
 {
 	vw_kill(child);
 	munmap(clearing, sizeof(*clearing));
@@ -415,7 +417,7 @@ static void end_crowd(struct vw_child *child)
 	vw_ok(vw_rmdir("t"));
 }
 
-static int ask_dirty(__u32 flags, __u64 *bitmap)
+static int get_dirty(__u32 flags, __u64 *bitmap)
 {
 	struct vmwalk_dirty dirty = {
 		.size = sizeof(dirty),
@@ -431,12 +433,12 @@ static int clear_all(void *arg)
 {
 	(void)arg;
 	vw_sync(0);
-	vw_check_rc(ask_dirty(VMWALK_DIRTY_CLEAR, clearing->bitmap), 0);
+	vw_check_rc(get_dirty(VMWALK_DIRTY_CLEAR, clearing->bitmap), 0);
 	__atomic_store_n(&clearing->returned, true, __ATOMIC_SEQ_CST);
 	return 0;
 }
 
-/* Writes every second page; returns a process that is clearing them. */
+/* Writes every second page. Returns a child that is clearing them. */
 static struct vw_child start_clearing(void)
 {
 	struct vw_child child;
@@ -455,47 +457,47 @@ static struct vw_child start_clearing(void)
 	return child;
 }
 
-/* Checks that unreported pages are still dirty. Returns the number of reported pages. */
+/* Checks that unreported pages are dirty. Returns the number of the others. */
 static size_t expect_no_page_lost(void)
 {
 	static __u64 left[CLEARED_PAGES / 64];
 	size_t reported = 0;
 
-	vw_ok(ask_dirty(0, left));
+	vw_ok(get_dirty(0, left));
 	for (size_t i = 0; i < CLEARED_PAGES; i += 2) {
-		bool told = clearing->bitmap[i / 64] >> i % 64 & 1;
+		bool is_reported = clearing->bitmap[i / 64] >> i % 64 & 1;
 
-		if (!told && !(left[i / 64] >> i % 64 & 1))
+		if (!is_reported && !(left[i / 64] >> i % 64 & 1))
 			vw_fail("page %zu is neither reported nor dirty", i);
-		reported += told;
+		reported += is_reported;
 	}
 	return reported;
 }
 
 VW_TEST(a_killed_clear_ends_early_and_loses_no_page)
 {
-	struct vw_child crowd, child;
+	struct vw_child holder, child;
 	int tries, rc;
 
 	for (size_t i = 0; i < COUNT(tracked); i++) {
-		crowd = start_crowd(&tracked[i]);
+		holder = start_mappings(&tracked[i]);
 		for (tries = 1; tries <= TRIES; tries++) {
 			child = start_clearing();
 			kill(child.pid, SIGKILL);
 			rc = vw_join(&child);
 			if (rc && rc != -SIGKILL)
-				vw_fail("the child ended with %d", rc);
+				vw_fail("the child exited with %d", rc);
 			if (!expect_no_page_lost() && rc == -SIGKILL)
 				break;
 		}
 		if (tries > TRIES)
-			vw_fail("%s: no call ended before all was cleared", tracked[i].type);
-		print_message("# %s: ended early at try %d\n", tracked[i].type, tries);
-		end_crowd(&crowd);
+			vw_fail("%s: every call cleared all pages", tracked[i].type);
+		print_message("# %s: ended early in try %d\n", tracked[i].type, tries);
+		end_mappings(&holder);
 	}
 }
 
-/* Takes i_mmap_rwsem of the device for writing in each round. */
+/* Each round takes i_mmap_rwsem of the device for writing. */
 static int map_and_unmap_the_device(void *arg)
 {
 	char *at;
@@ -529,18 +531,18 @@ static int store_when_told(void *arg)
 }
 
 /*
- * A store waits for at most one batch. The wait is measured in rounds of a third process, which can
- * map the device between any two passes over its mappings.
+ * The wait is measured in rounds of a third process, which can map the device
+ * between any two passes over its mappings.
  */
 VW_TEST(a_store_waits_for_at_most_one_batch_of_a_clear)
 {
-	struct vw_child crowd, child, mapper, storer;
+	struct vw_child holder, child, mapper, storer;
 	unsigned long least;
 	bool under_way;
 
 	progress = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
 	for (size_t i = 0; i < COUNT(tracked); i++) {
-		crowd = start_crowd(&tracked[i]);
+		holder = start_mappings(&tracked[i]);
 		mapper = vw_fork(map_and_unmap_the_device, NULL);
 		least = -1UL;
 		under_way = false;
@@ -561,21 +563,21 @@ VW_TEST(a_store_waits_for_at_most_one_batch_of_a_clear)
 		print_message("# %s: %ld rounds of another process during a store\n",
 			      tracked[i].type, least);
 		if (!under_way)
-			vw_fail("%s: no store was done before the call was", tracked[i].type);
+			vw_fail("%s: no store completed during a call", tracked[i].type);
 		assert_true(least < 16);
-		end_crowd(&crowd);
+		end_mappings(&holder);
 	}
 	munmap(progress, PAGE);
 }
 
-/* --- Counting pages --------------------------------------------------------------------------- */
+/* --- Counting pages ------------------------------------------------------- */
 
-#define WIDELY	128UL			/* mappings that are counted */
+#define COUNTED	128UL		/* number of mappings */
 
-static int map_much(void *arg)
+static int map_counted(void *arg)
 {
 	(void)arg;
-	for (size_t i = 0; i < WIDELY; i++)
+	for (size_t i = 0; i < COUNTED; i++)
 		vw_check(mmap(NULL, 16 * MIB, RW, MAP_SHARED, fd, 0) != MAP_FAILED);
 	vw_sync(0);
 	return 0;
@@ -583,19 +585,19 @@ static int map_much(void *arg)
 
 static void count_mapped_pages(void)
 {
-	assert_true(vw_stat(n, "mapped_pages") >= (long long)(WIDELY * 16 * MIB / PAGE));
+	assert_true(vw_stat(n, "mapped_pages") >= (long long)(COUNTED * 16 * MIB / PAGE));
 }
 
-VW_TEST(mappings_come_and_go_while_pages_are_counted)
+VW_TEST(mmap_and_munmap_make_progress_while_pages_are_counted)
 {
 	struct vw_child child, mapper;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		vw_skip("it would not run at the same time on one processor");
+		vw_skip("needs two CPUs");
 	progress = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
 	n = vw_make("t", "buffer_type", "vmalloc", "map_mode", "remap", "size", "16M", NULL);
 	fd = vw_open_rw(n);
-	child = vw_fork(map_much, NULL);
+	child = vw_fork(map_counted, NULL);
 	vw_hear(&child);
 	mapper = vw_fork(map_and_unmap_the_device, NULL);
 	expect_rounds_within_a_call(count_mapped_pages, "mapped_pages");
@@ -611,7 +613,7 @@ struct reader {
 	long long rc;
 };
 
-#define ANY	-1
+#define ANY_CPU	-1
 
 static void run_on(int cpu, int policy)
 {
@@ -620,7 +622,7 @@ static void run_on(int cpu, int policy)
 
 	CPU_ZERO(&set);
 	for (int i = 0; i < CPU_SETSIZE; i++)
-		if (i == cpu || cpu == ANY)
+		if (i == cpu || cpu == ANY_CPU)
 			CPU_SET(i, &set);
 	sched_setaffinity(0, sizeof(set), &set);
 	sched_setscheduler(0, policy, &param);
@@ -639,11 +641,11 @@ static void *read_once(void *arg)
 }
 
 /*
- * The test shares a processor with the reader and has a higher priority. So the reader is preempted
- * in the middle of its call until rmdir() waits for it. Then the call must end instead of counting
- * on.
+ * The test shares a CPU with the reader and has a higher priority: the reader
+ * is preempted during its call until rmdir() waits for it. Then the call must
+ * end.
  */
-static void expect_a_read_ends_with_its_device(const char *file)
+static void expect_read_ends_with_its_device(const char *file)
 {
 	unsigned int tries = 0, ended = 0;
 	char path[128], text[32];
@@ -665,20 +667,20 @@ static void expect_a_read_ends_with_its_device(const char *file)
 		close(reader.file);
 		ended += reader.rc == -ENODEV;
 		if (reader.rc != -ENODEV && reader.rc <= 0)
-			vw_fail("the read gives %lld", reader.rc);
+			vw_fail("the read returned %lld", reader.rc);
 	}
 	print_message("# %s: %u of %u reads ended with ENODEV\n", file, ended, tries);
 	assert_true(tries && ended > tries / 2);
 }
 
-VW_TEST(a_read_of_dirty_pages_ends_when_the_device_does)
+VW_TEST(a_read_of_dirty_pages_ends_when_the_device_is_removed)
 {
 	run_on(0, SCHED_FIFO);
-	expect_a_read_ends_with_its_device("dirty_pages");
-	run_on(ANY, SCHED_OTHER);
+	expect_read_ends_with_its_device("dirty_pages");
+	run_on(ANY_CPU, SCHED_OTHER);
 }
 
-static int read_on_and_on(void *arg)
+static int read_repeatedly(void *arg)
 {
 	char path[128], text[64];
 	int rc;
@@ -703,11 +705,11 @@ VW_TEST(a_device_can_be_removed_while_its_pages_are_counted)
 			    round % 2 ? "remap" : "fault", "size", "16M", "track_dirty", "1",
 			    NULL);
 		fd = vw_open_rw(n);
-		child = vw_fork(map_much, NULL);
+		child = vw_fork(map_counted, NULL);
 		vw_hear(&child);
 		mapper = vw_fork(map_and_unmap_the_device, NULL);
 		for (size_t i = 0; i < COUNT(files); i++)
-			readers[i] = vw_fork(read_on_and_on, files[i]);
+			readers[i] = vw_fork(read_repeatedly, files[i]);
 		usleep(5000 * round);
 		vw_ok(vw_rmdir("t"));
 		for (size_t i = 0; i < COUNT(files); i++)
@@ -720,11 +722,11 @@ VW_TEST(a_device_can_be_removed_while_its_pages_are_counted)
 	munmap(progress, PAGE);
 }
 
-/* --- A page table whose lock is contended --------------------------------------------------- */
+/* --- A contended page-table lock ------------------------------------------ */
 
-static char *hot;			/* the range that one page table maps */
+static char *hot;			/* the range of one page table */
 
-static void *look_at_hot(void *arg)
+static void *mincore_hot(void *arg)
 {
 	static unsigned char there[PMD_SIZE / PAGE];
 
@@ -749,7 +751,7 @@ static void *age_hot(void *arg)
 
 static int keep_hot(void *arg)
 {
-	static void *(*const bodies[])(void *) = { look_at_hot, look_at_hot, protect_hot, age_hot };
+	static void *(*const bodies[])(void *) = { mincore_hot, mincore_hot, protect_hot, age_hot };
 	pthread_t thread;
 
 	(void)arg;
@@ -793,10 +795,10 @@ VW_TEST(walks_make_progress_on_a_contended_page_table_lock)
 			scan.vec_len = COUNT(extent);
 			assert_true(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan) > 0);
 		}
-		print_message("# processor %d: %llu of each call\n", cpu, i);
+		print_message("# CPU %d: %llu of each call\n", cpu, i);
 		vw_expect(i, wanted);
 	}
-	run_on(ANY, SCHED_OTHER);
+	run_on(ANY_CPU, SCHED_OTHER);
 	vw_kill(&child);
 	munmap(hot, PMD_SIZE);
 }
