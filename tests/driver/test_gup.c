@@ -25,18 +25,18 @@
 
 static const int shares[] = { MAP_SHARED, MAP_PRIVATE };
 
-/* --- Buffers and views of them -------------------------------------------------------------- */
+/* --- Buffers and views ---------------------------------------------------- */
 
-/* What the kernel finds in a mapping when it asks for pages. */
+/* What GUP finds in a mapping. */
 enum kind {
 	PAGES,
-	FRAMES,
+	PFNS,
 	/*
 	 * PMD entries that map PFNs, on a kernel without has_special_pmds():
 	 * GUP-fast, which does not look at the VMA, may take the pages of the
 	 * buffer, which is harmless.
 	 */
-	HUGE_FRAMES,
+	PFN_PMDS,
 };
 
 struct buffer {
@@ -44,18 +44,18 @@ struct buffer {
 	int fd;
 	size_t size;
 	const struct vw_combo *combo;
-	enum kind kind;		/* of the mapping that was made last */
-	unsigned char *want;	/* what it must hold */
-	unsigned char *seen;	/* room to look at it */
+	enum kind kind;		/* of the latest mapping */
+	unsigned char *want;	/* expected contents */
+	unsigned char *seen;	/* contents that were read */
 };
 
-/* A mapping of a part of it. */
+/* A mapping of a part of a buffer. */
 struct view {
 	const struct buffer *buffer;
 	unsigned char *map;
 	size_t start;
 	size_t len;
-	unsigned char *want;	/* what it must show: the buffer's, or its own if it is private */
+	unsigned char *want;	/* expected contents */
 };
 
 /*
@@ -76,11 +76,11 @@ static enum kind kind_of(const struct vw_combo *combo)
 	if (vw_is_refcounted(combo))
 		return PAGES;
 	if (strcmp(combo->type, "huge") || strcmp(combo->mode, "fault"))
-		return FRAMES;
-	return has_special_pmds() ? FRAMES : HUGE_FRAMES;
+		return PFNS;
+	return has_special_pmds() ? PFNS : PFN_PMDS;
 }
 
-/* Bytes that were never seen before. */
+/* Fills with new pseudo-random bytes. */
 static void scramble(void *data, size_t len)
 {
 	static __u64 x = 0x9e3779b97f4a7c15;
@@ -118,13 +118,13 @@ static void expect_held_at(int line, const struct buffer *buf, size_t at, size_t
 
 #define expect_held(buf)	expect_held_at(__LINE__, buf, 0, (buf)->size)
 
-/* Large enough for a border between two huge entries in the middle, where there are such. */
+/* With PMD entries, the middle is the boundary between two of them. */
 static size_t size_of(const struct vw_combo *combo)
 {
 	return strcmp(combo->type, "huge") ? 64 * PAGE : 2 * PMD_SIZE;
 }
 
-/* An instance full of new bytes. */
+/* Creates a device with random contents. */
 static struct buffer make_buffer(const struct vw_combo *combo)
 {
 	struct buffer buf = {
@@ -147,8 +147,8 @@ static struct view make_view(struct buffer *buf, size_t start, size_t len, int p
 {
 	struct view view = { .buffer = buf, .start = start, .len = len };
 
-	/* Copies are cached as memory is; of a private mapping only frames may differ. */
-	buf->kind = share == MAP_PRIVATE && strcmp(buf->combo->cache, "wb") ? FRAMES :
+	/* Private mappings that are not write-back are PFN mappings. */
+	buf->kind = share == MAP_PRIVATE && strcmp(buf->combo->cache, "wb") ? PFNS :
 		    kind_of(buf->combo);
 	view.map = vw_map(buf->fd, len, start, prot, share);
 	view.want = buf->want + start;
@@ -173,8 +173,8 @@ static void drop_view(struct view *view)
 }
 
 /*
- * Both the mapping and the buffer show what they must, as far as this many bytes around the middle
- * of the mapping go, which is where the tests are busy. Brings in the pages there.
+ * Checks the mapping and the buffer around the middle of the mapping, where the
+ * tests do I/O. Faults in these pages.
  */
 #define NEAR	(12 * PAGE)
 
@@ -188,7 +188,7 @@ static void expect_near_at(int line, const struct view *view)
 
 #define expect_near(view)	expect_near_at(__LINE__, view)
 
-/* The same for all of it. */
+/* The same for the whole mapping and buffer. */
 static void expect_shown_at(int line, const struct view *view)
 {
 	expect_same_at(line, "the mapping", view->map, view->want, view->len);
@@ -197,7 +197,7 @@ static void expect_shown_at(int line, const struct view *view)
 
 #define expect_shown(view)	expect_shown_at(__LINE__, view)
 
-/* The parts of a view that are tried: offset from its middle and length, in bytes. */
+/* The tested parts of a view: offset from its middle, and length. */
 static const struct {
 	long at;
 	size_t len;
@@ -206,13 +206,13 @@ static const struct {
 };
 
 /*
- * What a call that takes pages of a mapping must give: everything where there are pages, EFAULT
- * where there are none. True if it has moved the bytes.
+ * Expects the full length for pages, and EFAULT for PFN mappings. True if data
+ * was transferred.
  */
 static bool expect_moved_at(int line, const struct buffer *buf, const char *what, long long got,
 			    long long len)
 {
-	if (buf->kind == PAGES || (buf->kind == HUGE_FRAMES && got == len)) {
+	if (buf->kind == PAGES || (buf->kind == PFN_PMDS && got == len)) {
 		vw_expect_at(__FILE__, line, what, got, len);
 		return true;
 	}
@@ -222,22 +222,22 @@ static bool expect_moved_at(int line, const struct buffer *buf, const char *what
 
 #define expect_moved(buf, call, len)	expect_moved_at(__LINE__, buf, #call, call, len)
 
-/* --- Disks ---------------------------------------------------------------------------------- */
+/* --- Disks ---------------------------------------------------------------- */
 
 #define DISK_SIZE	(96 * KIB)
 #define DISK_AT		(32 * KIB + 512)
 
 struct disk {
 	int fd;
-	unsigned char *want;	/* what its first DISK_SIZE bytes must be */
+	unsigned char *want;	/* expected first DISK_SIZE bytes */
 	unsigned char *seen;
 };
 
-static void load(const char *module)
+static void load_module(const char *module)
 {
 	char command[128];
 
-	/* Where it is built in, or not to be had, the device tells. */
+	/* It may be built in: the caller checks for the device. */
 	snprintf(command, sizeof(command), "modprobe -q %s", module);
 	if (system(command))
 		return;
@@ -245,7 +245,7 @@ static void load(const char *module)
 
 static struct disk make_disk(int fd)
 {
-	/* Aligned, as O_DIRECT wants it. */
+	/* Page-aligned, for O_DIRECT. */
 	return (struct disk){ fd, vw_anon(DISK_SIZE), vw_anon(DISK_SIZE) };
 }
 
@@ -253,24 +253,24 @@ static struct disk open_ram_disk(void)
 {
 	int fd;
 
-	load("brd");
+	load_module("brd");
 	fd = open("/dev/ram0", O_RDWR | O_DIRECT | O_CLOEXEC);
 	if (fd < 0)
-		vw_skip("no RAM disk: %s", strerror(errno));
+		vw_skip("needs a RAM disk: %s", strerror(errno));
 	return make_disk(fd);
 }
 
-/* A loop device over a file in memory; both go when the disk is closed. */
+/* A loop device on a memfd. Closing it removes both. */
 static struct disk open_loop_disk(void)
 {
 	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
 	char path[32];
 	int control, fd;
 
-	load("loop");
+	load_module("loop");
 	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	if (control < 0)
-		vw_skip("no loop devices: %s", strerror(errno));
+		vw_skip("needs loop devices: %s", strerror(errno));
 	snprintf(path, sizeof(path), "/dev/loop%d", ioctl(control, LOOP_CTL_GET_FREE));
 	close(control);
 	fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
@@ -305,8 +305,8 @@ static void expect_on_disk_at(int line, struct disk *disk)
 #define expect_on_disk(disk)	expect_on_disk_at(__LINE__, disk)
 
 /*
- * A disk that needs a second for each transfer, and moves the bytes at its start. Whatever
- * uses it is caught in the middle of direct I/O.
+ * A disk with a latency of one second that transfers the data at once. Lets
+ * tests act during direct I/O.
  */
 #define NULLB	"/sys/kernel/config/nullb"
 #define SLOW	NULLB "/slow"
@@ -321,16 +321,16 @@ static struct disk open_slow_disk(void)
 	int fd;
 
 	if (!vw_exists(NULLB))
-		load("null_blk nr_devices=0");
+		load_module("null_blk nr_devices=0");
 	if (!vw_exists(NULLB))
-		vw_skip("no null_blk");
+		vw_skip("needs null_blk");
 	rmdir(SLOW);
 	vw_ok(vw_sys(mkdir(SLOW, 0755)));
 	for (size_t i = 0; i < COUNT(attrs); i++) {
 		snprintf(path, sizeof(path), SLOW "/%s", attrs[i][0]);
 		vw_ok(vw_file_write(path, attrs[i][1]));
 	}
-	/* Newer kernels name the disk after its item, older ones by a number. */
+	/* Newer kernels use the name of the configfs directory. */
 	fd = open("/dev/slow", O_RDWR | O_DIRECT | O_CLOEXEC);
 	if (fd < 0) {
 		assert_true(vw_file_read(SLOW "/index", index, sizeof(index)) > 0);
@@ -347,7 +347,7 @@ static void close_slow_disk(struct disk *disk)
 	vw_ok(vw_sys(rmdir(SLOW)));
 }
 
-/* One transfer between memory and DISK_AT of a disk: how many bytes it moved, or an errno. */
+/* Transfers between memory and DISK_AT: number of bytes, or -errno. */
 typedef long long io_fn(bool write, int fd, void *at, size_t len);
 
 static long long direct_io(bool write, int fd, void *at, size_t len)
@@ -355,7 +355,7 @@ static long long direct_io(bool write, int fd, void *at, size_t len)
 	return vw_sys(write ? pwrite(fd, at, len, DISK_AT) : pread(fd, at, len, DISK_AT));
 }
 
-/* From the disk into the mapping, and nothing beside it. */
+/* From the disk to the mapping. Nothing else may change. */
 static void read_disk(struct disk *disk, io_fn *io, const struct view *view, size_t at, size_t len)
 {
 	scramble_disk(disk);
@@ -365,7 +365,7 @@ static void read_disk(struct disk *disk, io_fn *io, const struct view *view, siz
 	expect_on_disk(disk);
 }
 
-/* From the mapping onto the disk, and nothing beside it. */
+/* From the mapping to the disk. Nothing else may change. */
 static void write_disk(struct disk *disk, io_fn *io, const struct view *view, size_t at, size_t len)
 {
 	scramble_disk(disk);
@@ -376,8 +376,8 @@ static void write_disk(struct disk *disk, io_fn *io, const struct view *view, si
 }
 
 /*
- * Each part of a mapping, both ways: with pages that nobody has touched, and with those that
- * expect_near() has brought in.
+ * Reads and writes each part of a mapping, before and after expect_near() has
+ * faulted it in.
  */
 static void exercise(struct disk *disk, io_fn *io, struct buffer *buf, size_t start,
 		     size_t len, int share)
@@ -401,9 +401,9 @@ static void exercise(struct disk *disk, io_fn *io, struct buffer *buf, size_t st
 	expect_held(buf);
 }
 
-/* --- O_DIRECT ------------------------------------------------------------------------------- */
+/* --- O_DIRECT ------------------------------------------------------------- */
 
-VW_TEST_ALL(direct_io_on_shared_mappings_moves_pages_and_refuses_frames)
+VW_TEST_ALL(direct_io_on_shared_mappings_works_for_pages_and_fails_for_pfns)
 {
 	struct disk ram = open_ram_disk(), loop = open_loop_disk();
 	struct buffer buf = make_buffer(combo);
@@ -414,7 +414,7 @@ VW_TEST_ALL(direct_io_on_shared_mappings_moves_pages_and_refuses_frames)
 	close_disk(&loop);
 }
 
-VW_TEST_ALL(direct_io_on_private_mappings_leaves_the_buffer_alone)
+VW_TEST_ALL(direct_io_on_private_mappings_does_not_change_the_buffer)
 {
 	struct disk disk = open_ram_disk();
 	struct buffer buf = make_buffer(combo);
@@ -424,8 +424,7 @@ VW_TEST_ALL(direct_io_on_private_mappings_leaves_the_buffer_alone)
 	close_disk(&disk);
 }
 
-/* Two mappings of one buffer: what a disk writes into one the other shows. */
-VW_TEST_TYPICAL(direct_reads_show_in_every_mapping)
+VW_TEST_TYPICAL(every_mapping_shows_the_data_of_direct_reads)
 {
 	struct disk disk = open_ram_disk();
 	struct buffer buf = make_buffer(combo);
@@ -439,7 +438,7 @@ VW_TEST_TYPICAL(direct_reads_show_in_every_mapping)
 	close_disk(&disk);
 }
 
-VW_TEST_TYPICAL(direct_io_keeps_to_the_protection)
+VW_TEST_TYPICAL(direct_io_obeys_the_protection_of_the_mapping)
 {
 	struct disk disk = open_ram_disk();
 	struct buffer buf = make_buffer(combo);
@@ -466,20 +465,19 @@ VW_TEST_TYPICAL(direct_io_keeps_to_the_protection)
 	close_disk(&disk);
 }
 
-/* The last page of the buffer, and one of nothing behind it. */
-VW_TEST_TYPICAL(direct_reads_never_pass_the_end_of_the_buffer)
+VW_TEST_TYPICAL(direct_reads_stop_at_the_end_of_the_buffer)
 {
 	struct disk disk = open_ram_disk();
 	struct buffer buf = make_buffer(combo);
-	unsigned char *room = vw_anon(2 * PAGE);
+	unsigned char *edge = vw_anon(2 * PAGE);
 	long long moved;
 
-	assert_true(mmap(room, PAGE, RW, MAP_SHARED | MAP_FIXED, buf.fd, buf.size - PAGE) == room);
-	munmap(room + PAGE, PAGE);
+	assert_true(mmap(edge, PAGE, RW, MAP_SHARED | MAP_FIXED, buf.fd, buf.size - PAGE) == edge);
+	munmap(edge + PAGE, PAGE);
 	scramble_disk(&disk);
-	/* What is there may be filled before the kernel comes upon the end. */
-	moved = direct_io(false, disk.fd, room, 2 * PAGE);
-	if (moved != (long long)PAGE || buf.kind == FRAMES)
+	/* A partial transfer up to the end is also correct. */
+	moved = direct_io(false, disk.fd, edge, 2 * PAGE);
+	if (moved != (long long)PAGE || buf.kind == PFNS)
 		vw_expect(moved, -EFAULT);
 	else
 		memcpy(buf.want + buf.size - PAGE, disk.want + DISK_AT, PAGE);
@@ -487,9 +485,9 @@ VW_TEST_TYPICAL(direct_reads_never_pass_the_end_of_the_buffer)
 	close_disk(&disk);
 }
 
-/* --- io_uring ------------------------------------------------------------------------------- */
+/* --- io_uring ------------------------------------------------------------- */
 
-/* Left open by a test that has failed, it is closed by the next one that needs one. */
+/* If a test fails, the next open_ring() closes its ring. */
 static struct io_uring ring;
 static bool ring_is_open;
 
@@ -507,7 +505,7 @@ static void open_ring(void)
 	close_ring();
 	rc = io_uring_queue_init(8, &ring, 0);
 	if (rc)
-		vw_skip("no io_uring: %s", strerror(-rc));
+		vw_skip("needs io_uring: %s", strerror(-rc));
 	ring_is_open = true;
 }
 
@@ -563,7 +561,7 @@ static int register_memory(void *at, size_t len)
 	return io_uring_register_buffers(&ring, &iov, 1);
 }
 
-/* Before 6.5 io_uring registered no memory that a file is behind, whatever its pages are. */
+/* Before Linux 6.5, io_uring cannot register file mappings. */
 static bool files_can_be_registered(void)
 {
 	int fd = open("/dev/zero", O_RDWR | O_CLOEXEC), rc;
@@ -579,24 +577,23 @@ static bool files_can_be_registered(void)
 	return !rc;
 }
 
-/* Registers the mapping as it must: 0 if it is registered, or the errno. */
+/* Registers a mapping and checks the result: 0 or -errno. */
 static int register_view(const struct view *view)
 {
 	int rc = register_memory(view->map, view->len);
 
-	if (view->buffer->kind == FRAMES || rc != -EOPNOTSUPP || files_can_be_registered())
+	if (view->buffer->kind == PFNS || rc != -EOPNOTSUPP || files_can_be_registered())
 		expect_moved(view->buffer, rc, 0);
 	return rc;
 }
 
-/* A test ends here if what could not be registered should have been, but for the kernel's age. */
 static void skip_if_too_old(int rc)
 {
 	if (rc == -EOPNOTSUPP)
-		vw_skip("this kernel's io_uring registers no memory that a file is behind");
+		vw_skip("io_uring of this kernel cannot register file mappings");
 }
 
-VW_TEST_ALL(ring_io_moves_pages_and_refuses_frames)
+VW_TEST_ALL(io_uring_works_for_pages_and_fails_for_pfns)
 {
 	struct disk disk = open_ram_disk();
 	struct buffer buf = make_buffer(combo);
@@ -608,7 +605,7 @@ VW_TEST_ALL(ring_io_moves_pages_and_refuses_frames)
 	close_disk(&disk);
 }
 
-VW_TEST_ALL(pages_can_be_registered_and_frames_cannot)
+VW_TEST_ALL(only_pages_can_be_registered_with_io_uring)
 {
 	struct disk disk = open_ram_disk();
 	struct buffer buf = make_buffer(combo);
@@ -640,8 +637,8 @@ VW_TEST_ALL(pages_can_be_registered_and_frames_cannot)
 	skip_if_too_old(rc);
 }
 
-/* A mapping that loses its pages gets back those that are registered, not others. */
-VW_TEST_TYPICAL(registered_pages_are_those_that_a_mapping_gets_again)
+/* After MADV_DONTNEED a fault maps the registered pages again. */
+VW_TEST_TYPICAL(registered_pages_stay_the_pages_of_the_buffer)
 {
 	struct disk disk = open_ram_disk();
 	struct buffer buf = make_buffer(combo);
@@ -672,7 +669,7 @@ VW_TEST_TYPICAL(registered_pages_are_those_that_a_mapping_gets_again)
 	skip_if_too_old(rc);
 }
 
-/* Registering is for writing too, so a mapping that may only be read has to be turned away. */
+/* Registering pins the pages for writing. */
 VW_TEST_TYPICAL(a_read_only_mapping_cannot_be_registered)
 {
 	struct buffer buf = make_buffer(combo);
@@ -685,9 +682,9 @@ VW_TEST_TYPICAL(a_read_only_mapping_cannot_be_registered)
 	close_ring();
 }
 
-/* --- With track_dirty ----------------------------------------------------------------------- */
+/* --- With track_dirty ----------------------------------------------------- */
 
-/* That these pages, and no others, were written since this was asked last. */
+/* Expects exactly these pages to be dirty since the last call. */
 static void expect_written_at(int line, const struct buffer *buf, size_t at, size_t len)
 {
 	__u64 bitmap[2 * PMD_SIZE / PAGE / 64];
@@ -714,14 +711,14 @@ static void expect_written_at(int line, const struct buffer *buf, size_t at, siz
 static struct buffer make_tracked_buffer(const struct vw_combo *combo)
 {
 	struct buffer buf = make_buffer(combo);
-	char why[256] = "";
+	char errmsg[256] = "";
 
 	vw_ok(vw_set("t", "live", "0"));
 	close(buf.fd);
 	vw_ok(vw_set("t", "track_dirty", "1"));
 	if (vw_set("t", "live", "1")) {
-		vw_get("t", "last_error", why, sizeof(why));
-		vw_skip("%s", why);
+		vw_get("t", "last_error", errmsg, sizeof(errmsg));
+		vw_skip("%s", errmsg);
 	}
 	buf.fd = vw_open_rw(buf.n);
 	vw_expect(vw_sys(pwrite(buf.fd, buf.want, buf.size, 0)), buf.size);
@@ -730,7 +727,7 @@ static struct buffer make_tracked_buffer(const struct vw_combo *combo)
 	return buf;
 }
 
-VW_TEST_TYPICAL(track_dirty_sees_what_others_write_into_pages)
+VW_TEST_TYPICAL(writes_through_gup_are_reported_as_dirty)
 {
 	struct disk disk = open_ram_disk();
 	struct buffer buf = make_tracked_buffer(combo);
@@ -742,7 +739,7 @@ VW_TEST_TYPICAL(track_dirty_sees_what_others_write_into_pages)
 		struct iovec local = { buf.want + at, len }, remote;
 
 		view = make_view(&buf, 0, buf.size, RW, MAP_SHARED);
-		/* Reading from it is no writing, whether its pages are there or not. */
+		/* Writes to the disk only read the pages. */
 		write_disk(&disk, direct_io, &view, at, len);
 		write_disk(&disk, direct_io, &view, at, len);
 		expect_written(&buf, 0, 0);
@@ -762,7 +759,7 @@ VW_TEST_TYPICAL(track_dirty_sees_what_others_write_into_pages)
 		drop_view(&view);
 		expect_written(&buf, at, pages ? len : 0);
 
-		/* Nor is it writing to write into a private copy. */
+		/* Writes to private copies are not reported. */
 		view = make_view(&buf, 0, buf.size, RW, MAP_PRIVATE);
 		read_disk(&disk, direct_io, &view, at, len);
 		drop_view(&view);
@@ -771,8 +768,8 @@ VW_TEST_TYPICAL(track_dirty_sees_what_others_write_into_pages)
 	close_disk(&disk);
 }
 
-/* The disk has pages of the mapping to write to, and they are taken from the mapping meanwhile. */
-VW_TEST_TYPICAL(track_dirty_misses_no_write_that_ends_after_it_looked)
+/* DIRTY unmaps the pages while the disk still writes to them. */
+VW_TEST_TYPICAL(a_direct_read_that_ends_after_clearing_is_reported_as_dirty)
 {
 	struct disk disk = open_slow_disk();
 	struct buffer buf = make_tracked_buffer(combo);
@@ -787,7 +784,7 @@ VW_TEST_TYPICAL(track_dirty_misses_no_write_that_ends_after_it_looked)
 		expect_written(&buf, at, len);
 		under_way = io_uring_peek_cqe(&ring, &cqe) == -EAGAIN;
 		vw_expect(completion(), len);
-		/* They are marked by a worker of the kernel's, which may come after all else. */
+		/* A kernel worker marks the pages, possibly later. */
 		if (under_way) {
 			assert_true(vw_eventually(vw_stat(buf.n, "dirty_pages") == 2));
 			expect_written(&buf, at, len);
@@ -801,7 +798,7 @@ VW_TEST_TYPICAL(track_dirty_misses_no_write_that_ends_after_it_looked)
 	close_slow_disk(&disk);
 }
 
-/* Whoever has registered pages may write to them for ever, and tell nobody. */
+/* Writes to registered pages could not be reported. */
 VW_TEST_TYPICAL(tracked_pages_cannot_be_registered)
 {
 	struct buffer buf = make_tracked_buffer(combo);
@@ -819,17 +816,16 @@ VW_TEST_TYPICAL(tracked_pages_cannot_be_registered)
 	close_ring();
 }
 
-/* --- Pipes and sockets ---------------------------------------------------------------------- */
+/* --- Pipes and sockets ---------------------------------------------------- */
 
-/* Sixteen pages are what a new pipe has room for. */
-static long long give_to_pipe(const struct view *view, int fd, size_t at, size_t len)
+/* At most 16 pages, the capacity of a new pipe. */
+static long long splice_to_pipe(const struct view *view, int fd, size_t at, size_t len)
 {
 	struct iovec iov = { view->map + at, len };
 
 	return vw_sys(vmsplice(fd, &iov, 1, SPLICE_F_NONBLOCK));
 }
 
-/* That the pipe has these bytes next. */
 static void expect_from_pipe(int fd, const unsigned char *want, size_t len)
 {
 	unsigned char *got = vw_anon(len);
@@ -841,11 +837,11 @@ static void expect_from_pipe(int fd, const unsigned char *want, size_t len)
 			vw_expect(n, len - done);
 		done += n;
 	}
-	expect_same("what came out of the pipe", got, want, len);
+	expect_same("the data read", got, want, len);
 	munmap(got, len);
 }
 
-VW_TEST_TYPICAL(pipes_take_pages_themselves_and_no_frames)
+VW_TEST_TYPICAL(vmsplice_works_for_pages_and_fails_for_pfns)
 {
 	struct buffer buf = make_buffer(combo);
 	int ends[2], bytes = -1;
@@ -857,12 +853,12 @@ VW_TEST_TYPICAL(pipes_take_pages_themselves_and_no_frames)
 			size_t at = buf.size / 2 + parts[i].at, len = parts[i].len;
 
 			view = make_view(&buf, 0, buf.size, RW, shares[s]);
-			if (!expect_moved(&buf, give_to_pipe(&view, ends[1], at, len),
+			if (!expect_moved(&buf, splice_to_pipe(&view, ends[1], at, len),
 					  (long long)len)) {
 				vw_ok(vw_sys(ioctl(ends[0], FIONREAD, &bytes)));
 				vw_expect(bytes, 0);
 			} else {
-				/* No copy was made: the pipe shows what the buffer gets now. */
+				/* The pipe holds the pages, not a copy. */
 				scramble(buf.want + at, len);
 				vw_expect(vw_sys(pwrite(buf.fd, buf.want + at, len, at)), len);
 				memcpy(view.want + at, buf.want + at, len);
@@ -882,7 +878,7 @@ struct connection {
 	int in;
 };
 
-/* Through the loopback device, with pages sent as they are. */
+/* TCP over the loopback device, with MSG_ZEROCOPY. */
 static struct connection open_connection(void)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET };
@@ -893,7 +889,7 @@ static struct connection open_connection(void)
 
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listener < 0)
-		vw_skip("no TCP: %s", strerror(errno));
+		vw_skip("needs TCP: %s", strerror(errno));
 	vw_ok(vw_sys(ioctl(listener, SIOCGIFFLAGS, &lo)));
 	lo.ifr_flags |= IFF_UP;
 	vw_ok(vw_sys(ioctl(listener, SIOCSIFFLAGS, &lo)));
@@ -907,7 +903,7 @@ static struct connection open_connection(void)
 	assert_true(c.in >= 0);
 	close(listener);
 	if (setsockopt(c.out, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)))
-		vw_skip("no MSG_ZEROCOPY: %s", strerror(errno));
+		vw_skip("needs MSG_ZEROCOPY: %s", strerror(errno));
 	return c;
 }
 
@@ -916,8 +912,8 @@ static long long send_pages(const struct connection *c, const void *at, size_t l
 	return vw_sys(send(c->out, at, len, MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
-/* Whether the socket has said, since it was asked last, that it is done with some pages. */
-static bool pages_came_back(const struct connection *c)
+/* Whether the socket has released pages since the last call. */
+static bool zerocopy_completed(const struct connection *c)
 {
 	char control[256];
 	struct msghdr msg = { .msg_control = control, .msg_controllen = sizeof(control) };
@@ -940,7 +936,7 @@ static void close_connection(const struct connection *c)
 	close(c->in);
 }
 
-VW_TEST_TYPICAL(sockets_send_pages_and_refuse_frames)
+VW_TEST_TYPICAL(msg_zerocopy_works_for_pages_and_fails_for_pfns)
 {
 	struct connection c = open_connection();
 	struct buffer buf = make_buffer(combo);
@@ -949,7 +945,7 @@ VW_TEST_TYPICAL(sockets_send_pages_and_refuse_frames)
 
 	for (size_t s = 0; s < COUNT(shares); s++) {
 		for (size_t i = 0; i < COUNT(parts); i++) {
-			/* Any byte will do here, whatever a disk wants. */
+			/* Not aligned, unlike for a disk. */
 			size_t at = buf.size / 2 + parts[i].at + 1, len = parts[i].len - 1;
 			size_t sent = 0;
 
@@ -963,7 +959,7 @@ VW_TEST_TYPICAL(sockets_send_pages_and_refuse_frames)
 					break;
 				}
 				expect_from_pipe(c.in, view.want + at + sent, n);
-				assert_true(vw_eventually(pages_came_back(&c)));
+				assert_true(vw_eventually(zerocopy_completed(&c)));
 				sent += n;
 			}
 			expect_near(&view);
@@ -974,9 +970,9 @@ VW_TEST_TYPICAL(sockets_send_pages_and_refuse_frames)
 	close_connection(&c);
 }
 
-/* --- Other processes ------------------------------------------------------------------------ */
+/* --- Other processes ------------------------------------------------------ */
 
-static int wait_to_be_looked_at(void *arg)
+static int wait_for_parent(void *arg)
 {
 	(void)arg;
 	vw_sync(0);
@@ -999,7 +995,7 @@ static long long mem_io(bool write, pid_t pid, void *at, void *data, size_t len)
 	return n;
 }
 
-VW_TEST_TYPICAL(other_processes_reach_pages_and_no_frames)
+VW_TEST_TYPICAL(remote_access_works_for_pages_and_fails_for_pfns)
 {
 	struct buffer buf = make_buffer(combo);
 	unsigned char *data = vw_anon(2 * PAGE);
@@ -1014,12 +1010,12 @@ VW_TEST_TYPICAL(other_processes_reach_pages_and_no_frames)
 			size_t len = (parts[i].len < 2 * PAGE ? parts[i].len : 2 * PAGE) - 9;
 			struct iovec local = { data, len }, remote;
 
-			/* What the other has mapped is this view, and so it is what it shows. */
+			/* The child inherits the view. */
 			view = make_view(&buf, 0, buf.size, RW, shares[s]);
-			/* Before 6.12 too: all of these look at the mapping. */
+			/* These calls check the VMA, on all kernels. */
 			pages = buf.kind == PAGES;
 			remote = (struct iovec){ view.map + at, len };
-			child = vw_fork(wait_to_be_looked_at, NULL);
+			child = vw_fork(wait_for_parent, NULL);
 			vw_hear(&child);
 
 			vw_expect(vw_sys(process_vm_readv(child.pid, &local, 1, &remote, 1, 0)),
@@ -1043,7 +1039,7 @@ VW_TEST_TYPICAL(other_processes_reach_pages_and_no_frames)
 				  pages ? (long long)len : -EIO);
 			if (pages && shares[s] == MAP_SHARED)
 				memcpy(view.want + at, data, len);
-			/* Its private mapping has changed, ours and the buffer have not. */
+			/* The private mapping of the parent has not changed. */
 			expect_near(&view);
 
 			vw_ok(vw_sys(ptrace(PTRACE_SEIZE, child.pid, NULL, NULL)));
@@ -1072,21 +1068,21 @@ VW_TEST_TYPICAL(other_processes_reach_pages_and_no_frames)
 	}
 }
 
-/* A debugger may write where a process may not, but only into a copy of that process's own. */
-VW_TEST_TYPICAL(a_debugger_cannot_write_into_a_read_only_shared_mapping)
+/* FOLL_FORCE writes only to private mappings. */
+VW_TEST_TYPICAL(ptrace_cannot_write_to_a_read_only_shared_mapping)
 {
 	struct buffer buf = make_buffer(combo);
 	struct view view = make_view(&buf, 0, buf.size, PROT_READ, MAP_SHARED);
 	struct vw_child child;
 	long word = 0x5a5a5a5a;
 
-	/* A descriptor that could write would let mprotect(2) allow it: FOLL_FORCE goes by that. */
+	/* Open for reading only, so that the VMA has no VM_MAYWRITE. */
 	drop_view(&view);
 	close(buf.fd);
 	buf.fd = vw_open(buf.n, O_RDONLY);
 	assert_true(buf.fd >= 0);
 	view = make_view(&buf, 0, buf.size, PROT_READ, MAP_SHARED);
-	child = vw_fork(wait_to_be_looked_at, NULL);
+	child = vw_fork(wait_for_parent, NULL);
 	vw_hear(&child);
 	vw_ok(vw_sys(ptrace(PTRACE_SEIZE, child.pid, NULL, NULL)));
 	vw_ok(vw_sys(ptrace(PTRACE_INTERRUPT, child.pid, NULL, NULL)));
@@ -1097,9 +1093,9 @@ VW_TEST_TYPICAL(a_debugger_cannot_write_into_a_read_only_shared_mapping)
 	vw_kill(&child);
 }
 
-/* --- The worst moments ---------------------------------------------------------------------- */
+/* --- References after removal --------------------------------------------- */
 
-/* What was made of the memory that was free while pages were held. */
+/* Devices created while pages of a removed device are referenced. */
 struct others {
 	struct buffer buf[2];
 	unsigned char byte;
@@ -1115,25 +1111,26 @@ static void remove_instance(struct buffer *buf)
 }
 
 /*
- * The mapping, the descriptor and the instance go while somebody holds the pages, and others of its
- * kind are made. None of them may get a page that is held. An open ring that has completed
- * something holds nothing any more.
+ * Removes the mapping, the file and the instance while the pages are
+ * referenced, and creates devices of the same kind. None of these may get a
+ * referenced page. If the ring has a completion, its references are gone
+ * already.
  */
 static struct others replace(struct buffer *buf, struct view *view, const struct vw_combo *combo,
 			     size_t held_at, size_t held_len)
 {
 	struct others others = { .byte = 0xee };
 	size_t pages = held_len / PAGE;
-	__u64 *frames = calloc(pages, sizeof(*frames));
+	__u64 *pfns = calloc(pages, sizeof(*pfns));
 	struct io_uring_cqe *cqe;
 	char bytes[32];
 	size_t taken;
 
 	expect_near(view);
 	if (pages)
-		vw_frames(0, view->map + held_at, pages, frames);
+		vw_frames(0, view->map + held_at, pages, pfns);
 	for (size_t i = 0; i < pages; i++)
-		assert_int_not_equal(frames[i], 0);
+		assert_int_not_equal(pfns[i], 0);
 	vw_ok(vw_sys(munmap(view->map, view->len)));
 	remove_instance(buf);
 
@@ -1150,16 +1147,16 @@ static struct others replace(struct buffer *buf, struct view *view, const struct
 		map = vw_map(other->fd, other->size, 0, RW, MAP_SHARED);
 		memset(map, others.byte + i, other->size);
 		memset(other->want, others.byte + i, other->size);
-		taken = pages ? vw_count_frames(0, map, other->size / PAGE, frames, pages) : 0;
+		taken = pages ? vw_count_frames(0, map, other->size / PAGE, pfns, pages) : 0;
 		if (!ring_is_open || io_uring_peek_cqe(&ring, &cqe))
 			vw_expect(taken, 0);
 		munmap(map, other->size);
 	}
-	free(frames);
+	free(pfns);
 	return others;
 }
 
-/* The others kept their contents. */
+/* Checks that the contents have not changed. */
 static void remove_others(struct others *others)
 {
 	for (size_t i = 0; i < COUNT(others->buf); i++) {
@@ -1196,7 +1193,7 @@ VW_TEST_TYPICAL(registered_pages_outlive_mapping_and_instance)
 	memcpy(disk.want + DISK_AT, want, 8 * PAGE);
 	expect_on_disk(&disk);
 
-	/* What is read into them can be written from them again. */
+	/* A read into the pages, then a write from them. */
 	scramble_disk(&disk);
 	memcpy(want, disk.want + DISK_AT, 8 * PAGE);
 	vw_expect(fixed_io(false, disk.fd, at, 8 * PAGE), 8 * PAGE);
@@ -1220,7 +1217,7 @@ VW_TEST_TYPICAL(pages_in_a_pipe_outlive_mapping_and_instance)
 	int ends[2];
 
 	vw_ok(vw_sys(pipe2(ends, O_CLOEXEC)));
-	if (expect_moved(&buf, give_to_pipe(&view, ends[1], at, len), (long long)len)) {
+	if (expect_moved(&buf, splice_to_pipe(&view, ends[1], at, len), (long long)len)) {
 		others = replace(&buf, &view, combo, at, len);
 		expect_from_pipe(ends[0], buf.want + at, len);
 		remove_others(&others);
@@ -1232,8 +1229,8 @@ VW_TEST_TYPICAL(pages_in_a_pipe_outlive_mapping_and_instance)
 	close(ends[1]);
 }
 
-/* Nobody receives, so most of what was sent waits in the pages that it was in. */
-VW_TEST_TYPICAL(pages_on_their_way_outlive_mapping_and_instance)
+/* Nothing is received, so that most pages stay in the send queue. */
+VW_TEST_TYPICAL(pages_in_a_socket_queue_outlive_mapping_and_instance)
 {
 	struct connection c = open_connection();
 	struct buffer buf = make_buffer(combo);
@@ -1254,9 +1251,9 @@ VW_TEST_TYPICAL(pages_on_their_way_outlive_mapping_and_instance)
 		drop_view(&view);
 		remove_instance(&buf);
 	} else {
-		assert_int_not_equal(buf.kind, FRAMES);
+		assert_int_not_equal(buf.kind, PFNS);
 		assert_true(n == -EAGAIN || n == -ENOBUFS);
-		/* Those that it isn't done with are not known, so frames are not compared. */
+		/* PFNs are not compared: the queued pages are unknown. */
 		others = replace(&buf, &view, combo, 0, 0);
 		for (size_t at = 0; at < sent; at += n) {
 			n = len - at % len < sent - at ? len - at % len : sent - at;
@@ -1267,7 +1264,7 @@ VW_TEST_TYPICAL(pages_on_their_way_outlive_mapping_and_instance)
 	close_connection(&c);
 }
 
-VW_TEST_TYPICAL(pages_under_io_outlive_mapping_and_instance)
+VW_TEST_TYPICAL(pages_in_direct_io_outlive_mapping_and_instance)
 {
 	struct disk disk = open_slow_disk();
 	struct buffer buf = make_buffer(combo);
@@ -1298,8 +1295,8 @@ struct doomed {
 	size_t len;
 };
 
-/* Fills a mapping of its own from a disk, for ever. */
-static int read_for_ever(void *arg)
+/* Reads from a disk to a new mapping until killed. */
+static int read_until_killed(void *arg)
 {
 	const struct doomed *doomed = arg;
 	bool pages = doomed->buf->kind == PAGES;
@@ -1311,7 +1308,7 @@ static int read_for_ever(void *arg)
 		long long n = vw_sys(pread(doomed->fd, map, doomed->len, 0));
 
 		vw_check(n == (pages ? (long long)doomed->len : -EFAULT) ||
-			 doomed->buf->kind == HUGE_FRAMES);
+			 doomed->buf->kind == PFN_PMDS);
 		if (!i)
 			vw_say(0);
 	}
@@ -1320,13 +1317,13 @@ static int read_for_ever(void *arg)
 
 static void expect_nothing_left(const struct buffer *buf)
 {
-	/* A transfer that was under way may end after the process. */
+	/* A transfer may end after the process. */
 	assert_true(vw_eventually(!vw_stat(buf->n, "mapped_pages")));
 	assert_true(vw_eventually(!vw_stat(buf->n, "mappings")));
 	assert_true(vw_eventually(vw_stat(buf->n, "opens") == 1));
 }
 
-VW_TEST_TYPICAL(a_process_killed_in_direct_io_leaves_nothing)
+VW_TEST_TYPICAL(a_process_killed_during_direct_io_leaves_no_mapping)
 {
 	struct disk disk = open_ram_disk();
 	struct buffer buf = make_buffer(combo);
@@ -1335,9 +1332,9 @@ VW_TEST_TYPICAL(a_process_killed_in_direct_io_leaves_nothing)
 
 	scramble_disk(&disk);
 	for (unsigned int round = 0; round < 8; round++) {
-		child = vw_fork(read_for_ever, &doomed);
+		child = vw_fork(read_until_killed, &doomed);
 		vw_hear(&child);
-		/* One of them has read all of it once. */
+		/* At least one child completes a read. */
 		if (round == 7)
 			vw_hear(&child);
 		usleep(round * 1701 % 5000);
@@ -1346,18 +1343,18 @@ VW_TEST_TYPICAL(a_process_killed_in_direct_io_leaves_nothing)
 	}
 	if (buf.kind == PAGES)
 		memcpy(buf.want, disk.want, doomed.len);
-	if (buf.kind != HUGE_FRAMES)
+	if (buf.kind != PFN_PMDS)
 		expect_held(&buf);
 	remove_instance(&buf);
 	close_disk(&disk);
 }
 
-VW_TEST_TYPICAL(a_process_killed_while_it_waits_for_a_disk_leaves_nothing)
+VW_TEST_TYPICAL(a_process_killed_while_waiting_for_a_disk_leaves_no_mapping)
 {
 	struct disk disk = open_slow_disk();
 	struct buffer buf = make_buffer(combo);
 	struct doomed doomed = { &buf, disk.fd, 8 * PAGE };
-	struct vw_child child = vw_fork(read_for_ever, &doomed);
+	struct vw_child child = vw_fork(read_until_killed, &doomed);
 
 	vw_hear(&child);
 	usleep(50000);
@@ -1367,11 +1364,11 @@ VW_TEST_TYPICAL(a_process_killed_while_it_waits_for_a_disk_leaves_nothing)
 	close_slow_disk(&disk);
 }
 
-/* As much as is seen from afar, if one of them were lost each time. */
+/* Large enough to notice in MemFree if each round loses a buffer. */
 #define ROUNDS	8
 #define LARGE	(4 * MIB)
 
-VW_TEST_ALL(memory_that_was_held_is_freed)
+VW_TEST_ALL(memory_is_freed_with_the_last_reference)
 {
 	long long before = 0, lost = LARGE / KIB * ROUNDS / 2;
 	struct buffer buf = {
@@ -1382,7 +1379,7 @@ VW_TEST_ALL(memory_that_was_held_is_freed)
 	int ends[2];
 
 	open_ring();
-	/* The first round is for whatever else the kernel keeps from then on. */
+	/* The first round warms up caches of the kernel. */
 	for (int round = 0; round <= ROUNDS; round++) {
 		struct view view = { .buffer = &buf, .len = LARGE };
 
@@ -1390,7 +1387,8 @@ VW_TEST_ALL(memory_that_was_held_is_freed)
 		buf.n = vw_make_combo(combo, LARGE, "zero");
 		buf.fd = vw_open_rw(buf.n);
 		view.map = vw_map(buf.fd, LARGE, 0, RW, MAP_SHARED);
-		expect_moved(&buf, give_to_pipe(&view, ends[1], LARGE / 2, PAGE), (long long)PAGE);
+		expect_moved(&buf, splice_to_pipe(&view, ends[1], LARGE / 2, PAGE),
+			     (long long)PAGE);
 		register_view(&view);
 		munmap(view.map, LARGE);
 		remove_instance(&buf);
@@ -1401,6 +1399,6 @@ VW_TEST_ALL(memory_that_was_held_is_freed)
 			before = vw_field("/proc/meminfo", "MemFree");
 	}
 	if (!vw_eventually(before - vw_field("/proc/meminfo", "MemFree") < lost))
-		vw_fail("%lld KiB are gone", before - vw_field("/proc/meminfo", "MemFree"));
+		vw_fail("%lld KiB were not freed", before - vw_field("/proc/meminfo", "MemFree"));
 	close_ring();
 }

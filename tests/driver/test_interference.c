@@ -375,7 +375,7 @@ VW_TEST(sigkill_interrupts_a_translation)
 static struct {
 	bool returned;			/* DIRTY has returned */
 	bool under_way;			/* it had not after the store */
-	unsigned long waited;		/* rounds of the mapper during a store */
+	unsigned long waited;		/* rounds of the mapper */
 	__u64 bitmap[CLEARED_PAGES / 64];
 } *clearing;
 
