@@ -1060,7 +1060,7 @@ VW_TEST(sigkill_ends_the_creation_of_a_large_buffer)
 	}
 }
 
-static int live_in_a_small_cgroup(void *arg)
+static int set_live_in_small_cgroup(void *arg)
 {
 	char path[128], text[512] = "", type[32];
 	long long before, with;
@@ -1106,7 +1106,7 @@ VW_TEST(buffers_are_charged_to_the_memory_cgroup)
 		if (!strcmp(types[i], "dma") && vw_field("/proc/meminfo", "CmaTotal") > 0)
 			continue;
 		vw_make_pending("t", "buffer_type", types[i], "map_mode", "remap", NULL);
-		child = vw_fork(live_in_a_small_cgroup, NULL);
+		child = vw_fork(set_live_in_small_cgroup, NULL);
 		rc = vw_join(&child);
 		vw_remove_cgroup();
 		if (rc)
@@ -1251,7 +1251,7 @@ VW_TEST(live_0_withdraws_an_open_device)
 	vw_ok(vw_set("t", "live", "0"));
 	expect_pending("t");
 	expect_gone(fd);
-	/* An open file of the old device stays dead when live is 1 again. */
+	/* A file of the old device fails even if live is 1 again. */
 	vw_ok(vw_set("t", "live", "1"));
 	expect_gone(fd);
 }

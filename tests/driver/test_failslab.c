@@ -13,7 +13,7 @@
 
 #define DEBUGFS	"/sys/kernel/debug"
 
-/* Open before anything fails: opening it allocates, too. */
+/* Opened before injection starts, since open() allocates, too. */
 static int nth_fd;
 
 /* Makes the Nth next allocation or user copy of this task fail; 0: none. */

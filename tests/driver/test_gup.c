@@ -798,7 +798,7 @@ VW_TEST_TYPICAL(a_direct_read_that_ends_after_clearing_is_reported_as_dirty)
 	close_slow_disk(&disk);
 }
 
-/* Writes to registered pages could not be reported. */
+/* DIRTY could not report later writes to registered pages. */
 VW_TEST_TYPICAL(tracked_pages_cannot_be_registered)
 {
 	struct buffer buf = make_tracked_buffer(combo);
@@ -1049,7 +1049,7 @@ VW_TEST_TYPICAL(remote_access_works_for_pages_and_fails_for_pfns)
 			word = ptrace(PTRACE_PEEKDATA, child.pid, view.map + at, NULL);
 			vw_expect(-errno, pages ? 0 : -EIO);
 			if (pages)
-				expect_same("a peek", (unsigned char *)&word, data, sizeof(word));
+				expect_same("PTRACE_PEEKDATA", (unsigned char *)&word, data, sizeof(word));
 			word = ~word;
 			vw_expect(vw_sys(ptrace(PTRACE_POKEDATA, child.pid, view.map + at, word)),
 				  pages ? 0 : -EIO);

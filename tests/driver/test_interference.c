@@ -374,7 +374,7 @@ VW_TEST(sigkill_interrupts_a_translation)
 /* Shared between the processes of these tests. */
 static struct {
 	bool returned;			/* DIRTY has returned */
-	bool under_way;			/* it had not after the store */
+	bool under_way;			/* DIRTY runs after the store */
 	unsigned long waited;		/* rounds of the mapper */
 	__u64 bitmap[CLEARED_PAGES / 64];
 } *clearing;
