@@ -137,9 +137,7 @@ static void expect_pages_at(const char *file, int line, const struct tracked *t,
 	expect_pages_at(__FILE__, __LINE__, t, flags, (const size_t []){ __VA_ARGS__ },	\
 			sizeof((const size_t []){ __VA_ARGS__ }) / sizeof(size_t))
 
-/*
- * Expects these pages until the first call that clears, and none afterwards.
- */
+/* Expects these pages up to the first call that clears, then none. */
 #define expect_once(t, ...)						\
 	do {								\
 		expect_reported(t, 0, __VA_ARGS__);			\
@@ -773,7 +771,7 @@ VW_TEST_ALL(pages_written_by_splice_are_reported)
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	vw_expect(vw_sys(write(ends[1], "vmwalk", 6)), 6);
 	vw_expect(vw_sys(splice(ends[0], NULL, t.fd, &at, 6, 0)), 6);
-	/* A read by splice does not mark the page. */
+	/* splice() from the device does not mark the page. */
 	at = 20 * PAGE;
 	vw_expect(vw_sys(splice(t.fd, &at, ends[1], NULL, PAGE, 0)), PAGE);
 

@@ -1049,7 +1049,8 @@ VW_TEST_TYPICAL(remote_access_works_for_pages_and_fails_for_pfns)
 			word = ptrace(PTRACE_PEEKDATA, child.pid, view.map + at, NULL);
 			vw_expect(-errno, pages ? 0 : -EIO);
 			if (pages)
-				expect_same("PTRACE_PEEKDATA", (unsigned char *)&word, data, sizeof(word));
+				expect_same("PTRACE_PEEKDATA", (unsigned char *)&word, data,
+					    sizeof(word));
 			word = ~word;
 			vw_expect(vw_sys(ptrace(PTRACE_POKEDATA, child.pid, view.map + at, word)),
 				  pages ? 0 : -EIO);
