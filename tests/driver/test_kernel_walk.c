@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * WALK of the kernel's own addresses: each part of its map, against what /proc tells of it and
- * against what the kernel's memory holds where the walk says that it lies.
+ * WALK of kernel addresses: each region of the kernel's map, compared with
+ * /proc and with the memory at the physical address that the walk returned.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -11,12 +11,12 @@
 
 #include "harness.h"
 
-/* None of these has a meaning in the kernel's map, or they had better not be there. */
+/* States that the kernel's map must not have. */
 #define NEVER	(VMWALK_USER | VMWALK_SWAP | VMWALK_MIGRATION | VMWALK_PROTNONE | VMWALK_UFFD_WP | \
 		 VMWALK_FILE | VMWALK_HUGETLB | VMWALK_HIDDEN)
 
-#define STRUCT_PAGE	64UL		/* bytes of a struct page, since long ago */
-#define CACHE_BITS	0x98UL		/* PWT, PCD and PAT of an entry of the lowest level */
+#define STRUCT_PAGE	64UL		/* sizeof(struct page) */
+#define CACHE_BITS	0x98UL		/* PWT, PCD and PAT of a PTE */
 
 static struct vw_device dev;
 
@@ -48,7 +48,7 @@ static struct vmwalk_walk expect_page_at(const char *file, int line, __u64 addr,
 
 #define expect_page(addr, must, mustnt)	expect_page_at(__FILE__, __LINE__, addr, must, mustnt)
 
-/* What the kernel has at an address must be what memory has where the walk ended. */
+/* The bytes at the kernel address and at the physical address must be equal. */
 static void expect_same_bytes(const struct vmwalk_walk *walk)
 {
 	unsigned char there[64], here[64];
@@ -58,11 +58,11 @@ static void expect_same_bytes(const struct vmwalk_walk *walk)
 		assert_memory_equal(there, here, sizeof(here));
 }
 
-/* --- What /proc tells ----------------------------------------------------------------------- */
+/* --- /proc ---------------------------------------------------------------- */
 
 /*
- * The first symbol of a name, or with types the first of any of these: of the kernel, or of this
- * module. 0 if there is none.
+ * Address of the first symbol of the kernel, or of the module, with this name.
+ * If name is NULL, the first with one of these types. 0: none.
  */
 static __u64 find_symbol(const char *name, const char *types, bool module)
 {
@@ -88,7 +88,7 @@ static __u64 symbol(const char *name)
 	__u64 addr = find_symbol(name, NULL, false);
 
 	if (!addr)
-		vw_skip("/proc/kallsyms doesn't tell where %s is", name);
+		vw_skip("/proc/kallsyms does not list %s", name);
 	return addr;
 }
 
@@ -112,8 +112,8 @@ static bool find_resource(const char *name, __u64 *start, __u64 *end)
 }
 
 /*
- * Where a part of the kernel's map begins, which a variable of the kernel tells. A kernel without
- * the variable has it where it was designed to be; so has one that is itself where it was linked.
+ * Base address of a region of the kernel's map: the value of a kernel variable,
+ * or the default if the kernel lacks the variable or is not randomized.
  */
 static __u64 base_of(const char *variable, __u64 with_four, __u64 with_five)
 {
@@ -122,7 +122,7 @@ static __u64 base_of(const char *variable, __u64 with_four, __u64 with_five)
 	if (at && vw_read_kernel(at, &base, sizeof(base)))
 		return base;
 	if (at && symbol("_text") != 0xffffffff81000000)
-		vw_skip("the kernel's map is random, and /proc/kcore isn't there to ask");
+		vw_skip("the kernel's map is randomized, and /proc/kcore cannot be read");
 	return dev.levels == 5 ? with_five : with_four;
 }
 
@@ -136,9 +136,9 @@ static __u64 vmemmap_base(void)
 	return base_of("vmemmap_base", 0xffffea0000000000, 0xffd4000000000000);
 }
 
-/* --- The parts of the map ------------------------------------------------------------------- */
+/* --- Regions of the kernel's map ------------------------------------------ */
 
-VW_TEST(the_kernels_code_may_be_executed_and_not_written)
+VW_TEST(kernel_code_is_executable_and_read_only)
 {
 	__u64 first, last, start, end;
 	struct vmwalk_walk walk;
@@ -148,17 +148,17 @@ VW_TEST(the_kernels_code_may_be_executed_and_not_written)
 	last = symbol("_etext") - 1;
 	for (__u64 addr = first; addr < last; addr += (last - first) / 37) {
 		walk = expect_page(addr, VMWALK_EXEC, VMWALK_WRITE | VMWALK_SPECIAL);
-		/* It may be patched while it is read, but not all of it. */
+		/* Code may be patched: compare one address only. */
 		if (addr == first)
 			expect_same_bytes(&walk);
 	}
 	if (!find_resource("Kernel code", &start, &end))
-		vw_skip("/proc/iomem doesn't tell where the kernel's code is");
+		vw_skip("/proc/iomem does not list the kernel's code");
 	assert_int_equal(walk_to(first).phys, start);
 	assert_int_equal(walk_to(last).phys, end);
 }
 
-VW_TEST(the_kernels_data_may_not_be_executed)
+VW_TEST(kernel_data_is_not_executable)
 {
 	struct vmwalk_walk walk;
 
@@ -169,7 +169,7 @@ VW_TEST(the_kernels_data_may_not_be_executed)
 	expect_same_bytes(&walk);
 }
 
-VW_TEST(a_modules_parts_are_what_they_should_be)
+VW_TEST(module_code_is_executable_and_module_data_is_writable)
 {
 	__u64 text = find_symbol(NULL, "tT", true);
 	__u64 data = find_symbol("__this_module", NULL, true);
@@ -180,12 +180,12 @@ VW_TEST(a_modules_parts_are_what_they_should_be)
 
 	dev = vw_device_make();
 	if (!text || !data)
-		vw_skip("/proc/kallsyms doesn't tell where the module is");
+		vw_skip("/proc/kallsyms does not list the module's symbols");
 	walk = expect_page(text, VMWALK_EXEC, VMWALK_WRITE | VMWALK_SPECIAL);
 	expect_same_bytes(&walk);
 	expect_page(data, VMWALK_WRITE, VMWALK_EXEC | VMWALK_SPECIAL);
 
-	/* /proc/modules tells where it begins, and that is code, too. */
+	/* The address in /proc/modules is that of the module's code. */
 	modules = fopen("/proc/modules", "re");
 	while (modules && fgets(line, sizeof(line), modules)) {
 		if (sscanf(line, "vmwalk %llu %*d %*s %*s 0x%llx", &size, &core) == 2)
@@ -197,7 +197,7 @@ VW_TEST(a_modules_parts_are_what_they_should_be)
 	expect_page(core, VMWALK_EXEC, VMWALK_WRITE);
 }
 
-VW_TEST(the_linear_map_leads_to_each_frame)
+VW_TEST(the_linear_map_maps_each_frame)
 {
 	const size_t pages = 256;
 	struct vmwalk_walk walk, own;
@@ -220,7 +220,7 @@ VW_TEST(the_linear_map_leads_to_each_frame)
 		assert_int_equal(walk.phys, own.phys);
 		assert_int_equal(walk.phys % PAGE, off);
 	}
-	/* So a table of our own is found where the walk of us said that it is. */
+	/* The linear map also maps the page tables of this process. */
 	for (int i = 0; i < VMWALK_LEVELS; i++) {
 		if (!own.level[i].table)
 			continue;
@@ -230,7 +230,7 @@ VW_TEST(the_linear_map_leads_to_each_frame)
 	}
 }
 
-VW_TEST(the_memory_map_has_an_entry_of_every_frame)
+VW_TEST(vmemmap_is_mapped_for_every_frame)
 {
 	struct vmwalk_walk walk;
 	__u64 base;
@@ -247,7 +247,7 @@ VW_TEST(the_memory_map_has_an_entry_of_every_frame)
 	}
 }
 
-/* The one area of this size that the module has in the kernel's address space. */
+/* Address of the module's only vmalloc area of this size, 0 if not found. */
 static __u64 find_vmalloc_area(size_t size)
 {
 	static const char restrict_file[] = "/proc/sys/kernel/kptr_restrict";
@@ -256,7 +256,7 @@ static __u64 find_vmalloc_area(size_t size)
 	unsigned long len;
 	FILE *info;
 
-	/* With 0, pointers are hashed there, for root as well. */
+	/* With kptr_restrict 0, the file has hashed pointers, even for root. */
 	if (vw_file_read(restrict_file, before, sizeof(before)) <= 0 ||
 	    vw_file_write(restrict_file, "1"))
 		return 0;
@@ -275,7 +275,7 @@ static __u64 find_vmalloc_area(size_t size)
 	return result;
 }
 
-VW_TEST(vmalloc_memory_leads_to_the_frames_that_a_program_has_mapped)
+VW_TEST(vmalloc_addresses_map_the_frames_of_the_users_mapping)
 {
 	const size_t size = 5 * MIB, pages = size / PAGE;
 	__u64 *frames = calloc(pages, sizeof(*frames)), start;
@@ -291,7 +291,7 @@ VW_TEST(vmalloc_memory_leads_to_the_frames_that_a_program_has_mapped)
 	vw_frames(0, map, pages, frames);
 	start = find_vmalloc_area(size);
 	if (!start)
-		vw_skip("/proc/vmallocinfo doesn't tell where the buffer is");
+		vw_skip("/proc/vmallocinfo does not list the buffer");
 	for (size_t i = 0; i < pages; i++) {
 		walk = expect_page(start + i * PAGE + i % PAGE, VMWALK_WRITE,
 				   VMWALK_EXEC | VMWALK_SPECIAL);
@@ -299,7 +299,7 @@ VW_TEST(vmalloc_memory_leads_to_the_frames_that_a_program_has_mapped)
 		if (i % 100 == 0)
 			expect_same_bytes(&walk);
 	}
-	/* Behind it there is a page that nobody may touch; so it is once the buffer is gone. */
+	/* The guard page is not mapped, nor is the area after vfree(). */
 	walk = walk_to(start + size);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 	munmap(map, size);
@@ -312,7 +312,7 @@ VW_TEST(vmalloc_memory_leads_to_the_frames_that_a_program_has_mapped)
 	free(frames);
 }
 
-VW_TEST(the_kernels_alias_is_cached_as_the_buffer_is)
+VW_TEST(the_linear_map_has_the_buffers_cache_mode)
 {
 	static const char * const caches[] = { "wb", "wc", "uc" };
 	struct vmwalk_walk walk;
@@ -340,7 +340,7 @@ VW_TEST(the_kernels_alias_is_cached_as_the_buffer_is)
 		munmap(map, 16 * PAGE);
 		close(buffer);
 		vw_ok(vw_rmdir("b"));
-		/* It was given back as it had been. */
+		/* Freed pages are write-back again. */
 		for (size_t j = 0; j < COUNT(frames); j++) {
 			walk = expect_page(base + frames[j] * PAGE, VMWALK_WRITE, VMWALK_EXEC);
 			if (walk.page_shift == 12)
@@ -351,7 +351,7 @@ VW_TEST(the_kernels_alias_is_cached_as_the_buffer_is)
 	assert_true(bits[0] != bits[1] && bits[1] != bits[2] && bits[0] != bits[2]);
 }
 
-VW_TEST(the_fixmap_has_devices_in_it)
+VW_TEST(the_fixmap_maps_the_io_apic)
 {
 	__u64 io_apic = 0, end;
 	unsigned int pages = 0;
@@ -365,19 +365,19 @@ VW_TEST(the_fixmap_has_devices_in_it)
 		if (walk.stop != VMWALK_STOP_PAGE)
 			continue;
 		pages++;
-		/* What isn't memory has no struct page. */
+		/* Device memory has no struct page, so it is VMWALK_SPECIAL. */
 		if (io_apic && walk.phys == io_apic) {
 			expect_page(addr, VMWALK_SPECIAL | VMWALK_WRITE, VMWALK_EXEC);
 			found = true;
 		}
 	}
-	print_message("# %u pages\n", pages);
+	print_message("# %u pages in the fixmap\n", pages);
 	if (!io_apic)
-		vw_skip("/proc/iomem tells of no IOAPIC");
+		vw_skip("/proc/iomem lists no I/O APIC");
 	assert_true(found);
 }
 
-VW_TEST(the_read_only_alias_of_the_interrupt_table_is_the_table)
+VW_TEST(the_read_only_idt_alias_maps_the_idt)
 {
 	struct vmwalk_walk alias, table;
 
@@ -387,20 +387,20 @@ VW_TEST(the_read_only_alias_of_the_interrupt_table_is_the_table)
 	assert_int_equal(alias.pfn, table.pfn);
 }
 
-VW_TEST(where_the_kernel_has_nothing_the_walk_says_so)
+VW_TEST(unmapped_kernel_addresses_are_empty)
 {
 	struct vmwalk_walk walk;
 	__u64 half;
 
 	dev = vw_device_make();
-	/* The lowest addresses of all are left to hypervisors. */
+	/* The lowest kernel addresses are reserved for hypervisors. */
 	half = dev.levels == 5 ? 0xff00000000000000 : 0xffff800000000000;
 	for (__u64 off = 0; off < 8 * 512 * GIB; off += 512 * GIB + 0x12345) {
 		walk = walk_to(half + off);
 		assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 		assert_int_equal(walk.stop_level, VMWALK_PGD);
 	}
-	/* So are the highest, up to the very last byte. */
+	/* The highest addresses are not mapped either, up to the last byte. */
 	for (__u64 off = 1; off <= PMD_SIZE; off *= 2) {
 		walk = walk_to(0 - off);
 		assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
@@ -410,9 +410,9 @@ VW_TEST(where_the_kernel_has_nothing_the_walk_says_so)
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 }
 
-/* --- Refusals ------------------------------------------------------------------------------- */
+/* --- Errors --------------------------------------------------------------- */
 
-static void expect_refused(__u64 addr)
+static void expect_einval(__u64 addr)
 {
 	struct vmwalk_walk walk = {
 		.size = sizeof(walk), .flags = VMWALK_WALK_KERNEL, .addr = addr,
@@ -422,39 +422,39 @@ static void expect_refused(__u64 addr)
 	assert_memory_equal(&walk, &copy, sizeof(walk));
 }
 
-VW_TEST(addresses_of_user_space_get_einval)
+VW_TEST(user_addresses_fail_with_einval)
 {
 	char *at = vw_anon(PAGE);
 
 	dev = vw_device_make();
 	vw_poke(at, 1);
-	expect_refused(0);
-	expect_refused(1);
-	expect_refused((uintptr_t)at);
-	expect_refused((uintptr_t)addresses_of_user_space_get_einval);
-	expect_refused((uintptr_t)&at);
-	expect_refused(1ULL << 46);
-	expect_refused(vw_user_end() - PAGE);
-	expect_refused(vw_user_end() - 1);
+	expect_einval(0);
+	expect_einval(1);
+	expect_einval((uintptr_t)at);
+	expect_einval((uintptr_t)user_addresses_fail_with_einval);
+	expect_einval((uintptr_t)&at);
+	expect_einval(1ULL << 46);
+	expect_einval(vw_user_end() - PAGE);
+	expect_einval(vw_user_end() - 1);
 }
 
-VW_TEST(addresses_that_no_cpu_has_get_einval)
+VW_TEST(noncanonical_addresses_fail_with_einval)
 {
 	dev = vw_device_make();
 	for (int bit = dev.levels == 5 ? 56 : 47; bit < 64; bit++)
-		expect_refused(1ULL << bit);
-	expect_refused(1ULL << 63 | 0x1234);
-	expect_refused(dev.levels == 5 ? 0xfeffffffffffffff : 0xffff7fffffffffff);
-	expect_refused(dev.levels == 5 ? 0xff00000000000000 - PAGE : 0xffff800000000000 - PAGE);
+		expect_einval(1ULL << bit);
+	expect_einval(1ULL << 63 | 0x1234);
+	expect_einval(dev.levels == 5 ? 0xfeffffffffffffff : 0xffff7fffffffffff);
+	expect_einval(dev.levels == 5 ? 0xff00000000000000 - PAGE : 0xffff800000000000 - PAGE);
 	if (dev.levels == 4) {
-		expect_refused(0xff11000000000000);
-		expect_refused(0xff00000000000000);
+		expect_einval(0xff11000000000000);
+		expect_einval(0xff00000000000000);
 	}
-	/* A bit beyond is one that it has. */
+	/* The first canonical address of the kernel's half. */
 	walk_to(dev.levels == 5 ? 0xff00000000000000 : 0xffff800000000000);
 }
 
-VW_TEST(the_same_addresses_without_the_flag_are_refused)
+VW_TEST(kernel_addresses_without_the_flag_fail_with_einval)
 {
 	struct vmwalk_walk walk;
 
@@ -465,16 +465,16 @@ VW_TEST(the_same_addresses_without_the_flag_are_refused)
 		  -EINVAL);
 }
 
-/* --- The target has no part in it ----------------------------------------------------------- */
+/* --- The target does not matter ------------------------------------------- */
 
-static int wait_to_be_told(void *arg)
+static int wait_for_parent(void *arg)
 {
 	(void)arg;
 	vw_sync(0);
 	return 0;
 }
 
-VW_TEST(the_target_has_no_part_in_it)
+VW_TEST(the_target_does_not_affect_kernel_walks)
 {
 	__u64 addrs[] = { symbol("_text"), symbol("init_task"), ~0ULL, 0 };
 	struct vmwalk_walk before[COUNT(addrs)], walk;
@@ -487,11 +487,11 @@ VW_TEST(the_target_has_no_part_in_it)
 	addrs[3] = linear_base() + vw_pfn(at) * PAGE;
 	for (size_t i = 0; i < COUNT(addrs); i++)
 		before[i] = walk_to(addrs[i]);
-	child = vw_fork(wait_to_be_told, NULL);
+	child = vw_fork(wait_for_parent, NULL);
 	vw_hear(&child);
 	snprintf(text, sizeof(text), "%d", child.pid);
 	vw_ok(vw_set("t", "target_pid", text));
-	/* First it is there, then it is gone; what is walked is the kernel. */
+	/* In the first round the target runs, in the second it has exited. */
 	for (int gone = 0; gone < 2; gone++) {
 		for (size_t i = 0; i < COUNT(addrs); i++) {
 			walk = walk_to(addrs[i]);
@@ -510,7 +510,7 @@ static int compare_walks(void *arg)
 
 	vw_check_rc(vw_walk_kernel(dev.fd, before->addr, &walk), 0);
 	vw_check(walk.phys == before->phys && walk.state == before->state);
-	/* The top-level table is each process's own, the tables below are all processes'. */
+	/* Each process has its own PGD; the tables below are shared. */
 	vw_check(walk.level[VMWALK_PGD].table && walk.level[VMWALK_PGD].table % PAGE == 0);
 	vw_check(!memcmp(&walk.level[VMWALK_P4D], &before->level[VMWALK_P4D],
 			 (VMWALK_LEVELS - 1) * sizeof(walk.level[0])));
@@ -528,19 +528,19 @@ VW_TEST(every_process_walks_the_same_kernel)
 	vw_in_child(compare_walks, &walk);
 }
 
-VW_TEST(walks_of_the_kernel_are_counted)
+VW_TEST(kernel_walks_are_counted)
 {
 	dev = vw_device_make();
 	walk_to(symbol("_text"));
 	vw_expect_stat(dev.n, "walks", 1);
 	walk_to(~0ULL);
 	vw_expect_stat(dev.n, "walks", 2);
-	expect_refused(0);
+	expect_einval(0);
 	vw_expect_stat(dev.n, "walks", 2);
 }
 
-/* Mappings of the kernel's that come and go beside the walk. */
-static int make_and_remove(void *arg)
+/* Create and free vmalloc areas while the parent walks them. */
+static int create_and_free(void *arg)
 {
 	(void)arg;
 	while (!vw_mkdir("busy")) {
@@ -551,7 +551,7 @@ static int make_and_remove(void *arg)
 	return 1;
 }
 
-VW_TEST(a_walk_of_what_comes_and_goes_is_safe)
+VW_TEST(walks_are_safe_while_areas_come_and_go)
 {
 	const size_t size = 8 * MIB;
 	__u64 start, end, seen[3] = { 0 };
@@ -562,8 +562,8 @@ VW_TEST(a_walk_of_what_comes_and_goes_is_safe)
 	start = find_vmalloc_area(size);
 	vw_ok(vw_rmdir("first"));
 	if (!start)
-		vw_skip("/proc/vmallocinfo doesn't tell where a buffer is");
-	child = vw_fork(make_and_remove, NULL);
+		vw_skip("/proc/vmallocinfo does not list the buffer");
+	child = vw_fork(create_and_free, NULL);
 	for (end = vw_now() + 3 * SECOND; vw_now() < end;) {
 		for (size_t i = 0; i < size; i += 37 * PAGE) {
 			struct vmwalk_walk walk;
@@ -575,6 +575,6 @@ VW_TEST(a_walk_of_what_comes_and_goes_is_safe)
 		}
 	}
 	vw_kill(&child);
-	print_message("# %llu pages, %llu times none\n", seen[VMWALK_STOP_PAGE],
+	print_message("# %llu walks found a page, %llu none\n", seen[VMWALK_STOP_PAGE],
 		      seen[VMWALK_STOP_EMPTY]);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * LOCATE: where each byte of the buffer is. Its addresses are compared with the
- * page tables of programs, /proc/kcore and sysfs.
+ * LOCATE, compared with the page tables of programs, /proc/kcore and sysfs.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -16,7 +15,7 @@ static bool is_huge(const struct vw_combo *combo)
 	return !strcmp(combo->type, "huge");
 }
 
-/* In one piece for the kernel's own use, whatever it is in memory. */
+/* Is the buffer contiguous in the kernel's address space? */
 static bool has_one_address(const char *type)
 {
 	return !strcmp(type, "kmalloc") || !strcmp(type, "vmalloc") || !strcmp(type, "dma");
@@ -24,13 +23,13 @@ static bool has_one_address(const char *type)
 
 static void open_combo(const struct vw_combo *combo)
 {
-	/* Two blocks in part of a huge one, and of the others so many pages that they scatter. */
+	/* Two chunks of type huge, else pages that scatter. */
 	size = is_huge(combo) ? PMD_SIZE + 3 * PAGE : 100 * PAGE;
 	pages = size / PAGE;
 	dev = vw_device_make_combo(combo, size, "letters");
 }
 
-static struct vmwalk_locate place_at(__u64 offset)
+static struct vmwalk_locate locate_at(__u64 offset)
 {
 	struct vmwalk_locate location;
 
@@ -41,13 +40,13 @@ static struct vmwalk_locate place_at(__u64 offset)
 	return location;
 }
 
-/* Some byte of each page, another one from page to page. */
+/* One byte of each page, at an offset that differs from page to page. */
 static __u64 byte_of(size_t page)
 {
 	return page * PAGE + page * 101 % PAGE;
 }
 
-/* The frames of the buffer, as a mapping of all of it has them. */
+/* The buffer's PFNs, read through a mapping of the whole buffer. */
 static __u64 *frames_of_buffer(const struct vw_combo *combo)
 {
 	char *map = vw_map(dev.fd, size, 0, PROT_READ, MAP_SHARED);
@@ -59,7 +58,7 @@ static __u64 *frames_of_buffer(const struct vw_combo *combo)
 	vw_frames(0, map, pages, frames);
 	for (size_t i = 0; i < pages; i++) {
 		assert_int_not_equal(frames[i], 0);
-		/* Where pagemap tells of it, it is the witness. */
+		/* pagemap shows the PFNs of refcounted pages only. */
 		if (vw_is_refcounted(combo))
 			assert_int_equal(frames[i], vw_pfn(map + i * PAGE));
 	}
@@ -67,52 +66,52 @@ static __u64 *frames_of_buffer(const struct vw_combo *combo)
 	return frames;
 }
 
-/* --- Where ---------------------------------------------------------------------------------- */
+/* --- Addresses ------------------------------------------------------------ */
 
-VW_TEST_ALL(the_frame_is_the_one_that_programs_have_mapped)
+VW_TEST_ALL(phys_and_contig_len_match_the_mapped_frames)
 {
 	__u64 *frames;
 
 	open_combo(combo);
 	frames = frames_of_buffer(combo);
 	for (size_t i = 0; i < pages; i++) {
-		__u64 offset = byte_of(i), run = PAGE - offset % PAGE;
-		struct vmwalk_locate location = place_at(offset);
+		__u64 offset = byte_of(i), contig_len = PAGE - offset % PAGE;
+		struct vmwalk_locate location = locate_at(offset);
 
 		if (location.phys != frames[i] * PAGE + offset % PAGE)
-			vw_fail("byte 0x%llx: phys is 0x%llx, the frame is 0x%llx", offset,
+			vw_fail("offset 0x%llx: phys is 0x%llx, but the PFN is 0x%llx", offset,
 				location.phys, frames[i]);
 		for (size_t j = i + 1; j < pages && frames[j] == frames[j - 1] + 1; j++)
-			run += PAGE;
-		if (location.contig_len != run)
-			vw_fail("byte 0x%llx: contig_len is 0x%llx, not 0x%llx", offset,
-				location.contig_len, run);
+			contig_len += PAGE;
+		if (location.contig_len != contig_len)
+			vw_fail("offset 0x%llx: contig_len is 0x%llx, not 0x%llx", offset,
+				location.contig_len, contig_len);
 	}
 	free(frames);
 }
 
-VW_TEST_TYPICAL(the_runs_are_the_segments_of_sysfs)
+VW_TEST_TYPICAL(sysfs_segments_counts_the_contiguous_ranges)
 {
 	char text[32], wanted[32];
-	__u64 offset, runs = 0;
+	__u64 offset, segments = 0;
 
 	open_combo(combo);
-	for (offset = 0; offset < size; offset += place_at(offset).contig_len)
-		runs++;
+	for (offset = 0; offset < size; offset += locate_at(offset).contig_len)
+		segments++;
 	assert_int_equal(offset, size);
-	snprintf(wanted, sizeof(wanted), "%llu", runs);
+	snprintf(wanted, sizeof(wanted), "%llu", segments);
 	assert_true(vw_sysfs(dev.n, "segments", text, sizeof(text)) > 0);
 	assert_string_equal(text, wanted);
-	/* One address tells where all of it is only if it is in one piece. */
-	snprintf(wanted, sizeof(wanted), "0x%llx", runs == 1 ? place_at(0).phys : 0);
+	/* phys_addr is 0 unless the buffer is physically contiguous. */
+	snprintf(wanted, sizeof(wanted), "0x%llx", segments == 1 ? locate_at(0).phys : 0);
 	assert_true(vw_sysfs(dev.n, "phys_addr", text, sizeof(text)) > 0);
 	assert_string_equal(text, wanted);
 	if (!strcmp(combo->type, "kmalloc") || !strcmp(combo->type, "dma"))
-		assert_int_equal(runs, 1);
-	print_message("# %zu pages in %llu runs\n", pages, runs);
+		assert_int_equal(segments, 1);
+	print_message("# %zu pages in %llu segments\n", pages, segments);
 }
 
-VW_TEST_TYPICAL(the_kernels_address_leads_there)
+VW_TEST_TYPICAL(kaddr_maps_the_physical_address)
 {
 	unsigned char there[64], here[64];
 	struct vmwalk_walk walk;
@@ -120,7 +119,7 @@ VW_TEST_TYPICAL(the_kernels_address_leads_there)
 
 	open_combo(combo);
 	for (size_t i = 0; i < pages; i += pages > 200 ? 37 : 3) {
-		struct vmwalk_locate location = place_at(i * PAGE + i % (PAGE - sizeof(there)));
+		struct vmwalk_locate location = locate_at(i * PAGE + i % (PAGE - sizeof(there)));
 
 		vw_ok(vw_walk_kernel(dev.fd, location.kaddr, &walk));
 		assert_int_equal(walk.phys, location.phys);
@@ -133,23 +132,23 @@ VW_TEST_TYPICAL(the_kernels_address_leads_there)
 			assert_true(vw_holds_fill(here, "letters", location.offset, sizeof(here)));
 			compared++;
 		}
-		/* The address goes on with the offset: in the page, and in all of some types. */
-		assert_int_equal(place_at(location.offset + 1).kaddr, location.kaddr + 1);
+		/* Contiguous in a page, and for some types in the buffer. */
+		assert_int_equal(locate_at(location.offset + 1).kaddr, location.kaddr + 1);
 		if (has_one_address(combo->type))
-			assert_int_equal(location.kaddr - location.offset, place_at(0).kaddr);
+			assert_int_equal(location.kaddr - location.offset, locate_at(0).kaddr);
 	}
-	print_message("# %zu times the contents were compared, too\n", compared);
+	print_message("# contents compared %zu times\n", compared);
 }
 
-VW_TEST_TYPICAL(the_first_and_the_last_byte_are_the_buffers)
+VW_TEST_TYPICAL(the_first_and_the_last_byte_can_be_located)
 {
 	open_combo(combo);
-	assert_int_equal(place_at(0).kaddr % PAGE, 0);
-	assert_int_equal(place_at(size - 1).contig_len, 1);
-	assert_int_equal(place_at(size - 1).phys - place_at(size - PAGE).phys, PAGE - 1);
+	assert_int_equal(locate_at(0).kaddr % PAGE, 0);
+	assert_int_equal(locate_at(size - 1).contig_len, 1);
+	assert_int_equal(locate_at(size - 1).phys - locate_at(size - PAGE).phys, PAGE - 1);
 }
 
-VW_TEST(arithmetic_is_right_of_the_linear_map_alone)
+VW_TEST(linear_equals_phys_in_the_linear_map_only)
 {
 	static const char * const types[] = { "kmalloc", "pages", "huge", "dma", "vmalloc" };
 	__u64 linear_map = 0;
@@ -158,13 +157,13 @@ VW_TEST(arithmetic_is_right_of_the_linear_map_alone)
 		dev = vw_device_make_with("buffer_type", types[i], "map_mode", "fault", "size",
 					  "40K", NULL);
 		for (__u64 offset = 0; offset < 40 * KIB; offset += 1234) {
-			struct vmwalk_locate location = place_at(offset);
+			struct vmwalk_locate location = locate_at(offset);
 			bool right = location.linear == location.phys;
 
 			if (right != !!strcmp(types[i], "vmalloc"))
-				vw_fail("%s, byte 0x%llx: 0x%llx by arithmetic, is at 0x%llx",
+				vw_fail("%s, offset 0x%llx: linear is 0x%llx, phys is 0x%llx",
 					types[i], offset, location.linear, location.phys);
-			/* It takes the same off every address. */
+			/* They differ by the base of the linear map. */
 			if (!linear_map)
 				linear_map = location.kaddr - location.linear;
 			assert_int_equal(location.kaddr - location.linear, linear_map);
@@ -174,20 +173,20 @@ VW_TEST(arithmetic_is_right_of_the_linear_map_alone)
 	}
 }
 
-VW_TEST(memory_of_a_node_is_told_as_well)
+VW_TEST(buffers_with_numa_node_are_located)
 {
 	struct vmwalk_locate location;
 	char *map;
 
-	/* Which vmalloc buffers come by in another way. */
+	/* With numa_node, the driver allocates vmalloc buffers differently. */
 	dev = vw_device_make_with("numa_node", "0", "size", "40K", "fill", "digits", NULL);
 	map = vw_map(dev.fd, 40 * KIB, 0, PROT_READ, MAP_SHARED);
 	for (__u64 offset = 7; offset < 40 * KIB; offset += PAGE) {
-		location = place_at(offset);
+		location = locate_at(offset);
 		vw_peek(map + offset);
 		assert_int_equal(location.phys, vw_pfn(map + offset) * PAGE + 7);
 		assert_int_not_equal(location.linear, location.phys);
-		assert_int_equal(location.kaddr - offset, place_at(0).kaddr);
+		assert_int_equal(location.kaddr - offset, locate_at(0).kaddr);
 	}
 }
 
@@ -203,7 +202,7 @@ VW_TEST(no_two_buffers_share_an_address)
 				vw_combos[i].mode, "cache_mode", vw_combos[i].cache, "size", bytes,
 				NULL);
 		dev.fd = vw_open_rw(dev.n);
-		location[i] = place_at(0);
+		location[i] = locate_at(0);
 		assert_int_equal(location[i].contig_len, PAGE);
 		for (size_t j = 0; j < i; j++) {
 			assert_int_not_equal(location[i].kaddr, location[j].kaddr);
@@ -213,26 +212,26 @@ VW_TEST(no_two_buffers_share_an_address)
 	}
 }
 
-VW_TEST_TYPICAL(it_stays_where_it_is)
+VW_TEST_TYPICAL(mapping_and_writing_do_not_move_the_buffer)
 {
 	struct vmwalk_locate first, last, again;
 	char *map;
 
 	open_combo(combo);
-	first = place_at(5);
-	last = place_at(size - 5);
+	first = locate_at(5);
+	last = locate_at(size - 5);
 	map = vw_map(dev.fd, size, 0, RW, MAP_SHARED);
 	memset(map, 1, size);
 	munmap(map, size);
-	again = place_at(5);
+	again = locate_at(5);
 	assert_memory_equal(&first, &again, sizeof(first));
-	again = place_at(size - 5);
+	again = locate_at(size - 5);
 	assert_memory_equal(&last, &again, sizeof(last));
 }
 
-/* --- Arguments and rights ------------------------------------------------------------------- */
+/* --- Arguments and rights ------------------------------------------------- */
 
-VW_TEST(a_byte_beyond_the_buffer_gets_einval)
+VW_TEST(offsets_beyond_the_buffer_fail_with_einval)
 {
 	static const __u64 beyond[] = {
 		64 * KIB, 64 * KIB + 1, 65 * KIB, 1ULL << 32, (1ULL << 32) + 5, 1ULL << 63,
@@ -250,20 +249,20 @@ VW_TEST(a_byte_beyond_the_buffer_gets_einval)
 		vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_LOCATE, &location), -EINVAL);
 		assert_memory_equal(&location, &before, sizeof(location));
 	}
-	/* What it held makes no difference to what it is told. */
+	/* The call overwrites all output fields. */
 	location.offset = 64 * KIB - 1;
 	vw_ok(vw_ioctl(dev.fd, VMWALK_IOC_LOCATE, &location));
-	before = place_at(64 * KIB - 1);
+	before = locate_at(64 * KIB - 1);
 	assert_memory_equal(&location, &before, sizeof(location));
 }
 
-VW_TEST(any_descriptor_of_who_may_will_do)
+VW_TEST(any_open_mode_is_sufficient)
 {
 	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
 	struct vmwalk_locate location, first;
 
 	dev = vw_device_make();
-	first = place_at(PAGE);
+	first = locate_at(PAGE);
 	for (size_t i = 0; i < COUNT(modes); i++) {
 		int other = vw_open(dev.n, modes[i]);
 
@@ -274,11 +273,11 @@ VW_TEST(any_descriptor_of_who_may_will_do)
 	}
 }
 
-VW_TEST(it_neither_walks_nor_faults)
+VW_TEST(locate_counts_no_walk_and_no_fault)
 {
 	dev = vw_device_make();
 	for (__u64 offset = 0; offset < 64 * KIB; offset += PAGE)
-		place_at(offset);
+		locate_at(offset);
 	vw_expect_stat(dev.n, "walks", 0);
 	vw_expect_stat(dev.n, "faults", 0);
 	vw_expect_stat(dev.n, "mapped_pages", 0);
