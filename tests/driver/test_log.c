@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * LOG: what it writes to the kernel's log, read back from there, is what a scan of the same range
- * returns, however few lines are asked for at a time.
+ * LOG: the lines in the kernel log are the extents of a scan of the same range,
+ * with any limit on the number of lines.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -18,7 +18,7 @@
 static struct vw_device dev;
 static int kmsg;
 
-/* --- The log -------------------------------------------------------------------------------- */
+/* --- The kernel log ------------------------------------------------------- */
 
 struct line {
 	int device;
@@ -33,7 +33,7 @@ static void open_log(void)
 	assert_true(kmsg >= 0);
 }
 
-/* From here on lines are read. */
+/* Skip the lines logged so far. */
 static void start_reading(void)
 {
 	assert_true(lseek(kmsg, 0, SEEK_END) >= 0);
@@ -54,7 +54,7 @@ static __u32 flag_of(const char *name, size_t len)
 	return 0;
 }
 
-/* Takes "name|name|..." apart: false if any of it is no flag, or out of order. */
+/* Parse "name|name|..."; false if a name is unknown or out of order. */
 static bool parse_flags(const char *text, __u32 *flags)
 {
 	*flags = 0;
@@ -96,8 +96,8 @@ static bool parse_line(const char *text, struct line *line)
 	       parse_flags(text + used, &extent->flags);
 }
 
-/* The lines of this instance since start_reading(); others may write to the log, too. */
-static size_t read_lines(struct line *lines, size_t room)
+/* Read this device's lines since start_reading(). */
+static size_t read_lines(struct line *lines, size_t capacity)
 {
 	char record[8192], prefix[32], *text;
 	size_t count = 0;
@@ -109,7 +109,7 @@ static size_t read_lines(struct line *lines, size_t room)
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len < 0 && errno == EPIPE)
-			vw_fail("the log has lost lines before they were read");
+			vw_fail("lines were lost from the kernel log before they were read");
 		if (len <= 0)
 			return count;
 		record[len] = '\0';
@@ -119,11 +119,11 @@ static size_t read_lines(struct line *lines, size_t room)
 		text[strcspn(text, "\n")] = '\0';
 		if (strncmp(text, prefix, strlen(prefix)))
 			continue;
-		/* An informational message of the kernel's own. */
+		/* KERN_INFO */
 		assert_int_equal(atoi(record), 6);
-		assert_true(count < room);
+		assert_true(count < capacity);
 		if (!parse_line(text, &lines[count]))
-			vw_fail("a line of another form: %s", text);
+			vw_fail("malformed line: %s", text);
 		count++;
 	}
 }
@@ -135,9 +135,9 @@ static void expect_no_lines(void)
 	vw_expect(read_lines(&line, 1), 0);
 }
 
-/* --- What there is to see ------------------------------------------------------------------- */
+/* --- Logging a range ------------------------------------------------------ */
 
-/* Of 64 pages two are swapped out. */
+/* Two of each 64 pages are swapped out. */
 #define PATTERN	"azns.ww.azrs.aa.azns.aa.azrs.aa.azns.aa.azrs.aa.azns.aa.azrs.aa."
 
 static void open_device(void)
@@ -161,14 +161,14 @@ static void expect_line(const struct line *line, const struct vmwalk_extent *ext
 	assert_int_equal(line->pid, pid);
 	assert_int_equal(line->has_pfn, !!(extent->flags & VMWALK_PRESENT));
 	if (memcmp(&line->extent, extent, sizeof(*extent)))
-		vw_fail("0x%llx 0x%llx %llu 0x%x %u %d, not 0x%llx 0x%llx %llu 0x%x %u %d",
+		vw_fail("got 0x%llx 0x%llx %llu 0x%x %u %d, wanted 0x%llx 0x%llx %llu 0x%x %u %d",
 			line->extent.start, line->extent.pfn, line->extent.pages,
 			line->extent.flags, line->extent.page_shift, line->extent.node,
 			extent->start, extent->pfn, extent->pages, extent->flags,
 			extent->page_shift, extent->node);
 }
 
-/* Logs a range, so many lines at a time, and compares with the extents of a scan. */
+/* Log a range, at most at_once lines a call, and compare with a scan. */
 static void expect_logged(__u64 start, __u64 end, __u32 at_once, int pid)
 {
 	struct vw_extents extents = scan(start, end);
@@ -195,7 +195,7 @@ static void expect_logged(__u64 start, __u64 end, __u32 at_once, int pid)
 		assert_int_equal(log.pad, 0);
 		if (log.walk_end == end)
 			break;
-		/* What stopped it was the number of lines, and the next is not among them. */
+		/* The line limit ended the call, before the next extent. */
 		vw_expect(got, at_once);
 		assert_true(log.walk_end >= lines[got - 1].extent.start +
 					    lines[got - 1].extent.pages * PAGE);
@@ -207,7 +207,7 @@ static void expect_logged(__u64 start, __u64 end, __u32 at_once, int pid)
 	vw_extents_free(&extents);
 }
 
-/* --- Lines ---------------------------------------------------------------------------------- */
+/* --- Lines ---------------------------------------------------------------- */
 
 VW_TEST(the_lines_are_the_extents_of_a_scan)
 {
@@ -219,7 +219,7 @@ VW_TEST(the_lines_are_the_extents_of_a_scan)
 		      getpid());
 }
 
-VW_TEST(few_lines_at_a_time_make_the_same)
+VW_TEST(any_line_limit_logs_the_same_lines)
 {
 	static const __u32 at_once[] = { 1, 2, 3, 127, 128, 129, 511 };
 	char *at;
@@ -243,11 +243,11 @@ VW_TEST(a_range_may_start_and_end_inside_a_huge_page)
 	at += 2 * PMD_SIZE;
 	expect_logged((uintptr_t)at + 7 * PAGE, (uintptr_t)at + 300 * PAGE, 4,
 		      getpid());
-	/* An end inside a page is rounded up to it, and told as it was given. */
+	/* An end inside a page is rounded up; log.end is unchanged. */
 	expect_logged((uintptr_t)at, (uintptr_t)at + 300 * PAGE + 1, 4, getpid());
 }
 
-static int be_stopped(void *arg)
+static int stop_with_mixed_memory(void *arg)
 {
 	(void)arg;
 	vw_mixed_region(PATTERN);
@@ -260,16 +260,16 @@ VW_TEST(a_whole_process_is_logged)
 	struct vw_child child;
 
 	open_device();
-	child = vw_fork(be_stopped, NULL);
+	child = vw_fork(stop_with_mixed_memory, NULL);
 	vw_wait_stopped(&child);
 	vw_set_target(child.pid);
 	expect_logged(0, vw_user_end(), VMWALK_LOG_LINES, child.pid);
-	/* What lies beyond user space means its end. */
+	/* An end beyond user space means the end of user space. */
 	expect_logged(0, ~0ULL, VMWALK_LOG_LINES, child.pid);
 	vw_kill(&child);
 }
 
-VW_TEST(a_range_with_nothing_in_it_is_no_line)
+VW_TEST(an_empty_range_logs_no_line)
 {
 	struct vmwalk_log log;
 	char *at;
@@ -304,9 +304,9 @@ VW_TEST(a_call_is_counted_as_one_walk)
 	vw_expect_stat(dev.n, "extents", lines);
 }
 
-/* --- Refusals ------------------------------------------------------------------------------- */
+/* --- Errors --------------------------------------------------------------- */
 
-VW_TEST(what_is_refused_writes_nothing)
+VW_TEST(failing_calls_log_nothing)
 {
 	char *at = vw_anon(PAGE);
 	struct vmwalk_log log, bad;
@@ -345,7 +345,7 @@ struct opener {
 	__u64 caps;
 };
 
-static int log_without_the_right(void *arg)
+static int log_expecting_eperm(void *arg)
 {
 	struct vmwalk_log log = vw_log_args((uintptr_t)common, (uintptr_t)common + PAGE);
 	const struct opener *opener = arg;
@@ -359,7 +359,7 @@ static int log_without_the_right(void *arg)
 	return 0;
 }
 
-VW_TEST(without_cap_sys_admin_not_even_ones_own_memory_is_logged)
+VW_TEST(logging_requires_cap_sys_admin_even_for_own_memory)
 {
 	static struct opener openers[] = {
 		{ VW_NOBODY, 0 },
@@ -375,13 +375,13 @@ VW_TEST(without_cap_sys_admin_not_even_ones_own_memory_is_logged)
 	assert_int_equal(chmod(path, 0666), 0);
 	start_reading();
 	for (size_t i = 0; i < COUNT(openers); i++)
-		vw_in_child(log_without_the_right, &openers[i]);
+		vw_in_child(log_expecting_eperm, &openers[i]);
 	expect_no_lines();
 }
 
-/* --- Whose number --------------------------------------------------------------------------- */
+/* --- The PID in a line ---------------------------------------------------- */
 
-static int log_in_a_namespace(void *arg)
+static int log_in_a_pid_namespace(void *arg)
 {
 	struct vmwalk_log log = vw_log_args((uintptr_t)common, (uintptr_t)common + PAGE);
 	int status;
@@ -393,11 +393,11 @@ static int log_in_a_namespace(void *arg)
 	if (!pid) {
 		vw_check(getpid() == 1);
 		vw_poke(common, 1);
-		/* It becomes the target, and logs itself. */
+		/* The parent makes this process the target. */
 		vw_check(vw_sync(0) == 1);
 		vw_check_rc(vw_ioctl(dev.fd, VMWALK_IOC_LOG, &log), 1);
 		vw_check(vw_sync(0) == 2);
-		/* Somebody outside has no number here. */
+		/* The new target has no PID in this namespace. */
 		vw_check_rc(vw_ioctl(dev.fd, VMWALK_IOC_LOG, &log), 1);
 		_exit(0);
 	}
@@ -405,7 +405,7 @@ static int log_in_a_namespace(void *arg)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : VW_CHILD_FAILED;
 }
 
-/* The one child of a process. */
+/* PID of a process's only child. */
 static pid_t child_of(pid_t pid)
 {
 	char path[64], text[64];
@@ -415,7 +415,7 @@ static pid_t child_of(pid_t pid)
 	return atoi(text);
 }
 
-VW_TEST(the_number_is_that_of_the_first_namespace)
+VW_TEST(lines_have_the_pid_of_the_initial_namespace)
 {
 	struct vw_child child;
 	struct line line;
@@ -425,8 +425,8 @@ VW_TEST(the_number_is_that_of_the_first_namespace)
 	common = vw_anon(PAGE);
 	vw_poke(common, 1);
 	if (!vw_exists("/proc/thread-self/children"))
-		vw_skip("no way to find a child's child");
-	child = vw_fork(log_in_a_namespace, NULL);
+		vw_skip("this kernel has no /proc/PID/task/TID/children");
+	child = vw_fork(log_in_a_pid_namespace, NULL);
 	vw_hear(&child);
 	inner = child_of(child.pid);
 	vw_set_target(inner);

@@ -17,27 +17,27 @@ struct page {
 	__u64 pfn;			/* 0: swapped out */
 	bool file;
 	bool uffd_wp;
-	bool zero;			/* only a scan tells */
+	bool zero;			/* known to a scan only */
 };
 
 struct pages {
 	struct page *page;
 	size_t count;
-	size_t room;
+	size_t capacity;
 };
 
 static void add(struct pages *pages, const struct page *page)
 {
-	if (pages->count == pages->room) {
-		pages->room = pages->room * 2 + 4096;
-		pages->page = realloc(pages->page, pages->room * sizeof(*page));
+	if (pages->count == pages->capacity) {
+		pages->capacity = pages->capacity * 2 + 4096;
+		pages->page = realloc(pages->page, pages->capacity * sizeof(*page));
 		if (!pages->page)
 			abort();
 	}
 	pages->page[pages->count++] = *page;
 }
 
-/* A range of addresses that pagemap passes over: the kernel keeps no struct pages for it. */
+/* Addresses that pagemap skips: PFN mappings. */
 struct range {
 	__u64 start;
 	__u64 end;
@@ -78,8 +78,8 @@ static void read_range(int pagemap, __u64 start, __u64 end, struct pages *pages)
 	}
 }
 
-/* All pages of a process as pagemap has them, and the ranges that it doesn't look into. */
-static size_t read_pagemap(pid_t pid, struct pages *pages, struct range *hidden, size_t room)
+/* Read all pages of a process from pagemap, and the ranges that it skips. */
+static size_t read_pagemap(pid_t pid, struct pages *pages, struct range *hidden, size_t capacity)
 {
 	unsigned long start = 0, end = 0, a, b;
 	char path[64], line[1024];
@@ -100,7 +100,7 @@ static size_t read_pagemap(pid_t pid, struct pages *pages, struct range *hidden,
 			end = b;
 		} else if (!strncmp(line, "VmFlags:", 8) && start < vw_user_end()) {
 			if (strstr(line, " pf ")) {
-				assert_true(count < room);
+				assert_true(count < capacity);
 				hidden[count++] = (struct range){ start, end };
 			} else {
 				read_range(pagemap, start, end, pages);
@@ -160,20 +160,19 @@ static void expect_same(const struct pages *want, const struct pages *got)
 		const struct page *g = i < got->count ? &got->page[i] : NULL;
 
 		if (!g || (w && w->addr < g->addr))
-			vw_fail("missed: 0x%llx with frame 0x%llx", w->addr, w->pfn);
+			vw_fail("missed: 0x%llx with PFN 0x%llx", w->addr, w->pfn);
 		if (!w || g->addr < w->addr)
-			vw_fail("invented: 0x%llx with frame 0x%llx", g->addr, g->pfn);
+			vw_fail("not in pagemap: 0x%llx with PFN 0x%llx", g->addr, g->pfn);
 		if (w->pfn != g->pfn)
-			vw_fail("0x%llx: frame 0x%llx, pagemap has 0x%llx", w->addr, g->pfn,
-				w->pfn);
-		/* Some kernels call the huge page of zeroes one of a file. */
+			vw_fail("0x%llx: PFN 0x%llx, pagemap has 0x%llx", w->addr, g->pfn, w->pfn);
+		/* Some kernels report PM_FILE for the huge zero page. */
 		if (w->pfn && ((w->file != g->file && !g->zero) || w->uffd_wp != g->uffd_wp))
 			vw_fail("0x%llx: file %d and write-protected %d, pagemap has %d and %d",
 				w->addr, g->file, g->uffd_wp, w->file, w->uffd_wp);
 	}
 }
 
-/* A walk to some of the pages must say the same as the scan. */
+/* Walk to some of the pages: the PFNs must be those of the scan. */
 static void expect_walks(int fd, const struct pages *pages)
 {
 	struct vmwalk_walk walk;
@@ -188,10 +187,10 @@ static void expect_walks(int fd, const struct pages *pages)
 	}
 }
 
-/* Compares a stopped process: how many pages it has present, and how many swapped out. */
+/* Compare a stopped process, and count its present and swapped pages. */
 static void compare(pid_t pid, size_t *present, size_t *swapped)
 {
-	static const size_t rooms[] = { 4096, 37 };
+	static const size_t vec_lens[] = { 4096, 37 };
 	struct pages before = { 0 }, after = { 0 }, found = { 0 };
 	struct range hidden[64];
 	size_t nr_hidden;
@@ -200,16 +199,16 @@ static void compare(pid_t pid, size_t *present, size_t *swapped)
 
 	snprintf(text, sizeof(text), "%d", pid);
 	fd = vw_open_rw(vw_make("t", "target_pid", text, NULL));
-	for (size_t i = 0; i < COUNT(rooms); i++) {
-		/* The kernel itself may move a page of a stopped process: then look again. */
+	for (size_t i = 0; i < COUNT(vec_lens); i++) {
+		/* The kernel may move a page of a stopped process: retry. */
 		for (int try = 0;; try++) {
 			nr_hidden = read_pagemap(pid, &before, hidden, COUNT(hidden));
-			read_scan(fd, rooms[i], hidden, nr_hidden, &found);
+			read_scan(fd, vec_lens[i], hidden, nr_hidden, &found);
 			read_pagemap(pid, &after, hidden, COUNT(hidden));
 			if (is_same(&before, &after))
 				break;
 			if (try == 20)
-				vw_fail("the pages of %d do not come to rest", pid);
+				vw_fail("the pages of %d changed in all attempts", pid);
 		}
 		expect_same(&after, &found);
 	}
@@ -218,7 +217,7 @@ static void compare(pid_t pid, size_t *present, size_t *swapped)
 	*swapped = 0;
 	for (size_t i = 0; i < after.count; i++)
 		++*(after.page[i].pfn ? present : swapped);
-	print_message("# %zu pages present, %zu swapped out, all the same\n", *present, *swapped);
+	print_message("# %zu pages present, %zu swapped out, all match\n", *present, *swapped);
 	free(before.page);
 	free(after.page);
 	free(found.page);
@@ -226,7 +225,7 @@ static void compare(pid_t pid, size_t *present, size_t *swapped)
 	vw_ok(vw_rmdir("t"));
 }
 
-/* Starts a process that stops itself when it has what it wants, and compares it. */
+/* Start a process that stops itself, and compare it. */
 static void compare_stopped(int (*body)(void *), size_t *present, size_t *swapped)
 {
 	struct vw_child child = vw_fork(body, NULL);
@@ -245,7 +244,7 @@ static int be_bash(void *arg)
 	return 1;
 }
 
-VW_TEST(bash_is_seen_as_pagemap_sees_it)
+VW_TEST(scans_of_bash_match_pagemap)
 {
 	size_t present, swapped;
 
@@ -281,7 +280,7 @@ static int be_threads(void *arg)
 	return 0;
 }
 
-VW_TEST(a_threaded_program_is_seen_as_pagemap_sees_it)
+VW_TEST(scans_of_a_threaded_program_match_pagemap)
 {
 	size_t present, swapped;
 
@@ -299,10 +298,10 @@ static int be_huge(void *arg)
 	vw_check(at != MAP_FAILED);
 	madvise(at, len, MADV_HUGEPAGE);
 	memset(at, 1, len);
-	/* One that is split and one that is half gone. */
+	/* Split one huge page, and unmap a part of another. */
 	mprotect(at + 3 * PMD_SIZE + 5 * PAGE, PAGE, PROT_READ);
 	munmap(at + 5 * PMD_SIZE + 7 * PAGE, 100 * PAGE);
-	/* And one of zeroes. */
+	/* The huge zero page. */
 	at = mmap(NULL, 3 * PMD_SIZE, RW, ANON, -1, 0);
 	vw_check(at != MAP_FAILED);
 	madvise(at, 3 * PMD_SIZE, MADV_HUGEPAGE);
@@ -311,7 +310,7 @@ static int be_huge(void *arg)
 	return 0;
 }
 
-VW_TEST(transparent_huge_pages_are_seen_as_pagemap_sees_them)
+VW_TEST(scans_of_transparent_huge_pages_match_pagemap)
 {
 	size_t present, swapped;
 
@@ -343,7 +342,7 @@ static int be_hugetlb(void *arg)
 	return 0;
 }
 
-VW_TEST(hugetlb_pages_are_seen_as_pagemap_sees_them)
+VW_TEST(scans_of_hugetlb_pages_match_pagemap)
 {
 	size_t present, swapped;
 
@@ -363,14 +362,14 @@ static int be_swapped(void *arg)
 	memset(at, 7, len);
 	if (!vw_swap_out(at, len / 2))
 		return VW_CHILD_SKIPPED;
-	/* Some come back, so that present and absent take turns. */
+	/* Swap some pages in, so that present and absent pages alternate. */
 	for (size_t i = 0; i < len / 4; i += 5 * PAGE)
 		vw_peek(at + i);
 	raise(SIGSTOP);
 	return 0;
 }
 
-VW_TEST(swapped_pages_are_seen_as_pagemap_sees_them)
+VW_TEST(scans_of_swapped_pages_match_pagemap)
 {
 	size_t present, swapped;
 
@@ -400,7 +399,7 @@ static int be_mixed(void *arg)
 	memset(none, 1, MIB / 2);
 	vw_peek(none + MIB / 2);
 	mprotect(none + 64 * KIB, 128 * KIB, PROT_NONE);
-	/* Far apart, so that tables of every level are empty, full and half full. */
+	/* Far apart, so that tables of all levels are in part empty. */
 	for (int shift = 24; shift < 46; shift++) {
 		at = mmap((void *)((1UL << shift) + 0x5000), 2 * PAGE, RW, ANON, -1, 0);
 		if (at != MAP_FAILED)
@@ -410,7 +409,7 @@ static int be_mixed(void *arg)
 	return 0;
 }
 
-VW_TEST(a_process_of_all_kinds_is_seen_as_pagemap_sees_it)
+VW_TEST(scans_of_mixed_memory_match_pagemap)
 {
 	size_t present, swapped;
 
@@ -418,9 +417,9 @@ VW_TEST(a_process_of_all_kinds_is_seen_as_pagemap_sees_it)
 	assert_true(present > 256);
 }
 
-static int be_at_the_borders(void *arg)
+static int be_at_the_boundaries(void *arg)
 {
-	/* The last page of user space below 47 bits, and both sides of large borders. */
+	/* The last page below 47 bits, and both sides of table boundaries. */
 	static const __u64 at[] = {
 		(1UL << 47) - 2 * PAGE, GIB - PAGE, GIB, 512 * GIB - PAGE, 512 * GIB,
 		3 * 512 * GIB - PAGE, 3 * 512 * GIB, 16 * PMD_SIZE - PAGE, 16 * PMD_SIZE,
@@ -439,11 +438,11 @@ static int be_at_the_borders(void *arg)
 	return 0;
 }
 
-VW_TEST(pages_at_table_borders_are_seen_as_pagemap_sees_them)
+VW_TEST(scans_of_pages_at_table_boundaries_match_pagemap)
 {
 	size_t present, swapped;
 
-	compare_stopped(be_at_the_borders, &present, &swapped);
+	compare_stopped(be_at_the_boundaries, &present, &swapped);
 }
 
 static int be_a_user_of_the_device(void *arg)
@@ -470,7 +469,7 @@ static int be_a_user_of_the_device(void *arg)
 	return 0;
 }
 
-VW_TEST(the_devices_own_mappings_are_seen_as_pagemap_sees_them)
+VW_TEST(scans_of_the_devices_mappings_match_pagemap)
 {
 	size_t present, swapped;
 	char name[16];

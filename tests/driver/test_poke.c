@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * POKE: the driver's own store to a program's memory, what page faults it takes, and that a bad
- * pointer is an error and nothing else.
+ * POKE: the store that the driver makes to a program's memory, the page faults
+ * that it takes, and the errors for bad pointers.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -17,18 +17,18 @@
 static struct vw_device dev;
 
 #define expect_faults(at, wanted)	vw_expect(vw_poke_by_driver(dev.fd, at, '!'), wanted)
-#define expect_refused(at)		vw_expect(vw_poke_by_driver(dev.fd, at, '!'), -EFAULT)
+#define expect_efault(at)		vw_expect(vw_poke_by_driver(dev.fd, at, '!'), -EFAULT)
 
-/* --- Faults --------------------------------------------------------------------------------- */
+/* --- Faults --------------------------------------------------------------- */
 
-/* The faults of one store by the driver, and of one such as a program's own, are the same. */
+/* The driver's store must take the wanted number of faults of the device. */
 static void expect_faults_on_device_at(const char *file, int line, char *at, int wanted)
 {
 	long long before = vw_stat(dev.n, "faults");
 
 	vw_expect_at(file, line, "POKE", vw_poke_by_driver(dev.fd, at, '!'), wanted);
 	vw_expect_at(file, line, "stats/faults", vw_stat(dev.n, "faults") - before, wanted);
-	vw_expect_at(file, line, "what is there then", vw_peek(at), '!');
+	vw_expect_at(file, line, "the byte after POKE", vw_peek(at), '!');
 }
 
 #define expect_faults_on_device(at, wanted) \
@@ -46,19 +46,19 @@ VW_TEST_ALL(an_untouched_page_of_a_fault_mapping_takes_one_fault)
 	expect_faults_on_device(map, 0);
 	expect_faults_on_device(map + PAGE - 1, 0);
 	expect_faults_on_device(map + PAGE, lazy);
-	/* A page that the program has touched, and one that it has written. */
+	/* A page that the program has read, and one that it has written. */
 	vw_peek(map + 4 * PAGE);
 	expect_faults_on_device(map + 4 * PAGE + 5, 0);
 	vw_poke(map + 5 * PAGE, 1);
 	expect_faults_on_device(map + 5 * PAGE + 5, 0);
-	/* And one that was taken away again, where the kernel does so. */
+	/* A page that was unmapped, if the mapping supports MADV_DONTNEED. */
 	if (madvise(map, PAGE, MADV_DONTNEED))
 		return;
 	expect_faults_on_device(map, 1);
 	expect_faults_on_device(map, 0);
 }
 
-VW_TEST(a_fault_brings_its_neighbours)
+VW_TEST(a_fault_maps_the_fault_around_window)
 {
 	char *map;
 
@@ -72,10 +72,10 @@ VW_TEST(a_fault_brings_its_neighbours)
 	expect_faults_on_device(map + 3 * PAGE, 1);
 }
 
-VW_TEST_ALL(with_track_dirty_the_first_write_takes_one)
+VW_TEST_ALL(with_track_dirty_the_first_write_takes_a_fault)
 {
 	bool lazy = !strcmp(combo->mode, "fault");
-	/* Refcounted pages come read-only first, and the write is a fault of its own. */
+	/* Refcounted pages are mapped read-only first: two faults. */
 	int first = lazy && vw_is_refcounted(combo) ? 2 : 1;
 	__u64 bitmap = 0;
 	struct vmwalk_dirty dirty = {
@@ -87,13 +87,13 @@ VW_TEST_ALL(with_track_dirty_the_first_write_takes_one)
 	char *map;
 
 	if (!strcmp(combo->type, "huge") && !strcmp(combo->mode, "insert"))
-		vw_skip("this combination does not go with track_dirty");
+		vw_skip("this combination does not support track_dirty");
 	dev = vw_device_make_with("buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
 				  combo->cache, "fault_around", "4K", "track_dirty", "1", NULL);
 	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	expect_faults_on_device(map, first);
 	expect_faults_on_device(map + 1, 0);
-	/* Read already, it takes the fault that lets it be written. */
+	/* A write to a page that was read takes one fault. */
 	vw_peek(map + 2 * PAGE);
 	expect_faults_on_device(map + 2 * PAGE, 1);
 	expect_faults_on_device(map + 2 * PAGE, 0);
@@ -103,31 +103,31 @@ VW_TEST_ALL(with_track_dirty_the_first_write_takes_one)
 	assert_int_equal(bitmap, 0xd);
 	vw_ok(vw_ioctl(dev.fd, VMWALK_IOC_DIRTY, &dirty));
 	assert_int_equal(bitmap, 0);
-	/* Taken as read, it is told again. */
+	/* Clearing write-protects the page: the next write faults again. */
 	assert_true(vw_poke_by_driver(dev.fd, map + 3 * PAGE, '!') >= 1);
 	expect_faults_on_device(map + 3 * PAGE, 0);
 	vw_ok(vw_ioctl(dev.fd, VMWALK_IOC_DIRTY, &dirty));
 	assert_int_equal(bitmap, 0x8);
 }
 
-static int poke_as_a_copy(void *arg)
+static int poke_after_fork(void *arg)
 {
 	char *there = arg;
 
-	/* What the parent has written is both's until one of them writes. */
+	/* The parent's page is shared until one of them writes. */
 	vw_check_rc(vw_poke_by_driver(dev.fd, there, 'c'), 1);
 	vw_check_rc(vw_poke_by_driver(dev.fd, there, 'd'), 0);
 	vw_check(*there == 'd');
 	return 0;
 }
 
-VW_TEST(memory_of_other_kinds_takes_what_it_takes)
+VW_TEST(other_memory_takes_as_many_faults_as_a_programs_store)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	char *there;
 
 	dev = vw_device_make();
-	/* Anonymous: not there, there, there as the page of zeroes. */
+	/* Anonymous memory: absent, present, and the zero page. */
 	there = vw_anon(8 * PAGE);
 	madvise(there, 8 * PAGE, MADV_NOHUGEPAGE);
 	expect_faults(there, 1);
@@ -136,16 +136,16 @@ VW_TEST(memory_of_other_kinds_takes_what_it_takes)
 	expect_faults(there + PAGE, 1);
 	expect_faults(there + PAGE, 0);
 	assert_true(there[0] == '!' && there[PAGE - 1] == '!' && there[PAGE] == '!');
-	vw_in_child(poke_as_a_copy, there);
+	vw_in_child(poke_after_fork, there);
 	assert_int_equal(there[0], '!');
-	/* Huge. */
+	/* A transparent huge page. */
 	there = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	if (!madvise(there, PMD_SIZE, MADV_HUGEPAGE)) {
 		expect_faults(there + 5 * PAGE, 1);
 		if (vw_pfn(there))
 			expect_faults(there + 100 * PAGE, 0);
 	}
-	/* Of a file. */
+	/* A file, shared and private. */
 	assert_true(file >= 0 && !ftruncate(file, 2 * PAGE));
 	there = vw_map(file, 2 * PAGE, 0, RW, MAP_SHARED);
 	expect_faults(there, 1);
@@ -156,7 +156,7 @@ VW_TEST(memory_of_other_kinds_takes_what_it_takes)
 	close(file);
 }
 
-VW_TEST(what_is_swapped_out_takes_one)
+VW_TEST(a_swapped_page_takes_one_fault)
 {
 	char *there;
 
@@ -164,12 +164,12 @@ VW_TEST(what_is_swapped_out_takes_one)
 	there = vw_anon(PAGE);
 	memset(there, 7, PAGE);
 	if (!vw_swap_out(there, PAGE))
-		vw_skip("the kernel does not swap here");
+		vw_skip("the page could not be swapped out");
 	expect_faults(there + 1, 1);
 	assert_true(there[0] == 7 && there[1] == '!' && there[2] == 7);
 }
 
-VW_TEST(a_fault_that_had_to_wait_is_one_too)
+VW_TEST(a_major_fault_is_counted_once)
 {
 	struct rusage before, after;
 	struct vw_served served;
@@ -182,15 +182,15 @@ VW_TEST(a_fault_that_had_to_wait_is_one_too)
 	expect_faults(there + 1, 1);
 	getrusage(RUSAGE_THREAD, &after);
 	vw_served(&served);
-	/* The kernel keeps such faults apart from those that went through at once. */
+	/* The kernel counts a fault that waits as a major fault. */
 	assert_int_equal(after.ru_majflt - before.ru_majflt, 1);
 	expect_faults(there + 1, 0);
 	assert_true(there[0] == 7 && there[1] == '!' && there[2] == 7);
 }
 
-/* --- What it stores ------------------------------------------------------------------------- */
+/* --- The value ------------------------------------------------------------ */
 
-VW_TEST(one_byte_changes_and_no_other)
+VW_TEST(only_the_addressed_byte_changes)
 {
 	unsigned char *there, wanted[2 * PAGE];
 	static const __u32 values[] = { 0, 1, 77, 127, 128, 255 };
@@ -209,7 +209,7 @@ VW_TEST(one_byte_changes_and_no_other)
 	}
 }
 
-VW_TEST(a_value_that_is_no_byte_gets_einval)
+VW_TEST(values_above_255_fail_with_einval)
 {
 	static const __u32 bad[] = { 256, 257, 0x180, 0xffff, 1U << 31, ~0U };
 	char *there;
@@ -221,7 +221,7 @@ VW_TEST(a_value_that_is_no_byte_gets_einval)
 		vw_expect(vw_poke_by_driver(dev.fd, there, bad[i]), -EINVAL);
 	for (int bit = 8; bit < 32; bit++)
 		vw_expect(vw_poke_by_driver(dev.fd, there, 1U << bit | 5), -EINVAL);
-	/* It is looked at before the address is. */
+	/* The value is validated before the address. */
 	vw_expect(vw_poke_by_driver(dev.fd, NULL, 256), -EINVAL);
 	assert_int_equal(*there, 7);
 }
@@ -234,7 +234,7 @@ static int be_a_target(void *arg)
 	return 0;
 }
 
-VW_TEST(it_is_the_callers_memory_whoever_the_target_is)
+VW_TEST(poke_writes_to_the_caller_for_any_target)
 {
 	struct vw_child target;
 	char text[32], *there;
@@ -249,11 +249,11 @@ VW_TEST(it_is_the_callers_memory_whoever_the_target_is)
 	assert_int_equal(*there, '!');
 	vw_tell(&target, 0);
 	vw_join_ok(&target);
-	/* Nor does it matter that there is none any more. */
+	/* Nor does the target's exit matter. */
 	expect_faults(there + 1, 0);
 }
 
-VW_TEST(any_descriptor_will_do)
+VW_TEST(any_open_mode_is_sufficient)
 {
 	static const int modes[] = { O_RDONLY, O_WRONLY, O_RDWR };
 	char *there;
@@ -270,9 +270,9 @@ VW_TEST(any_descriptor_will_do)
 	}
 }
 
-/* --- Bad pointers --------------------------------------------------------------------------- */
+/* --- Bad pointers --------------------------------------------------------- */
 
-VW_TEST(a_bad_pointer_gets_efault_and_that_is_all)
+VW_TEST(bad_pointers_fail_with_efault_without_side_effects)
 {
 	static const __u64 bad[] = {
 		0, 1, PAGE - 1, 1ULL << 47, 1ULL << 56, 1ULL << 57, 1ULL << 62, 1ULL << 63,
@@ -284,21 +284,21 @@ VW_TEST(a_bad_pointer_gets_efault_and_that_is_all)
 
 	dev = vw_device_make();
 	for (size_t i = 0; i < COUNT(bad); i++)
-		expect_refused(vw_pointer(bad[i]));
-	expect_refused(vw_pointer(vw_user_end()));
-	expect_refused(vw_pointer(vw_user_end() + PAGE - 1));
+		expect_efault(vw_pointer(bad[i]));
+	expect_efault(vw_pointer(vw_user_end()));
+	expect_efault(vw_pointer(vw_user_end() + PAGE - 1));
 	there = vw_anon(3 * PAGE);
 	memset(there, 7, 3 * PAGE);
 	munmap(there + PAGE, PAGE);
-	expect_refused(there + PAGE);
-	expect_refused(there + 2 * PAGE - 1);
+	expect_efault(there + PAGE);
+	expect_efault(there + 2 * PAGE - 1);
 	expect_faults(there + PAGE - 1, 0);
 	expect_faults(there + 2 * PAGE, 0);
-	/* The driver works on. */
+	/* The device still works. */
 	expect_faults(there, 0);
 }
 
-VW_TEST(what_the_program_may_not_write_gets_efault)
+VW_TEST(read_only_memory_fails_with_efault)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	char *there, *shared;
@@ -307,31 +307,31 @@ VW_TEST(what_the_program_may_not_write_gets_efault)
 	there = vw_anon(PAGE);
 	memset(there, 7, PAGE);
 	vw_ok(vw_sys(mprotect(there, PAGE, PROT_READ)));
-	expect_refused(there);
+	expect_efault(there);
 	assert_int_equal(*there, 7);
 	vw_ok(vw_sys(mprotect(there, PAGE, PROT_NONE)));
-	expect_refused(there);
+	expect_efault(there);
 	vw_ok(vw_sys(mprotect(there, PAGE, RW)));
 	assert_int_equal(*there, 7);
 	assert_true(vw_poke_by_driver(dev.fd, there, '!') >= 0 && *there == '!');
-	/* A page that never was there. */
-	expect_refused(vw_map(-1, PAGE, 0, PROT_READ, ANON));
-	expect_refused(vw_map(-1, PAGE, 0, PROT_NONE, ANON));
-	/* The program's own code and constants. */
-	expect_refused((void *)what_the_program_may_not_write_gets_efault);
-	expect_refused("constant");
-	/* A file's page that may only be read, and one beyond the file's end. */
+	/* Pages that were never present. */
+	expect_efault(vw_map(-1, PAGE, 0, PROT_READ, ANON));
+	expect_efault(vw_map(-1, PAGE, 0, PROT_NONE, ANON));
+	/* Code and constants of the program. */
+	expect_efault((void *)read_only_memory_fails_with_efault);
+	expect_efault("constant");
+	/* A read-only mapping of a file, and a page beyond the file's end. */
 	assert_true(file >= 0 && !ftruncate(file, PAGE));
 	shared = vw_map(file, 2 * PAGE, 0, RW, MAP_SHARED);
 	*shared = 7;
-	expect_refused(vw_map(file, PAGE, 0, PROT_READ, MAP_SHARED));
+	expect_efault(vw_map(file, PAGE, 0, PROT_READ, MAP_SHARED));
 	assert_int_equal(*shared, 7);
-	expect_refused(shared + PAGE);
+	expect_efault(shared + PAGE);
 	expect_faults(shared, 0);
 	close(file);
 }
 
-VW_TEST_TYPICAL(a_read_only_mapping_of_the_buffer_stays_so)
+VW_TEST_TYPICAL(a_read_only_mapping_of_the_buffer_fails_with_efault)
 {
 	long long failed;
 	char *map;
@@ -340,45 +340,45 @@ VW_TEST_TYPICAL(a_read_only_mapping_of_the_buffer_stays_so)
 	map = vw_map(dev.fd, SIZE, 0, PROT_READ, MAP_SHARED);
 	failed = vw_stat(dev.n, "failed_faults");
 	for (int round = 0; round < 2; round++) {
-		/* Untouched, and touched. */
-		expect_refused(map);
-		expect_refused(map + SIZE - 1);
+		/* First not present, then present. */
+		expect_efault(map);
+		expect_efault(map + SIZE - 1);
 		assert_true(vw_holds_fill(map, "letters", 0, SIZE));
 	}
-	/* The kernel itself refuses it, so the device has no part in it. */
+	/* The core rejects the write, so the device's counters don't change. */
 	vw_expect_stat(dev.n, "write_faults", 0);
 	vw_expect_stat(dev.n, "mkwrite_faults", 0);
 	vw_expect_stat(dev.n, "failed_faults", failed);
 }
 
-VW_TEST_TYPICAL(the_kernels_own_address_of_the_buffer_gets_efault)
+VW_TEST_TYPICAL(the_buffers_kernel_address_fails_with_efault)
 {
 	struct vmwalk_locate location;
 	char byte;
 
 	dev = vw_device_make_combo(combo, SIZE, "letters");
 	vw_ok(vw_locate(dev.fd, 0, &location));
-	expect_refused(vw_pointer(location.kaddr));
+	expect_efault(vw_pointer(location.kaddr));
 	vw_expect(vw_sys(pread(dev.fd, &byte, 1, 0)), 1);
 	assert_int_equal(byte, 'a');
 }
 
-VW_TEST(the_last_byte_of_user_space_is_as_any_other)
+VW_TEST(the_last_byte_of_user_space_can_be_written)
 {
 	char *last = vw_pointer(vw_user_end() - PAGE);
 
 	dev = vw_device_make();
-	expect_refused(last + PAGE - 1);
+	expect_efault(last + PAGE - 1);
 	if (mmap(last, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) != last)
-		vw_skip("the last page of user space cannot be had");
+		vw_skip("the last page of user space cannot be mapped");
 	expect_faults(last + PAGE - 1, 1);
 	assert_int_equal(last[PAGE - 1], '!');
-	expect_refused(last + PAGE);
+	expect_efault(last + PAGE);
 	munmap(last, PAGE);
-	expect_refused(last + PAGE - 1);
+	expect_efault(last + PAGE - 1);
 }
 
-VW_TEST(a_mapping_whose_instance_was_removed_is_still_memory)
+VW_TEST(a_mapping_of_a_removed_instance_can_be_written)
 {
 	int other;
 	char *map;
