@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What vmwalk allows under lockdown, and that Yama does not apply. Neither setting can be undone,
- * so this program needs a boot of its own: see tests/vm/check. Unless the kernel's command line has
- * locked it down, the tests do so, one level after the other, so their order matters.
+ * What vmwalk allows under lockdown, and that Yama does not apply. Neither
+ * setting can be undone, so this program needs a boot of its own: see
+ * tests/vm/check. Unless the kernel command line has set lockdown, the tests
+ * raise it one level after the other, so their order matters.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -20,7 +21,7 @@
 static int n;
 static char *common;
 
-/* First letter of the current level, which is in brackets: none, integrity, confidentiality. */
+/* First letter of the level in brackets: none, integrity, confidentiality. */
 static char lockdown_level(void)
 {
 	char text[128], *level;
@@ -39,7 +40,7 @@ static void lock_down(void)
 	vw_expect(lockdown_level(), 'c');
 }
 
-/* A contiguous buffer that every user may open; COPY may write to its target. */
+/* A contiguous buffer that any user may open; COPY may write to its target. */
 static void make_device(void)
 {
 	char path[64];
@@ -76,11 +77,11 @@ static void end_target(struct vw_child *target)
 	vw_join_ok(target);
 }
 
-/* What a child looks at, and what it must see. */
+/* An access by a child, and its expected result. */
 struct look {
 	int fd;			/* -1: the child opens the device */
-	__u64 caps;		/* that the child opens it with */
-	bool own;		/* its own memory, else that of the target */
+	__u64 caps;		/* the child's when it opens the device */
+	bool own;		/* access own memory, else the target's */
 	enum sight sees;
 };
 
@@ -95,7 +96,7 @@ static int look(void *arg)
 	return 0;
 }
 
-/* Of a file, or of one that the child opens with these capabilities. */
+/* Through an open file. */
 static void expect_through(int fd, bool own, enum sight sees)
 {
 	struct look arg = { .fd = fd, .own = own, .sees = sees };
@@ -103,6 +104,7 @@ static void expect_through(int fd, bool own, enum sight sees)
 	vw_in_child(look, &arg);
 }
 
+/* Through a file that the child opens with these capabilities. */
 static void expect_with(__u64 caps, bool own, enum sight sees)
 {
 	struct look arg = { .fd = -1, .caps = caps, .own = own, .sees = sees };
@@ -129,7 +131,7 @@ static __u64 read_phys_addr(int file)
 	return strtoull(text, NULL, 0);
 }
 
-/* --- Before ----------------------------------------------------------------------------------- */
+/* --- Below confidentiality ------------------------------------------------ */
 
 VW_TEST(yama_does_not_apply)
 {
@@ -148,7 +150,7 @@ VW_TEST(yama_does_not_apply)
 	vw_ok(vw_file_write(PTRACE_SCOPE, "3"));
 	vw_expect(vw_sys(process_vm_readv(target.pid, &here, 1, &there, 1, 0)), -EPERM);
 	expect_with(ALL_CAPS, false, SHOWN);
-	/* To prevent writes, there is the module parameter. */
+	/* To prevent writes to targets, use the module parameter instead. */
 	fd = vw_open_rw(n);
 	vw_allow_target_write(false);
 	vw_expect(vw_copy(fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)common, 8), -EPERM);
@@ -172,9 +174,9 @@ VW_TEST(integrity_restricts_nothing)
 	assert_true(read_phys_addr(open_phys_addr()));
 }
 
-/* --- Confidentiality -------------------------------------------------------------------------- */
+/* --- Confidentiality ------------------------------------------------------ */
 
-VW_TEST(descriptors_opened_before_lose_their_rights)
+VW_TEST(files_opened_before_lockdown_lose_their_rights)
 {
 	bool before = lockdown_level() != 'c';
 	struct vw_child target;
@@ -204,7 +206,7 @@ static const __u64 capabilities[] = {
 	CAP(CAP_SYS_PTRACE), 0,
 };
 
-VW_TEST(no_capability_helps)
+VW_TEST(no_capability_overrides_lockdown)
 {
 	struct vw_child target;
 
@@ -218,7 +220,7 @@ VW_TEST(no_capability_helps)
 			target = make_target(dumpable);
 			expect_with(capabilities[i], false, DENIED);
 			end_target(&target);
-			/* The error does not reveal that the target has exited. */
+			/* The error does not reveal the target's exit. */
 			expect_with(capabilities[i], false, DENIED);
 		}
 	}
@@ -244,23 +246,23 @@ VW_TEST(proc_kcore_is_denied_too)
 	vw_expect(vw_sys(open("/proc/kcore", O_RDONLY | O_CLOEXEC)), -EPERM);
 }
 
-/* --- Notices in the kernel log ---------------------------------------------------------------- */
+/* --- Notices in the kernel log -------------------------------------------- */
 
 static int fd, kmsg;
 
-static int ask_for_a_frame(void)
+static int call_get_pfn(void)
 {
 	return vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, (uintptr_t)common / PAGE));
 }
 
-static int ask_for_a_walk(void)
+static int call_walk(void)
 {
 	struct vmwalk_walk walk;
 
 	return vw_walk(fd, (uintptr_t)common, &walk);
 }
 
-static int ask_for_a_scan(void)
+static int call_scan(void)
 {
 	struct vmwalk_scan scan = vw_scan_args((uintptr_t)common, (uintptr_t)common + PAGE);
 	struct vmwalk_extent extent;
@@ -270,57 +272,57 @@ static int ask_for_a_scan(void)
 	return vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
 }
 
-static int ask_for_a_translation(void)
+static int call_translate(void)
 {
 	struct vmwalk_translation translation = { .addr = (uintptr_t)common };
 
 	return vw_translate(fd, &translation, 1);
 }
 
-static int ask_for_lines(void)
+static int call_log(void)
 {
 	struct vmwalk_log log = vw_log_args((uintptr_t)common, (uintptr_t)common + PAGE);
 
 	return vw_ioctl(fd, VMWALK_IOC_LOG, &log);
 }
 
-static int ask_for_a_walk_of_the_kernel(void)
+static int call_walk_kernel(void)
 {
 	struct vmwalk_walk walk;
 
 	return vw_walk_kernel(fd, ~0ULL, &walk);
 }
 
-static int ask_for_a_location(void)
+static int call_locate(void)
 {
 	struct vmwalk_locate location;
 
 	return vw_locate(fd, 0, &location);
 }
 
-static int ask_for_a_mapping(void)
+static int call_vma(void)
 {
 	struct vmwalk_vma vma;
 
 	return vw_vma(fd, (uintptr_t)common, &vma);
 }
 
-static int ask_for_a_copy(void)
+static int call_copy_from_target(void)
 {
 	return vw_copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)common, 16 * PAGE);
 }
 
-static int ask_for_a_copy_to_the_target(void)
+static int call_copy_to_target(void)
 {
 	return vw_copy(fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)common, 16 * PAGE);
 }
 
-static int ask_for_a_copy_between_buffers(void)
+static int call_copy_from_buffer(void)
 {
 	return vw_copy(fd, VMWALK_COPY_FROM_BUFFER, 0, 0, 8);
 }
 
-static int ask_for_the_physical_address(void)
+static int read_phys_addr_once(void)
 {
 	int file = open_phys_addr();
 	int rc = read_phys_addr(file);
@@ -347,13 +349,13 @@ static int count_notices(void)
 	}
 }
 
-struct ask {
+struct call {
 	const char *name;
 	int (*call)(void);
 	int rc;
 };
 
-static void expect_notices(const struct ask *asks, size_t count, int notices)
+static void expect_notices(const struct call *calls, size_t count, int notices)
 {
 	int rc;
 
@@ -361,36 +363,36 @@ static void expect_notices(const struct ask *asks, size_t count, int notices)
 	usleep(6000000);
 	count_notices();
 	for (size_t i = 0; i < count; i++) {
-		rc = asks[i].call();
-		if (rc != asks[i].rc)
-			vw_fail("%s: got %d, wanted %d", asks[i].name, rc, asks[i].rc);
+		rc = calls[i].call();
+		if (rc != calls[i].rc)
+			vw_fail("%s: got %d, wanted %d", calls[i].name, rc, calls[i].rc);
 		rc = count_notices();
 		if (rc != notices)
-			vw_fail("%s: the kernel logged %d notices", asks[i].name, rc);
+			vw_fail("%s: the kernel logged %d notices", calls[i].name, rc);
 	}
 }
 
-static const struct ask of_itself[] = {
-	{ "GET_PFN", ask_for_a_frame, -EPERM },
-	{ "WALK", ask_for_a_walk, 0 },
-	{ "SCAN", ask_for_a_scan, 1 },
-	{ "TRANSLATE", ask_for_a_translation, 0 },
-	{ "LOG", ask_for_lines, -EPERM },
-	{ "WALK of the kernel", ask_for_a_walk_of_the_kernel, -EPERM },
-	{ "LOCATE", ask_for_a_location, -EPERM },
-	{ "COPY between buffers", ask_for_a_copy_between_buffers, -EPERM },
+static const struct call of_itself[] = {
+	{ "GET_PFN", call_get_pfn, -EPERM },
+	{ "WALK", call_walk, 0 },
+	{ "SCAN", call_scan, 1 },
+	{ "TRANSLATE", call_translate, 0 },
+	{ "LOG", call_log, -EPERM },
+	{ "WALK of the kernel", call_walk_kernel, -EPERM },
+	{ "LOCATE", call_locate, -EPERM },
+	{ "COPY between buffers", call_copy_from_buffer, -EPERM },
 };
 
-static const struct ask of_another[] = {
-	{ "GET_PFN", ask_for_a_frame, -EPERM },
-	{ "WALK", ask_for_a_walk, -EPERM },
-	{ "SCAN", ask_for_a_scan, -EPERM },
-	{ "TRANSLATE", ask_for_a_translation, -EPERM },
-	{ "LOG", ask_for_lines, -EPERM },
-	{ "VMA", ask_for_a_mapping, -EPERM },
-	{ "COPY from the target", ask_for_a_copy, -EPERM },
-	{ "COPY to the target", ask_for_a_copy_to_the_target, -EPERM },
-	{ "phys_addr", ask_for_the_physical_address, 0 },
+static const struct call of_another[] = {
+	{ "GET_PFN", call_get_pfn, -EPERM },
+	{ "WALK", call_walk, -EPERM },
+	{ "SCAN", call_scan, -EPERM },
+	{ "TRANSLATE", call_translate, -EPERM },
+	{ "LOG", call_log, -EPERM },
+	{ "VMA", call_vma, -EPERM },
+	{ "COPY from the target", call_copy_from_target, -EPERM },
+	{ "COPY to the target", call_copy_to_target, -EPERM },
+	{ "phys_addr", read_phys_addr_once, 0 },
 };
 
 static int open_and_send(void *arg)
@@ -417,7 +419,7 @@ VW_TEST(each_call_that_lockdown_denies_logs_one_notice)
 	expect_notices(of_another, COUNT(of_another), 1);
 	vw_set_target(0);
 
-	/* An opener without the capabilities causes no notice. */
+	/* A file opened without the capabilities causes no notice. */
 	opener = vw_fork(open_and_send, NULL);
 	fd = vw_receive_fd(opener.fd);
 	assert_true(fd >= 0);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * mmap() that fails half way: the process is killed in the call, or a page table cannot be
- * allocated. Afterwards the buffer, its frames and the machine's free memory must be unchanged.
+ * mmap() that fails half way: the process is killed in the call, or a page
+ * table cannot be allocated. Afterwards the buffer, its frames and the
+ * machine's free memory must be unchanged.
  *
  * Copyright (C) The vmwalk authors
  *
- * When mmap() fails, the core clears vma->vm_file before it unmaps the installed entries, and then
- * mistakes PMD entries of PFN mappings for transparent huge pages. Such a bug shows as "Bad page
- * state" or "Bad rss-counter state" in the kernel log, as a changed page type of a frame of the
- * buffer, or as changed contents.
+ * When mmap() fails, the core clears vma->vm_file before it unmaps the
+ * installed entries, and then mistakes PMD entries of PFN mappings for
+ * transparent huge pages. Such a bug shows as "Bad page state" or "Bad
+ * rss-counter state" in the kernel log, as a changed page type of a frame of
+ * the buffer, or as changed contents.
  *
  * VMWALK_KILL_SECONDS: seconds for each combination (1 if unset).
  */
@@ -21,26 +23,26 @@
 static const int shares[] = { MAP_SHARED, MAP_PRIVATE };
 static const int prots[] = { RW, RW, PROT_READ, PROT_WRITE, PROT_NONE };
 
-/* Several PMD entries; the DMA API and kmalloc give 4 MiB at most. */
+/* Several PMD entries; the DMA API and kmalloc are limited to 4 MiB. */
 static size_t size_of(const struct vw_combo *combo)
 {
 	return !strcmp(combo->type, "kmalloc") || !strcmp(combo->type, "dma") ? 4 * MIB : 8 * MIB;
 }
 
-/* Shared with the child. */
+/* Progress of the child, in memory that it shares with the parent. */
 enum { OUTSIDE, ABOUT_TO_ENTER, LEFT };
 
-static int *place;
+static int *progress;
 
 static struct {
 	struct vw_buffer buffer;
 	size_t size;
 	int share;
-	char *room;			/* reserved range, aligned to 2 MiB, larger than size */
+	char *area;		/* reserved, 2 MiB aligned, larger than size */
 	__u64 seed;
 } attack;
 
-/* Windows of the buffer: PMD entries fit some of them, fit others in part, or not at all. */
+/* Windows of the buffer that PMD entries can map in whole, in part or not. */
 static void map_somehow(void)
 {
 	static const struct {
@@ -63,7 +65,7 @@ static void map_somehow(void)
 		length = attack.size - windows[i].offset;
 	if (vw_random(&attack.seed) % 4 == 0)
 		flags |= MAP_POPULATE;
-	at = mmap(fixed ? attack.room + windows[i].skew : NULL, length, prot,
+	at = mmap(fixed ? attack.area + windows[i].skew : NULL, length, prot,
 		  flags | (fixed ? MAP_FIXED : 0), attack.buffer.fd, windows[i].offset);
 	vw_check(at != MAP_FAILED);
 	if (!fixed)
@@ -80,19 +82,19 @@ static int map_until_killed(void *arg)
 	return 0;
 }
 
-/* The core unmaps the old memory first, so the signal arrives before the driver's mmap(). */
+/* The core unmaps the old memory first, so the signal precedes ->mmap(). */
 static int map_over_old_memory(void *arg)
 {
 	(void)arg;
 	vw_become(VW_NOBODY, 0);
-	vw_check(mmap(attack.room, attack.size, RW, ANON | MAP_FIXED, -1, 0) != MAP_FAILED);
-	madvise(attack.room, attack.size, MADV_NOHUGEPAGE);
+	vw_check(mmap(attack.area, attack.size, RW, ANON | MAP_FIXED, -1, 0) != MAP_FAILED);
+	madvise(attack.area, attack.size, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < 2 * MIB; i += PAGE)
-		vw_poke(attack.room + i, 1);
-	__atomic_store_n(place, ABOUT_TO_ENTER, __ATOMIC_SEQ_CST);
-	vw_check(mmap(attack.room, attack.size, RW, attack.share | MAP_FIXED, attack.buffer.fd,
+		vw_poke(attack.area + i, 1);
+	__atomic_store_n(progress, ABOUT_TO_ENTER, __ATOMIC_SEQ_CST);
+	vw_check(mmap(attack.area, attack.size, RW, attack.share | MAP_FIXED, attack.buffer.fd,
 		      0) != MAP_FAILED);
-	__atomic_store_n(place, LEFT, __ATOMIC_SEQ_CST);
+	__atomic_store_n(progress, LEFT, __ATOMIC_SEQ_CST);
 	return 0;
 }
 
@@ -112,35 +114,35 @@ static bool kill_inside(void)
 	struct vw_child child;
 	int rc;
 
-	*place = OUTSIDE;
+	*progress = OUTSIDE;
 	child = vw_fork(map_over_old_memory, NULL);
-	while (__atomic_load_n(place, __ATOMIC_SEQ_CST) == OUTSIDE)
+	while (__atomic_load_n(progress, __ATOMIC_SEQ_CST) == OUTSIDE)
 		sched_yield();
 	kill(child.pid, SIGKILL);
 	rc = vw_join(&child);
 	if (rc && rc != -SIGKILL)
-		vw_fail("a child ended with %d", rc);
-	return *place == ABOUT_TO_ENTER;
+		vw_fail("a child exited with %d, neither 0 nor killed", rc);
+	return *progress == ABOUT_TO_ENTER;
 }
 
 static void begin_attack(const struct vw_combo *combo)
 {
 	attack.size = size_of(combo);
 	vw_buffer_make(&attack.buffer, combo, attack.size);
-	attack.room = vw_anon_aligned(attack.size + 2 * PMD_SIZE, PMD_SIZE);
-	place = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
+	attack.area = vw_anon_aligned(attack.size + 2 * PMD_SIZE, PMD_SIZE);
+	progress = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
 	attack.seed = vw_now();
 	print_message("# seed %llu\n", attack.seed);
 }
 
 static void end_attack(void)
 {
-	munmap(attack.room, attack.size + 2 * PMD_SIZE);
-	munmap(place, PAGE);
+	munmap(attack.area, attack.size + 2 * PMD_SIZE);
+	munmap(progress, PAGE);
 	vw_buffer_remove(&attack.buffer);
 }
 
-VW_TEST_ALL(a_process_killed_inside_mmap_leaves_nothing_behind)
+VW_TEST_ALL(a_process_killed_inside_mmap_leaves_the_buffer_intact)
 {
 	__u64 length = vw_env("VMWALK_KILL_SECONDS", 1) * SECOND / COUNT(shares), end;
 	unsigned int kills = 0, inside = 0;
@@ -152,11 +154,11 @@ VW_TEST_ALL(a_process_killed_inside_mmap_leaves_nothing_behind)
 			kill_at_random();
 			inside += kill_inside();
 			if (kills > 1000 && !inside)
-				vw_fail("no child was killed inside the call");
+				vw_fail("no child was killed inside mmap()");
 		}
 		vw_buffer_expect_whole(&attack.buffer);
 	}
-	print_message("# %u killed, %u of them before the driver's part\n", kills, inside);
+	print_message("# %u killed, %u of them inside mmap()\n", kills, inside);
 	end_attack();
 }
 
@@ -182,9 +184,9 @@ VW_TEST(killing_inside_mmap_leaks_no_memory)
 	vw_expect_no_growth(kill_some_of_each, VW_COMBOS * KILLS);
 }
 
-/* --- Failing page-table allocations -------------------------------------------------------- */
+/* --- Failing page-table allocations --------------------------------------- */
 
-/* Maps until the memory cgroup is full, so that an mmap() fails half way. */
+/* Map until the memory cgroup is full, so that mmap() fails half way. */
 static int map_until_memory_is_short(void *arg)
 {
 	size_t length = 3 * MIB;
@@ -194,9 +196,9 @@ static int map_until_memory_is_short(void *arg)
 	(void)arg;
 	vw_join_cgroup();
 	vw_check_rc(vw_file_write(VW_CGROUP "/memory.swap.max", "0"), 0);
-	/* If the OOM killer may kill no process of the cgroup, allocations get ENOMEM. */
+	/* Exempt from the OOM killer, so that allocations fail with ENOMEM. */
 	vw_check_rc(vw_file_write("/proc/self/oom_score_adj", "-1000"), 0);
-	/* Populate this process's memory: faults would be retried forever. */
+	/* Populate this process: its own faults would be retried forever. */
 	vw_check(!mlockall(MCL_CURRENT));
 	vw_become(VW_NOBODY, 0);
 	vw_sync(0);
@@ -209,9 +211,9 @@ static int map_until_memory_is_short(void *arg)
 		vw_check(i < 10000);
 	}
 	vw_check_rc(-errno, -ENOMEM);
-	/* With a full cgroup a message to the parent would fail, too. */
-	__atomic_store_n(place, LEFT, __ATOMIC_SEQ_CST);
-	while (__atomic_load_n(place, __ATOMIC_SEQ_CST) == LEFT)
+	/* With a full cgroup, a message to the parent would fail, too. */
+	__atomic_store_n(progress, LEFT, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(progress, __ATOMIC_SEQ_CST) == LEFT)
 		sched_yield();
 	/* Earlier mappings are intact. */
 	vw_check(vw_peek(first) == 'a' && vw_peek(first + length - PAGE) ==
@@ -220,7 +222,7 @@ static int map_until_memory_is_short(void *arg)
 	return 0;
 }
 
-VW_TEST_ALL(an_mmap_without_page_tables_leaves_nothing_behind)
+VW_TEST_ALL(mmap_failing_with_enomem_leaves_the_buffer_intact)
 {
 	struct vw_child child;
 
@@ -231,15 +233,15 @@ VW_TEST_ALL(an_mmap_without_page_tables_leaves_nothing_behind)
 	begin_attack(combo);
 	for (size_t s = 0; s < COUNT(shares); s++) {
 		attack.share = shares[s];
-		*place = OUTSIDE;
+		*progress = OUTSIDE;
 		child = vw_fork(map_until_memory_is_short, NULL);
 		vw_hear(&child);
-		/* Raise the limit each time, so that the allocation of a different table fails. */
+		/* Raise the limit each time, to fail at a different table. */
 		vw_limit_cgroup((16 + 3 * s) * PAGE);
 		vw_tell(&child, 0);
-		assert_true(vw_eventually(__atomic_load_n(place, __ATOMIC_SEQ_CST) == LEFT));
+		assert_true(vw_eventually(__atomic_load_n(progress, __ATOMIC_SEQ_CST) == LEFT));
 		vw_ok(vw_file_write(VW_CGROUP "/memory.max", "max"));
-		__atomic_store_n(place, OUTSIDE, __ATOMIC_SEQ_CST);
+		__atomic_store_n(progress, OUTSIDE, __ATOMIC_SEQ_CST);
 		print_message("# %llu mappings before ENOMEM\n", vw_hear(&child));
 		vw_join_ok(&child);
 		vw_remove_cgroup();

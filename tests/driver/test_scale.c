@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A thousand instances at once, made, used and removed over and over, and what that leaves behind:
- * nothing.
+ * A thousand instances, created, used and removed repeatedly, leak nothing.
  *
  * Copyright (C) The vmwalk authors
  *
- * How a leak is told from noise: the kernel's numbers move by themselves, but not by one object for
- * every instance in every round. So memory is read after each round, and a number that grew by half
- * an object (or half a page) an instance in each of the measured rounds has a leak. The first round
- * fills caches and is not measured.
+ * Leaks and noise: the kernel's counters vary by themselves, but not by one
+ * object for each instance in each round. Memory is read after each round; a
+ * counter that grows by half an object (or half a page) for each instance in
+ * each measured round is a leak. The first round fills caches and is not
+ * measured.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -39,7 +39,7 @@ static void name_of(int i, char name[24])
 	snprintf(name, 24, "scale%d", i);
 }
 
-/* Makes one live instance; every kind of buffer and mapping in turn, a page to four pages large. */
+/* Make a live instance of one to four pages, of each combination in turn. */
 static int make_one(int i)
 {
 	const struct vw_combo *combo = &vw_combos[i % VW_COMBOS];
@@ -51,7 +51,7 @@ static int make_one(int i)
 		       combo->cache, "size", bytes, NULL);
 }
 
-/* Opens, maps, touches and walks one, and leaves nothing of it open. */
+/* Open, map, write and walk a device, and close it. */
 static void use_one(int n)
 {
 	struct vmwalk_extent vec[16];
@@ -71,7 +71,7 @@ static void use_one(int n)
 	close(fd);
 }
 
-/* One round: all live at once, some used, all removed; some while they are in use. */
+/* One round: make all, use some, remove all, some of them while in use. */
 static void one_round(void)
 {
 	char name[24];
@@ -104,11 +104,11 @@ static void one_round(void)
 	assert_int_equal(count_entries(VW_CLASS, "vmwalk"), 0);
 }
 
-VW_TEST(a_thousand_instances_live_at_once_and_leave_nothing)
+VW_TEST(a_thousand_live_instances_leak_nothing)
 {
 	__u64 start;
 
-	/* A slow machine, such as one with a debugging kernel, gets fewer. */
+	/* Slow machines (debug kernels, for example) get fewer instances. */
 	start = vw_now();
 	for (int i = 0; i < 50; i++) {
 		char name[24];
@@ -129,7 +129,7 @@ VW_TEST(a_thousand_instances_live_at_once_and_leave_nothing)
 	vw_expect_no_growth(one_round, instances);
 }
 
-VW_TEST(the_thousandth_instance_is_as_good_as_the_first)
+VW_TEST(the_thousandth_instance_works_like_the_first)
 {
 	char text[32], name[24];
 
@@ -140,7 +140,7 @@ VW_TEST(the_thousandth_instance_is_as_good_as_the_first)
 	name_of(instances - 1, name);
 	assert_true(vw_sysfs(instances - 1, "name", text, sizeof(text)) > 0);
 	assert_string_equal(text, name);
-	/* A gap is filled from below. */
+	/* A new device takes the lowest free number. */
 	vw_ok(vw_rmdir("scale17"));
 	vw_ok(vw_rmdir("scale100"));
 	vw_expect(vw_make("again", NULL), 17);
@@ -156,7 +156,7 @@ static void half_a_round_one_by_one(void)
 	}
 }
 
-VW_TEST(one_instance_made_and_removed_over_and_over)
+VW_TEST(creating_and_removing_an_instance_repeatedly_leaks_nothing)
 {
 	half_a_round_one_by_one();
 	vw_expect_no_growth(half_a_round_one_by_one, instances / 2);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The events of vmwalk:*, as ftrace writes them down: each at its time, with its numbers.
+ * Trace events: each is recorded when it should be, with the right fields.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -9,10 +9,10 @@
 
 #include "harness.h"
 
-/* A trace of our own, so that nobody else's events are in it. */
+/* An instance of its own has no events of other users. */
 #define TRACE	"/sys/kernel/tracing/instances/vmwalk_test"
 
-/* Opening it so is what empties it. */
+/* Opening the file with O_TRUNC empties the trace. */
 static void empty_trace(void)
 {
 	int fd = open(TRACE "/trace", O_WRONLY | O_TRUNC | O_CLOEXEC);
@@ -21,13 +21,13 @@ static void empty_trace(void)
 	close(fd);
 }
 
-/* Once for all tests: to switch events is to patch the kernel, the slowest thing there is here. */
+/* Once for all tests: enabling events patches the kernel, which is slow. */
 static void start_trace(void)
 {
 	static bool started;
 
 	if (!vw_exists("/sys/kernel/tracing/events/vmwalk"))
-		vw_skip("this kernel traces no events");
+		vw_skip("this kernel has no trace events");
 	if (!started) {
 		rmdir(TRACE);
 		vw_ok(vw_sys(mkdir(TRACE, 0755)));
@@ -38,8 +38,8 @@ static void start_trace(void)
 }
 
 /*
- * What was traced since the last look is this one event and nothing else; NULL: nothing. An event
- * goes by its name and what is printed of it.
+ * Expect exactly one event since the last call, with this name and these fields
+ * as printed; "" expects none.
  */
 CMOCKA_PRINTF_ATTRIBUTE(3, 4)
 static void expect_event_at(const char *file, int line, const char *fmt, ...)
@@ -103,7 +103,7 @@ VW_TEST_TYPICAL(live_and_dead_are_traced)
 	expect_no_event();
 }
 
-VW_TEST_TYPICAL(mmap_is_traced_with_its_window_and_error)
+VW_TEST_TYPICAL(mmap_is_traced_unless_it_is_invalid)
 {
 	unsigned long start;
 	int n, fd;
@@ -122,7 +122,7 @@ VW_TEST_TYPICAL(mmap_is_traced_with_its_window_and_error)
 	start = (uintptr_t)map;
 	expect_event("vmwalk_mmap: instance=%d start=0x%lx end=0x%lx pgoff=0 private err=0", n,
 		     start, start + 16 * PAGE);
-	/* What is refused before anything is mapped is no mapping. */
+	/* An mmap() that fails validation is not traced. */
 	assert_ptr_equal(mmap(NULL, 17 * PAGE, RW, MAP_SHARED, fd, 0), MAP_FAILED);
 	expect_no_event();
 }
@@ -166,7 +166,7 @@ VW_TEST(each_kind_of_fault_is_traced)
 	expect_fault(n, map, PMD_SIZE / PAGE + 7, "huge");
 }
 
-VW_TEST(a_scan_is_traced_with_what_it_found)
+VW_TEST(a_scan_is_traced_with_its_results)
 {
 	char *at = vw_anon(8 * PAGE);
 	struct vmwalk_extent vec[8];
@@ -195,7 +195,7 @@ VW_TEST(a_scan_is_traced_with_what_it_found)
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 2);
 	expect_event("vmwalk_scan: instance=%d start=0x%lx walk_end=0x%llx pages=2 extents=2 ret=0",
 		     n, start, (unsigned long long)scan.walk_end);
-	/* One that is refused scans nothing; one that can't hand over what it found did scan. */
+	/* Invalid arguments are not traced; a failed copy of the result is. */
 	scan.vec_len = 0;
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), -EINVAL);
 	expect_no_event();
