@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMA: every mapping of a process as /proc/PID/maps has it, the way from one to the next, and
- * which of them are the device's own.
+ * VMA: the mappings of a process, compared with /proc/PID/maps, and the flag
+ * for mappings of the device itself.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -16,32 +16,32 @@
 
 #define ACCESS	(VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_EXEC)
 
-/* What mm.h says on every machine so far. */
+/* From the kernel's mm.h. */
 #define VM_READ		0x1UL
 #define VM_WRITE	0x2UL
 #define VM_EXEC		0x4UL
 
-/* Bits of an entry of x86: what a mapping's protection and an entry have in common. */
+/* x86: the bits of a PTE that come from vm_page_prot. */
 #define ENTRY_PROT	(0x1UL | 0x2UL | 0x4UL | 0x8UL | 0x10UL | 0x80UL | BIT_ULL(63))
 #define ENTRY_NX	BIT_ULL(63)
 
 static struct vw_device dev;
 
-/* The mapping that covers an address of this process. */
+/* Get the mapping that covers an address of this process. */
 static struct vmwalk_vma vma_at(const void *addr)
 {
 	struct vmwalk_vma vma;
 
 	vw_ok(vw_vma(dev.fd, (uintptr_t)addr, &vma));
 	if (vma.start > (uintptr_t)addr || vma.end <= (uintptr_t)addr)
-		vw_fail("the mapping of %p is told to be at 0x%llx-0x%llx", addr, vma.start,
+		vw_fail("address %p: got the mapping 0x%llx-0x%llx", addr, vma.start,
 			vma.end);
 	return vma;
 }
 
-#define expect_traits(addr, wanted)	vw_expect(vma_at(addr).attrs, wanted)
+#define expect_attrs(addr, wanted)	vw_expect(vma_at(addr).attrs, wanted)
 
-/* --- Whole processes ------------------------------------------------------------------------ */
+/* --- Whole processes ------------------------------------------------------ */
 
 struct line {
 	__u64 start, end, offset, inode;
@@ -49,8 +49,8 @@ struct line {
 	char perms[8];
 };
 
-/* The mappings of a process that are its own: a gate of the kernel's is none. */
-static size_t read_maps(pid_t pid, struct line *lines, size_t room)
+/* Read the mappings of a process, without the gate VMA. */
+static size_t read_maps(pid_t pid, struct line *lines, size_t capacity)
 {
 	char path[64], text[1024];
 	size_t count = 0;
@@ -62,11 +62,11 @@ static size_t read_maps(pid_t pid, struct line *lines, size_t room)
 	while (fgets(text, sizeof(text), maps)) {
 		struct line *line = &lines[count];
 
-		assert_true(count < room);
+		assert_true(count < capacity);
 		if (sscanf(text, "%llx-%llx %7s %llx %x:%x %llu", &line->start, &line->end,
 			   line->perms, &line->offset, &line->major, &line->minor,
 			   &line->inode) != 7)
-			vw_fail("%s has another form: %s", path, text);
+			vw_fail("%s: malformed line: %s", path, text);
 		if (line->start < vw_user_end())
 			count++;
 	}
@@ -83,13 +83,13 @@ static void expect_line(const struct vmwalk_vma *vma, const struct line *line)
 	bool file = line->inode || line->major || line->minor;
 
 	if (vma->start != line->start || vma->end != line->end)
-		vw_fail("0x%llx-0x%llx is told to be at 0x%llx-0x%llx", line->start, line->end,
+		vw_fail("maps has 0x%llx-0x%llx, VMA 0x%llx-0x%llx", line->start, line->end,
 			vma->start, vma->end);
 	if ((vma->attrs & (ACCESS | VMWALK_VMA_SHARED)) != attrs)
 		vw_fail("0x%llx: attrs 0x%x for %s", line->start, vma->attrs, line->perms);
 	if (vma->inode != line->inode || vma->dev_major != line->major ||
 	    vma->dev_minor != line->minor)
-		vw_fail("0x%llx: %x:%x %llu is told to be %x:%x %llu", line->start, line->major,
+		vw_fail("0x%llx: maps has %x:%x %llu, VMA %x:%x %llu", line->start, line->major,
 			line->minor, line->inode, vma->dev_major, vma->dev_minor, vma->inode);
 	assert_int_equal(!(vma->attrs & VMWALK_VMA_FILE), !file);
 	if (file)
@@ -102,7 +102,7 @@ static void expect_line(const struct vmwalk_vma *vma, const struct line *line)
 	assert_int_equal(vma->flags, 0);
 }
 
-/* Walks from mapping to mapping, as the header has it, and compares: how many there are. */
+/* Iterate over the mappings, compare them, and return their number. */
 static size_t compare(pid_t pid)
 {
 	static struct line lines[8192];
@@ -117,7 +117,7 @@ static size_t compare(pid_t pid)
 		addr = vma.end;
 	}
 	vw_expect(vw_vma(dev.fd, addr, &vma), -ENOENT);
-	print_message("# %zu mappings, all the same\n", count);
+	print_message("# %zu mappings, all match\n", count);
 	return count;
 }
 
@@ -140,7 +140,7 @@ static int be_bash(void *arg)
 	return 1;
 }
 
-VW_TEST(the_mappings_of_bash_are_those_of_proc)
+VW_TEST(mappings_of_bash_match_proc_maps)
 {
 	compare_stopped(be_bash, 10);
 }
@@ -163,12 +163,12 @@ static int map_all_kinds(void *arg)
 				  (j & 1 ? MAP_SHARED : MAP_PRIVATE) | (j & 2 ? 0 : MAP_ANONYMOUS),
 				  j & 2 ? file : -1, j & 2 ? (i + 3) * PAGE : 0);
 			vw_check(at != MAP_FAILED);
-			/* Cut in two, with another protection in the second part. */
+			/* Split the mapping. */
 			if (i % 2)
 				mprotect(at + PAGE, PAGE, PROT_READ);
 		}
 	}
-	/* Shared, of a file that may not be written. */
+	/* A shared mapping of a read-only file. */
 	program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	vw_check(mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, program, PAGE) != MAP_FAILED);
 	if (id >= 0) {
@@ -179,7 +179,7 @@ static int map_all_kinds(void *arg)
 	if (huge >= 0 && !ftruncate(huge, 2 * PMD_SIZE))
 		mmap(NULL, PMD_SIZE, RW, MAP_SHARED, huge, PMD_SIZE);
 	mmap(NULL, PMD_SIZE, RW, ANON | HUGE_2M, -1, 0);
-	/* A stack that grows, and one right below where user space ends if it can be had. */
+	/* A stack that grows down, and the last page of user space, if free. */
 	mmap(NULL, 8 * PAGE, RW, ANON | MAP_GROWSDOWN | MAP_STACK, -1, 0);
 	at = vw_pointer(vw_user_end() - PAGE);
 	mmap(at, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
@@ -187,7 +187,7 @@ static int map_all_kinds(void *arg)
 	return 0;
 }
 
-VW_TEST(mappings_of_all_kinds_are_those_of_proc)
+VW_TEST(mappings_of_all_kinds_match_proc_maps)
 {
 	compare_stopped(map_all_kinds, 40);
 }
@@ -204,14 +204,14 @@ static int map_thousands(void *arg)
 	return 0;
 }
 
-VW_TEST(thousands_of_mappings_are_those_of_proc)
+VW_TEST(thousands_of_mappings_match_proc_maps)
 {
 	compare_stopped(map_thousands, 8000);
 }
 
-/* --- One mapping ---------------------------------------------------------------------------- */
+/* --- One mapping ---------------------------------------------------------- */
 
-VW_TEST(above_a_hole_is_the_next_mapping)
+VW_TEST(a_hole_returns_the_next_mapping)
 {
 	char *at = vw_pointer(0x300000000000UL);
 	struct vmwalk_vma vma;
@@ -228,7 +228,7 @@ VW_TEST(above_a_hole_is_the_next_mapping)
 		assert_int_equal(vma.attrs, off < PAGE ? VMWALK_VMA_READ | VMWALK_VMA_WRITE :
 							  VMWALK_VMA_READ);
 	}
-	/* From below both, and right at the borders. */
+	/* Below both mappings, and at their boundaries. */
 	vw_ok(vw_vma(dev.fd, (uintptr_t)at - 1, &vma));
 	assert_int_equal(vma.start, (uintptr_t)at);
 	vw_ok(vw_vma(dev.fd, (uintptr_t)at + PAGE - 1, &vma));
@@ -244,7 +244,7 @@ VW_TEST(above_a_hole_is_the_next_mapping)
 	assert_true(vma.start >= (uintptr_t)at + 12 * PAGE);
 }
 
-VW_TEST(a_shared_mapping_is_shared_even_if_nobody_may_write)
+VW_TEST(a_shared_mapping_of_a_read_only_file_is_shared)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC), reader;
 	char path[64];
@@ -254,19 +254,19 @@ VW_TEST(a_shared_mapping_is_shared_even_if_nobody_may_write)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
 	reader = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(reader >= 0);
-	expect_traits(vw_map(reader, PAGE, 0, PROT_READ, MAP_SHARED),
-		      VMWALK_VMA_READ | VMWALK_VMA_SHARED | VMWALK_VMA_FILE);
-	expect_traits(vw_map(reader, PAGE, 0, PROT_READ, MAP_PRIVATE),
-		      VMWALK_VMA_READ | VMWALK_VMA_FILE);
-	expect_traits(vw_map(file, PAGE, 0, RW, MAP_SHARED),
-		      VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_SHARED | VMWALK_VMA_FILE);
-	expect_traits(vw_anon(PAGE), VMWALK_VMA_READ | VMWALK_VMA_WRITE);
-	expect_traits(vw_map(-1, PAGE, 0, PROT_NONE, ANON), 0);
+	expect_attrs(vw_map(reader, PAGE, 0, PROT_READ, MAP_SHARED),
+		     VMWALK_VMA_READ | VMWALK_VMA_SHARED | VMWALK_VMA_FILE);
+	expect_attrs(vw_map(reader, PAGE, 0, PROT_READ, MAP_PRIVATE),
+		     VMWALK_VMA_READ | VMWALK_VMA_FILE);
+	expect_attrs(vw_map(file, PAGE, 0, RW, MAP_SHARED),
+		     VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_SHARED | VMWALK_VMA_FILE);
+	expect_attrs(vw_anon(PAGE), VMWALK_VMA_READ | VMWALK_VMA_WRITE);
+	expect_attrs(vw_map(-1, PAGE, 0, PROT_NONE, ANON), 0);
 	close(file);
 	close(reader);
 }
 
-VW_TEST(a_files_identity_is_that_of_stat)
+VW_TEST(device_and_inode_match_stat)
 {
 	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	struct vmwalk_vma vma;
@@ -286,7 +286,7 @@ VW_TEST(a_files_identity_is_that_of_stat)
 	close(file);
 }
 
-VW_TEST(hugetlb_is_told_with_the_size_of_its_pages)
+VW_TEST(hugetlb_mappings_have_their_page_size)
 {
 	static const struct {
 		int flags;
@@ -315,7 +315,7 @@ VW_TEST(hugetlb_is_told_with_the_size_of_its_pages)
 		assert_int_equal(!(vma.attrs & VMWALK_VMA_SHARED), !shared);
 		munmap(at, kinds[i / 2].size);
 	}
-	/* Huge pages alone don't make it hugetlb's: small ones may be there as well. */
+	/* THPs do not set HUGETLB: the mapping may have small pages, too. */
 	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
 	vw_poke(at, 1);
@@ -323,10 +323,10 @@ VW_TEST(hugetlb_is_told_with_the_size_of_its_pages)
 	assert_int_equal(vma.page_shift, 12);
 	assert_false(vma.attrs & VMWALK_VMA_HUGETLB);
 	if (!seen)
-		vw_skip("no hugetlb page is left");
+		vw_skip("no free hugetlb page");
 }
 
-VW_TEST_ALL(an_entrys_protection_is_the_mappings)
+VW_TEST_ALL(page_prot_matches_the_pte)
 {
 	struct vmwalk_walk walk;
 	struct vmwalk_vma vma;
@@ -341,14 +341,14 @@ VW_TEST_ALL(an_entrys_protection_is_the_mappings)
 	vma = vma_at(map);
 	entry = walk.level[VMWALK_PTE].entry;
 	if ((entry ^ vma.page_prot) & ENTRY_PROT)
-		vw_fail("the entry 0x%llx is not of protection 0x%llx", entry, vma.page_prot);
+		vw_fail("PTE 0x%llx does not have the protection 0x%llx", entry, vma.page_prot);
 	assert_true(vma.page_prot & ENTRY_NX);
-	assert_false(vma_at((void *)an_entrys_protection_is_the_mappings).page_prot & ENTRY_NX);
+	assert_false(vma_at((void *)page_prot_matches_the_pte).page_prot & ENTRY_NX);
 }
 
-/* --- Which are the device's ----------------------------------------------------------------- */
+/* --- Mappings of the device ----------------------------------------------- */
 
-VW_TEST(only_this_very_device_is_told_as_such)
+VW_TEST(the_device_flag_is_set_for_this_device_only)
 {
 	const __u32 common = VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_SHARED |
 			     VMWALK_VMA_FILE;
@@ -361,36 +361,38 @@ VW_TEST(only_this_very_device_is_told_as_such)
 	other = vw_open_rw(number);
 	own = vw_map(dev.fd, 64 * KIB, 0, RW, MAP_SHARED);
 	others = vw_map(other, 64 * KIB, 0, RW, MAP_SHARED);
-	expect_traits(own, common | VMWALK_VMA_DEVICE);
-	expect_traits(others, common);
+	expect_attrs(own, common | VMWALK_VMA_DEVICE);
+	expect_attrs(others, common);
 	vw_ok(vw_vma(other, (uintptr_t)own, &vma));
 	assert_int_equal(vma.attrs, common);
 	vw_ok(vw_vma(other, (uintptr_t)others, &vma));
 	assert_int_equal(vma.attrs, common | VMWALK_VMA_DEVICE);
 
-	/* A part of it, a private one, one of another descriptor: its own they are. */
-	expect_traits(vw_map(dev.fd, PAGE, 3 * PAGE, PROT_READ, MAP_PRIVATE),
-		      VMWALK_VMA_READ | VMWALK_VMA_FILE | VMWALK_VMA_DEVICE);
+	/*
+	 * The device's: a part of it, a private mapping, one of another file.
+	 */
+	expect_attrs(vw_map(dev.fd, PAGE, 3 * PAGE, PROT_READ, MAP_PRIVATE),
+		     VMWALK_VMA_READ | VMWALK_VMA_FILE | VMWALK_VMA_DEVICE);
 	vma = vma_at(vw_map(vw_open_rw(dev.n), 2 * PAGE, 5 * PAGE, RW, MAP_SHARED));
 	assert_int_equal(vma.attrs, common | VMWALK_VMA_DEVICE);
 	assert_int_equal(vma.pgoff, 5);
 	assert_int_equal(vma.page_shift, 12);
 
-	/* And so is one of another node, which is another file. */
+	/* The device's: a mapping through another device node. */
 	snprintf(path, sizeof(path), "/sys/class/vmwalk/vmwalk%d/dev", dev.n);
 	if (vw_file_read(path, path, sizeof(path)) > 0) {
 		unsigned int maj, min;
 		int node;
 
 		if (sscanf(path, "%u:%u", &maj, &min) != 2)
-			vw_fail("no number of a device: %s", path);
+			vw_fail("malformed device number: %s", path);
 		unlink("/dev/vmwalk_test");
 		assert_int_equal(mknod("/dev/vmwalk_test", S_IFCHR | 0600, makedev(maj, min)), 0);
 		node = open("/dev/vmwalk_test", O_RDWR | O_CLOEXEC);
 		unlink("/dev/vmwalk_test");
 		assert_true(node >= 0);
 		own = vw_map(node, PAGE, 0, RW, MAP_SHARED);
-		expect_traits(own, common | VMWALK_VMA_DEVICE);
+		expect_attrs(own, common | VMWALK_VMA_DEVICE);
 		vw_ok(vw_vma(other, (uintptr_t)own, &vma));
 		assert_int_equal(vma.attrs, common);
 		munmap(own, PAGE);
@@ -398,7 +400,7 @@ VW_TEST(only_this_very_device_is_told_as_such)
 	}
 }
 
-VW_TEST(a_device_of_the_same_number_is_not_the_same)
+VW_TEST(a_new_device_with_the_same_number_is_another_device)
 {
 	int first, again;
 	char *old, *new;
@@ -410,7 +412,7 @@ VW_TEST(a_device_of_the_same_number_is_not_the_same)
 	vw_ok(vw_rmdir("first"));
 	again = vw_make("t", "size", "64K", NULL);
 	if (again != first)
-		vw_skip("the new instance has another number");
+		vw_skip("the new instance has a different number");
 	dev.fd = vw_open_rw(again);
 	new = vw_map(dev.fd, 64 * KIB, 0, RW, MAP_SHARED);
 	assert_false(vma_at(old).attrs & VMWALK_VMA_DEVICE);
@@ -418,11 +420,11 @@ VW_TEST(a_device_of_the_same_number_is_not_the_same)
 	assert_true(vma_at(new).attrs & VMWALK_VMA_DEVICE);
 }
 
-/* --- Other processes ------------------------------------------------------------------------ */
+/* --- Other processes ------------------------------------------------------ */
 
 static char *common;
 
-static int map_there(void *arg)
+static int map_common(void *arg)
 {
 	vw_check(mmap(common, PAGE, arg ? PROT_READ : RW, ANON | MAP_FIXED, -1, 0) == common);
 	vw_check(vw_sync(0) == 1);
@@ -439,7 +441,7 @@ VW_TEST(each_target_has_its_own_mappings)
 	dev = vw_device_make();
 	common = vw_map(-1, 4 * PAGE, 0, PROT_NONE, ANON);
 	for (size_t i = 0; i < 2; i++) {
-		child[i] = vw_fork(map_there, vw_pointer(i));
+		child[i] = vw_fork(map_common, vw_pointer(i));
 		vw_hear(&child[i]);
 	}
 	for (int round = 0; round < 3; round++) {
@@ -475,8 +477,8 @@ static int map_and_unmap(void *arg)
 	}
 }
 
-/* What is told of a mapping was so at one instant, never half of one and half of another. */
-VW_TEST(a_mapping_is_told_whole_while_it_changes)
+/* A call returns one mapping's state at one instant. */
+VW_TEST(a_changing_mapping_is_reported_consistently)
 {
 	char *at = vw_pointer(0x200000000000UL);
 	__u64 end, seen[4] = { 0 };
@@ -499,12 +501,14 @@ VW_TEST(a_mapping_is_told_whole_while_it_changes)
 		} else if (vma.start >= start + 3 * PAGE) {
 			seen[2]++;
 		} else {
-			/* Cut, but not yet changed, or the rest before it goes. */
+			/*
+			 * Between split and mprotect, or while munmap splits.
+			 */
 			seen[3]++;
 			assert_true(vma.start >= start - PAGE && vma.end <= start + 3 * PAGE);
 			assert_true(vma.start < vma.end);
 		}
 	}
-	print_message("# whole %llu, cut %llu, gone %llu, between %llu times\n", seen[0], seen[1],
-		      seen[2], seen[3]);
+	print_message("# whole %llu, split %llu, unmapped %llu, other %llu times\n", seen[0],
+		      seen[1], seen[2], seen[3]);
 }

@@ -16,12 +16,13 @@
 
 static struct vw_device dev;
 
-/* --- Levels ----------------------------------------------------------------------------------- */
+/* --- Levels --------------------------------------------------------------- */
 
 /*
- * Walks to an address and scans its page: both must say the same, have all flags of "must", none of
- * "mustn't", and the frame that pagemap gives. A page_shift of 0 is any: where nobody touched a
- * page, what lies near decides how many tables there are.
+ * Walk to an address and scan its page. Both must return the same state, with
+ * all flags of "must" and none of "mustnt", and the PFN of pagemap. page_shift
+ * 0 means any: the tables above a page that was never touched depend on its
+ * neighbors.
  */
 static struct vmwalk_walk expect_page_at(const char *file, int line, const void *addr, __u32 must,
 					 __u32 mustnt, __u32 page_shift)
@@ -38,7 +39,7 @@ static struct vmwalk_walk expect_page_at(const char *file, int line, const void 
 			   must, mustnt);
 	if (page_shift)
 		vw_expect_at(file, line, "page_shift", walk.page_shift, page_shift);
-	/* Pagemap passes over mappings of frames without struct pages. */
+	/* pagemap skips PFN mappings. */
 	if (entry & (PM_PRESENT | PM_SWAP) || !(walk.state & VMWALK_SPECIAL))
 		vw_expect_at(file, line, "pfn", walk.pfn,
 			     entry & PM_PRESENT ? PM_PFN(entry) : 0);
@@ -62,9 +63,9 @@ static struct vmwalk_walk expect_page_at(const char *file, int line, const void 
 	expect_page_at(__FILE__, __LINE__, addr, must, mustnt, page_shift)
 
 #define ABSENT	(VMWALK_SWAP | VMWALK_MIGRATION)
-#define ODD	(VMWALK_PROTNONE | VMWALK_UFFD_WP | VMWALK_HIDDEN)
+#define UNUSUAL	(VMWALK_PROTNONE | VMWALK_UFFD_WP | VMWALK_HIDDEN)
 
-VW_TEST(a_written_page_is_all_it_should_be)
+VW_TEST(a_written_page_is_present_writable_accessed_and_dirty)
 {
 	char *at = vw_anon(8 * PAGE);
 
@@ -74,11 +75,11 @@ VW_TEST(a_written_page_is_all_it_should_be)
 		expect_page(at + i,
 			    VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_ACCESSED |
 			    VMWALK_DIRTY,
-			    VMWALK_EXEC | ABSENT | ODD | VMWALK_FILE | VMWALK_ZERO |
+			    VMWALK_EXEC | ABSENT | UNUSUAL | VMWALK_FILE | VMWALK_ZERO |
 			    VMWALK_HUGETLB | VMWALK_SPECIAL, 12);
 }
 
-VW_TEST(a_page_that_mprotect_locked_is_not_writable)
+VW_TEST(a_page_is_not_writable_after_mprotect)
 {
 	char *at = vw_anon(PAGE);
 
@@ -86,21 +87,21 @@ VW_TEST(a_page_that_mprotect_locked_is_not_writable)
 	vw_poke(at, 1);
 	mprotect(at, PAGE, PROT_READ);
 	expect_page(at, VMWALK_PRESENT | VMWALK_USER,
-		    VMWALK_WRITE | VMWALK_EXEC | ABSENT | ODD, 12);
+		    VMWALK_WRITE | VMWALK_EXEC | ABSENT | UNUSUAL, 12);
 	mprotect(at, PAGE, PROT_READ | PROT_EXEC);
 	expect_page(at, VMWALK_PRESENT | VMWALK_USER | VMWALK_EXEC,
-		    VMWALK_WRITE | ABSENT | ODD, 12);
+		    VMWALK_WRITE | ABSENT | UNUSUAL, 12);
 }
 
-VW_TEST(a_programs_code_is_executable_and_of_a_file)
+VW_TEST(program_code_is_executable_and_file_backed)
 {
 	dev = vw_device_make();
-	expect_page((void *)a_programs_code_is_executable_and_of_a_file,
+	expect_page((void *)program_code_is_executable_and_file_backed,
 		    VMWALK_PRESENT | VMWALK_USER | VMWALK_EXEC | VMWALK_FILE,
-		    VMWALK_WRITE | ABSENT | ODD | VMWALK_ZERO | VMWALK_HUGETLB, 12);
+		    VMWALK_WRITE | ABSENT | UNUSUAL | VMWALK_ZERO | VMWALK_HUGETLB, 12);
 }
 
-VW_TEST(the_zero_page_is_told_from_others)
+VW_TEST(the_zero_page_has_the_zero_flag)
 {
 	char *at = vw_anon(2 * PAGE);
 
@@ -108,12 +109,12 @@ VW_TEST(the_zero_page_is_told_from_others)
 	madvise(at, 2 * PAGE, MADV_NOHUGEPAGE);
 	vw_peek(at);
 	expect_page(at, VMWALK_PRESENT | VMWALK_USER | VMWALK_ZERO,
-		    VMWALK_WRITE | ABSENT | ODD | VMWALK_FILE | VMWALK_HUGETLB, 12);
+		    VMWALK_WRITE | ABSENT | UNUSUAL | VMWALK_FILE | VMWALK_HUGETLB, 12);
 	vw_poke(at, 1);
 	expect_page(at, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_ZERO, 12);
 }
 
-VW_TEST(the_huge_zero_page_is_told_from_others)
+VW_TEST(the_huge_zero_page_has_the_zero_flag)
 {
 	struct vmwalk_walk walk;
 	char *at;
@@ -122,10 +123,10 @@ VW_TEST(the_huge_zero_page_is_told_from_others)
 	at = vw_huge_page(false);
 	vw_ok(vw_walk(dev.fd, (uintptr_t)at, &walk));
 	if (walk.page_shift == 12)
-		vw_skip("the kernel gives no huge page of zeroes");
+		vw_skip("this kernel maps no huge zero page");
 	for (size_t i = 0; i < PMD_SIZE; i += 111 * PAGE + 5)
 		expect_page(at + i, VMWALK_PRESENT | VMWALK_USER | VMWALK_ZERO,
-			    VMWALK_WRITE | ABSENT | ODD | VMWALK_FILE | VMWALK_HUGETLB, 21);
+			    VMWALK_WRITE | ABSENT | UNUSUAL | VMWALK_FILE | VMWALK_HUGETLB, 21);
 }
 
 VW_TEST(a_transparent_huge_page_is_one_entry_of_2_mib)
@@ -138,17 +139,17 @@ VW_TEST(a_transparent_huge_page_is_one_entry_of_2_mib)
 		expect_page(at + i,
 			    VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_ACCESSED |
 			    VMWALK_DIRTY,
-			    VMWALK_EXEC | ABSENT | ODD | VMWALK_FILE | VMWALK_ZERO |
+			    VMWALK_EXEC | ABSENT | UNUSUAL | VMWALK_FILE | VMWALK_ZERO |
 			    VMWALK_HUGETLB | VMWALK_SPECIAL, 21);
 	expect_page(at + PMD_SIZE - 1, VMWALK_PRESENT, ABSENT, 21);
 
-	/* Split, it is 512 entries of the same frames. */
+	/* After a split: 512 entries with the same frames. */
 	mprotect(at + 7 * PAGE, PAGE, PROT_READ);
 	expect_page(at, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_HUGETLB, 12);
 	expect_page(at + 7 * PAGE, VMWALK_PRESENT, VMWALK_WRITE, 12);
 	expect_page(at + 8 * PAGE, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_HUGETLB, 12);
 
-	/* And a whole one that no access is allowed to is still one, and there. */
+	/* A huge page under PROT_NONE is still one present entry. */
 	at = vw_huge_page(true);
 	mprotect(at, PMD_SIZE, PROT_NONE);
 	expect_page(at + 9 * PAGE, VMWALK_PRESENT | VMWALK_PROTNONE, ABSENT, 21);
@@ -161,14 +162,14 @@ static void expect_hugetlb(int flags, size_t size, int page_shift)
 				MAP_ANONYMOUS | flags | (shared ? MAP_SHARED : MAP_PRIVATE), -1, 0);
 
 		if (at == MAP_FAILED)
-			vw_skip("no hugetlb page of %zu bytes is left", size);
+			vw_skip("no free hugetlb page of %zu bytes", size);
 		expect_page(at, 0, ~0U, 0);
 		vw_poke(at, 1);
 		for (size_t i = 0; i < size; i += size / 16 + PAGE + 17)
 			expect_page(at + i,
 				    VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_HUGETLB |
 				    (shared ? VMWALK_FILE : 0),
-				    VMWALK_EXEC | ABSENT | ODD | VMWALK_ZERO | VMWALK_SPECIAL |
+				    VMWALK_EXEC | ABSENT | UNUSUAL | VMWALK_ZERO | VMWALK_SPECIAL |
 				    (shared ? 0 : VMWALK_FILE), page_shift);
 		expect_page(at + size - 1, VMWALK_PRESENT, ABSENT, page_shift);
 		mprotect(at, size, PROT_READ);
@@ -202,7 +203,10 @@ VW_TEST(prot_none_after_touch_is_present)
 	expect_page(at, VMWALK_PRESENT, VMWALK_PROTNONE, 12);
 }
 
-/* Each call reports PROTNONE and no EXEC under PROT_NONE, and as before afterwards. */
+/*
+ * Each call reports PROTNONE and no EXEC under PROT_NONE, and as before
+ * afterwards.
+ */
 static void expect_protected(char *at, size_t size, int prot, __u32 page_shift)
 {
 	struct vmwalk_translation translation = { .addr = (uintptr_t)at };
@@ -222,7 +226,7 @@ static void expect_protected(char *at, size_t size, int prot, __u32 page_shift)
 	munmap(at, size);
 }
 
-VW_TEST(a_page_that_prot_none_protects_is_not_executable)
+VW_TEST(a_prot_none_page_is_not_executable)
 {
 	char *at;
 	int self;
@@ -251,7 +255,7 @@ VW_TEST(a_page_that_prot_none_protects_is_not_executable)
 	expect_protected(at, PMD_SIZE, RW, 21);
 }
 
-VW_TEST(a_swapped_page_is_absent_and_stays_so)
+VW_TEST(a_walk_does_not_swap_in_a_page)
 {
 	char *at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	struct vmwalk_walk walk;
@@ -260,10 +264,10 @@ VW_TEST(a_swapped_page_is_absent_and_stays_so)
 	madvise(at, PMD_SIZE, MADV_NOHUGEPAGE);
 	memset(at, 7, 16 * PAGE);
 	if (!vw_swap_out(at, 8 * PAGE))
-		vw_skip("the kernel does not swap here");
+		vw_skip("the page could not be swapped out");
 	for (size_t i = 0; i < 8; i++) {
 		walk = expect_page(at + i * PAGE, VMWALK_SWAP,
-				   VMWALK_PRESENT | VMWALK_MIGRATION | VMWALK_ZERO | ODD, 12);
+				   VMWALK_PRESENT | VMWALK_MIGRATION | VMWALK_ZERO | UNUSUAL, 12);
 		assert_int_equal(walk.stop, VMWALK_STOP_ABSENT);
 		assert_true(vw_pagemap_one(0, at + i * PAGE) & PM_SWAP);
 	}
@@ -272,7 +276,7 @@ VW_TEST(a_swapped_page_is_absent_and_stays_so)
 	expect_page(at, VMWALK_PRESENT, VMWALK_SWAP, 12);
 }
 
-VW_TEST(uffd_write_protection_is_shown)
+VW_TEST(uffd_wp_is_reported)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP };
 	struct uffdio_writeprotect protect;
@@ -304,7 +308,7 @@ VW_TEST(uffd_write_protection_is_shown)
 		}
 		expect_page(at + i * PAGE, VMWALK_PRESENT | has, lacks, 12);
 	}
-	/* A page that is swapped out keeps the mark. */
+	/* A swapped page keeps the write protection. */
 	if (vw_swap_out(at, 4 * PAGE)) {
 		expect_page(at, VMWALK_SWAP, VMWALK_UFFD_WP | VMWALK_PRESENT, 12);
 		expect_page(at + PAGE, VMWALK_SWAP | VMWALK_UFFD_WP, VMWALK_PRESENT, 12);
@@ -333,7 +337,7 @@ VW_TEST(soft_dirty_is_set_by_writes_after_clear_refs)
 	}
 }
 
-VW_TEST(accessed_goes_with_clear_refs)
+VW_TEST(clear_refs_clears_accessed)
 {
 	char *at = vw_anon(2 * PAGE);
 
@@ -344,7 +348,7 @@ VW_TEST(accessed_goes_with_clear_refs)
 	expect_page(at, VMWALK_PRESENT, VMWALK_ACCESSED, 12);
 }
 
-VW_TEST(file_pages_are_told_from_anonymous_ones)
+VW_TEST(file_is_set_for_file_pages_only)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	char *shared, *private;
@@ -362,7 +366,7 @@ VW_TEST(file_pages_are_told_from_anonymous_ones)
 	close(file);
 }
 
-VW_TEST_TYPICAL(the_devices_own_pages_are_special_or_of_a_file)
+VW_TEST_TYPICAL(device_pages_are_special_or_file_pages)
 {
 	char *map;
 
@@ -371,16 +375,16 @@ VW_TEST_TYPICAL(the_devices_own_pages_are_special_or_of_a_file)
 	vw_poke(map, 1);
 	if (!strcmp(combo->mode, "remap"))
 		expect_page(map, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_SPECIAL,
-			    VMWALK_EXEC | ABSENT | ODD | VMWALK_ZERO | VMWALK_HUGETLB, 12);
+			    VMWALK_EXEC | ABSENT | UNUSUAL | VMWALK_ZERO | VMWALK_HUGETLB, 12);
 	else if (!strcmp(combo->mode, "insert"))
 		expect_page(map, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_FILE,
-			    VMWALK_EXEC | ABSENT | ODD | VMWALK_ZERO | VMWALK_SPECIAL, 12);
+			    VMWALK_EXEC | ABSENT | UNUSUAL | VMWALK_ZERO | VMWALK_SPECIAL, 12);
 	else
 		expect_page(map, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER,
-			    VMWALK_EXEC | ABSENT | ODD | VMWALK_ZERO | VMWALK_HUGETLB, 12);
+			    VMWALK_EXEC | ABSENT | UNUSUAL | VMWALK_ZERO | VMWALK_HUGETLB, 12);
 }
 
-VW_TEST(huge_is_said_of_huge_pages_alone)
+VW_TEST(huge_is_set_for_huge_pages_only)
 {
 	char *at = vw_anon(2 * PAGE), *huge;
 
@@ -390,7 +394,7 @@ VW_TEST(huge_is_said_of_huge_pages_alone)
 	expect_page(at, VMWALK_PRESENT, VMWALK_HUGE, 12);
 	vw_peek(at + PAGE);
 	expect_page(at + PAGE, VMWALK_PRESENT, VMWALK_HUGE, 12);
-	expect_page((void *)huge_is_said_of_huge_pages_alone, VMWALK_PRESENT, VMWALK_HUGE, 12);
+	expect_page((void *)huge_is_set_for_huge_pages_only, VMWALK_PRESENT, VMWALK_HUGE, 12);
 
 	huge = vw_huge_page(true);
 	expect_page(huge + 5 * PAGE, VMWALK_PRESENT | VMWALK_HUGE, ABSENT, 21);
@@ -399,13 +403,13 @@ VW_TEST(huge_is_said_of_huge_pages_alone)
 
 	huge = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_2M, -1, 0);
 	if (huge == MAP_FAILED)
-		vw_skip("no hugetlb page is left");
+		vw_skip("no free hugetlb page");
 	expect_page(huge, 0, ~0U, 0);
 	vw_poke(huge, 1);
 	expect_page(huge, VMWALK_PRESENT | VMWALK_HUGE | VMWALK_HUGETLB, ABSENT, 21);
 }
 
-VW_TEST(emptiness_is_found_at_the_highest_level)
+VW_TEST(a_walk_stops_at_the_highest_empty_entry)
 {
 	char *at = vw_anon_aligned(2 * GIB, GIB);
 	struct vmwalk_walk walk;
@@ -413,7 +417,9 @@ VW_TEST(emptiness_is_found_at_the_highest_level)
 	dev = vw_device_make();
 	madvise(at, 2 * GIB, MADV_NOHUGEPAGE);
 	vw_poke(at, 1);
-	/* Beside a page the PTE is empty, 2 MiB on the PMD, 1 GiB on the PUD at the lowest. */
+	/*
+	 * Next to a page the PTE is empty, 2 MiB away the PMD, 1 GiB the PUD.
+	 */
 	walk = expect_page(at + PAGE, 0, ~0U, 12);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 	walk = expect_page(at + PMD_SIZE + 123, 0, ~0U, 21);
@@ -423,7 +429,7 @@ VW_TEST(emptiness_is_found_at_the_highest_level)
 	vw_expect_valid_walk(&walk, dev.levels);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 	assert_true(walk.stop_level <= VMWALK_PUD);
-	/* An address that nothing is near. */
+	/* An address far from any mapping. */
 	vw_ok(vw_walk(dev.fd, 1ULL << 40, &walk));
 	vw_expect_valid_walk(&walk, dev.levels);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
@@ -443,7 +449,7 @@ VW_TEST(folded_levels_are_marked)
 	print_message("# this machine walks %d levels\n", dev.levels);
 }
 
-VW_TEST(five_levels_reach_beyond_47_bits)
+VW_TEST(five_levels_map_addresses_beyond_47_bits)
 {
 	struct vmwalk_extent extent;
 	struct vmwalk_walk walk;
@@ -466,7 +472,7 @@ VW_TEST(five_levels_reach_beyond_47_bits)
 	assert_int_equal(extent.start, (uintptr_t)at);
 }
 
-/* --- What a walk leaves behind: numbers, and nothing else ------------------------------------- */
+/* --- Counters and side effects -------------------------------------------- */
 
 VW_TEST(walks_are_counted)
 {
@@ -494,7 +500,7 @@ VW_TEST(walks_are_counted)
 	vw_expect_stat(dev.n, "extents", rc);
 }
 
-VW_TEST(looking_makes_nothing_present)
+VW_TEST(walks_and_scans_fault_in_no_page)
 {
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
