@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Targets that change and go while they are walked: exit, exec, fork, a number used again, and what
- * a walk promises of memory that comes and goes beside memory that stays.
+ * Targets that exit, exec and fork while they are walked, PID reuse, and what a
+ * scan guarantees for pages that stay mapped while others come and go.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -23,7 +23,7 @@ static int get_pfn(const void *addr)
 	return vw_sys(ioctl(dev.fd, VMWALK_IOC_GET_PFN, (uintptr_t)addr / PAGE));
 }
 
-/* Every walk gives the same error, and INFO still works. */
+/* Every call that needs the target fails with ESRCH; INFO still works. */
 static void expect_target_gone(const void *addr)
 {
 	struct vmwalk_info info = { .size = sizeof(info) };
@@ -46,17 +46,19 @@ static void expect_target_gone(const void *addr)
 	vw_expect(vw_vma(dev.fd, 0, &vma), -ESRCH);
 	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_LOG, &log), -ESRCH);
 	vw_expect(vw_copy(dev.fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)addr, 8), -ESRCH);
-	/* EPERM, since the right to write is checked before ESRCH is reported. */
+	/*
+	 * EPERM, since the right to write is checked before ESRCH is reported.
+	 */
 	vw_expect(vw_copy(dev.fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)addr, 8), -EPERM);
 	vw_allow_target_write(true);
 	vw_expect(vw_copy(dev.fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)addr, 8), -ESRCH);
 	vw_allow_target_write(false);
 	vw_ok(vw_ioctl(dev.fd, VMWALK_IOC_INFO, &info));
-	/* The kernel is still there. */
+	/* Kernel addresses need no target. */
 	vw_ok(vw_walk_kernel(dev.fd, ~0ULL, &walk));
 }
 
-/* Touches a page of its own at an address that it tells, and waits. */
+/* The child touches its own page at this address, reports its PFN and waits. */
 static char *common;
 
 static int touch_and_wait(void *arg)
@@ -67,7 +69,7 @@ static int touch_and_wait(void *arg)
 	return 0;
 }
 
-VW_TEST(each_target_is_seen_with_its_own_frames)
+VW_TEST(each_target_has_its_own_frames)
 {
 	struct vw_child child[3];
 	__u64 pfn[3];
@@ -93,7 +95,7 @@ VW_TEST(each_target_is_seen_with_its_own_frames)
 	}
 }
 
-static int walk_myself(void *arg)
+static int walk_own_memory(void *arg)
 {
 	(void)arg;
 	vw_check_rc(get_pfn(common), -ENOENT);
@@ -102,29 +104,29 @@ static int walk_myself(void *arg)
 	return 0;
 }
 
-static void *walk_myself_in_a_thread(void *arg)
+static void *walk_own_memory_in_a_thread(void *arg)
 {
 	*(int *)arg = get_pfn(common);
 	return NULL;
 }
 
-VW_TEST(without_a_target_each_caller_sees_itself)
+VW_TEST(without_a_target_the_caller_is_walked)
 {
 	pthread_t thread;
 	int pfn = 0;
 
 	common = vw_anon(PAGE);
 	dev = vw_device_make();
-	vw_in_child(walk_myself, NULL);
+	vw_in_child(walk_own_memory, NULL);
 	vw_expect(get_pfn(common), -ENOENT);
 	vw_poke(common, 1);
 	vw_expect(get_pfn(common), vw_pfn(common));
-	assert_int_equal(pthread_create(&thread, NULL, walk_myself_in_a_thread, &pfn), 0);
+	assert_int_equal(pthread_create(&thread, NULL, walk_own_memory_in_a_thread, &pfn), 0);
 	pthread_join(thread, NULL);
 	vw_expect(pfn, vw_pfn(common));
 }
 
-VW_TEST(a_target_that_exited_gives_esrch)
+VW_TEST(an_exited_target_fails_with_esrch)
 {
 	struct vw_child child;
 
@@ -135,12 +137,12 @@ VW_TEST(a_target_that_exited_gives_esrch)
 	vw_set_target(child.pid);
 	assert_true(get_pfn(common) > 0);
 	vw_tell(&child, 0);
-	/* First it is a zombie, then it is nothing. */
+	/* First a zombie, then reaped. */
 	assert_int_equal(waitid(P_PID, child.pid, NULL, WEXITED | WNOWAIT), 0);
 	expect_target_gone(common);
 	vw_join_ok(&child);
 	expect_target_gone(common);
-	/* The instance itself is as good as before. */
+	/* The instance still works. */
 	vw_set_target(0);
 	vw_expect(get_pfn(common), -ENOENT);
 }
@@ -151,8 +153,8 @@ static int raw_exit(void *arg)
 	return 0;
 }
 
-/* Makes a process with a given number: its pid, or a negative errno. */
-static pid_t fork_with_number(pid_t pid)
+/* Create a process with a given PID. Returns the PID or a negative errno. */
+static pid_t fork_with_pid(pid_t pid)
 {
 	struct clone_args args = {
 		.exit_signal = SIGCHLD,
@@ -169,7 +171,7 @@ static pid_t fork_with_number(pid_t pid)
 	return child;
 }
 
-VW_TEST(a_number_that_is_used_again_is_not_followed)
+VW_TEST(a_reused_pid_is_not_followed)
 {
 	struct vw_child child;
 	pid_t again;
@@ -179,17 +181,17 @@ VW_TEST(a_number_that_is_used_again_is_not_followed)
 	child = vw_fork(raw_exit, NULL);
 	vw_set_target(child.pid);
 	vw_join_ok(&child);
-	again = fork_with_number(child.pid);
+	again = fork_with_pid(child.pid);
 	if (again < 0 && again != -EEXIST)
-		vw_skip("no process can be made with a given number here");
+		vw_skip("clone3() with set_tid is not possible");
 	vw_expect(again, child.pid);
 	expect_target_gone(common);
-	/* Told anew, the number means the new process. */
+	/* After a new write to target_pid, the PID means the new process. */
 	vw_set_target(again);
 	if (!vw_eventually(get_pfn(common) > 0)) {
 		kill(again, SIGKILL);
 		waitpid(again, NULL, 0);
-		vw_fail("the new process is not seen");
+		vw_fail("GET_PFN does not find the new process's page");
 	}
 	kill(again, SIGKILL);
 	waitpid(again, NULL, 0);
@@ -205,7 +207,7 @@ static int exec_bash(void *arg)
 	return 1;
 }
 
-VW_TEST(exec_gives_the_target_new_memory)
+VW_TEST(after_exec_the_new_memory_is_walked)
 {
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
@@ -232,7 +234,7 @@ VW_TEST(exec_gives_the_target_new_memory)
 	vw_extents_free(&extents);
 }
 
-static void *outlive(void *arg)
+static void *outlive_first_thread(void *arg)
 {
 	(void)arg;
 	vw_poke(common, 1);
@@ -244,11 +246,11 @@ static int leave_a_thread_behind(void *arg)
 {
 	pthread_t thread;
 
-	vw_check(!pthread_create(&thread, NULL, outlive, arg));
+	vw_check(!pthread_create(&thread, NULL, outlive_first_thread, arg));
 	pthread_exit(NULL);
 }
 
-VW_TEST(a_target_whose_first_thread_ended_is_still_walked)
+VW_TEST(a_target_is_walked_after_its_first_thread_exited)
 {
 	struct vw_child child;
 	__u64 pfn;
@@ -258,7 +260,9 @@ VW_TEST(a_target_whose_first_thread_ended_is_still_walked)
 	child = vw_fork(leave_a_thread_behind, NULL);
 	vw_set_target(child.pid);
 	pfn = vw_hear(&child);
-	/* pagemap is of the first thread, which may have no memory any more: then 0. */
+	/*
+	 * pagemap uses the first thread, which may have no mm: then pfn is 0.
+	 */
 	assert_true(vw_eventually(get_pfn(common) > 0));
 	if (pfn)
 		vw_expect(get_pfn(common), pfn);
@@ -279,7 +283,7 @@ static int hold_64_mib(void *arg)
 
 static bool stop_scanning;
 
-static void *scan_on_and_on(void *arg)
+static void *scan_repeatedly(void *arg)
 {
 	struct vmwalk_extent *vec = malloc(512 * sizeof(*vec));
 	int *bad = arg, rc;
@@ -287,7 +291,9 @@ static void *scan_on_and_on(void *arg)
 	while (vec && !__atomic_load_n(&stop_scanning, __ATOMIC_RELAXED)) {
 		struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
 
-		/* From end to end, so that the calls meet the target in every state. */
+		/*
+		 * The whole address space: calls meet the target in any state.
+		 */
 		do {
 			scan.vec = (uintptr_t)vec;
 			scan.vec_len = 512;
@@ -306,7 +312,7 @@ static void *scan_on_and_on(void *arg)
 	return NULL;
 }
 
-VW_TEST(an_exited_targets_memory_is_free)
+VW_TEST(walks_do_not_hold_an_exited_targets_memory)
 {
 	long long before, held;
 	struct vw_child child;
@@ -319,16 +325,16 @@ VW_TEST(an_exited_targets_memory_is_free)
 	child = vw_fork(hold_64_mib, NULL);
 	vw_hear(&child);
 	vw_set_target(child.pid);
-	assert_int_equal(pthread_create(&thread, NULL, scan_on_and_on, &bad), 0);
+	assert_int_equal(pthread_create(&thread, NULL, scan_repeatedly, &bad), 0);
 	held = vw_field("/proc/meminfo", "AnonPages");
 	usleep(100000);
 	vw_kill(&child);
-	/* Dead and reaped, but still the target of an instance and of walks that go on. */
+	/* Reaped, but still the target of an instance and of running walks. */
 	if (!vw_eventually(vw_field("/proc/meminfo", "AnonPages") < before + 8192)) {
 		before = vw_field("/proc/meminfo", "AnonPages") - before;
 		__atomic_store_n(&stop_scanning, true, __ATOMIC_RELAXED);
 		pthread_join(thread, NULL);
-		vw_fail("%lld KiB are still held", before);
+		vw_fail("%lld KiB of the target's memory were not freed", before);
 	}
 	__atomic_store_n(&stop_scanning, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
@@ -336,7 +342,7 @@ VW_TEST(an_exited_targets_memory_is_free)
 	assert_true(held > before + 60000);
 }
 
-/* --- Targets that won't keep still ---------------------------------------------------------- */
+/* --- Targets that change -------------------------------------------------- */
 
 static int exit_at_once(void *arg)
 {
@@ -384,17 +390,17 @@ static int map_and_unmap(void *arg)
 	return 0;
 }
 
-static int be_killed(void *arg)
+static int map_until_killed(void *arg)
 {
 	for (;;)
 		map_and_unmap(arg);
 	return 0;
 }
 
-VW_TEST(walks_of_targets_that_come_and_go_succeed_or_give_esrch)
+VW_TEST(walks_of_exiting_targets_succeed_or_fail_with_esrch)
 {
 	static int (*const bodies[])(void *) = {
-		exit_at_once, exec_at_once, fork_and_exit, map_and_unmap, be_killed,
+		exit_at_once, exec_at_once, fork_and_exit, map_and_unmap, map_until_killed,
 	};
 	pthread_t threads[2];
 	int bad[2] = { 0 };
@@ -402,14 +408,14 @@ VW_TEST(walks_of_targets_that_come_and_go_succeed_or_give_esrch)
 	dev = vw_device_make();
 	__atomic_store_n(&stop_scanning, false, __ATOMIC_RELAXED);
 	for (size_t i = 0; i < COUNT(threads); i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, scan_on_and_on, &bad[i]), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, scan_repeatedly, &bad[i]), 0);
 	for (unsigned int round = 0; round < 25; round++) {
 		struct vw_child child = vw_fork(bodies[round % COUNT(bodies)], NULL);
 		char text[32];
 
 		snprintf(text, sizeof(text), "%d", child.pid);
 		vw_set("t", "target_pid", text);
-		if (bodies[round % COUNT(bodies)] == be_killed) {
+		if (bodies[round % COUNT(bodies)] == map_until_killed) {
 			usleep(round * 7919 % 100000);
 			vw_kill(&child);
 		} else {
@@ -423,12 +429,12 @@ VW_TEST(walks_of_targets_that_come_and_go_succeed_or_give_esrch)
 	vw_ok(bad[1]);
 }
 
-/* --- What stays is seen, once, whatever comes and goes beside it ------------------------------ */
+/* --- Pages that stay mapped are found exactly once ------------------------ */
 
 #define STATIC_PAGES	1000UL
 
-struct restless {
-	char *at;			/* the pages that stay, every second one touched */
+struct busy {
+	char *at;		/* static pages; every second one touched */
 	__u64 pfn[STATIC_PAGES];
 };
 
@@ -447,24 +453,24 @@ static void *come_and_go(void *arg)
 	return arg;
 }
 
-static int be_restless(void *arg)
+static int be_busy(void *arg)
 {
-	struct restless *restless = arg;
+	struct busy *busy = arg;
 	pthread_t thread;
 
 	for (size_t i = 0; i < STATIC_PAGES; i += 2)
-		vw_poke(restless->at + i * PAGE, 1);
-	mlock2(restless->at, STATIC_PAGES * PAGE, MLOCK_ONFAULT);
+		vw_poke(busy->at + i * PAGE, 1);
+	mlock2(busy->at, STATIC_PAGES * PAGE, MLOCK_ONFAULT);
 	vw_check(!pthread_create(&thread, NULL, come_and_go, NULL));
 	vw_say(0);
 	pause();
 	return 0;
 }
 
-VW_TEST(what_stays_is_never_missed_and_nothing_comes_twice)
+VW_TEST(static_pages_are_found_exactly_once)
 {
-	static struct restless restless;
-	static const size_t rooms[] = { 4096, 64, 7 };
+	static struct busy busy;
+	static const size_t vec_lens[] = { 4096, 64, 7 };
 	static __u64 entries[STATIC_PAGES];
 	__u64 end = vw_now() + 8 * SECOND;
 	struct vw_extents extents;
@@ -472,30 +478,32 @@ VW_TEST(what_stays_is_never_missed_and_nothing_comes_twice)
 	struct vw_child child;
 	unsigned int scans = 0;
 
-	restless.at = vw_anon(STATIC_PAGES * PAGE);
-	madvise(restless.at, STATIC_PAGES * PAGE, MADV_NOHUGEPAGE);
+	busy.at = vw_anon(STATIC_PAGES * PAGE);
+	madvise(busy.at, STATIC_PAGES * PAGE, MADV_NOHUGEPAGE);
 	dev = vw_device_make();
-	child = vw_fork(be_restless, &restless);
+	child = vw_fork(be_busy, &busy);
 	vw_hear(&child);
 	vw_set_target(child.pid);
-	vw_expect(vw_pagemap(child.pid, (uintptr_t)restless.at, STATIC_PAGES, entries),
+	vw_expect(vw_pagemap(child.pid, (uintptr_t)busy.at, STATIC_PAGES, entries),
 		  STATIC_PAGES);
 	for (; vw_now() < end; scans++) {
 		size_t found = 0;
 		__u64 at = 0;
 
 		scan = vw_scan_args(0, vw_user_end());
-		vw_ok(vw_scan_all(dev.fd, &scan, rooms[scans % COUNT(rooms)], &extents));
+		vw_ok(vw_scan_all(dev.fd, &scan, vec_lens[scans % COUNT(vec_lens)], &extents));
 		for (size_t i = 0; i < extents.count; i++) {
 			const struct vmwalk_extent *extent = &extents.extent[i];
 
-			/* Over all calls of one pass, not only in each. */
+			/*
+			 * Ascending over all calls of a pass, not only in each.
+			 */
 			assert_true(extent->start >= at);
 			at = extent->start + extent->pages * PAGE;
 			for (__u64 j = 0; j < extent->pages; j++) {
-				__u64 page = (extent->start - (uintptr_t)restless.at) / PAGE + j;
+				__u64 page = (extent->start - (uintptr_t)busy.at) / PAGE + j;
 
-				if (extent->start < (uintptr_t)restless.at || page >= STATIC_PAGES)
+				if (extent->start < (uintptr_t)busy.at || page >= STATIC_PAGES)
 					continue;
 				vw_expect(extent->pfn + j, PM_PFN(entries[page]));
 				found++;
@@ -509,11 +517,11 @@ VW_TEST(what_stays_is_never_missed_and_nothing_comes_twice)
 
 struct zeroes {
 	char *at;
-	unsigned int round;		/* odd: all of the block's pages are there */
-	unsigned int seen;		/* the last odd one that somebody has looked at */
+	unsigned int round;		/* odd: the whole huge page is mapped */
+	unsigned int seen;		/* last odd round that the parent saw */
 };
 
-/* The first write to a huge page of zeroes has the kernel put a table in its place. */
+/* The first write to the huge zero page splits its PMD. */
 static int split_zeroes(void *arg)
 {
 	struct zeroes *zeroes = arg;
@@ -547,7 +555,7 @@ static __u64 pages_by_scan(const char *at)
 	return pages;
 }
 
-/* Whether a call sees what is at @at, a page of the block that nobody writes to. */
+/* Does a call find the page at @at, which is mapped throughout an odd round? */
 static bool sees(unsigned int call, const char *at)
 {
 	struct vmwalk_translation translation = { .addr = (uintptr_t)at };
@@ -567,7 +575,7 @@ static bool sees(unsigned int call, const char *at)
 	}
 }
 
-VW_TEST(a_huge_page_that_is_split_is_never_missed)
+VW_TEST(a_huge_page_is_never_missed_during_a_split)
 {
 	struct zeroes *zeroes = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	__u64 end = vw_now() + 8 * SECOND;
@@ -594,7 +602,7 @@ VW_TEST(a_huge_page_that_is_split_is_never_missed)
 			assert_true(seen);
 		}
 	}
-	print_message("# %u calls, %u blocks\n", calls, zeroes->round / 2);
+	print_message("# %u calls, %u huge pages\n", calls, zeroes->round / 2);
 	assert_int_equal(munmap(zeroes, PAGE), 0);
 }
 
@@ -602,10 +610,10 @@ VW_TEST(a_huge_page_that_is_split_is_never_missed)
 #define FORGED_PFN	0xabcdeUL
 
 /*
- * Maps a page in each of some PTE tables, takes it all away, and gives the pages that the kernel
- * frees to a pipe, full of words that look like present entries.
+ * Map a page in each of some PTE tables and unmap them. Fill the pages that the
+ * kernel freed, through a pipe, with words that look like present PTEs.
  */
-static bool enough_forged;
+static bool stop_forging;
 
 static void *forge_tables(void *arg)
 {
@@ -617,7 +625,7 @@ static void *forge_tables(void *arg)
 		words[i] = 0x8000000000000067UL | FORGED_PFN << 12;
 	vw_check(!pipe(fds));
 	vw_check(fcntl(fds[1], F_SETPIPE_SZ, 2 * TABLES * PAGE) >= 0);
-	while (!__atomic_load_n(&enough_forged, __ATOMIC_RELAXED)) {
+	while (!__atomic_load_n(&stop_forging, __ATOMIC_RELAXED)) {
 		vw_check(mmap(at, TABLES * PMD_SIZE, RW,
 			      ANON | MAP_FIXED, -1, 0) == at);
 		madvise(at, TABLES * PMD_SIZE, MADV_NOHUGEPAGE);
@@ -641,8 +649,8 @@ static int forge_tables_in_a_child(void *arg)
 	return 0;
 }
 
-/* The calls for single addresses go to one page of each table, over and over. */
-static void look_at_tables(const char *at)
+/* Let the calls for single addresses walk to one page of each table. */
+static void walk_to_tables(const char *at)
 {
 	struct vmwalk_translation vec[8 * TABLES] = { 0 };
 	struct vmwalk_walk walk;
@@ -666,11 +674,12 @@ static void look_at_tables(const char *at)
 }
 
 /*
- * munmap() frees page tables with mmap_lock held for reading only, so the lock alone doesn't keep a
- * walker from reading a page that is somebody else's by then. Nor do interrupts that are off on a
- * processor that the target doesn't run on: many kernels wait only for those that it does.
+ * munmap() frees page tables with mmap_lock held for reading, so this lock
+ * alone does not protect a walker from reading a freed table. Nor do disabled
+ * interrupts on a CPU that the target does not run on: many kernels send IPIs
+ * only to the CPUs in the mm's mask.
  */
-VW_TEST(a_table_that_munmap_freed_is_not_read)
+VW_TEST(tables_freed_by_munmap_are_not_read)
 {
 	char *at = vw_pointer(0x600000000000UL);
 	__u64 end = vw_now() + 4 * SECOND;
@@ -690,13 +699,13 @@ VW_TEST(a_table_that_munmap_freed_is_not_read)
 		for (size_t i = 0; i < extents.count; i++)
 			assert_int_not_equal(extents.extent[i].pfn, FORGED_PFN);
 		vw_extents_free(&extents);
-		look_at_tables(at);
+		walk_to_tables(at);
 	}
 	print_message("# %u scans\n", scans);
 }
 
-/* The same by the shortest call, very often. */
-static void get_frames(const char *at)
+/* The same with the shortest call. */
+static void get_pfns(const char *at)
 {
 	__u64 end = vw_now() + 5 * SECOND;
 	unsigned long calls = 0;
@@ -708,7 +717,7 @@ static void get_frames(const char *at)
 	print_message("# %lu calls\n", calls);
 }
 
-VW_TEST(a_table_that_munmap_freed_gives_no_frame)
+VW_TEST(get_pfn_does_not_read_tables_freed_by_munmap)
 {
 	char *at = vw_pointer(0x600000000000UL);
 	struct vw_child child;
@@ -718,38 +727,38 @@ VW_TEST(a_table_that_munmap_freed_gives_no_frame)
 	vw_hear(&child);
 	vw_set_target(child.pid);
 	vw_tell(&child, 0);
-	get_frames(at);
+	get_pfns(at);
 }
 
-/* What looks at its own memory takes no lock for this call. */
-VW_TEST(a_table_that_another_thread_unmapped_gives_no_frame)
+/* GET_PFN of the caller's own memory takes no lock. */
+VW_TEST(get_pfn_does_not_read_tables_freed_by_another_thread)
 {
 	char *at = vw_pointer(0x600000000000UL);
 	pthread_t forger;
 
 	dev = vw_device_make();
 	assert_int_equal(pthread_create(&forger, NULL, forge_tables, at), 0);
-	get_frames(at);
-	__atomic_store_n(&enough_forged, true, __ATOMIC_RELAXED);
+	get_pfns(at);
+	__atomic_store_n(&stop_forging, true, __ATOMIC_RELAXED);
 	assert_int_equal(pthread_join(forger, NULL), 0);
 }
 
-/* Every page that is told must have been there: pages that are never mapped are never seen. */
-VW_TEST(what_is_never_mapped_is_never_seen)
+/* Pages that are never mapped must never be reported. */
+VW_TEST(unmapped_pages_are_never_reported)
 {
 	__u64 end = vw_now() + 3 * SECOND;
-	static struct restless restless;
+	static struct busy busy;
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	struct vw_child child;
 
-	restless.at = vw_anon(STATIC_PAGES * PAGE);
-	madvise(restless.at, STATIC_PAGES * PAGE, MADV_NOHUGEPAGE);
+	busy.at = vw_anon(STATIC_PAGES * PAGE);
+	madvise(busy.at, STATIC_PAGES * PAGE, MADV_NOHUGEPAGE);
 	dev = vw_device_make();
-	child = vw_fork(be_restless, &restless);
+	child = vw_fork(be_busy, &busy);
 	vw_hear(&child);
 	vw_set_target(child.pid);
-	scan = vw_scan_args((uintptr_t)restless.at, (uintptr_t)restless.at + STATIC_PAGES * PAGE);
+	scan = vw_scan_args((uintptr_t)busy.at, (uintptr_t)busy.at + STATIC_PAGES * PAGE);
 	while (vw_now() < end) {
 		vw_ok(vw_scan_all(dev.fd, &scan, 4096, &extents));
 		for (size_t i = 0; i < extents.count; i++) {
@@ -760,13 +769,13 @@ VW_TEST(what_is_never_mapped_is_never_seen)
 	}
 }
 
-VW_TEST(a_target_is_not_held_up_by_a_scan_into_unmapped_memory)
+VW_TEST(a_scan_into_untouched_memory_does_not_block_the_target)
 {
 	struct vmwalk_scan scan;
 	struct vw_child child;
 	char *vec;
 
-	/* The results fault in pages of the very process that is scanned. */
+	/* Copying the extents faults in pages of the process being scanned. */
 	dev = vw_device_make();
 	for (int i = 0; i < 20; i++) {
 		vec = vw_anon(MIB);
@@ -781,14 +790,14 @@ VW_TEST(a_target_is_not_held_up_by_a_scan_into_unmapped_memory)
 	vw_join_ok(&child);
 }
 
-static int scan_for_ever(void *arg)
+static int scan_forever(void *arg)
 {
 	int bad = 0;
 
 	(void)arg;
 	vw_say(0);
 	__atomic_store_n(&stop_scanning, false, __ATOMIC_RELAXED);
-	scan_on_and_on(&bad);
+	scan_repeatedly(&bad);
 	return 1;
 }
 
@@ -799,7 +808,7 @@ VW_TEST(a_scanning_process_can_be_killed)
 
 	dev = vw_device_make();
 	for (int i = 0; i < 10; i++) {
-		child = vw_fork(scan_for_ever, NULL);
+		child = vw_fork(scan_forever, NULL);
 		vw_hear(&child);
 		usleep(i * 3000);
 		start = vw_now();
@@ -809,7 +818,7 @@ VW_TEST(a_scanning_process_can_be_killed)
 	vw_expect_stat(vw_number("t"), "opens", 1);
 }
 
-VW_TEST(retargeting_under_a_scan_is_safe)
+VW_TEST(changing_the_target_during_a_scan_is_safe)
 {
 	struct vw_child child[2];
 	__u64 end = vw_now() + 3 * SECOND;
@@ -823,7 +832,7 @@ VW_TEST(retargeting_under_a_scan_is_safe)
 		vw_hear(&child[i]);
 	}
 	__atomic_store_n(&stop_scanning, false, __ATOMIC_RELAXED);
-	assert_int_equal(pthread_create(&thread, NULL, scan_on_and_on, &bad), 0);
+	assert_int_equal(pthread_create(&thread, NULL, scan_repeatedly, &bad), 0);
 	for (int i = 0; vw_now() < end; i++)
 		vw_set_target(i % 3 == 2 ? 0 : child[i % 3].pid);
 	__atomic_store_n(&stop_scanning, true, __ATOMIC_RELAXED);

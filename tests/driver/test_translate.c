@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TRANSLATE: many addresses in any order, each of which must lead where WALK and SCAN lead one, on
- * its own and beside all others; and targets that go while the call looks.
+ * TRANSLATE: many addresses in any order. Each result must match WALK and SCAN.
+ * Targets may exit or exec during a call.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -33,13 +33,13 @@ static struct vmwalk_translation *new_vec(size_t len)
 {
 	struct vmwalk_translation *vec = vw_anon(ALIGN_UP(len * sizeof(*vec), PAGE));
 
-	/* What the driver leaves alone is seen. */
+	/* Shows which elements the driver has not written. */
 	memset(vec, 0xa5, len * sizeof(*vec));
 	return vec;
 }
 
-/* What WALK and SCAN say of an address, in the form of a translation. */
-static struct vmwalk_translation look_up(__u64 addr)
+/* Translate an address by WALK and SCAN. */
+static struct vmwalk_translation walk_and_scan(__u64 addr)
 {
 	struct vmwalk_translation wanted = { .addr = addr, .node = -1 };
 	__u64 page = addr & ~(PAGE - 1);
@@ -78,15 +78,15 @@ static void expect_same_at(const char *file, int line, const struct vmwalk_trans
 
 #define expect_same(got, wanted)	expect_same_at(__FILE__, __LINE__, got, wanted)
 
-/* --- Every kind of page --------------------------------------------------------------------- */
+/* --- All kinds of pages --------------------------------------------------- */
 
-/* An address whose page is known. */
+/* An address with a known page. */
 struct known {
 	const char *what;
 	__u64 addr;
 	__u32 must;
 	__u32 mustnt;
-	int shift;			/* 0: whatever a walk says */
+	int shift;			/* 0: any */
 };
 
 static struct known known[64];
@@ -108,7 +108,7 @@ static int shift_at(const void *addr)
 
 static void know_huge_pages(void)
 {
-	static char *kept[2];		/* there are few of them */
+	static char *kept[2];		/* free hugetlb pages are few */
 	char *at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 
 	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
@@ -120,18 +120,18 @@ static void know_huge_pages(void)
 		     21);
 		know("its last byte", at + PMD_SIZE - 1, VMWALK_PRESENT | VMWALK_HUGE, ABSENT, 21);
 	} else {
-		print_message("# no transparent huge page\n");
+		print_message("# no transparent huge page could be allocated\n");
 	}
 
 	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
 	vw_peek(at);
 	if (shift_at(at) == 21)
-		know("the huge page of zeroes", at + 3 * PAGE + 9,
+		know("the huge zero page", at + 3 * PAGE + 9,
 		     VMWALK_PRESENT | VMWALK_HUGE | VMWALK_ZERO,
 		     ABSENT | VMWALK_WRITE | VMWALK_FILE, 21);
 	else
-		print_message("# no huge page of zeroes\n");
+		print_message("# this kernel maps no huge zero page\n");
 
 	for (int i = 0; i < 2; i++) {
 		size_t size = i ? GIB : PMD_SIZE;
@@ -140,7 +140,7 @@ static void know_huge_pages(void)
 			kept[i] = mmap(NULL, size, RW, ANON | (i ? HUGE_1G : HUGE_2M), -1, 0);
 		at = kept[i];
 		if (at == MAP_FAILED) {
-			print_message("# no hugetlb page of %zu bytes\n", size);
+			print_message("# no free hugetlb page of %zu bytes\n", size);
 			continue;
 		}
 		vw_poke(at, 1);
@@ -151,7 +151,7 @@ static void know_huge_pages(void)
 	}
 	at = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_2M, -1, 0);
 	if (at != MAP_FAILED)
-		know("a hugetlb page that nobody touched", at + 4 * PAGE, 0, ~0U, 0);
+		know("an untouched hugetlb page", at + 4 * PAGE, 0, ~0U, 0);
 }
 
 static void know_small_pages(void)
@@ -162,39 +162,38 @@ static void know_small_pages(void)
 	memset(at, 1, 8 * PAGE);
 	know("a written page", at, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_DIRTY,
 	     ABSENT | VMWALK_EXEC | VMWALK_FILE | VMWALK_ZERO | VMWALK_HUGE, 12);
-	know("its neighbour", at + PAGE + 1, VMWALK_PRESENT | VMWALK_WRITE, ABSENT, 12);
+	know("the next page", at + PAGE + 1, VMWALK_PRESENT | VMWALK_WRITE, ABSENT, 12);
 	mprotect(at + 2 * PAGE, PAGE, PROT_READ);
-	know("a page that may be read", at + 2 * PAGE, VMWALK_PRESENT, ABSENT | VMWALK_WRITE, 12);
+	know("a read-only page", at + 2 * PAGE, VMWALK_PRESENT, ABSENT | VMWALK_WRITE, 12);
 	mprotect(at + 3 * PAGE, 2 * PAGE, PROT_NONE);
-	know("a page that nobody may touch", at + 3 * PAGE, VMWALK_PRESENT | VMWALK_PROTNONE,
-	     ABSENT, 12);
-	know("a page between", at + 6 * PAGE, VMWALK_PRESENT | VMWALK_WRITE,
+	know("a PROT_NONE page", at + 3 * PAGE, VMWALK_PRESENT | VMWALK_PROTNONE, ABSENT, 12);
+	know("a page after the PROT_NONE pages", at + 6 * PAGE, VMWALK_PRESENT | VMWALK_WRITE,
 	     ABSENT | VMWALK_PROTNONE, 12);
 	vw_peek(at + 8 * PAGE);
-	know("the page of zeroes", at + 8 * PAGE + 3, VMWALK_PRESENT | VMWALK_ZERO,
+	know("the zero page", at + 8 * PAGE + 3, VMWALK_PRESENT | VMWALK_ZERO,
 	     VMWALK_WRITE | VMWALK_FILE, 12);
-	know("a page that nobody touched", at + 9 * PAGE, 0, ~0U, 12);
-	know("a page far from any", at + MIB, 0, ~0U, 12);
+	know("an untouched page", at + 9 * PAGE, 0, ~0U, 12);
+	know("an untouched page far from others", at + MIB, 0, ~0U, 12);
 
 	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	madvise(at, PMD_SIZE, MADV_NOHUGEPAGE);
-	know("a mapping without a page", at, 0, ~0U, 0);
-	/* Far from where the kernel itself would put another one. */
+	know("a mapping without pages", at, 0, ~0U, 0);
+	/* Far from the addresses that the kernel chooses. */
 	at = mmap(vw_pointer(0x100000000000UL), PMD_SIZE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
 	assert_ptr_not_equal(at, MAP_FAILED);
 	vw_poke(at + PAGE, 1);
 	munmap(at, PMD_SIZE);
-	know("where a mapping was", at + PAGE, 0, ~0U, 0);
+	know("an unmapped page", at + PAGE, 0, ~0U, 0);
 	know("address 0", NULL, 0, ~0U, 0);
-	know("an address that nothing is near", vw_pointer(1UL << 40), 0, ~0U, 0);
-	know("the last address of all", vw_pointer(vw_user_end() - 1), 0, 0, 0);
+	know("an address far from any mapping", vw_pointer(1UL << 40), 0, ~0U, 0);
+	know("the last address of user space", vw_pointer(vw_user_end() - 1), 0, 0, 0);
 
 	at = vw_anon(4 * PAGE);
 	memset(at, 1, 4 * PAGE);
 	if (vw_swap_out(at, 2 * PAGE))
 		know("a swapped page", at + PAGE + 8, VMWALK_SWAP, VMWALK_PRESENT, 12);
 	else
-		print_message("# the kernel does not swap here\n");
+		print_message("# the page could not be swapped out\n");
 }
 
 static void know_files(void)
@@ -209,20 +208,20 @@ static void know_files(void)
 	at = vw_map(file, 4 * PAGE, 0, RW, MAP_PRIVATE);
 	vw_peek(at);
 	vw_poke(at + PAGE, 1);
-	know("a page of a private file", at, VMWALK_PRESENT | VMWALK_FILE, ABSENT | VMWALK_WRITE,
-	     12);
-	know("a copy of one", at + PAGE, VMWALK_PRESENT | VMWALK_WRITE, ABSENT | VMWALK_FILE, 12);
-	know("this program", (void *)know_files, VMWALK_PRESENT | VMWALK_EXEC | VMWALK_FILE,
+	know("a page of a private file mapping", at, VMWALK_PRESENT | VMWALK_FILE,
+	     ABSENT | VMWALK_WRITE, 12);
+	know("a private copy", at + PAGE, VMWALK_PRESENT | VMWALK_WRITE, ABSENT | VMWALK_FILE, 12);
+	know("program code", (void *)know_files, VMWALK_PRESENT | VMWALK_EXEC | VMWALK_FILE,
 	     ABSENT | VMWALK_WRITE, 12);
 	close(file);
 
 	remapped = vw_open_rw(vw_make("r", "size", "64K", "map_mode", "remap", NULL));
 	at = vw_map(remapped, 64 * KIB, 0, RW, MAP_SHARED);
-	know("a frame", at + 7 * PAGE + 4095, VMWALK_PRESENT | VMWALK_SPECIAL | VMWALK_WRITE,
+	know("a PFN mapping", at + 7 * PAGE + 4095, VMWALK_PRESENT | VMWALK_SPECIAL | VMWALK_WRITE,
 	     ABSENT | VMWALK_FILE | VMWALK_ZERO, 12);
 }
 
-static void know_every_kind(void)
+static void know_all_pages(void)
 {
 	nr_known = 0;
 	know_small_pages();
@@ -230,18 +229,18 @@ static void know_every_kind(void)
 	know_files();
 	for (size_t i = 0; i < nr_known; i++) {
 		const struct known *k = &known[i];
-		struct vmwalk_translation is = look_up(k->addr);
+		struct vmwalk_translation is = walk_and_scan(k->addr);
 
 		if ((is.state & k->must) != k->must || is.state & k->mustnt)
-			vw_fail("a walk of %s: state 0x%x, must have 0x%x and not 0x%x", k->what,
+			vw_fail("WALK of %s: state 0x%x, must have 0x%x and not 0x%x", k->what,
 				is.state, k->must, k->mustnt);
 	}
 }
 
-/* That one element is of a known page. */
+/* The element must have the known page's state, and match WALK and SCAN. */
 static void expect_known(const struct known *k, const struct vmwalk_translation *got)
 {
-	struct vmwalk_translation wanted = look_up(k->addr);
+	struct vmwalk_translation wanted = walk_and_scan(k->addr);
 
 	if ((got->state & k->must) != k->must || got->state & k->mustnt)
 		vw_fail("%s: state 0x%x, must have 0x%x and not 0x%x", k->what, got->state,
@@ -249,16 +248,16 @@ static void expect_known(const struct known *k, const struct vmwalk_translation 
 	if (k->shift && got->page_shift != k->shift)
 		vw_fail("%s: page_shift is %u, not %d", k->what, got->page_shift, k->shift);
 	if (!(got->state & VMWALK_PRESENT) && got->phys)
-		vw_fail("%s: is not present and has phys 0x%llx", k->what, got->phys);
+		vw_fail("%s: not present, but phys is 0x%llx", k->what, got->phys);
 	expect_same(got, &wanted);
 }
 
-VW_TEST(every_kind_of_page_is_told_alone)
+VW_TEST(each_kind_of_page_is_translated_alone)
 {
 	struct vmwalk_translation *vec;
 
 	dev = vw_device_make();
-	know_every_kind();
+	know_all_pages();
 	vec = new_vec(1);
 	for (size_t i = 0; i < nr_known; i++) {
 		vec->addr = known[i].addr;
@@ -267,13 +266,13 @@ VW_TEST(every_kind_of_page_is_told_alone)
 	}
 }
 
-VW_TEST(every_kind_of_page_is_told_after_every_other)
+VW_TEST(each_kind_of_page_is_translated_after_each_other)
 {
 	struct vmwalk_translation *vec;
 	size_t len = 0;
 
 	dev = vw_device_make();
-	know_every_kind();
+	know_all_pages();
 	vec = new_vec(nr_known * nr_known * 2);
 	for (size_t i = 0; i < nr_known; i++) {
 		for (size_t j = 0; j < nr_known; j++) {
@@ -291,13 +290,13 @@ VW_TEST(every_kind_of_page_is_told_after_every_other)
 	}
 }
 
-VW_TEST(looking_at_what_is_absent_leaves_it_so)
+VW_TEST(translating_faults_in_no_page)
 {
 	__u64 before[COUNT(known)];
 	struct vmwalk_translation *vec;
 
 	dev = vw_device_make();
-	know_every_kind();
+	know_all_pages();
 	vec = new_vec(nr_known);
 	for (size_t i = 0; i < nr_known; i++) {
 		vec[i].addr = known[i].addr;
@@ -309,7 +308,7 @@ VW_TEST(looking_at_what_is_absent_leaves_it_so)
 		assert_int_equal(vw_pagemap_one(0, vw_pointer(known[i].addr)), before[i]);
 }
 
-VW_TEST(addresses_beyond_user_space_lead_nowhere_and_disturb_nothing)
+VW_TEST(addresses_beyond_user_space_are_empty)
 {
 	const __u64 beyond[] = {
 		vw_user_end(), vw_user_end() + 1, vw_user_end() + PAGE, 1ULL << 56, 1ULL << 57,
@@ -323,7 +322,7 @@ VW_TEST(addresses_beyond_user_space_lead_nowhere_and_disturb_nothing)
 	dev = vw_device_make();
 	at = vw_anon(PAGE);
 	vw_poke(at, 1);
-	wanted = look_up((uintptr_t)at + 9);
+	wanted = walk_and_scan((uintptr_t)at + 9);
 	assert_true(wanted.state & VMWALK_PRESENT);
 	vec = new_vec(2 * COUNT(beyond) + 1);
 	for (size_t i = 0; i < COUNT(beyond); i++) {
@@ -340,7 +339,7 @@ VW_TEST(addresses_beyond_user_space_lead_nowhere_and_disturb_nothing)
 	expect_same(&vec[2 * COUNT(beyond)], &wanted);
 }
 
-VW_TEST(phys_is_of_the_very_byte)
+VW_TEST(phys_includes_the_offset_in_the_page)
 {
 	char *at, *huge;
 	struct vmwalk_translation *vec;
@@ -368,11 +367,11 @@ VW_TEST(phys_is_of_the_very_byte)
 	}
 }
 
-/* --- Orders --------------------------------------------------------------------------------- */
+/* --- Order of addresses --------------------------------------------------- */
 
 #define PATTERN	"aaazaaz.npcpq..uuaawaaa.fsSf...."
 
-VW_TEST(a_translation_of_each_page_is_what_a_scan_finds)
+VW_TEST(translations_match_a_scan)
 {
 	struct vmwalk_translation *vec;
 	struct vw_extents extents;
@@ -407,7 +406,7 @@ VW_TEST(a_translation_of_each_page_is_what_a_scan_finds)
 	vw_extents_free(&extents);
 }
 
-VW_TEST(any_order_gives_the_same_answers)
+VW_TEST(any_order_of_addresses_gives_the_same_results)
 {
 	struct vmwalk_translation *sorted, *vec;
 	size_t *order;
@@ -422,9 +421,9 @@ VW_TEST(any_order_gives_the_same_answers)
 	for (size_t i = 0; i < VW_MIXED; i++)
 		sorted[i].addr = (uintptr_t)at + i * PAGE + i % PAGE;
 	vw_ok(vw_translate(dev.fd, sorted, VW_MIXED));
-	/* Some against a walk, so that they are not all wrong alike. */
+	/* Compare some with WALK, so that equal errors don't go unnoticed. */
 	for (size_t i = 0; i < VW_MIXED; i += 7) {
-		struct vmwalk_translation wanted = look_up(sorted[i].addr);
+		struct vmwalk_translation wanted = walk_and_scan(sorted[i].addr);
 
 		expect_same(&sorted[i], &wanted);
 	}
@@ -432,12 +431,10 @@ VW_TEST(any_order_gives_the_same_answers)
 	for (int kind = 0; kind < 6; kind++) {
 		for (size_t i = 0; i < 2 * VW_MIXED; i++) {
 			size_t to[] = {
-				i / 2,				/* each twice */
-				2 * VW_MIXED - 1 - i,		/* backwards, twice */
-				i * 517,			/* far apart */
-				random_bits(),			/* at random */
-				i & 1 ? 2 : i / 2,		/* one again and again */
-				random_bits() & 1 ? 0 : 2 * 512,/* two of different size */
+				/* Each twice; backwards; far apart. */
+				i / 2, 2 * VW_MIXED - 1 - i, i * 517,
+				/* Random; one repeatedly; two page sizes. */
+				random_bits(), i & 1 ? 2 : i / 2, random_bits() & 1 ? 0 : 2 * 512,
 			};
 
 			order[i] = to[kind] % VW_MIXED;
@@ -452,7 +449,7 @@ VW_TEST(any_order_gives_the_same_answers)
 	free(order);
 }
 
-VW_TEST(every_length_fills_all_elements_and_no_more)
+VW_TEST(vectors_of_any_length_are_filled_exactly)
 {
 	static const size_t lens[] = {
 		1, 2, 3, 63, 64, 65, 127, 128, 129, 169, 170, 171, 172, 255, 256, 257, 340, 341,
@@ -509,7 +506,7 @@ VW_TEST(a_million_addresses_fit_into_one_call)
 		present += !!(entry & PM_PRESENT);
 		if (!(entry & PM_PRESENT) != !(vec[i].state & VMWALK_PRESENT) ||
 		    vec[i].phys != (entry & PM_PRESENT ? PM_PFN(entry) * PAGE + off % PAGE : 0))
-			vw_fail("0x%llx: phys 0x%llx, state 0x%x where pagemap has 0x%llx",
+			vw_fail("0x%llx: phys 0x%llx, state 0x%x, but pagemap has 0x%llx",
 				vec[i].addr, vec[i].phys, vec[i].state, entry);
 	}
 	assert_true(present > million / 4);
@@ -534,7 +531,7 @@ VW_TEST(a_call_is_counted_as_one_walk)
 	vw_expect_stat(dev.n, "walks", 1);
 }
 
-VW_TEST_TYPICAL(the_vector_may_lie_in_the_devices_own_mapping)
+VW_TEST_TYPICAL(the_vector_may_be_in_a_mapping_of_the_device)
 {
 	struct vmwalk_translation *vec;
 	char *at = vw_anon(PAGE);
@@ -542,22 +539,22 @@ VW_TEST_TYPICAL(the_vector_may_lie_in_the_devices_own_mapping)
 	dev = vw_device_make_combo(combo, 64 * KIB, "zero");
 	vw_poke(at, 1);
 	vec = vw_map(dev.fd, 64 * KIB, 0, RW, MAP_SHARED);
-	/* The addresses are those of the vector itself, and one that is not. */
+	/* Translate elements of the vector itself, and another page. */
 	for (size_t i = 0; i < 1000; i++)
 		vec[i].addr = i % 3 ? (uintptr_t)&vec[i] : (uintptr_t)at;
 	vw_ok(vw_translate(dev.fd, vec, 1000));
 	for (size_t i = 0; i < 1000; i++) {
-		struct vmwalk_translation wanted = look_up(i % 3 ? (uintptr_t)&vec[i] :
+		struct vmwalk_translation wanted = walk_and_scan(i % 3 ? (uintptr_t)&vec[i] :
 								   (uintptr_t)at);
 
-		/* The call's own writes may have set these. */
+		/* The call's writes to the vector may have set these flags. */
 		vec[i].state |= VMWALK_ACCESSED | VMWALK_DIRTY | VMWALK_SOFT_DIRTY;
 		wanted.state |= VMWALK_ACCESSED | VMWALK_DIRTY | VMWALK_SOFT_DIRTY;
 		expect_same(&vec[i], &wanted);
 	}
 }
 
-VW_TEST(the_node_is_the_frames_own)
+VW_TEST(node_is_the_node_of_the_page)
 {
 	struct vmwalk_translation *vec;
 	char *at = vw_anon(64 * PAGE);
@@ -565,7 +562,7 @@ VW_TEST(the_node_is_the_frames_own)
 
 	dev = vw_device_make();
 	if (!vw_exists("/sys/devices/system/node/node1"))
-		vw_skip("one NUMA node only");
+		vw_skip("this machine has one NUMA node only");
 	madvise(at, 64 * PAGE, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < 64; i++) {
 		unsigned long nodes = 1UL << i % 2;
@@ -588,9 +585,9 @@ VW_TEST(the_node_is_the_frames_own)
 	}
 }
 
-/* --- Entries that look alike ---------------------------------------------------------------- */
+/* --- Entries with the same flags ------------------------------------------ */
 
-#define ALIKE	64UL
+#define SAME	64UL
 
 static bool is_file(const struct vmwalk_translation *translation)
 {
@@ -598,10 +595,10 @@ static bool is_file(const struct vmwalk_translation *translation)
 }
 
 /*
- * In a private mapping of a file the file's pages are mapped read-only and clean, and so is a copy
- * that comes back from swap: only the page behind the entry tells them apart.
+ * A private file mapping maps the file's pages read-only and clean, and so is a
+ * private copy after swap-in: only the page itself tells them apart.
  */
-VW_TEST(pages_of_a_file_and_their_copies_are_told_apart)
+VW_TEST(file_pages_and_private_copies_are_distinguished)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	struct vmwalk_translation *vec;
@@ -611,26 +608,26 @@ VW_TEST(pages_of_a_file_and_their_copies_are_told_apart)
 	char *at;
 
 	dev = vw_device_make();
-	assert_true(file >= 0 && !ftruncate(file, ALIKE * PAGE));
-	at = vw_map(file, ALIKE * PAGE, 0, RW, MAP_SHARED | MAP_POPULATE);
-	at = vw_map(file, ALIKE * PAGE, 0, RW, MAP_PRIVATE);
-	for (size_t i = 0; i < ALIKE; i += 4)
+	assert_true(file >= 0 && !ftruncate(file, SAME * PAGE));
+	at = vw_map(file, SAME * PAGE, 0, RW, MAP_SHARED | MAP_POPULATE);
+	at = vw_map(file, SAME * PAGE, 0, RW, MAP_PRIVATE);
+	for (size_t i = 0; i < SAME; i += 4)
 		vw_poke(at + i * PAGE, 1);
-	for (size_t i = 0; i < ALIKE; i += 4) {
+	for (size_t i = 0; i < SAME; i += 4) {
 		if (!vw_swap_out(at + i * PAGE, PAGE))
-			vw_skip("the kernel does not swap here");
+			vw_skip("the page could not be swapped out");
 	}
-	for (size_t i = 0; i < ALIKE; i++)
+	for (size_t i = 0; i < SAME; i++)
 		vw_peek(at + i * PAGE);
 
-	vec = new_vec(ALIKE);
-	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + ALIKE * PAGE);
-	vw_ok(vw_scan_all(dev.fd, &scan, ALIKE, &extents));
+	vec = new_vec(SAME);
+	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + SAME * PAGE);
+	vw_ok(vw_scan_all(dev.fd, &scan, SAME, &extents));
 	for (int first = 0; first < 4; first++) {
-		for (size_t i = 0; i < ALIKE; i++)
-			vec[i].addr = (uintptr_t)at + (i + first) % ALIKE * PAGE;
-		vw_ok(vw_translate(dev.fd, vec, ALIKE));
-		for (size_t i = 0; i < ALIKE; i++) {
+		for (size_t i = 0; i < SAME; i++)
+			vec[i].addr = (uintptr_t)at + (i + first) % SAME * PAGE;
+		vw_ok(vw_translate(dev.fd, vec, SAME));
+		for (size_t i = 0; i < SAME; i++) {
 			const char *page = vw_pointer(vec[i].addr);
 			__u64 entry = vw_pagemap_one(0, page);
 			const struct vmwalk_extent *extent = vw_extent_at(&extents, page);
@@ -643,7 +640,7 @@ VW_TEST(pages_of_a_file_and_their_copies_are_told_apart)
 			assert_int_equal(extent->flags, vec[i].state);
 		}
 	}
-	assert_int_equal(copies, ALIKE);
+	assert_int_equal(copies, SAME);
 	vw_extents_free(&extents);
 	close(file);
 }
@@ -659,48 +656,51 @@ static void *copy_and_drop(void *arg)
 	struct copier *copier = arg;
 
 	for (size_t i = 0; !__atomic_load_n(&copier->stop, __ATOMIC_RELAXED); i++) {
-		vw_poke(copier->at + i * 7 % ALIKE * PAGE, 1);
-		if (i % ALIKE)
+		vw_poke(copier->at + i * 7 % SAME * PAGE, 1);
+		if (i % SAME)
 			continue;
-		/* The copies go, the file's pages come back, in a mapping that has no copy yet. */
-		mmap(copier->at, ALIKE * PAGE, RW, MAP_PRIVATE | MAP_FIXED, copier->file, 0);
-		madvise(copier->at, ALIKE * PAGE, MADV_POPULATE_READ);
+		/*
+		 * Drop the copies: a new mapping, with the file's pages, has
+		 * none.
+		 */
+		mmap(copier->at, SAME * PAGE, RW, MAP_PRIVATE | MAP_FIXED, copier->file, 0);
+		madvise(copier->at, SAME * PAGE, MADV_POPULATE_READ);
 	}
 	return NULL;
 }
 
-VW_TEST(a_first_copy_is_told_from_the_file_while_it_is_made)
+VW_TEST(a_first_private_copy_is_distinguished_from_the_file_page)
 {
 	struct copier copier = { .file = memfd_create("vmwalk_test", MFD_CLOEXEC) };
-	__u64 end, file_pfn[ALIKE], calls = 0, copies = 0;
+	__u64 end, file_pfn[SAME], calls = 0, copies = 0;
 	struct vmwalk_translation *vec;
 	pthread_t thread;
 	char *at;
 
 	dev = vw_device_make();
-	assert_true(copier.file >= 0 && !ftruncate(copier.file, ALIKE * PAGE));
-	at = vw_map(copier.file, ALIKE * PAGE, 0, RW, MAP_SHARED);
-	for (size_t i = 0; i < ALIKE; i++) {
+	assert_true(copier.file >= 0 && !ftruncate(copier.file, SAME * PAGE));
+	at = vw_map(copier.file, SAME * PAGE, 0, RW, MAP_SHARED);
+	for (size_t i = 0; i < SAME; i++) {
 		vw_poke(at + i * PAGE, 1);
 		file_pfn[i] = vw_pfn(at + i * PAGE);
 	}
-	mlock(at, ALIKE * PAGE);
-	copier.at = vw_map(copier.file, ALIKE * PAGE, 0, RW, MAP_PRIVATE);
-	vec = new_vec(ALIKE);
+	mlock(at, SAME * PAGE);
+	copier.at = vw_map(copier.file, SAME * PAGE, 0, RW, MAP_PRIVATE);
+	vec = new_vec(SAME);
 	assert_int_equal(pthread_create(&thread, NULL, copy_and_drop, &copier), 0);
 	for (end = vw_now() + 3 * SECOND; vw_now() < end; calls++) {
-		for (size_t i = 0; i < ALIKE; i++)
+		for (size_t i = 0; i < SAME; i++)
 			vec[i].addr = (uintptr_t)copier.at + i * PAGE;
-		vw_ok(vw_translate(dev.fd, vec, ALIKE));
-		for (size_t i = 0; i < ALIKE; i++) {
+		vw_ok(vw_translate(dev.fd, vec, SAME));
+		for (size_t i = 0; i < SAME; i++) {
 			if (!(vec[i].state & VMWALK_PRESENT))
 				continue;
 			copies += vec[i].phys != file_pfn[i] * PAGE;
 			if (is_file(&vec[i]) != (vec[i].phys == file_pfn[i] * PAGE)) {
 				__atomic_store_n(&copier.stop, true, __ATOMIC_RELAXED);
 				pthread_join(thread, NULL);
-				vw_fail("phys 0x%llx has state 0x%x, the file 0x%llx", vec[i].phys,
-					vec[i].state, file_pfn[i] * PAGE);
+				vw_fail("phys 0x%llx has state 0x%x, the file's page is 0x%llx",
+					vec[i].phys, vec[i].state, file_pfn[i] * PAGE);
 			}
 		}
 	}
@@ -711,13 +711,13 @@ VW_TEST(a_first_copy_is_told_from_the_file_while_it_is_made)
 	assert_true(copies);
 }
 
-/* --- Other processes, and such as go -------------------------------------------------------- */
+/* --- Other processes ------------------------------------------------------ */
 
 #define COMMON	16UL
 
 static char *common;
 
-static int touch_some(void *arg)
+static int touch_common(void *arg)
 {
 	size_t step = (uintptr_t)arg;
 
@@ -727,7 +727,7 @@ static int touch_some(void *arg)
 	return 0;
 }
 
-VW_TEST(another_process_is_seen_with_its_own_frames)
+VW_TEST(each_target_has_its_own_frames)
 {
 	struct vmwalk_translation *vec;
 	struct vw_child child[2];
@@ -737,7 +737,7 @@ VW_TEST(another_process_is_seen_with_its_own_frames)
 	dev = vw_device_make();
 	vec = new_vec(COMMON);
 	for (size_t i = 0; i < COUNT(child); i++) {
-		child[i] = vw_fork(touch_some, vw_pointer(i + 2));
+		child[i] = vw_fork(touch_common, vw_pointer(i + 2));
 		vw_hear(&child[i]);
 	}
 	for (int round = 0; round < 3; round++) {
@@ -762,8 +762,8 @@ VW_TEST(another_process_is_seen_with_its_own_frames)
 }
 
 /*
- * A page of the caller's that is missing until somebody touches it, as the driver does when it
- * comes there in the middle of a call. What must be done before goes on, then the page is filled.
+ * A missing page of the caller, registered with userfaultfd. When the driver
+ * faults on it during a call, act() runs, and then the page is filled.
  */
 struct gate {
 	char *page;
@@ -775,7 +775,7 @@ struct gate {
 	pthread_t thread;
 };
 
-static void *keep_gate(void *arg)
+static void *serve_gate(void *arg)
 {
 	struct gate *gate = arg;
 	struct pollfd wait = { .fd = gate->uffd, .events = POLLIN };
@@ -794,7 +794,7 @@ static void *keep_gate(void *arg)
 	return NULL;
 }
 
-/* False where the kernel has no such thing. */
+/* Returns false if userfaultfd is not available. */
 static bool open_gate(struct gate *gate)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -808,10 +808,10 @@ static bool open_gate(struct gate *gate)
 	if (gate->uffd < 0 || ioctl(gate->uffd, UFFDIO_API, &api) ||
 	    ioctl(gate->uffd, UFFDIO_REGISTER, &reg))
 		return false;
-	return !pthread_create(&gate->thread, NULL, keep_gate, gate);
+	return !pthread_create(&gate->thread, NULL, serve_gate, gate);
 }
 
-/* Whether the call came by. */
+/* Returns true if the driver faulted on the page. */
 static bool close_gate(struct gate *gate)
 {
 	pthread_join(gate->thread, NULL);
@@ -819,10 +819,10 @@ static bool close_gate(struct gate *gate)
 	return gate->passed;
 }
 
-/* So many that the driver has answered some before it comes to the last page of the vector. */
+/* Long enough that the driver writes results before the last page. */
 #define GATED	(32 * PAGE / sizeof(struct vmwalk_translation))
 
-/* A vector of addresses in "common" whose last page is behind a gate; the test skips without. */
+/* A vector of addresses in "common" whose last page is behind the gate. */
 static struct vmwalk_translation *gated_vec(struct gate *gate)
 {
 	static struct vmwalk_translation all[GATED + 1];
@@ -837,7 +837,7 @@ static struct vmwalk_translation *gated_vec(struct gate *gate)
 	return (void *)at;
 }
 
-static void let_exit(void *arg)
+static void make_exit(void *arg)
 {
 	struct vw_child *child = arg;
 
@@ -846,8 +846,8 @@ static void let_exit(void *arg)
 }
 
 /*
- * Starts a target that loses its memory in the middle of a call, by @act: the call
- * must fail. Returns the vector.
+ * Start a target whose memory @act replaces or frees during a call, which must
+ * then fail. Returns the vector. Skips the test without userfaultfd.
  */
 static struct vmwalk_translation *lose_target(struct vw_child *target, int (*body)(void *),
 					      void (*act)(void *))
@@ -864,34 +864,34 @@ static struct vmwalk_translation *lose_target(struct vw_child *target, int (*bod
 	gate.act = act;
 	gate.arg = target;
 	if (!open_gate(&gate))
-		vw_skip("no userfaultfd");
+		vw_skip("userfaultfd is not available");
 	vw_expect(vw_translate(dev.fd, vec, GATED), -ESRCH);
 	assert_true(close_gate(&gate));
 	return vec;
 }
 
-VW_TEST(a_target_that_exits_in_the_middle_gives_esrch)
+VW_TEST(exit_of_the_target_during_a_call_fails_with_esrch)
 {
 	struct vmwalk_translation *vec;
 	struct vw_child child;
 
-	vec = lose_target(&child, touch_some, let_exit);
+	vec = lose_target(&child, touch_common, make_exit);
 	vw_expect(vw_translate(dev.fd, vec, GATED), -ESRCH);
 	vw_kill(&child);
 	vw_expect(vw_translate(dev.fd, vec, 1), -ESRCH);
-	/* The instance itself is as good as before. */
+	/* The instance still works. */
 	vw_set_target(0);
 	vw_ok(vw_translate(dev.fd, vec, GATED));
 }
 
 static int touch_and_exec(void *arg)
 {
-	touch_some(arg);
+	touch_common(arg);
 	execl("/bin/bash", "bash", "-c", "kill -STOP $$", NULL);
 	return 1;
 }
 
-static void let_exec(void *arg)
+static void make_exec(void *arg)
 {
 	struct vw_child *child = arg;
 	__u64 go = 0;
@@ -900,13 +900,13 @@ static void let_exec(void *arg)
 	waitid(P_PID, child->pid, NULL, WSTOPPED | WNOWAIT);
 }
 
-VW_TEST(a_target_that_execs_in_the_middle_gives_esrch)
+VW_TEST(exec_of_the_target_during_a_call_fails_with_esrch)
 {
 	struct vmwalk_translation *vec;
 	struct vw_child child;
 
-	vec = lose_target(&child, touch_and_exec, let_exec);
-	/* The next call looks at the new memory, where those addresses lead nowhere. */
+	vec = lose_target(&child, touch_and_exec, make_exec);
+	/* The next call walks the new memory, where "common" is not mapped. */
 	for (size_t i = 0; i < GATED; i++)
 		vec[i].addr = (uintptr_t)common + i % COMMON * PAGE;
 	vw_ok(vw_translate(dev.fd, vec, GATED));
@@ -918,9 +918,9 @@ VW_TEST(a_target_that_execs_in_the_middle_gives_esrch)
 	vw_kill(&child);
 }
 
-static void map_something(void *arg)
+static void map_and_unmap_a_page(void *arg)
 {
-	/* This waits for ever if the call still has the lock of the memory that it looks at. */
+	/* Hangs if the call holds mmap_lock of the memory that it walks. */
 	char *at = mmap(NULL, PAGE, RW, ANON, -1, 0);
 
 	(void)arg;
@@ -949,10 +949,10 @@ static int pass_gates(void *arg)
 	return 0;
 }
 
-VW_TEST(the_targets_lock_is_not_held_over_a_copy)
+VW_TEST(mmap_lock_is_not_held_while_results_are_copied)
 {
 	static struct gates gates = {
-		.gate = { { .act = map_something }, { .act = map_something } },
+		.gate = { { .act = map_and_unmap_a_page }, { .act = map_and_unmap_a_page } },
 	};
 	struct vw_child child;
 	char *at;
@@ -960,7 +960,7 @@ VW_TEST(the_targets_lock_is_not_held_over_a_copy)
 	common = vw_anon(COMMON * PAGE);
 	memset(common, 1, COMMON * PAGE);
 	gates.vec = gated_vec(&gates.gate[0]);
-	/* A scan of every second page comes to the second page of its vector. */
+	/* The extents of every second page fill two pages of the vector. */
 	at = vw_anon(512 * PAGE);
 	madvise(at, 512 * PAGE, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < 512; i += 2)
@@ -973,14 +973,14 @@ VW_TEST(the_targets_lock_is_not_held_over_a_copy)
 	gates.scan.vec_len = 256;
 	dev = vw_device_make();
 	child = vw_fork(pass_gates, &gates);
-	/* A child that hangs is not heard. */
+	/* vw_hear() times out if the child hangs. */
 	vw_hear(&child);
 	vw_join_ok(&child);
 }
 
 #define MANY	1048576UL
 
-static int translate_for_ever(void *arg)
+static int translate_forever(void *arg)
 {
 	vw_say(0);
 	while (!vw_translate(dev.fd, arg, MANY))
@@ -998,7 +998,7 @@ VW_TEST(a_translating_process_can_be_killed)
 	for (size_t i = 0; i < MANY; i++)
 		vec[i].addr = (uintptr_t)vec + (random_bits() & (16 * MIB - 1));
 	for (int i = 0; i < 5; i++) {
-		child = vw_fork(translate_for_ever, vec);
+		child = vw_fork(translate_forever, vec);
 		vw_hear(&child);
 		usleep(i * 5000);
 		start = vw_now();
@@ -1022,8 +1022,8 @@ static int come_and_go(void *arg)
 	}
 }
 
-/* Beside memory that comes and goes a page that stays is seen each time. */
-VW_TEST(what_stays_is_always_found)
+/* A page that stays mapped is found whatever its neighbors do. */
+VW_TEST(static_pages_are_always_found)
 {
 	char *busy = vw_pointer(0x500000000000UL);
 	struct vmwalk_translation *vec;
