@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * SCAN compared with procfs: PAGEMAP_SCAN with the same masks, the page flags in
- * /proc/kpageflags, and the sums of each mapping in smaps. The target is a
- * stopped process with memory of every kind. test_pagemap compares with
+ * SCAN compared with procfs: PAGEMAP_SCAN with the same masks, the page flags
+ * in /proc/kpageflags, and the sums of each mapping in smaps. The target is a
+ * stopped process with memory of all kinds. test_pagemap compares with
  * /proc/PID/pagemap.
  *
  * Copyright (C) The vmwalk authors
  *
  * Where SCAN and PAGEMAP_SCAN differ by design:
  *
- *   SCAN never returns an empty entry; PAGEMAP_SCAN does if inverted masks select it;
- *   PAGE_IS_SOFT_DIRTY is set for a whole mapping created after the last clear_refs,
- *   VMWALK_SOFT_DIRTY only where the entry has the bit: so no mapping here is newer
- *   than clear_refs;
+ *   SCAN never returns an empty entry; PAGEMAP_SCAN does if inverted masks
+ *   select it;
+ *   PAGE_IS_SOFT_DIRTY is set for a whole mapping created after the last
+ *   clear_refs, VMWALK_SOFT_DIRTY only if the entry has the bit: so no mapping
+ *   here is newer than clear_refs;
  *   PAGE_IS_WRITTEN is the inverse of VMWALK_UFFD_WP;
- *   PAGEMAP_SCAN skips mappings without struct pages, SCAN returns them as SPECIAL.
+ *   PAGEMAP_SCAN skips PFN mappings, SCAN returns them as SPECIAL.
  */
 #define _GNU_SOURCE
 #include <linux/kernel-page-flags.h>
@@ -27,19 +28,19 @@
 
 #define KSM	"/sys/kernel/mm/ksm/"
 
-/* The kernel may change even a stopped process's memory: what differs is looked at again. */
+/* The kernel may change even a stopped process's memory: retry a mismatch. */
 #define TRIES	10
 
 static int fd;
 
-/* --- A process with memory of every kind ------------------------------------------------------ */
+/* --- A process with memory of all kinds ----------------------------------- */
 
 #define FILE_PAGES	128UL
 
 static int file;
-static bool soft_dirty;			/* let only some pages be so */
+static bool soft_dirty;			/* only some pages are soft-dirty */
 
-static char *map_or_end(size_t len, int flags, int from)
+static char *map_or_fail(size_t len, int flags, int from)
 {
 	char *at = mmap(NULL, len, RW, flags, from, 0);
 
@@ -49,12 +50,12 @@ static char *map_or_end(size_t len, int flags, int from)
 
 static char *map_aligned(size_t len)
 {
-	return (char *)ALIGN_UP((uintptr_t)map_or_end(len + PMD_SIZE, ANON, -1), PMD_SIZE);
+	return (char *)ALIGN_UP((uintptr_t)map_or_fail(len + PMD_SIZE, ANON, -1), PMD_SIZE);
 }
 
 static void get_small(void)
 {
-	char *at = map_or_end(256 * PAGE, ANON, -1);
+	char *at = map_or_fail(256 * PAGE, ANON, -1);
 
 	madvise(at, 256 * PAGE, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < 256; i++) {
@@ -74,12 +75,12 @@ static void get_huge(void)
 
 	madvise(at, 6 * PMD_SIZE, MADV_HUGEPAGE);
 	memset(at, 1, 4 * PMD_SIZE);
-	/* One is split, one is half gone, one is of zeroes. */
+	/* Split one, unmap a part of another, and map the huge zero page. */
 	mprotect(at + PMD_SIZE + 5 * PAGE, PAGE, PROT_READ);
 	madvise(at + 2 * PMD_SIZE + 7 * PAGE, 100 * PAGE, MADV_DONTNEED);
 	vw_peek(at + 4 * PMD_SIZE);
 
-	/* And one of a file, if the kernel collapses its pages. */
+	/* A huge page of a file, if the kernel collapses its pages. */
 	memfd = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	vw_check(memfd >= 0 && !ftruncate(memfd, PMD_SIZE));
 	at = map_aligned(PMD_SIZE);
@@ -102,7 +103,7 @@ static void get_hugetlb(void)
 
 static void get_swapped(void)
 {
-	char *at = map_or_end(256 * PAGE, ANON, -1);
+	char *at = map_or_fail(256 * PAGE, ANON, -1);
 	int memfd;
 
 	madvise(at, 256 * PAGE, MADV_NOHUGEPAGE);
@@ -111,20 +112,20 @@ static void get_swapped(void)
 	for (size_t i = 0; i < 128; i += 5)
 		vw_peek(at + i * PAGE);
 
-	/* And of a file in memory, where no entry tells it: only smaps does. */
+	/* Swapped shmem pages have no swap entry: only smaps counts them. */
 	memfd = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	vw_check(memfd >= 0 && !ftruncate(memfd, 64 * PAGE));
-	at = map_or_end(64 * PAGE, MAP_SHARED, memfd);
+	at = map_or_fail(64 * PAGE, MAP_SHARED, memfd);
 	memset(at, 1, 64 * PAGE);
 	madvise(at, 32 * PAGE, MADV_PAGEOUT);
 }
 
 static void get_file(void)
 {
-	char *shared = map_or_end(FILE_PAGES * PAGE, MAP_SHARED, file);
-	char *private = map_or_end(FILE_PAGES * PAGE, MAP_PRIVATE, file);
+	char *shared = map_or_fail(FILE_PAGES * PAGE, MAP_SHARED, file);
+	char *private = map_or_fail(FILE_PAGES * PAGE, MAP_PRIVATE, file);
 
-	/* Only what is in the file already: a page of a hole would be made. */
+	/* Only pages that exist: reading a hole would allocate one. */
 	for (size_t i = 0; i < FILE_PAGES; i += 2) {
 		vw_peek(shared + i * PAGE);
 		if (i % 4)
@@ -160,12 +161,12 @@ static void get_write_protected(void)
 	vw_swap_out(at + 8 * PAGE, 16 * PAGE);
 }
 
-static int be_of_all_kinds(void *arg)
+static int map_all_kinds(void *arg)
 {
 	char *late;
 
 	(void)arg;
-	late = map_or_end(64 * PAGE, ANON, -1);
+	late = map_or_fail(64 * PAGE, ANON, -1);
 	madvise(late, 64 * PAGE, MADV_NOHUGEPAGE);
 	memset(late, 1, 64 * PAGE);
 	get_small();
@@ -221,7 +222,7 @@ static int open_proc(pid_t pid, const char *name)
 	return proc;
 }
 
-/* --- What a scan returns, page by page -------------------------------------------------------- */
+/* --- Results of a scan, page by page -------------------------------------- */
 
 struct page {
 	__u64 addr;
@@ -271,7 +272,7 @@ static struct pages scan_everything(void)
 	return scan_pages(&scan);
 }
 
-/* How many pages have all of some flags and none of others. */
+/* Count the pages that have all flags of "has" and none of "lacks". */
 static size_t count_pages(const struct pages *pages, __u32 has, __u32 lacks)
 {
 	size_t count = 0;
@@ -294,7 +295,7 @@ static bool is_same(const struct pages *a, const struct pages *b)
 	return true;
 }
 
-/* --- PAGEMAP_SCAN ----------------------------------------------------------------------------- */
+/* --- PAGEMAP_SCAN --------------------------------------------------------- */
 
 #define PM_WRITTEN	BIT_ULL(1)
 #define PM_REGIONS	65536
@@ -303,7 +304,7 @@ static const struct {
 	__u32 ours;
 	__u64 theirs;
 } categories[] = {
-	{ VMWALK_UFFD_WP, PM_WRITTEN },		/* the one is the other's opposite */
+	{ VMWALK_UFFD_WP, PM_WRITTEN },		/* inverse */
 	{ VMWALK_FILE, BIT_ULL(2) },
 	{ VMWALK_PRESENT, BIT_ULL(3) },
 	{ VMWALK_SWAP, BIT_ULL(4) },
@@ -326,7 +327,7 @@ static __u32 random_flags(unsigned int in)
 	static __u64 seed = 7;
 	__u32 flags = 0;
 
-	/* Each flag once in so many times. */
+	/* Each flag with probability 1/in. */
 	for (size_t i = 0; i < COUNT(categories); i++)
 		flags |= vw_random(&seed) % in ? 0 : categories[i].ours;
 	return flags;
@@ -355,19 +356,19 @@ static int pagemap_scan(int pagemap, const struct vmwalk_scan *scan)
 	return count;
 }
 
-/* What PAGEMAP_SCAN doesn't look at, or not as all kernels do. */
+/* Pages that PAGEMAP_SCAN skips or that kernels report differently. */
 static bool is_comparable(const struct page *page, const struct vmwalk_scan *scan)
 {
 	__u64 masks = scan->category_mask | scan->category_anyof_mask | scan->return_mask;
 
 	if (page->flags & VMWALK_SPECIAL)
 		return false;
-	/* Some kernels call the huge page of zeroes one of a file, or none of zeroes. */
+	/* Kernels differ in FILE and ZERO of the huge zero page. */
 	return !(page->flags & VMWALK_ZERO && page->flags & VMWALK_HUGE &&
 		 masks & (VMWALK_FILE | VMWALK_ZERO));
 }
 
-/* Compares what was returned of each page that there is: the first that differs, or NULL. */
+/* Compare what both returned of each page. Returns the first mismatch. */
 static const struct page *first_difference(const struct pages *all, const struct pages *some,
 					   const struct vmwalk_scan *scan, int count)
 {
@@ -396,7 +397,7 @@ static const struct page *first_difference(const struct pages *all, const struct
 	return NULL;
 }
 
-/* One scan by both: how many pages a scan returned. */
+/* Scan by both and compare. Returns the number of pages that SCAN returned. */
 static size_t compare_masks(int pagemap, const struct vmwalk_scan *scan)
 {
 	const struct page *wrong = NULL;
@@ -435,7 +436,7 @@ static int open_pagemap_scan(pid_t pid)
 	return pagemap;
 }
 
-VW_TEST(each_category_holds_where_pagemap_scan_has_it)
+VW_TEST(each_category_selects_the_pages_of_pagemap_scan)
 {
 	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
 	struct vw_child child;
@@ -443,7 +444,7 @@ VW_TEST(each_category_holds_where_pagemap_scan_has_it)
 	int pagemap;
 
 	soft_dirty = true;
-	child = start_stopped(be_of_all_kinds);
+	child = start_stopped(map_all_kinds);
 	pagemap = open_pagemap_scan(child.pid);
 	for (size_t i = 0; i < COUNT(categories); i++) {
 		scan.return_mask = categories[i].ours;
@@ -452,7 +453,7 @@ VW_TEST(each_category_holds_where_pagemap_scan_has_it)
 		scan.category_anyof_mask = 0;
 		found = compare_masks(pagemap, &scan);
 		print_message("# %zu pages have flag 0x%x\n", found, categories[i].ours);
-		/* The others are there as far as this kernel has them. */
+		/* The others depend on the kernel. */
 		if (categories[i].ours & (VMWALK_FILE | VMWALK_PRESENT | VMWALK_ZERO))
 			assert_true(found);
 		scan.category_inverted = categories[i].ours;
@@ -466,7 +467,7 @@ VW_TEST(each_category_holds_where_pagemap_scan_has_it)
 	close(pagemap);
 }
 
-VW_TEST(all_masks_select_the_pages_that_pagemap_scan_selects)
+VW_TEST(random_masks_select_the_pages_of_pagemap_scan)
 {
 	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
 	__u64 limit = vw_now() + 8 * SECOND;
@@ -475,7 +476,7 @@ VW_TEST(all_masks_select_the_pages_that_pagemap_scan_selects)
 	int pagemap, round;
 
 	soft_dirty = true;
-	child = start_stopped(be_of_all_kinds);
+	child = start_stopped(map_all_kinds);
 	pagemap = open_pagemap_scan(child.pid);
 	for (round = 0; round < 20 || (round < 400 && vw_now() < limit); round++) {
 		scan.category_inverted = random_flags(3);
@@ -490,7 +491,7 @@ VW_TEST(all_masks_select_the_pages_that_pagemap_scan_selects)
 	close(pagemap);
 }
 
-VW_TEST(max_pages_stops_where_pagemap_scan_stops)
+VW_TEST(max_pages_stops_at_the_page_of_pagemap_scan)
 {
 	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
 	struct vw_child child;
@@ -498,9 +499,9 @@ VW_TEST(max_pages_stops_where_pagemap_scan_stops)
 	int pagemap, count;
 
 	soft_dirty = false;
-	child = start_stopped(be_of_all_kinds);
+	child = start_stopped(map_all_kinds);
 	pagemap = open_pagemap_scan(child.pid);
-	/* Nothing empty is asked for, and nothing that they don't look at. */
+	/* Select no empty entries, and no pages that PAGEMAP_SCAN skips. */
 	scan.category_mask = VMWALK_PRESENT;
 	scan.category_inverted = VMWALK_SPECIAL;
 	scan.category_mask |= VMWALK_SPECIAL;
@@ -535,7 +536,7 @@ VW_TEST(max_pages_stops_where_pagemap_scan_stops)
 	close(pagemap);
 }
 
-/* --- /proc/kpageflags ------------------------------------------------------------------------- */
+/* --- /proc/kpageflags ----------------------------------------------------- */
 
 static __u64 kpageflags(int kpf, __u64 pfn)
 {
@@ -545,30 +546,30 @@ static __u64 kpageflags(int kpf, __u64 pfn)
 	return flags;
 }
 
-/* What does not fit together, or NULL. */
-static const char *judge_frame(__u32 ours, __u64 theirs)
+/* Compare flags with kpageflags. Returns the mismatch, or NULL. */
+static const char *check_frame(__u32 ours, __u64 theirs)
 {
 	bool anon = !(ours & (VMWALK_FILE | VMWALK_ZERO));
 
 	if (theirs & BIT_ULL(KPF_NOPAGE))
-		return "no page";
+		return "no struct page";
 	if (!(theirs & BIT_ULL(KPF_ANON)) == anon)
-		return "anonymous or not";
+		return "anonymous in one of both";
 	if (!(theirs & BIT_ULL(KPF_HUGE)) != !(ours & VMWALK_HUGETLB))
-		return "hugetlb's or not";
+		return "hugetlb in one of both";
 	if (!(theirs & BIT_ULL(KPF_ZERO_PAGE)) != !(ours & VMWALK_ZERO))
-		return "of zeroes or not";
-	/* A huge page may be mapped by small entries, but not the other way round. */
+		return "zero page in one of both";
+	/* A huge page may be mapped by PTEs, but not a small page by a PMD. */
 	if (ours & VMWALK_HUGE && !(ours & VMWALK_HUGETLB) && !(theirs & BIT_ULL(KPF_THP)))
-		return "huge or not";
+		return "huge, but not a THP";
 	if (!(ours & VMWALK_ZERO) && !(theirs & BIT_ULL(KPF_MMAP)))
-		return "mapped by nobody";
+		return "not mapped";
 	if (theirs & (BIT_ULL(KPF_BUDDY) | BIT_ULL(KPF_SLAB) | BIT_ULL(KPF_PGTABLE)))
-		return "not a page that can be mapped";
+		return "free, slab or page-table page";
 	return NULL;
 }
 
-/* Looks all frames of a stopped process up, and says of what kinds they are. */
+/* Compare all frames of a stopped process, and count them by type. */
 static void compare_frames(void)
 {
 	int kpf = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
@@ -593,7 +594,7 @@ static void compare_frames(void)
 			if (!(copy.flags & VMWALK_PRESENT) || copy.flags & VMWALK_SPECIAL)
 				continue;
 			theirs = kpageflags(kpf, copy.pfn);
-			wrong = judge_frame(copy.flags, theirs);
+			wrong = check_frame(copy.flags, theirs);
 			anon += !!(theirs & BIT_ULL(KPF_ANON));
 			thp += !!(theirs & BIT_ULL(KPF_THP));
 			hugetlb += !!(theirs & BIT_ULL(KPF_HUGE));
@@ -606,24 +607,24 @@ static void compare_frames(void)
 	}
 	close(kpf);
 	if (wrong)
-		vw_fail("%s: 0x%llx, flags 0x%x, frame 0x%llx with kpageflags 0x%llx", wrong,
+		vw_fail("%s: 0x%llx, flags 0x%x, PFN 0x%llx with kpageflags 0x%llx", wrong,
 			copy.addr, copy.flags, copy.pfn, theirs);
-	print_message("# %zu anonymous, %zu of a file, %zu of THP, %zu of hugetlb, %zu zeroes\n",
+	print_message("# pages: %zu anonymous, %zu file, %zu THP, %zu hugetlb, %zu zero\n",
 		      anon, of_file, thp, hugetlb, zero);
 	assert_true(anon && of_file);
 }
 
-VW_TEST(frames_are_what_kpageflags_says_they_are)
+VW_TEST(flags_match_kpageflags)
 {
 	struct vw_child child;
 
 	soft_dirty = false;
-	child = start_stopped(be_of_all_kinds);
+	child = start_stopped(map_all_kinds);
 	compare_frames();
 	vw_kill(&child);
 }
 
-VW_TEST(frames_of_bash_are_what_kpageflags_says_they_are)
+VW_TEST(flags_of_bash_match_kpageflags)
 {
 	struct vw_child child;
 
@@ -634,7 +635,7 @@ VW_TEST(frames_of_bash_are_what_kpageflags_says_they_are)
 
 #define SAME_PAGES	32UL
 
-/* How many pages share the frame of the first. */
+/* Count the pages that have the first page's PFN. */
 static size_t merged_pages(const char *at)
 {
 	__u64 entries[SAME_PAGES];
@@ -646,7 +647,7 @@ static size_t merged_pages(const char *at)
 	return count;
 }
 
-VW_TEST(pages_that_ksm_merged_are_told_with_the_one_frame)
+VW_TEST(ksm_pages_have_the_same_pfn)
 {
 	int kpf = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 	char run[16], pages_to_scan[16];
@@ -657,7 +658,7 @@ VW_TEST(pages_that_ksm_merged_are_told_with_the_one_frame)
 
 	if (vw_file_read(KSM "run", run, sizeof(run)) < 0 ||
 	    vw_file_read(KSM "pages_to_scan", pages_to_scan, sizeof(pages_to_scan)) < 0 || kpf < 0)
-		vw_skip("this kernel merges no pages");
+		vw_skip("this kernel has no KSM");
 	fd = vw_open_rw(vw_make("t", "size", "4K", NULL));
 	at = vw_anon(SAME_PAGES * PAGE);
 	madvise(at, SAME_PAGES * PAGE, MADV_NOHUGEPAGE);
@@ -669,7 +670,7 @@ VW_TEST(pages_that_ksm_merged_are_told_with_the_one_frame)
 	vw_file_write(KSM "run", run);
 	vw_file_write(KSM "pages_to_scan", pages_to_scan);
 	if (!merged)
-		vw_skip("the kernel has not merged the pages");
+		vw_skip("KSM has not merged the pages");
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + SAME_PAGES * PAGE);
 	pages = scan_pages(&scan);
 	vw_expect(pages.count, SAME_PAGES);
@@ -684,7 +685,7 @@ VW_TEST(pages_that_ksm_merged_are_told_with_the_one_frame)
 	close(kpf);
 }
 
-/* --- smaps ------------------------------------------------------------------------------------ */
+/* --- smaps ---------------------------------------------------------------- */
 
 enum {
 	RSS, ANONYMOUS, ANON_HUGE, SHMEM_HUGE, FILE_HUGE, SWAP, PRIVATE_HUGETLB, SHARED_HUGETLB,
@@ -700,7 +701,7 @@ struct sums {
 	__u64 pages[SUMS];
 };
 
-/* Smaps counts no page of zeroes and no bare frame, and hugetlb's only by themselves. */
+/* smaps counts no zero pages and PFN mappings; hugetlb has its own sums. */
 static struct sums sums_of(const struct pages *pages)
 {
 	const __u32 other = VMWALK_ZERO | VMWALK_SPECIAL | VMWALK_HUGETLB;
@@ -709,10 +710,10 @@ static struct sums sums_of(const struct pages *pages)
 		[RSS] = count_pages(pages, VMWALK_PRESENT, other),
 		[ANONYMOUS] = count_pages(pages, VMWALK_PRESENT, other | VMWALK_FILE),
 		[ANON_HUGE] = count_pages(pages, VMWALK_HUGE, other | VMWALK_FILE),
-		/* Which of the two is for smaps to know. */
+		/* Sum of ShmemPmdMapped and FilePmdMapped. */
 		[SHMEM_HUGE] = count_pages(pages, VMWALK_HUGE | VMWALK_FILE, other),
 		[SWAP] = count_pages(pages, VMWALK_SWAP, 0),
-		/* The same. */
+		/* Sum of Private_Hugetlb and Shared_Hugetlb. */
 		[PRIVATE_HUGETLB] = count_pages(pages, VMWALK_PRESENT | VMWALK_HUGETLB, 0),
 	} };
 }
@@ -729,12 +730,12 @@ static void read_sum(const char *line, struct sums *sums)
 }
 
 static bool is_equal(const struct sums *ours, const struct sums *theirs, const char *what,
-		     bool say)
+		     bool print)
 {
 	for (size_t i = 0; i < SUMS; i++) {
 		if (ours->pages[i] == theirs->pages[i])
 			continue;
-		if (say)
+		if (print)
 			print_message("# %s: %llu pages of %s, smaps has %llu\n", what,
 				      ours->pages[i], sum_names[i], theirs->pages[i]);
 		return false;
@@ -743,10 +744,11 @@ static bool is_equal(const struct sums *ours, const struct sums *theirs, const c
 }
 
 /*
- * Each mapping by itself, and all together: whether both agree. Of a file in memory, such as all
- * of the guest's programs are, smaps also counts the pages in swap that no entry tells.
+ * Compare each mapping, and the whole process with smaps_rollup. For shmem
+ * files (all programs of the guest are), smaps also counts swapped pages
+ * without an entry.
  */
-static bool compare_sums(pid_t pid, bool say, struct sums *whole)
+static bool compare_sums(pid_t pid, bool print, struct sums *whole)
 {
 	unsigned long start = 0, end = 0, inode = 0, a, b, c;
 	struct sums ours, theirs = { 0 }, rollup = { 0 };
@@ -777,7 +779,7 @@ static bool compare_sums(pid_t pid, bool say, struct sums *whole)
 				theirs.pages[SWAP] = ours.pages[SWAP];
 			}
 			snprintf(what, sizeof(what), "0x%lx-0x%lx", start, end);
-			equal = is_equal(&ours, &theirs, what, say) && equal;
+			equal = is_equal(&ours, &theirs, what, print) && equal;
 		}
 	}
 	fclose(smaps);
@@ -791,7 +793,7 @@ static bool compare_sums(pid_t pid, bool say, struct sums *whole)
 	pages = scan_everything();
 	*whole = sums_of(&pages);
 	pages_free(&pages);
-	return is_equal(whole, &rollup, "the process", say) && equal;
+	return is_equal(whole, &rollup, "smaps_rollup", print) && equal;
 }
 
 static void expect_sums(pid_t pid)
@@ -809,17 +811,17 @@ static void expect_sums(pid_t pid)
 	assert_true(whole.pages[RSS] > 100);
 }
 
-VW_TEST(each_mapping_adds_up_to_what_smaps_says)
+VW_TEST(sums_of_each_mapping_match_smaps)
 {
 	struct vw_child child;
 
 	soft_dirty = false;
-	child = start_stopped(be_of_all_kinds);
+	child = start_stopped(map_all_kinds);
 	expect_sums(child.pid);
 	vw_kill(&child);
 }
 
-VW_TEST(bash_adds_up_to_what_smaps_says)
+VW_TEST(sums_of_bash_match_smaps)
 {
 	struct vw_child child;
 
@@ -828,26 +830,26 @@ VW_TEST(bash_adds_up_to_what_smaps_says)
 	vw_kill(&child);
 }
 
-/* --- Looking changes nothing ------------------------------------------------------------------ */
+/* --- Side effects --------------------------------------------------------- */
 
 static char *read_proc(pid_t pid, const char *name)
 {
 	int proc = open_proc(pid, name);
-	size_t len = 0, room = MIB;
-	char *text = malloc(room);
+	size_t len = 0, capacity = MIB;
+	char *text = malloc(capacity);
 	ssize_t n;
 
-	while (text && (n = read(proc, text + len, room - len - 1)) > 0)
+	while (text && (n = read(proc, text + len, capacity - len - 1)) > 0)
 		len += n;
 	close(proc);
-	if (!text || len == room - 1)
+	if (!text || len == capacity - 1)
 		abort();
 	text[len] = '\0';
 	return text;
 }
 
-/* Every call, at every page that there is and at many that there are not. */
-static void look_everywhere(void)
+/* Make all walking calls, for each page and for many empty addresses. */
+static void walk_everything(void)
 {
 	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
 	struct pages pages = scan_everything();
@@ -872,7 +874,7 @@ static void look_everywhere(void)
 	pages_free(&pages);
 }
 
-VW_TEST(looking_changes_nothing_that_smaps_or_mincore_tell)
+VW_TEST(walks_do_not_change_smaps_or_mincore)
 {
 	unsigned char before_core[FILE_PAGES], after_core[FILE_PAGES];
 	struct pages before, after;
@@ -881,13 +883,13 @@ VW_TEST(looking_changes_nothing_that_smaps_or_mincore_tell)
 	bool same = false;
 
 	soft_dirty = true;
-	child = start_stopped(be_of_all_kinds);
+	child = start_stopped(map_all_kinds);
 	at = vw_map(file, FILE_PAGES * PAGE, 0, RW, MAP_SHARED);
 	for (int try = 0; try < TRIES && !same; try++) {
 		before_smaps = read_proc(child.pid, "smaps");
 		before = scan_everything();
 		vw_ok(vw_sys(mincore(at, FILE_PAGES * PAGE, before_core)));
-		look_everywhere();
+		walk_everything();
 		vw_ok(vw_sys(mincore(at, FILE_PAGES * PAGE, after_core)));
 		after = scan_everything();
 		after_smaps = read_proc(child.pid, "smaps");

@@ -17,7 +17,7 @@
 
 static struct vw_device dev;
 
-/* --- Which pages ------------------------------------------------------------------------------ */
+/* --- Selection ------------------------------------------------------------ */
 
 struct page {
 	__u64 pfn;
@@ -26,7 +26,7 @@ struct page {
 	bool seen;
 };
 
-/* A scan's extents, page by page of the range. */
+/* Expand a scan's extents to one entry for each page of the range. */
 static void expand(const struct vw_extents *extents, __u64 start, size_t pages, struct page *out)
 {
 	memset(out, 0, pages * sizeof(*out));
@@ -48,7 +48,7 @@ static void expand(const struct vw_extents *extents, __u64 start, size_t pages, 
 	}
 }
 
-/* Neighbours that are alike must share an extent. */
+/* Adjacent extents with the same state and contiguous PFNs must be merged. */
 static void expect_merged(const struct vw_extents *extents)
 {
 	for (size_t i = 1; i < extents->count; i++) {
@@ -57,15 +57,15 @@ static void expect_merged(const struct vw_extents *extents)
 		if (a->start + a->pages * PAGE == b->start && a->flags == b->flags &&
 		    a->node == b->node &&
 		    (a->pfn ? a->pfn + a->pages == b->pfn : !b->pfn))
-			vw_fail("the extents at 0x%llx and 0x%llx should be one", a->start,
+			vw_fail("the extents at 0x%llx and 0x%llx are not merged", a->start,
 				b->start);
 	}
 }
 
-/* Of 64 pages two are swapped out. */
+/* Two of each 64 pages are swapped out. */
 #define PATTERN	"aaazz.rnNsSf.wwaaaazz.rnNsSf.aaaaaazz.rnNsSf.aaaaaazz.rnNsSf.aaa"
 
-VW_TEST(a_scan_finds_what_pagemap_finds_in_a_mixed_region)
+VW_TEST(scans_of_a_mixed_region_match_pagemap)
 {
 	static struct page pages[VW_MIXED];
 	static __u64 entries[VW_MIXED];
@@ -89,7 +89,7 @@ VW_TEST(a_scan_finds_what_pagemap_finds_in_a_mixed_region)
 		    !(pages[i].flags & VMWALK_SWAP) != !(entry & PM_SWAP) ||
 		    !(pages[i].flags & VMWALK_FILE) != !(entry & PM_FILE) ||
 		    pages[i].pfn != (entry & PM_PRESENT ? PM_PFN(entry) : 0))
-			vw_fail("page %zu: flags 0x%x, pfn 0x%llx where pagemap has 0x%llx", i,
+			vw_fail("page %zu: flags 0x%x, pfn 0x%llx, but pagemap has 0x%llx", i,
 				pages[i].flags, pages[i].pfn, entry);
 	}
 	vw_extents_free(&extents);
@@ -102,8 +102,8 @@ static __u32 random_bits(void)
 	return vw_random(&seed);
 }
 
-/* Whether PAGEMAP_SCAN would return a page of these categories. */
-static bool is_wanted(const struct vmwalk_scan *scan, __u64 categories)
+/* Would PAGEMAP_SCAN return a page of these categories? */
+static bool is_selected(const struct vmwalk_scan *scan, __u64 categories)
 {
 	categories ^= scan->category_inverted;
 	if ((categories & scan->category_mask) != scan->category_mask)
@@ -111,7 +111,7 @@ static bool is_wanted(const struct vmwalk_scan *scan, __u64 categories)
 	return !scan->category_anyof_mask || categories & scan->category_anyof_mask;
 }
 
-VW_TEST(masks_select_pages_as_pagemap_scan_does)
+VW_TEST(masks_select_pages_as_documented)
 {
 	static struct page all[VW_MIXED], some[VW_MIXED];
 	struct vw_extents extents;
@@ -127,7 +127,7 @@ VW_TEST(masks_select_pages_as_pagemap_scan_does)
 	vw_extents_free(&extents);
 
 	for (int round = 0; round < 500; round++) {
-		/* Sparse masks, since dense ones select nothing. */
+		/* Sparse masks: dense ones select nothing. */
 		scan.category_mask = random_bits() & random_bits() & random_bits() &
 				     VMWALK_STATE_ALL;
 		scan.category_inverted = random_bits() & random_bits() & VMWALK_STATE_ALL;
@@ -142,10 +142,13 @@ VW_TEST(masks_select_pages_as_pagemap_scan_does)
 			expect_merged(&extents);
 		expand(&extents, (uintptr_t)at, VW_MIXED, some);
 		for (size_t i = 0; i < VW_MIXED; i++) {
-			bool want = all[i].seen && is_wanted(&scan, all[i].flags);
+			bool want = all[i].seen && is_selected(&scan, all[i].flags);
 
 			hits += want;
-			/* Unless huge pages are told apart they may join small ones. */
+			/*
+			 * Without HUGE in return_mask, huge and small pages
+			 * merge.
+			 */
 			if (some[i].seen != want ||
 			    (want && (some[i].flags != (all[i].flags & scan.return_mask) ||
 				      some[i].pfn != all[i].pfn ||
@@ -168,7 +171,7 @@ static __u64 to_pagemap(__u64 flags)
 	       (flags & VMWALK_SWAP ? 1 << 4 : 0) | (flags & VMWALK_ZERO ? 1 << 5 : 0);
 }
 
-VW_TEST(pagemap_scan_itself_agrees)
+VW_TEST(masks_select_the_same_pages_as_pagemap_scan)
 {
 	static struct page all[VW_MIXED], some[VW_MIXED];
 	static struct pm_region regions[VW_MIXED];
@@ -216,18 +219,18 @@ VW_TEST(pagemap_scan_itself_agrees)
 							 regions[i].categories);
 			}
 		}
-		/* PAGEMAP_SCAN may return what is empty, which a scan never does. */
+		/* PAGEMAP_SCAN may return empty entries, SCAN never does. */
 		for (size_t i = 0; i < VW_MIXED; i++)
 			assert_int_equal(some[i].seen, theirs[i] && all[i].seen);
 	}
 	close(pagemap);
 }
 
-/* --- Limits, and going on --------------------------------------------------------------------- */
+/* --- Limits and continued scans ------------------------------------------- */
 
-VW_TEST(going_on_with_little_room_gives_the_same_extents)
+VW_TEST(short_vectors_give_the_same_extents)
 {
-	static const size_t rooms[] = { 1, 2, 3, 7, 127, 128, 129 };
+	static const size_t vec_lens[] = { 1, 2, 3, 7, 127, 128, 129 };
 	struct vw_extents whole, pieces;
 	struct vmwalk_scan scan;
 	char *at;
@@ -238,8 +241,8 @@ VW_TEST(going_on_with_little_room_gives_the_same_extents)
 	vw_ok(vw_scan_all(dev.fd, &scan, 4096, &whole));
 	assert_int_equal(whole.calls, 1);
 	assert_true(whole.count > 300);
-	for (size_t i = 0; i < COUNT(rooms); i++) {
-		vw_ok(vw_scan_all(dev.fd, &scan, rooms[i], &pieces));
+	for (size_t i = 0; i < COUNT(vec_lens); i++) {
+		vw_ok(vw_scan_all(dev.fd, &scan, vec_lens[i], &pieces));
 		assert_int_equal(pieces.count, whole.count);
 		assert_memory_equal(pieces.extent, whole.extent,
 				    whole.count * sizeof(*whole.extent));
@@ -248,7 +251,7 @@ VW_TEST(going_on_with_little_room_gives_the_same_extents)
 	vw_extents_free(&whole);
 }
 
-VW_TEST(max_pages_stops_a_scan_and_nothing_is_lost)
+VW_TEST(scans_with_max_pages_give_the_same_pages)
 {
 	static const __u64 limits[] = {
 		1, 2, 3, 5, 16, 100, 511, 512, 513, VW_MIXED - 1, VW_MIXED
@@ -275,10 +278,12 @@ VW_TEST(max_pages_stops_a_scan_and_nothing_is_lost)
 				assert_int_equal(got[j].pfn, want[j].pfn);
 				assert_int_equal(got[j].flags, want[j].flags);
 			}
-			/* Each call but the last returned as many as it was allowed to. */
+			/*
+			 * Each call but the last must return max_pages pages.
+			 */
 			if (pieces.calls < whole.pages / limits[i] ||
 			    pieces.calls > whole.pages / limits[i] + 1)
-				vw_fail("%u calls for %llu pages, %llu at a time", pieces.calls,
+				vw_fail("%u calls for %llu pages with max_pages %llu", pieces.calls,
 					whole.pages, limits[i]);
 			vw_extents_free(&pieces);
 		}
@@ -286,7 +291,7 @@ VW_TEST(max_pages_stops_a_scan_and_nothing_is_lost)
 	}
 }
 
-/* Pages in runs and holes of any length, most of them short, and a huge page at the end. */
+/* Ranges of pages and holes, most of them short, and a huge page at the end. */
 static char *random_region(void)
 {
 	char *at = vw_anon_aligned(VW_MIXED * PAGE, PMD_SIZE);
@@ -298,13 +303,13 @@ static char *random_region(void)
 		size_t run = random_bits() % 4 ? 1 : random_bits() % 40 + 1;
 		unsigned char kind = random_bits() % 16;
 
-		/* A stretch where every second page is there. */
+		/* A range in which every second page is present. */
 		if (!kind)
 			run = random_bits() % 100;
 		for (size_t j = 0; i < 1024 && j < run; i++, j++)
 			kinds[i] = !kind ? j % 2 * 4 : kind;
 	}
-	/* In two passes, so that frames run on in some places and don't in others. */
+	/* Two passes, so that only some PFNs are contiguous. */
 	for (size_t i = 0; i < 1024; i++) {
 		if (kinds[i] == 4 || kinds[i] > 10)
 			vw_poke(at + i * PAGE, 1);
@@ -321,18 +326,18 @@ static char *random_region(void)
 	return at;
 }
 
-/* The node that the kernel itself tells of a page, -1 if none. */
+/* Get the node of a page from move_pages(), -1 if there is none. */
 static int node_of(const char *page)
 {
 	int node = -1;
 
-	/* It tells, and moves nothing. */
+	/* With nodes NULL, move_pages() only queries. */
 	if (syscall(SYS_move_pages, 0, 1, &page, NULL, &node, 0))
-		vw_skip("the kernel doesn't tell on which node a page is");
+		vw_skip("move_pages() cannot query the node of a page");
 	return node < 0 ? -1 : node;
 }
 
-/* What a walk to each page says. */
+/* Walk to each page, and return one extent for each. */
 static void walk_pages(const char *at, size_t pages, struct vmwalk_extent *out)
 {
 	struct vmwalk_walk walk;
@@ -350,7 +355,7 @@ static void walk_pages(const char *at, size_t pages, struct vmwalk_extent *out)
 	}
 }
 
-/* What a scan must return of these pages, by the words of the header: how many extents. */
+/* Model of SCAN as documented in the uapi header. Returns the extents. */
 static size_t model_scan(const struct vmwalk_scan *scan, const struct vmwalk_extent *pages,
 			 size_t count, struct vmwalk_extent *out, __u64 *next)
 {
@@ -362,7 +367,7 @@ static size_t model_scan(const struct vmwalk_scan *scan, const struct vmwalk_ext
 		struct vmwalk_extent page = pages[i], *last = &out[filled - 1];
 
 		if (page.start < scan->start || page.start >= scan->end || !page.flags ||
-		    !is_wanted(scan, page.flags))
+		    !is_selected(scan, page.flags))
 			continue;
 		page.flags &= scan->return_mask;
 		if (left && filled && last->start + last->pages * PAGE == page.start &&
@@ -382,14 +387,14 @@ static size_t model_scan(const struct vmwalk_scan *scan, const struct vmwalk_ext
 	return filled;
 }
 
-static void say_extent(const char *what, const struct vmwalk_extent *extent)
+static void print_extent(const char *what, const struct vmwalk_extent *extent)
 {
 	print_message("# %s 0x%llx: pfn 0x%llx pages %llu flags 0x%x shift %u node %d\n", what,
 		      extent->start, extent->pfn, extent->pages, extent->flags,
 		      extent->page_shift, extent->node);
 }
 
-VW_TEST(any_pattern_is_found_within_any_limits)
+VW_TEST(random_scans_match_the_model)
 {
 	static struct vmwalk_extent pages[VW_MIXED], want[VW_MIXED], got[VW_MIXED];
 	static const __u64 categories[] = {
@@ -432,11 +437,14 @@ VW_TEST(any_pattern_is_found_within_any_limits)
 			for (size_t j = 0; j < count; j++) {
 				if (!memcmp(&got[j], &want[j], sizeof(*got)))
 					continue;
-				say_extent("got", &got[j]);
-				say_extent("wanted", &want[j]);
+				print_extent("got", &got[j]);
+				print_extent("wanted", &want[j]);
 				vw_fail("round %d.%d: extent %zu of %zu", round, i, j, count);
 			}
-			/* Nothing is passed over, and nothing will come twice. */
+			/*
+			 * walk_end is after the last extent and not beyond the
+			 * next.
+			 */
 			gone = count ? want[count - 1].start + want[count - 1].pages * PAGE :
 				       scan.start;
 			if (scan.walk_end < gone || scan.walk_end > next)
@@ -447,7 +455,7 @@ VW_TEST(any_pattern_is_found_within_any_limits)
 	}
 }
 
-VW_TEST(the_node_is_the_frames_own)
+VW_TEST(node_is_the_node_of_the_page)
 {
 	char *at = vw_anon(64 * PAGE);
 	struct vw_extents extents;
@@ -455,7 +463,7 @@ VW_TEST(the_node_is_the_frames_own)
 
 	dev = vw_device_make();
 	if (!vw_exists("/sys/devices/system/node/node1"))
-		vw_skip("one NUMA node only");
+		vw_skip("this machine has one NUMA node only");
 	madvise(at, 64 * PAGE, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < 64; i++) {
 		unsigned long nodes = i / 4 % 2 + 1;
@@ -472,7 +480,7 @@ VW_TEST(the_node_is_the_frames_own)
 		const struct vmwalk_extent *extent = vw_extent_at(&extents, at + i * PAGE);
 
 		assert_non_null(extent);
-		/* The page of zeroes is nobody's. */
+		/* The zero page has no node. */
 		vw_expect(extent->node, i % 8 ? (int)(i / 4 % 2) : -1);
 		vw_expect(extent->node, node_of(at + i * PAGE));
 	}
@@ -503,7 +511,7 @@ VW_TEST(a_scan_may_start_and_end_inside_a_huge_page)
 	}
 }
 
-VW_TEST(a_full_room_leaves_the_rest_of_the_array_alone)
+VW_TEST(a_scan_writes_no_element_beyond_vec_len)
 {
 	struct vmwalk_extent vec[8], untouched;
 	struct vmwalk_scan scan;
@@ -512,14 +520,14 @@ VW_TEST(a_full_room_leaves_the_rest_of_the_array_alone)
 
 	dev = vw_device_make();
 	at = vw_mixed_region(PATTERN);
-	for (int room = 1; room < 8; room++) {
+	for (int vec_len = 1; vec_len < 8; vec_len++) {
 		memset(vec, 0xa5, sizeof(vec));
 		untouched = vec[7];
 		scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + VW_MIXED * PAGE);
 		scan.vec = (uintptr_t)vec;
-		scan.vec_len = room;
+		scan.vec_len = vec_len;
 		rc = vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan);
-		vw_expect(rc, room);
+		vw_expect(rc, vec_len);
 		for (int i = rc; i < 8; i++)
 			assert_memory_equal(&vec[i], &untouched, sizeof(untouched));
 		assert_true(scan.walk_end >= vec[rc - 1].start + vec[rc - 1].pages * PAGE);
@@ -527,7 +535,7 @@ VW_TEST(a_full_room_leaves_the_rest_of_the_array_alone)
 	}
 }
 
-VW_TEST(a_scan_of_64_gib_finds_the_few_pages_in_it)
+VW_TEST(a_scan_of_64_gib_finds_its_few_pages)
 {
 	const size_t step = 64 * MIB + 13 * PAGE;
 	struct vw_extents extents;
@@ -552,14 +560,14 @@ VW_TEST(a_scan_of_64_gib_finds_the_few_pages_in_it)
 	vw_extents_free(&extents);
 }
 
-VW_TEST(neighbours_merge_where_frames_run_on)
+VW_TEST(extents_merge_where_pfns_are_contiguous)
 {
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	char *at, *map;
 
 	dev = vw_device_make();
-	/* Two huge pages side by side are one extent if their frames are neighbours, else two. */
+	/* Two adjacent huge pages merge if their PFNs are contiguous. */
 	at = vw_anon_aligned(2 * PMD_SIZE, PMD_SIZE);
 	madvise(at, 2 * PMD_SIZE, MADV_HUGEPAGE);
 	memset(at, 1, 2 * PMD_SIZE);
@@ -571,7 +579,7 @@ VW_TEST(neighbours_merge_where_frames_run_on)
 	close(dev.fd);
 	vw_ok(vw_rmdir("t"));
 
-	/* A contiguous buffer is one extent, a hole in the addresses makes it two. */
+	/* A contiguous buffer is one extent; a hole splits it. */
 	dev = vw_device_make_with("buffer_type", "kmalloc", "map_mode", "remap", NULL);
 	map = vw_map(dev.fd, 16 * PAGE, 0, RW, MAP_SHARED);
 	scan = vw_scan_args((uintptr_t)map, (uintptr_t)map + 16 * PAGE);
@@ -586,7 +594,7 @@ VW_TEST(neighbours_merge_where_frames_run_on)
 	assert_int_equal(extents.extent[1].pages, 10);
 	vw_extents_free(&extents);
 
-	/* Flags that differ part them, unless nobody asked for those flags. */
+	/* Different flags split an extent, unless return_mask excludes them. */
 	mprotect(map + 10 * PAGE, 2 * PAGE, PROT_READ);
 	scan.start = (uintptr_t)map + 6 * PAGE;
 	vw_ok(vw_scan_all(dev.fd, &scan, 16, &extents));
@@ -598,8 +606,8 @@ VW_TEST(neighbours_merge_where_frames_run_on)
 	vw_extents_free(&extents);
 }
 
-/* Two blocks of a buffer of type huge whose frames run on: the offset of the first. */
-static size_t find_neighbours(size_t size)
+/* Offset of two chunks of a buffer of type huge with contiguous PFNs. */
+static size_t find_contiguous_chunks(size_t size)
 {
 	__u64 *frames = calloc(size / PAGE, sizeof(*frames));
 	char *map = vw_map(dev.fd, size, 0, RW, MAP_SHARED);
@@ -615,12 +623,12 @@ static size_t find_neighbours(size_t size)
 	munmap(map, size);
 	free(frames);
 	if (at == size)
-		vw_skip("no two blocks of the buffer are neighbours in memory");
+		vw_skip("no two chunks of the buffer are physically contiguous");
 	return at;
 }
 
-/* Maps a window of the buffer so that PMD entries fit, and touches all pages. */
-static char *map_like_blocks(size_t offset, size_t len)
+/* Map a window of the buffer so that PMD mappings fit, and touch all pages. */
+static char *map_by_pmds(size_t offset, size_t len)
 {
 	char *at = vw_anon_aligned(ALIGN_UP(len, PMD_SIZE) + PMD_SIZE, PMD_SIZE);
 
@@ -630,7 +638,7 @@ static char *map_like_blocks(size_t offset, size_t len)
 	return at;
 }
 
-/* Whoever asks for them together gets one extent; whoever tells huge from small gets each kind. */
+/* Without HUGE in return_mask one extent, with HUGE one for each page size. */
 static void expect_parts(const char *at, const size_t *pages, const int *shifts, size_t count)
 {
 	const __u64 common = VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER;
@@ -644,8 +652,8 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 	}
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + all * PAGE);
 	scan.return_mask = common;
-	for (size_t room = 1; room < 4; room++) {
-		vw_ok(vw_scan_all(dev.fd, &scan, room, &extents));
+	for (size_t vec_len = 1; vec_len < 4; vec_len++) {
+		vw_ok(vw_scan_all(dev.fd, &scan, vec_len, &extents));
 		vw_expect(extents.calls, 1);
 		vw_expect(extents.count, 1);
 		vw_expect(extents.extent[0].pages, all);
@@ -654,7 +662,7 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 		vw_extents_free(&extents);
 	}
 
-	/* A limit that falls on the border, before it or after it. */
+	/* max_pages at the boundary, one before it and one after it. */
 	for (size_t i = 0; i < 3; i++) {
 		scan.max_pages = pages[0] - 1 + i;
 		vw_ok(vw_scan_all(dev.fd, &scan, 4, &extents));
@@ -676,7 +684,7 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 	}
 	vw_extents_free(&extents);
 
-	/* As a category it selects them: neither kind joins over what was left out. */
+	/* As a category: extents do not merge across excluded pages. */
 	scan.return_mask = common;
 	scan.category_mask = VMWALK_HUGE;
 	vw_ok(vw_scan_all(dev.fd, &scan, 8, &extents));
@@ -692,7 +700,7 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 	vw_extents_free(&extents);
 }
 
-VW_TEST(huge_and_small_pages_merge_where_frames_run_on)
+VW_TEST(huge_and_small_pages_merge_where_pfns_are_contiguous)
 {
 	const size_t size = 64 * MIB;
 	struct vmwalk_walk walk;
@@ -700,18 +708,18 @@ VW_TEST(huge_and_small_pages_merge_where_frames_run_on)
 	char *at;
 
 	dev = vw_device_make_with("buffer_type", "huge", "map_mode", "fault", "size", "64M", NULL);
-	first = find_neighbours(size);
+	first = find_contiguous_chunks(size);
 
-	at = map_like_blocks(first + MIB, PMD_SIZE + MIB);
+	at = map_by_pmds(first + MIB, PMD_SIZE + MIB);
 	expect_parts(at, (size_t[]){ 256, 512 }, (int[]){ 12, 21 }, 2);
 	munmap(at, PMD_SIZE + MIB);
 
-	at = map_like_blocks(first, PMD_SIZE + MIB);
+	at = map_by_pmds(first, PMD_SIZE + MIB);
 	expect_parts(at, (size_t[]){ 512, 256 }, (int[]){ 21, 12 }, 2);
 	munmap(at, PMD_SIZE + MIB);
 
-	/* Both whole: huge they stay, in one extent. */
-	at = map_like_blocks(first, 2 * PMD_SIZE);
+	/* Two whole chunks: still huge, in one extent. */
+	at = map_by_pmds(first, 2 * PMD_SIZE);
 	vw_ok(vw_walk(dev.fd, (uintptr_t)at, &walk));
 	vw_expect_valid_walk(&walk, dev.levels);
 	vw_expect(walk.state & (VMWALK_PRESENT | VMWALK_HUGE | VMWALK_SWAP | VMWALK_MIGRATION),
@@ -730,20 +738,20 @@ VW_TEST(huge_and_small_pages_merge_where_frames_run_on)
 	}
 }
 
-VW_TEST(neighbours_merge_across_tables_of_every_level)
+VW_TEST(extents_merge_across_table_boundaries)
 {
-	static const __u64 borders[] = { 17 * PMD_SIZE, 5 * GIB, 3 * 512 * GIB };
+	static const __u64 boundaries[] = { 17 * PMD_SIZE, 5 * GIB, 3 * 512 * GIB };
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	char *at;
 
 	dev = vw_device_make_with("buffer_type", "kmalloc", "map_mode", "fault", "size", "2M",
 				  NULL);
-	for (size_t i = 0; i < COUNT(borders); i++) {
-		/* One page off, so that no block is where an entry could map it whole. */
-		at = vw_pointer(borders[i] - 512 * KIB - PAGE);
+	for (size_t i = 0; i < COUNT(boundaries); i++) {
+		/* One page off, so that no PMD mapping fits. */
+		at = vw_pointer(boundaries[i] - 512 * KIB - PAGE);
 		if (mmap(at, PMD_SIZE, RW, MAP_SHARED | MAP_FIXED_NOREPLACE, dev.fd, 0) != at) {
-			print_message("# something is at 0x%llx already\n", borders[i]);
+			print_message("# 0x%llx is already mapped\n", boundaries[i]);
 			continue;
 		}
 		for (size_t j = 0; j < PMD_SIZE; j += PAGE)
@@ -760,9 +768,9 @@ VW_TEST(neighbours_merge_across_tables_of_every_level)
 	}
 }
 
-/* --- Results in the buffer -------------------------------------------------------------------- */
+/* --- Results in the buffer ------------------------------------------------ */
 
-VW_TEST_TYPICAL(to_buffer_puts_the_same_extents_into_the_buffer)
+VW_TEST_TYPICAL(to_buffer_stores_the_same_extents)
 {
 	static const size_t offsets[] = { 0, 8, 24, PAGE - 8, PAGE, 3 * PAGE + 40 };
 	char before[BUFFER], after[BUFFER], *map, *at;
@@ -794,7 +802,7 @@ VW_TEST_TYPICAL(to_buffer_puts_the_same_extents_into_the_buffer)
 	}
 }
 
-VW_TEST(to_buffer_fills_it_to_the_last_byte)
+VW_TEST(to_buffer_can_fill_the_buffer_to_the_last_byte)
 {
 	const size_t slots = BUFFER / sizeof(struct vmwalk_extent);
 	struct vmwalk_extent last, one;
@@ -820,7 +828,7 @@ VW_TEST(to_buffer_fills_it_to_the_last_byte)
 	assert_memory_equal(&last, &one, sizeof(one));
 }
 
-VW_TEST(to_buffer_and_its_own_mapping_may_be_scanned)
+VW_TEST(to_buffer_can_scan_a_mapping_of_the_buffer)
 {
 	struct vmwalk_extent found;
 	struct vmwalk_scan scan;
@@ -841,7 +849,7 @@ VW_TEST(to_buffer_and_its_own_mapping_may_be_scanned)
 	assert_int_equal(found.pfn, vw_pfn(map));
 }
 
-/* --- Pages that move -------------------------------------------------------------------------- */
+/* --- Page migration ------------------------------------------------------- */
 
 struct mover {
 	char *at;
@@ -850,7 +858,7 @@ struct mover {
 	long moved;
 };
 
-static void *move_back_and_forth(void *arg)
+static void *migrate_back_and_forth(void *arg)
 {
 	struct mover *mover = arg;
 	void *pages[256];
@@ -868,7 +876,7 @@ static void *move_back_and_forth(void *arg)
 	return NULL;
 }
 
-VW_TEST(pages_that_move_are_told_apart_and_never_missed)
+VW_TEST(migrating_pages_are_never_missed)
 {
 	struct mover mover = { .pages = 256 };
 	__u64 end = vw_now() + 3 * SECOND, moving = 0, scans = 0;
@@ -878,18 +886,18 @@ VW_TEST(pages_that_move_are_told_apart_and_never_missed)
 
 	dev = vw_device_make();
 	if (!vw_exists("/sys/devices/system/node/node1"))
-		vw_skip("one NUMA node only");
+		vw_skip("this machine has one NUMA node only");
 	mover.at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	madvise(mover.at, PMD_SIZE, MADV_NOHUGEPAGE);
 	memset(mover.at, 1, mover.pages * PAGE);
 	scan = vw_scan_args((uintptr_t)mover.at, (uintptr_t)mover.at + mover.pages * PAGE);
-	assert_int_equal(pthread_create(&thread, NULL, move_back_and_forth, &mover), 0);
+	assert_int_equal(pthread_create(&thread, NULL, migrate_back_and_forth, &mover), 0);
 	while (vw_now() < end) {
 		vw_ok(vw_scan_all(dev.fd, &scan, 512, &extents));
 		if (extents.pages != mover.pages) {
 			__atomic_store_n(&mover.stop, true, __ATOMIC_RELAXED);
 			pthread_join(thread, NULL);
-			vw_fail("%llu of %zu pages seen", extents.pages, mover.pages);
+			vw_fail("only %llu of %zu pages were found", extents.pages, mover.pages);
 		}
 		for (size_t i = 0; i < extents.count; i++) {
 			__u32 flags = extents.extent[i].flags;
@@ -904,8 +912,8 @@ VW_TEST(pages_that_move_are_told_apart_and_never_missed)
 	}
 	__atomic_store_n(&mover.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	print_message("# %llu scans saw %llu pages on the move, in %ld moves\n", scans, moving,
+	print_message("# %llu scans found %llu migration entries, in %ld moves\n", scans, moving,
 		      mover.moved);
 	if (!mover.moved)
-		vw_skip("the kernel moves no pages here");
+		vw_skip("no page could be migrated");
 }
