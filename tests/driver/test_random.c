@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All calls at random: processes with two threads each map, change, touch, walk and copy all
- * devices, fork, and are killed meanwhile, while other processes create, change and remove the
- * devices. Results of calls are ignored: the kernel log must stay clean, every process must be
- * killable, and nothing may be left at the end.
+ * Random calls: processes with two threads each map, change, touch, walk and
+ * copy all devices, fork, and are killed, while other processes create, change
+ * and remove the devices. Results of calls are ignored: the kernel log must
+ * stay clean, every process must be killable, and nothing may be leaked.
  *
  * Copyright (C) The vmwalk authors
  *
@@ -30,13 +30,13 @@
 #define ARENA_PAGES	(ARENA / PAGE)
 #define FILES		4
 
-/* All mappings of users are in this range, at the same address; users write nowhere else. */
+/* Users map in this range, at the same address, and write nowhere else. */
 static char *arena;
 
-/* Shared: pids that can become targets. */
+/* Shared: PIDs of possible targets. */
 static pid_t *users;
 
-/* --- A user --------------------------------------------------------------------------------- */
+/* --- A user --------------------------------------------------------------- */
 
 struct user {
 	__u64 seed;
@@ -63,7 +63,7 @@ static int any_file(struct user *user)
 	return __atomic_load_n(&files[below(user, FILES)], __ATOMIC_RELAXED);
 }
 
-/* A random range of the arena: often aligned to PMD entries, at both ends or at the start. */
+/* A random range of the arena, often aligned to PMD entries. */
 static char *any_pages(struct user *user, size_t *len)
 {
 	size_t first = below(user, ARENA_PAGES), count = below(user, 64) + 1;
@@ -78,14 +78,14 @@ static char *any_pages(struct user *user, size_t *len)
 	return arena + first * PAGE;
 }
 
-static char *any_place(struct user *user)
+static char *any_byte(struct user *user)
 {
 	size_t len;
 
 	return any_pages(user, &len) + (one_in(user, 2) ? below(user, PAGE) : 0);
 }
 
-/* A random address to walk: in the arena, or anywhere. */
+/* A random address to walk to: in the arena, or anywhere. */
 static __u64 any_address(struct user *user)
 {
 	static const __u64 odd[] = {
@@ -97,7 +97,7 @@ static __u64 any_address(struct user *user)
 		return odd[below(user, COUNT(odd))];
 	if (one_in(user, 8))
 		return vw_random(&user->seed) << 16 ^ vw_random(&user->seed);
-	return (uintptr_t)any_place(user);
+	return (uintptr_t)any_byte(user);
 }
 
 static int any_prot(struct user *user)
@@ -121,7 +121,7 @@ static void do_map(struct user *user)
 		flags |= MAP_POPULATE;
 	if (one_in(user, 16))
 		flags |= MAP_LOCKED;
-	/* Often at an address that suits a PMD entry. */
+	/* Often at an address and offset that fit a PMD entry. */
 	offset = one_in(user, 2) ? (at - arena) % (4 * MIB) : below(user, 512) * PAGE;
 	if (one_in(user, 2))
 		len = (below(user, 1024) + 1) * PAGE;
@@ -162,7 +162,8 @@ static void do_advise(struct user *user)
 	static const int advice[] = {
 		MADV_DONTNEED, MADV_DONTNEED, MADV_FREE, MADV_COLD, MADV_PAGEOUT, MADV_HUGEPAGE,
 		MADV_NOHUGEPAGE, MADV_DONTFORK, MADV_DOFORK, MADV_DONTDUMP, MADV_WILLNEED,
-		22 /* MADV_POPULATE_READ */, 23 /* MADV_POPULATE_WRITE */, 25 /* MADV_COLLAPSE */,
+		22 /* MADV_POPULATE_READ */, 23 /* MADV_POPULATE_WRITE */,
+		25 /* MADV_COLLAPSE */,
 	};
 	size_t len;
 	char *at = any_pages(user, &len);
@@ -192,7 +193,7 @@ static void do_sync(struct user *user)
 		msync(at, len, MS_SYNC);
 }
 
-/* Touches pages one by one, up to the first that is not accessible. */
+/* Touch pages up to the first that is not accessible. */
 static void do_touch(struct user *user)
 {
 	bool write = one_in(user, 2);
@@ -235,10 +236,10 @@ static void do_open(struct user *user)
 		close(file);
 }
 
-static void do_another_process(struct user *user)
+static void copy_process_memory(struct user *user)
 {
-	struct iovec local = { any_place(user), below(user, 3 * PAGE) };
-	struct iovec remote = { any_place(user), local.iov_len };
+	struct iovec local = { any_byte(user), below(user, 3 * PAGE) };
+	struct iovec remote = { any_byte(user), local.iov_len };
 	pid_t pid = getpid() + (one_in(user, 2) ? 0 : below(user, 8)) - 4;
 
 	if (one_in(user, 2))
@@ -247,9 +248,9 @@ static void do_another_process(struct user *user)
 		process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
 }
 
-/* --- The driver's own calls ----------------------------------------------------------------- */
+/* --- Calls of the driver -------------------------------------------------- */
 
-/* Sometimes overwrites one word of an argument by a random number. */
+/* Sometimes flip bits of one word of the argument. */
 static int call(struct user *user, unsigned long nr, void *arg, size_t size)
 {
 	if (one_in(user, 12))
@@ -281,7 +282,7 @@ static void call_scan(struct user *user)
 	if (one_in(user, 8))
 		scan = vw_scan_args(0, -1ULL);
 	scan.flags = one_in(user, 3) ? VMWALK_SCAN_TO_BUFFER : 0;
-	scan.vec = scan.flags ? below(user, 1024) * 8 : (uintptr_t)any_place(user) & -8UL;
+	scan.vec = scan.flags ? below(user, 1024) * 8 : (uintptr_t)any_byte(user) & -8UL;
 	scan.vec_len = below(user, 300) + 1;
 	scan.max_pages = one_in(user, 4) ? below(user, 1000) : 0;
 	scan.category_mask = one_in(user, 4) ? BIT_ULL(below(user, 17)) : 0;
@@ -293,7 +294,7 @@ static void call_translate(struct user *user)
 	struct vmwalk_translation items[64];
 	struct vmwalk_translate translate = {
 		.size = sizeof(translate),
-		.vec = one_in(user, 8) ? (uintptr_t)any_place(user) & -8UL : (uintptr_t)items,
+		.vec = one_in(user, 8) ? (uintptr_t)any_byte(user) & -8UL : (uintptr_t)items,
 		.vec_len = below(user, COUNT(items)) + 1,
 	};
 
@@ -316,7 +317,7 @@ static void call_dirty(struct user *user)
 		.flags = one_in(user, 3) ? 0 : VMWALK_DIRTY_CLEAR,
 		.offset = one_in(user, 2) ? 0 : below(user, 1024) * PAGE,
 		.length = (below(user, 1024) + 1) * PAGE,
-		.bitmap = (uintptr_t)any_place(user) & -8UL,
+		.bitmap = (uintptr_t)any_byte(user) & -8UL,
 	};
 
 	call(user, VMWALK_IOC_DIRTY, &dirty, sizeof(dirty));
@@ -339,7 +340,7 @@ static void call_copy(struct user *user)
 		.size = sizeof(copy),
 		.direction = below(user, 3),
 		.offset = below(user, 4 * MIB),
-		.addr = (uintptr_t)any_place(user),
+		.addr = (uintptr_t)any_byte(user),
 		.length = one_in(user, 2) ? below(user, 3 * PAGE) : below(user, MIB),
 	};
 	struct vmwalk_locate location;
@@ -355,7 +356,7 @@ static void call_copy(struct user *user)
 
 static void call_poke(struct user *user)
 {
-	vw_poke_by_driver(any_file(user), any_place(user), below(user, 256));
+	vw_poke_by_driver(any_file(user), any_byte(user), below(user, 256));
 }
 
 static void call_log_or_info(struct user *user)
@@ -363,7 +364,7 @@ static void call_log_or_info(struct user *user)
 	struct vmwalk_log log = vw_log_args(any_address(user) & -PAGE, any_address(user));
 	struct vmwalk_info info = { .size = sizeof(info) };
 
-	/* Few lines, so that the kernel log does not overflow before the harness reads it. */
+	/* Few lines, so that the harness reads the kernel log in time. */
 	log.lines = 1;
 	if (one_in(user, 32))
 		vw_ioctl(any_file(user), VMWALK_IOC_LOG, &log);
@@ -373,17 +374,17 @@ static void call_log_or_info(struct user *user)
 
 static void do_fork(struct user *user);
 
-static void (*const things_to_do[])(struct user *) = {
+static void (*const steps[])(struct user *) = {
 	do_map, do_map, do_map, do_map, do_unmap, do_protect, do_move, do_advise, do_advise,
 	do_lock, do_sync, do_touch, do_touch, do_touch, do_read_or_write, do_open,
-	do_another_process, do_fork, call_walk, call_get_pfn, call_scan, call_scan,
+	copy_process_memory, do_fork, call_walk, call_get_pfn, call_scan, call_scan,
 	call_translate, call_vma, call_dirty, call_dirty, call_locate, call_copy, call_copy,
 	call_poke, call_log_or_info,
 };
 
-static void do_something(struct user *user)
+static void do_random_step(struct user *user)
 {
-	things_to_do[below(user, COUNT(things_to_do))](user);
+	steps[below(user, COUNT(steps))](user);
 }
 
 static void do_fork(struct user *user)
@@ -399,7 +400,7 @@ static void do_fork(struct user *user)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (count = below(&child, 20); count; count--)
-		do_something(&child);
+		do_random_step(&child);
 	if (one_in(&child, 4))
 		execl("/bin/true", "true", NULL);
 	if (one_in(&child, 4))
@@ -415,14 +416,14 @@ static void skip_fault(int sig)
 	raise(sig);
 }
 
-static void *be_a_user(void *arg)
+static void *run_user(void *arg)
 {
 	for (;;)
-		do_something(arg);
+		do_random_step(arg);
 	return NULL;
 }
 
-static int start_a_user(void *arg)
+static int start_user_threads(void *arg)
 {
 	struct sigaction action = { .sa_handler = skip_fault };
 	struct user threads[2];
@@ -430,7 +431,7 @@ static int start_a_user(void *arg)
 	pthread_t thread;
 
 	setpgid(0, 0);
-	/* Nothing that is done to a user's memory may affect other processes. */
+	/* Users must not change memory of other processes. */
 	munmap(users, PAGE);
 	sigaction(SIGSEGV, &action, NULL);
 	sigaction(SIGBUS, &action, NULL);
@@ -441,15 +442,15 @@ static int start_a_user(void *arg)
 		files[i] = -1;
 	for (size_t i = 0; i < 2 * FILES; i++)
 		do_open(&threads[0]);
-	/* Some users keep descriptors that they could no longer open. */
+	/* Some users keep files that they could no longer open. */
 	if (vw_random(&seed) % 3 == 0)
 		vw_become(VW_NOBODY, 0);
-	vw_check(!pthread_create(&thread, NULL, be_a_user, &threads[1]));
-	be_a_user(&threads[0]);
+	vw_check(!pthread_create(&thread, NULL, run_user, &threads[1]));
+	run_user(&threads[0]);
 	return 0;
 }
 
-/* --- Keepers of the devices ----------------------------------------------------------------- */
+/* --- Processes that change the devices ------------------------------------ */
 
 static void set_one_of(struct user *user, const char *item, const char *attr,
 		       const char * const *values, size_t count)
@@ -534,7 +535,7 @@ static int keep_devices(void *arg)
 	return 0;
 }
 
-/* --- The run -------------------------------------------------------------------------------- */
+/* --- The run -------------------------------------------------------------- */
 
 static unsigned int count_names(const char *path, const char *prefix)
 {
@@ -551,14 +552,14 @@ static unsigned int count_names(const char *path, const char *prefix)
 
 static struct vw_child start_user(size_t i, __u64 *seed)
 {
-	struct vw_child child = vw_fork(start_a_user, vw_pointer(vw_random(seed)));
+	struct vw_child child = vw_fork(start_user_threads, vw_pointer(vw_random(seed)));
 
 	setpgid(child.pid, child.pid);
 	__atomic_store_n(&users[i], child.pid, __ATOMIC_RELAXED);
 	return child;
 }
 
-/* Kills the whole process group, with all children. */
+/* Kill the whole process group. */
 static void end_user(struct vw_child *child)
 {
 	kill(-child->pid, SIGKILL);
@@ -609,14 +610,14 @@ static void remove_all(void)
 
 static __u64 seconds, seed;
 
-/* Each of the compared rounds gets a fifth of the time. */
+/* Each of five rounds gets a fifth of the time. */
 static void one_round(void)
 {
 	run_at_random(seconds * SECOND / 5, &seed);
 	remove_all();
 }
 
-VW_TEST(all_calls_at_random_leave_nothing_behind)
+VW_TEST(random_calls_leak_nothing)
 {
 	seconds = vw_env("VMWALK_RANDOM_SECONDS", 20);
 	seed = vw_env("VMWALK_RANDOM_SEED", vw_now());
@@ -624,6 +625,6 @@ VW_TEST(all_calls_at_random_leave_nothing_behind)
 	arena = vw_anon_aligned(ARENA, PMD_SIZE);
 	users = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
 	one_round();
-	/* Leaks of less than half of this, 4 MiB, are not distinguishable from noise. */
+	/* Leaks of less than half of this (4 MiB) are taken for noise. */
 	vw_expect_no_growth(one_round, 2048);
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Walks beside a target that, on another processor, does all at once what changes page tables. What
- * a walk promises is checked exactly, call by call:
+ * Walks of a target that concurrently makes all kinds of page-table changes on
+ * another CPU. Each call is checked exactly:
  *
- *   every frame that is told was mapped there at some instant during the call;
- *   nothing that was mapped throughout the call is missed;
- *   nothing is told twice.
+ *   each PFN that it returns was mapped there at some instant during the call;
+ *   no page that was mapped throughout the call is missed;
+ *   no page is returned twice.
  *
  * Copyright (C) The vmwalk authors
  *
- * How that can be known: the target's memory is made of areas, each with a thread of its own that
- * changes it in steps, chosen at random. After each step the thread notes the frames of its area
- * from pagemap, and the numbers of steps begun and ended tell the test which steps a call may have
- * met. So a page may be told with a frame of one of those moments, and must be told if it was
- * mapped in all of them. A step is small enough that no page has a frame in the middle of it that
- * it has neither before nor after.
+ * The target's memory consists of areas. A thread for each area changes it in
+ * random steps, and records the PFNs of the area from pagemap after each step.
+ * Counters of begun and ended steps tell the test which steps a call may have
+ * overlapped. A page may have a PFN recorded at any of these steps, and must be
+ * found if it was mapped at all of them. Steps are small, so that no page has a
+ * PFN during a step that it has neither before nor after.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -26,43 +26,43 @@
 
 #include "harness.h"
 
-/* Pages of an area, and of a huge page. */
+/* Pages in an area, and in a huge page. */
 #define PAGES		1024UL
 #define HUGE		512UL
 
-/* Steps that are remembered. A call that is overtaken by more is not judged. */
+/* Steps that are recorded. A call that overlaps more is not checked. */
 #define STEPS		512
 
 #define SWAPPED		0xffffffffU
 
 enum { STILL, ANONYMOUS, SHARED, DEVICE, HUGETLB, AREAS };
 
-/* What a step may do to a page for a moment, whatever it is like before and after. */
-#define VANISHES	1U		/* its entry may be empty */
-#define MOVES		2U		/* it may be on the move */
+/* Transient effects of a step on a page, apart from its final state. */
+#define VANISHES	1U		/* the entry may be empty */
+#define MOVES		2U		/* it may be a migration entry */
 
-enum { COLLAPSED, MOVED, SWAPPED_OUT, MIGRATED, PUNCHED, FORKED, FEATS };
+enum { COLLAPSED, MOVED, SWAPPED_OUT, MIGRATED, PUNCHED, FORKED, EFFECTS };
 
-static const char * const feats[] = {
+static const char * const effects[] = {
 	"collapsed", "moved by mremap", "swapped out", "migrated", "punched out", "forked",
 };
 
-/* Shared by the target, which writes it, and the test. */
+/* Shared memory: written by the target, read by the test. */
 struct area {
 	__u64 begun;
 	__u64 ended;
-	/* What the steps may do for a moment, and the frames after each; of step n at n % STEPS. */
+	/* Transient effects of step n, and PFNs after it, at n % STEPS. */
 	__u8 transient[STEPS];
 	__u32 frames[STEPS][PAGES];
-	unsigned long feats[FEATS];
+	unsigned long effects[EFFECTS];
 };
 
 static struct area *areas;
-static char *base;			/* where the first area is in the target */
+static char *base;		/* address of the first area in the target */
 static int fd;
 static __u64 zero_pfn;
 
-/* --- The target ------------------------------------------------------------------------------- */
+/* --- The target ----------------------------------------------------------- */
 
 #define HOLE		0xff
 
@@ -70,15 +70,15 @@ struct actor {
 	int kind;
 	struct area *area;
 	char *at;
-	size_t grain;			/* pages that only come together */
-	int file;			/* what is mapped, -1 for none */
+	size_t grain;			/* pages that change together */
+	int file;			/* mapped file, -1 for none */
 	int flags;			/* of mmap() */
 	int pagemap;
 	__u64 seed;
 	unsigned char prot[PAGES];	/* or HOLE */
 };
 
-static void note_frames(struct actor *actor, __u32 *frames)
+static void record_pfns(struct actor *actor, __u32 *frames)
 {
 	__u64 entries[PAGES];
 
@@ -102,7 +102,7 @@ static void end(struct actor *actor)
 {
 	struct area *area = actor->area;
 
-	note_frames(actor, area->frames[area->begun % STEPS]);
+	record_pfns(actor, area->frames[area->begun % STEPS]);
 	__atomic_store_n(&area->ended, area->begun, __ATOMIC_SEQ_CST);
 }
 
@@ -112,9 +112,9 @@ static void *page_at(const struct actor *actor, size_t page)
 }
 
 /*
- * Keeps fork() out of steps that write. A page that a fault has just made is shared with a child
- * that is forked before the thread has written to it; then the thread faults again, and the page
- * would have a third frame in one step.
+ * Excludes fork() from steps that write. If a child is forked between the fault
+ * and the write, it shares the new page: the thread then faults again, and the
+ * page would have a third PFN in one step.
  */
 static pthread_rwlock_t fork_lock;
 
@@ -143,7 +143,7 @@ static void do_read(struct actor *actor, size_t first, size_t count)
 
 static void do_write(struct actor *actor, size_t first, size_t count)
 {
-	/* One step would swap a page in and then copy it, if a child has it, too. */
+	/* Read first: one step must not swap a page in and copy it, too. */
 	touch(actor, first, count, PROT_READ);
 	touch(actor, first, count, PROT_WRITE);
 }
@@ -213,13 +213,13 @@ static void do_move(struct actor *actor, size_t first, size_t count)
 	begin(actor, 0);
 	if (mremap(page_at(actor, first), count * PAGE, count * PAGE, flags, page_at(actor, to)) ==
 	    MAP_FAILED) {
-		/* It may have made room before it failed. */
+		/* mremap() may fail after it unmapped the destination. */
 		unmap(actor, to, count);
 	} else {
 		memcpy(actor->prot + to, actor->prot + first, count);
 		if (!(flags & MREMAP_DONTUNMAP))
 			memset(actor->prot + first, HOLE, count);
-		actor->area->feats[MOVED]++;
+		actor->area->effects[MOVED]++;
 	}
 	end(actor);
 }
@@ -236,11 +236,11 @@ static void do_collapse(struct actor *actor, size_t first, size_t count)
 	madvise(at, PMD_SIZE, MADV_NOHUGEPAGE);
 	end(actor);
 	touch(actor, first, HUGE, PROT_WRITE);
-	/* Of a file the small pages are unmapped first. */
+	/* Collapsing a file's pages unmaps the small pages first. */
 	begin(actor, actor->kind == SHARED ? VANISHES | MOVES : MOVES);
 	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
 	if (!madvise(at, PMD_SIZE, MADV_COLLAPSE))
-		actor->area->feats[COLLAPSED]++;
+		actor->area->effects[COLLAPSED]++;
 	end(actor);
 }
 
@@ -256,13 +256,13 @@ static void do_swap_out(struct actor *actor, size_t first, size_t count)
 {
 	const __u32 *frames;
 
-	/* A huge page may be split first, and its pages move for that. */
+	/* A huge page may be split first, with migration entries. */
 	begin(actor, MOVES);
 	madvise(page_at(actor, first), count * PAGE, MADV_PAGEOUT);
 	end(actor);
 	frames = actor->area->frames[actor->area->begun % STEPS];
 	for (size_t i = first; i < first + count; i++)
-		actor->area->feats[SWAPPED_OUT] += frames[i] == SWAPPED;
+		actor->area->effects[SWAPPED_OUT] += frames[i] == SWAPPED;
 }
 
 static void do_migrate(struct actor *actor, size_t first, size_t count)
@@ -280,7 +280,7 @@ static void do_migrate(struct actor *actor, size_t first, size_t count)
 	syscall(SYS_move_pages, 0, count, pages, nodes, status, 2);
 	end(actor);
 	for (size_t i = 0; i < count; i++)
-		actor->area->feats[MIGRATED] += status[i] == node;
+		actor->area->effects[MIGRATED] += status[i] == node;
 }
 
 static void do_punch(struct actor *actor, size_t first, size_t count)
@@ -288,7 +288,7 @@ static void do_punch(struct actor *actor, size_t first, size_t count)
 	begin(actor, VANISHES | MOVES);
 	if (!fallocate(actor->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, first * PAGE,
 		       count * PAGE))
-		actor->area->feats[PUNCHED]++;
+		actor->area->effects[PUNCHED]++;
 	end(actor);
 }
 
@@ -296,7 +296,7 @@ static const struct {
 	void (*step)(struct actor *actor, size_t first, size_t count);
 	unsigned int kinds;		/* of areas that can do it */
 	unsigned int weight;
-} things_to_do[] = {
+} steps_to_do[] = {
 	{ do_read, ~0U, 4 },
 	{ do_write, ~0U, 8 },
 	{ do_drop, ~0U, 2 },
@@ -311,43 +311,43 @@ static const struct {
 	{ do_punch, 1U << SHARED, 1 },
 };
 
-static void do_something(struct actor *actor)
+static void do_random_step(struct actor *actor)
 {
 	size_t first = vw_random(&actor->seed) % PAGES;
 	size_t count = vw_random(&actor->seed) % 48 + 1;
 	unsigned int sum = 0, pick;
 
-	/* Now and then what whole page tables hang from. */
+	/* Sometimes all pages of a page table. */
 	if (actor->grain == HUGE || vw_random(&actor->seed) % 8 == 0) {
 		first = first / HUGE * HUGE;
 		count = HUGE;
 	}
 	if (count > PAGES - first)
 		count = PAGES - first;
-	for (size_t i = 0; i < COUNT(things_to_do); i++)
-		sum += things_to_do[i].kinds & 1U << actor->kind ? things_to_do[i].weight : 0;
+	for (size_t i = 0; i < COUNT(steps_to_do); i++)
+		sum += steps_to_do[i].kinds & 1U << actor->kind ? steps_to_do[i].weight : 0;
 	pick = vw_random(&actor->seed) % sum;
-	for (size_t i = 0; i < COUNT(things_to_do); i++) {
-		unsigned int weight = things_to_do[i].weight;
+	for (size_t i = 0; i < COUNT(steps_to_do); i++) {
+		unsigned int weight = steps_to_do[i].weight;
 
-		if (!(things_to_do[i].kinds & 1U << actor->kind))
+		if (!(steps_to_do[i].kinds & 1U << actor->kind))
 			continue;
 		if (pick < weight) {
-			things_to_do[i].step(actor, first, count);
+			steps_to_do[i].step(actor, first, count);
 			return;
 		}
 		pick -= weight;
 	}
 }
 
-static void *act(void *arg)
+static void *change_area(void *arg)
 {
 	for (;;)
-		do_something(arg);
+		do_random_step(arg);
 	return NULL;
 }
 
-static void *fork_on_and_on(void *arg)
+static void *fork_repeatedly(void *arg)
 {
 	__u64 seed = 5;
 
@@ -364,7 +364,7 @@ static void *fork_on_and_on(void *arg)
 		pthread_rwlock_unlock(&fork_lock);
 		if (pid > 0)
 			waitpid(pid, NULL, 0);
-		areas[STILL].feats[FORKED]++;
+		areas[STILL].effects[FORKED]++;
 		usleep(2000);
 	}
 	return arg;
@@ -377,7 +377,7 @@ static int be_busy(void *arg)
 	pthread_t thread;
 	int memfd, device;
 
-	/* Who writes there forks, and shall get its turn. */
+	/* fork() takes the lock for writing and must not starve. */
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&fork_lock, &attr);
@@ -410,31 +410,31 @@ static int be_busy(void *arg)
 			}
 			vw_check(!mlock2(actor->at, PAGES * PAGE, MLOCK_ONFAULT));
 		}
-		note_frames(actor, areas[i].frames[0]);
+		record_pfns(actor, areas[i].frames[0]);
 	}
 	for (int i = 0; i < AREAS; i++) {
 		if (i == STILL)
 			continue;
 		if (actors[i].prot[0] == HOLE)
-			printf("# no memory for area %d\n", i);
+			printf("# area %d could not be mapped\n", i);
 		else
-			vw_check(!pthread_create(&thread, NULL, act, &actors[i]));
+			vw_check(!pthread_create(&thread, NULL, change_area, &actors[i]));
 	}
-	vw_check(!pthread_create(&thread, NULL, fork_on_and_on, NULL));
+	vw_check(!pthread_create(&thread, NULL, fork_repeatedly, NULL));
 	vw_say(0);
 	for (;;)
 		pause();
 	return 0;
 }
 
-/* --- What a call met -------------------------------------------------------------------------- */
+/* --- Steps that overlap a call -------------------------------------------- */
 
 struct window {
 	__u64 first[AREAS];
 	__u64 last[AREAS];
 };
 
-static unsigned long judged, overtaken;
+static unsigned long checked, overtaken;
 
 static void open_window(struct window *window)
 {
@@ -442,7 +442,7 @@ static void open_window(struct window *window)
 		window->first[i] = __atomic_load_n(&areas[i].ended, __ATOMIC_SEQ_CST);
 }
 
-/* Steps that were under way have to end, so that what they did is known. */
+/* Wait for the steps under way, so that their effects are recorded. */
 static void close_window(struct window *window)
 {
 	__u64 limit = vw_now() + 60 * SECOND;
@@ -452,22 +452,22 @@ static void close_window(struct window *window)
 	for (int i = 0; i < AREAS; i++) {
 		while (__atomic_load_n(&areas[i].ended, __ATOMIC_SEQ_CST) < window->last[i]) {
 			if (vw_now() > limit)
-				vw_fail("the target does not go on");
+				vw_fail("the target makes no progress");
 			usleep(50);
 		}
 	}
 }
 
-/* Whether what is remembered of an area still begins where the window does. */
-static bool is_remembered(const struct window *window, int area)
+/* Are all steps of the window still recorded? */
+static bool is_recorded(const struct window *window, int area)
 {
 	return __atomic_load_n(&areas[area].begun, __ATOMIC_SEQ_CST) <
 	       window->first[area] + STEPS;
 }
 
-/* What a page of an area was like in a window. */
+/* States of a page in a window. */
 struct past {
-	bool had_frame;			/* the one that is asked for */
+	bool had_frame;			/* had the given PFN */
 	bool empty;
 	bool swapped;
 	bool present;
@@ -488,37 +488,37 @@ static struct past look_back(const struct window *window, int area, size_t page,
 		if (step > window->first[area])
 			past.transient |= areas[area].transient[step % STEPS];
 	}
-	/* A huge page of zeroes that is written to becomes many small ones first. */
+	/* Writing to the huge zero page makes it small zero pages first. */
 	if (pfn == zero_pfn && window->last[area] > window->first[area])
 		past.had_frame = true;
 	return past;
 }
 
-/* What is wrong with the state and frame that were told of a page, or NULL. No state: not told. */
-static const char *judge_state(const struct past *past, __u64 pfn, __u32 state)
+/* Check state and PFN of a page. Returns an error or NULL. 0: not found. */
+static const char *check_state(const struct past *past, __u64 pfn, __u32 state)
 {
 	if (state & VMWALK_PRESENT) {
 		if (state & (VMWALK_SWAP | VMWALK_MIGRATION))
-			return "present and absent at once";
-		return past->had_frame ? NULL : "a frame that was never there";
+			return "present and not present at once";
+		return past->had_frame ? NULL : "the page never had this PFN";
 	}
 	if (pfn)
-		return "absent, with a frame";
+		return "not present, but has a PFN";
 	if (state & VMWALK_MIGRATION)
-		return past->present && past->transient & MOVES ? NULL : "moving, and it was not";
+		return past->present && past->transient & MOVES ? NULL : "was not migrated";
 	if (state & VMWALK_SWAP)
-		return past->swapped ? NULL : "swapped out, and it never was";
-	return past->empty || past->transient & VANISHES ? NULL : "missed, and it was there";
+		return past->swapped ? NULL : "was not swapped out";
+	return past->empty || past->transient & VANISHES ? NULL : "missed";
 }
 
-static void judge_page(const struct window *window, const char *call, size_t index, __u64 pfn,
+static void check_page(const struct window *window, const char *call, size_t index, __u64 pfn,
 		       __u32 state)
 {
 	int area = index / PAGES;
 	struct past past = look_back(window, area, index % PAGES, pfn);
-	const char *wrong = judge_state(&past, pfn, state);
+	const char *wrong = check_state(&past, pfn, state);
 
-	if (!wrong || !is_remembered(window, area))
+	if (!wrong || !is_recorded(window, area))
 		return;
 	print_message("# steps %llu to %llu, pfn 0x%x to 0x%x\n", window->first[area],
 		      window->last[area],
@@ -528,20 +528,20 @@ static void judge_page(const struct window *window, const char *call, size_t ind
 		pfn, state, wrong);
 }
 
-/* Counts a call as judged if what it met is still remembered. */
-static bool can_judge(const struct window *window)
+/* Count the call as checked or, if its steps are overwritten, as overtaken. */
+static bool can_check(const struct window *window)
 {
 	for (int i = 0; i < AREAS; i++) {
-		if (!is_remembered(window, i)) {
+		if (!is_recorded(window, i)) {
 			overtaken++;
 			return false;
 		}
 	}
-	judged++;
+	checked++;
 	return true;
 }
 
-static void judge_scan(const struct window *window, const struct vmwalk_scan *scan,
+static void check_scan(const struct window *window, const struct vmwalk_scan *scan,
 		       const struct vmwalk_extent *extent, int count)
 {
 	static __u32 states[AREAS * PAGES];
@@ -552,11 +552,11 @@ static void judge_scan(const struct window *window, const struct vmwalk_scan *sc
 	memset(pfns, 0, sizeof(pfns));
 	for (int i = 0; i < count; i++, extent++) {
 		if (extent->start < at || !extent->pages)
-			vw_fail("the extent at 0x%llx begins before the end of the last, 0x%llx",
+			vw_fail("the extent at 0x%llx overlaps the last one, which ends at 0x%llx",
 				extent->start, at);
 		at = extent->start + extent->pages * PAGE;
 		if (at > scan->walk_end)
-			vw_fail("the extent at 0x%llx ends beyond the walk", extent->start);
+			vw_fail("the extent at 0x%llx ends beyond walk_end", extent->start);
 		for (__u64 j = 0; j < extent->pages; j++) {
 			__u64 index = (extent->start - (uintptr_t)base) / PAGE + j;
 
@@ -565,68 +565,68 @@ static void judge_scan(const struct window *window, const struct vmwalk_scan *sc
 			states[index] = extent->flags;
 			pfns[index] = extent->pfn ? extent->pfn + j : 0;
 			if (!extent->flags)
-				vw_fail("the extent at 0x%llx has no state", extent->start);
+				vw_fail("the extent at 0x%llx has no flags", extent->start);
 		}
 	}
-	if (!can_judge(window))
+	if (!can_check(window))
 		return;
 	for (size_t i = 0; i < AREAS * PAGES; i++) {
 		at = (uintptr_t)base + i * PAGE;
 		if (at >= scan->start && at < scan->walk_end)
-			judge_page(window, "scan", i, pfns[i], states[i]);
+			check_page(window, "scan", i, pfns[i], states[i]);
 	}
 }
 
-/* --- The calls -------------------------------------------------------------------------------- */
+/* --- The calls ------------------------------------------------------------ */
 
 #define BUFFER_SIZE	MIB
-#define ROOM		(BUFFER_SIZE / sizeof(struct vmwalk_extent))
+#define CAPACITY	(BUFFER_SIZE / sizeof(struct vmwalk_extent))
 
 static struct vmwalk_extent *buffer;
 static __u64 seed;
 
-/* One pass over a range, in as many calls as it takes, each judged by what it met. */
-static void pass(__u64 start, __u64 end, size_t room, bool to_buffer)
+/* Scan a range, in as many calls as it takes, and check each call. */
+static void scan_range(__u64 start, __u64 end, size_t vec_len, bool to_buffer)
 {
-	static struct vmwalk_extent vec[ROOM];
+	static struct vmwalk_extent vec[CAPACITY];
 	struct vmwalk_scan scan = vw_scan_args(start, end);
 	struct window window;
 	int count;
 
 	scan.flags = to_buffer ? VMWALK_SCAN_TO_BUFFER : 0;
 	scan.vec = to_buffer ? 0 : (uintptr_t)vec;
-	scan.vec_len = room;
+	scan.vec_len = vec_len;
 	do {
 		open_window(&window);
 		count = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
 		close_window(&window);
 		if (count < 0)
 			vw_fail("scan: %s", strerror(-count));
-		judge_scan(&window, &scan, to_buffer ? buffer : vec, count);
+		check_scan(&window, &scan, to_buffer ? buffer : vec, count);
 		if (scan.walk_end <= scan.start)
-			vw_fail("a scan stays at 0x%llx", scan.start);
+			vw_fail("walk_end stays at 0x%llx", scan.start);
 		scan.start = scan.walk_end;
 	} while (scan.start < scan.end);
 }
 
-static void scan_somehow(void)
+static void scan_random_range(void)
 {
-	static const size_t rooms[] = { ROOM, ROOM / 4, 211 };
-	size_t room = rooms[vw_random(&seed) % COUNT(rooms)];
+	static const size_t vec_lens[] = { CAPACITY, CAPACITY / 4, 211 };
+	size_t vec_len = vec_lens[vw_random(&seed) % COUNT(vec_lens)];
 	bool to_buffer = vw_random(&seed) % 2;
 	__u64 start, end;
 
 	if (vw_random(&seed) % 4) {
-		pass(0, vw_user_end(), room, to_buffer);
+		scan_range(0, vw_user_end(), vec_len, to_buffer);
 		return;
 	}
-	/* Or a part, which may begin and end inside of a huge page. */
+	/* Or a part, which may start and end inside a huge page. */
 	start = (uintptr_t)base + vw_random(&seed) % (AREAS * PAGES - 1) * PAGE;
 	end = start + (vw_random(&seed) % PAGES + 1) * PAGE;
-	pass(start, end, room, to_buffer);
+	scan_range(start, end, vec_len, to_buffer);
 }
 
-static void translate_somehow(void)
+static void translate_random_addresses(void)
 {
 	static struct vmwalk_translation vec[2048];
 	size_t count = vw_random(&seed) % COUNT(vec) + 1;
@@ -637,19 +637,19 @@ static void translate_somehow(void)
 	open_window(&window);
 	vw_ok(vw_translate(fd, vec, count));
 	close_window(&window);
-	if (!can_judge(&window))
+	if (!can_check(&window))
 		return;
 	for (size_t i = 0; i < count; i++) {
 		__u64 offset = vec[i].addr - (uintptr_t)base;
 
 		if (vec[i].phys && vec[i].phys % PAGE != offset % PAGE)
-			vw_fail("0x%llx is at 0x%llx", vec[i].addr, vec[i].phys);
-		judge_page(&window, "translate", offset / PAGE, vec[i].phys / PAGE, vec[i].state);
+			vw_fail("0x%llx has phys 0x%llx", vec[i].addr, vec[i].phys);
+		check_page(&window, "translate", offset / PAGE, vec[i].phys / PAGE, vec[i].state);
 	}
 }
 
 /* Calls for one address are short, so many share a window. */
-static void walk_around(void)
+static void walk_random_addresses(void)
 {
 	static struct vmwalk_walk walks[64];
 	struct window window;
@@ -659,32 +659,32 @@ static void walk_around(void)
 		vw_ok(vw_walk(fd, (uintptr_t)base + vw_random(&seed) % (AREAS * PAGES) * PAGE,
 			      &walks[i]));
 	close_window(&window);
-	if (!can_judge(&window))
+	if (!can_check(&window))
 		return;
 	for (size_t i = 0; i < COUNT(walks); i++) {
 		assert_int_equal(walks[i].stop == VMWALK_STOP_PAGE,
 				 !!(walks[i].state & VMWALK_PRESENT));
-		judge_page(&window, "walk", (walks[i].addr - (uintptr_t)base) / PAGE, walks[i].pfn,
+		check_page(&window, "walk", (walks[i].addr - (uintptr_t)base) / PAGE, walks[i].pfn,
 			   walks[i].state);
 	}
 }
 
-static void judge_get_pfn(const struct window *window, size_t index, long long pfn)
+static void check_get_pfn(const struct window *window, size_t index, long long pfn)
 {
 	int area = index / PAGES;
 	struct past past;
 
 	if (pfn >= 0) {
-		judge_page(window, "GET_PFN", index, pfn, VMWALK_PRESENT);
+		check_page(window, "GET_PFN", index, pfn, VMWALK_PRESENT);
 		return;
 	}
 	vw_expect(pfn, -ENOENT);
 	past = look_back(window, area, index % PAGES, 0);
-	if (!past.empty && !past.swapped && !past.transient && is_remembered(window, area))
-		vw_fail("GET_PFN: area %d, page %zu is missed", area, index % PAGES);
+	if (!past.empty && !past.swapped && !past.transient && is_recorded(window, area))
+		vw_fail("GET_PFN: area %d, page %zu: missed", area, index % PAGES);
 }
 
-static void get_pfns_around(void)
+static void get_random_pfns(void)
 {
 	static long long pfns[512];
 	static size_t indices[COUNT(pfns)];
@@ -697,14 +697,14 @@ static void get_pfns_around(void)
 		pfns[i] = vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN,
 				       (uintptr_t)base / PAGE + indices[i]));
 	close_window(&window);
-	if (!can_judge(&window))
+	if (!can_check(&window))
 		return;
 	for (size_t i = 0; i < COUNT(pfns); i++)
-		judge_get_pfn(&window, indices[i], pfns[i]);
+		check_get_pfn(&window, indices[i], pfns[i]);
 }
 
-/* Starts a busy target, calls the functions in turn for some seconds, and says what was met. */
-static void beside_everything(void (*const *calls)(void), size_t count)
+/* Start a busy target, and call the functions in turn for some seconds. */
+static void run_with_busy_target(void (*const *calls)(void), size_t count)
 {
 	__u64 start, steps = 0;
 	struct vw_child child;
@@ -721,65 +721,66 @@ static void beside_everything(void (*const *calls)(void), size_t count)
 	fd = vw_open_rw(vw_make("t", "size", "1M", NULL));
 	buffer = vw_map(fd, BUFFER_SIZE, 0, RW, MAP_SHARED);
 	n = vw_make("area", "buffer_type", "pages", "map_mode", "insert", "size", "4M", NULL);
-	judged = 0;
+	checked = 0;
 	overtaken = 0;
 	seed = 3;
 	child = vw_fork(be_busy, &n);
 	vw_hear(&child);
 	vw_set_target(child.pid);
 	start = vw_now();
-	/* A slow machine gets more time to meet a little, but not for ever. */
-	while (vw_now() - start < 6 * SECOND || (judged < 12 && vw_now() - start < 20 * SECOND)) {
+	/* Slow machines get more time to check some calls, up to a limit. */
+	while (vw_now() - start < 6 * SECOND || (checked < 12 && vw_now() - start < 20 * SECOND)) {
 		for (size_t i = 0; i < count; i++)
 			calls[i]();
 	}
 	vw_kill(&child);
 	for (int i = 0; i < AREAS; i++)
 		steps += areas[i].ended;
-	print_message("# %lu windows judged and %lu overtaken, beside %llu steps\n", judged,
+	print_message("# %lu windows checked and %lu overtaken, in %llu steps\n", checked,
 		      overtaken, steps);
-	for (size_t i = 0; i < FEATS; i++) {
+	for (size_t i = 0; i < EFFECTS; i++) {
 		sum = 0;
 		for (int j = 0; j < AREAS; j++)
-			sum += areas[j].feats[i];
-		print_message("# %lu times or pages %s\n", sum, feats[i]);
+			sum += areas[j].effects[i];
+		print_message("# %lu times or pages %s\n", sum, effects[i]);
 	}
-	assert_true(judged > overtaken);
+	assert_true(checked > overtaken);
 	assert_true(steps >= AREAS);
 	munmap(areas, AREAS * sizeof(*areas));
 	munmap(base, AREAS * PAGES * PAGE);
 }
 
-VW_TEST(scans_tell_what_was_there_and_miss_nothing_that_stayed)
+VW_TEST(scans_are_exact_while_page_tables_change)
 {
-	static void (*const calls[])(void) = { scan_somehow };
+	static void (*const calls[])(void) = { scan_random_range };
 
-	beside_everything(calls, COUNT(calls));
+	run_with_busy_target(calls, COUNT(calls));
 }
 
-VW_TEST(single_addresses_are_told_as_they_were)
-{
-	static void (*const calls[])(void) = {
-		translate_somehow, walk_around, get_pfns_around,
-	};
-
-	beside_everything(calls, COUNT(calls));
-}
-
-VW_TEST(all_calls_at_once_tell_what_was_there)
+VW_TEST(single_addresses_are_exact_while_page_tables_change)
 {
 	static void (*const calls[])(void) = {
-		scan_somehow, translate_somehow, walk_around, get_pfns_around,
+		translate_random_addresses, walk_random_addresses, get_random_pfns,
 	};
 
-	beside_everything(calls, COUNT(calls));
+	run_with_busy_target(calls, COUNT(calls));
 }
 
-/* --- Targets that leave their memory for good ------------------------------------------------- */
+VW_TEST(all_calls_are_exact_while_page_tables_change)
+{
+	static void (*const calls[])(void) = {
+		scan_random_range, translate_random_addresses, walk_random_addresses,
+		get_random_pfns,
+	};
+
+	run_with_busy_target(calls, COUNT(calls));
+}
+
+/* --- Targets that exec or exit -------------------------------------------- */
 
 /*
- * A file whose frames are known and stay where they are, since the test has it locked. Targets map
- * its pages at POOL_AT, each page of the file at its own place.
+ * A file with locked pages, so that its PFNs don't change. Targets map its
+ * pages at POOL_AT, each at the address of its offset.
  */
 #define POOL_PAGES	128UL
 #define POOL_HALF	(POOL_PAGES / 2)
@@ -806,8 +807,8 @@ static struct pool make_pool(void)
 	return pool;
 }
 
-/* Pages of each half that a scan tells, all of them with the pool's frames; or a negative errno. */
-static int scan_pool(const struct pool *pool, size_t told[2])
+/* SCAN: count the pages found in each half. Returns 0 or a negative errno. */
+static int scan_pool(const struct pool *pool, size_t found[2])
 {
 	struct vmwalk_extent vec[POOL_PAGES];
 	struct vmwalk_scan scan = vw_scan_args(POOL_AT, POOL_AT + POOL_PAGES * PAGE);
@@ -816,22 +817,22 @@ static int scan_pool(const struct pool *pool, size_t told[2])
 	scan.vec = (uintptr_t)vec;
 	scan.vec_len = COUNT(vec);
 	count = vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
-	told[0] = 0;
-	told[1] = 0;
+	found[0] = 0;
+	found[1] = 0;
 	for (int i = 0; i < count; i++) {
 		for (__u64 j = 0; j < vec[i].pages; j++) {
 			size_t page = (vec[i].start - POOL_AT) / PAGE + j;
 
 			assert_true(page < POOL_PAGES);
 			vw_expect(vec[i].pfn + j, pool->pfn[page]);
-			told[page / POOL_HALF]++;
+			found[page / POOL_HALF]++;
 		}
 	}
 	return count < 0 ? count : 0;
 }
 
-/* The same by TRANSLATE, one half's pages and the other's in turn. */
-static int translate_pool(const struct pool *pool, size_t told[2])
+/* The same with TRANSLATE, with addresses of both halves in turn. */
+static int translate_pool(const struct pool *pool, size_t found[2])
 {
 	struct vmwalk_translation vec[POOL_PAGES];
 	int rc;
@@ -840,22 +841,22 @@ static int translate_pool(const struct pool *pool, size_t told[2])
 	for (size_t i = 0; i < POOL_PAGES; i++)
 		vec[i].addr = POOL_AT + (i % 2 * POOL_HALF + i / 2) * PAGE;
 	rc = vw_translate(fd, vec, COUNT(vec));
-	told[0] = 0;
-	told[1] = 0;
+	found[0] = 0;
+	found[1] = 0;
 	for (size_t i = 0; !rc && i < POOL_PAGES; i++) {
 		if (!(vec[i].state & VMWALK_PRESENT))
 			continue;
 		vw_expect(vec[i].phys / PAGE, pool->pfn[(vec[i].addr - POOL_AT) / PAGE]);
-		told[i % 2]++;
+		found[i % 2]++;
 	}
 	return rc;
 }
 
-/* And by GET_PFN, a page of the one and a page of the other, which need not agree. */
-static int get_pfns_of_pool(const struct pool *pool, size_t told[2])
+/* The same with GET_PFN, whose calls may see different mms. */
+static int get_pfns_of_pool(const struct pool *pool, size_t found[2])
 {
-	told[0] = 0;
-	told[1] = 0;
+	found[0] = 0;
+	found[1] = 0;
 	for (size_t i = 0; i < POOL_PAGES; i += 7) {
 		long long pfn = vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, POOL_AT / PAGE + i));
 
@@ -864,12 +865,12 @@ static int get_pfns_of_pool(const struct pool *pool, size_t told[2])
 		if (pfn < 0)
 			return pfn;
 		vw_expect(pfn, pool->pfn[i]);
-		told[i / POOL_HALF]++;
+		found[i / POOL_HALF]++;
 	}
 	return 0;
 }
 
-/* Leaves the first processor to the test. */
+/* Leave the first CPU to the test. */
 static void run_elsewhere(void)
 {
 	cpu_set_t set;
@@ -884,46 +885,46 @@ static void run_elsewhere(void)
 #define AGAIN	"again"
 
 /*
- * One life of a target that executes itself over and over: each maps the half of the pool that its
- * predecessor hadn't.
+ * A target that executes itself repeatedly. Each program maps the half of the
+ * pool that the previous one did not map.
  */
-static int live_again(int file, unsigned int life)
+static int exec_again(int file, unsigned int program)
 {
 	char number[16], descriptor[16];
-	size_t half = life % 2 * POOL_HALF * PAGE;
+	size_t half = program % 2 * POOL_HALF * PAGE;
 
 	vw_check(mmap((void *)(POOL_AT + half), POOL_HALF * PAGE, PROT_READ,
 		      MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, file, half) != MAP_FAILED);
-	usleep(life % 7 * 300);
+	usleep(program % 7 * 300);
 	snprintf(descriptor, sizeof(descriptor), "%d", file);
-	snprintf(number, sizeof(number), "%u", life + 1);
+	snprintf(number, sizeof(number), "%u", program + 1);
 	execl("/proc/self/exe", "test_stress", AGAIN, descriptor, number, NULL);
 	return 1;
 }
 
-static int begin_to_live(void *arg)
+static int start_exec_loop(void *arg)
 {
 	run_elsewhere();
-	return live_again(*(int *)arg, 0);
+	return exec_again(*(int *)arg, 0);
 }
 
-VW_TEST(a_call_that_meets_exec_never_mixes_two_memories)
+VW_TEST(a_call_during_exec_never_mixes_two_mms)
 {
 	unsigned long seen[2] = { 0 }, gone = 0;
 	__u64 limit = vw_now() + 6 * SECOND;
-	size_t told[2], single[2];
+	size_t found[2], single[2];
 	struct vw_child child;
 	struct pool pool;
 	int rc;
 
 	pool = make_pool();
 	fd = vw_open_rw(vw_make("t", "size", "4K", NULL));
-	child = vw_fork(begin_to_live, &pool.file);
+	child = vw_fork(start_exec_loop, &pool.file);
 	vw_set_target(child.pid);
-	/* As long as it takes, in reason, to meet both. */
+	/* Continue, up to a limit, until both programs were seen. */
 	for (unsigned int i = 0; vw_now() < limit ||
 	     (!(seen[0] && seen[1]) && vw_now() < limit + 60 * SECOND); i++) {
-		rc = i % 2 ? scan_pool(&pool, told) : translate_pool(&pool, told);
+		rc = i % 2 ? scan_pool(&pool, found) : translate_pool(&pool, found);
 		if (rc)
 			vw_expect(rc, -ESRCH);
 		if (rc) {
@@ -933,45 +934,45 @@ VW_TEST(a_call_that_meets_exec_never_mixes_two_memories)
 		rc = get_pfns_of_pool(&pool, single);
 		if (rc)
 			vw_expect(rc, -ESRCH);
-		if (told[0] && told[1])
-			vw_fail("%zu pages of one memory and %zu of another", told[0], told[1]);
-		seen[0] += !!told[0];
-		seen[1] += !!told[1];
+		if (found[0] && found[1])
+			vw_fail("%zu pages of one mm and %zu of another", found[0], found[1]);
+		seen[0] += !!found[0];
+		seen[1] += !!found[1];
 	}
-	/* It must have lived all the time. */
+	/* The target must still run. */
 	vw_expect(vw_sys(waitpid(child.pid, NULL, WNOHANG)), 0);
 	vw_kill(&child);
-	print_message("# %lu calls met one life, %lu another, %lu the end of one\n", seen[0],
-		      seen[1], gone);
+	print_message("# %lu calls saw one program, %lu the other, %lu failed with ESRCH\n",
+		      seen[0], seen[1], gone);
 	assert_true(seen[0] && seen[1]);
 	close(pool.file);
 }
 
 enum { EXIT, EXEC, KILL, ENDS };
 
-struct short_life {
+struct ending {
 	const struct pool *pool;
 	int end;
 	unsigned int delay;
 };
 
-static int live_shortly(void *arg)
+static int map_pool_and_end(void *arg)
 {
-	const struct short_life *life = arg;
+	const struct ending *ending = arg;
 	char *at;
 
 	run_elsewhere();
 	vw_check(mmap((void *)POOL_AT, POOL_PAGES * PAGE, PROT_READ,
-		      MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, life->pool->file, 0) !=
+		      MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, ending->pool->file, 0) !=
 		 MAP_FAILED);
-	/* More that has to be taken away. */
+	/* More memory for exit to unmap. */
 	at = mmap(NULL, 4 * MIB, RW, ANON | MAP_POPULATE, -1, 0);
 	vw_check(at != MAP_FAILED);
 	vw_sync(0);
-	usleep(life->delay);
-	if (life->end == EXEC)
+	usleep(ending->delay);
+	if (ending->end == EXEC)
 		execl("/bin/true", "true", NULL);
-	while (life->end == KILL)
+	while (ending->end == KILL)
 		pause();
 	return 0;
 }
@@ -983,71 +984,71 @@ static bool has_ended(const struct vw_child *child)
 	return !waitid(P_PID, child->pid, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
 }
 
-/* Watches one target to its end: how many calls told only a part of its pages. */
-static unsigned int watch_to_the_end(struct short_life *life)
+/* Walk a target until it ends. Returns the calls that found a part of it. */
+static unsigned int walk_until_it_ends(struct ending *ending)
 {
-	struct vw_child child = vw_fork(live_shortly, life);
+	struct vw_child child = vw_fork(map_pool_and_end, ending);
 	__u64 limit = vw_now() + 30 * SECOND;
 	struct vmwalk_walk walk;
 	unsigned int parts = 0;
-	size_t told[2];
+	size_t found[2];
 	int rc;
 
 	vw_hear(&child);
 	vw_set_target(child.pid);
-	vw_ok(scan_pool(life->pool, told));
-	vw_expect(told[0] + told[1], POOL_PAGES);
-	vw_ok(translate_pool(life->pool, told));
-	vw_expect(told[0] + told[1], POOL_PAGES);
+	vw_ok(scan_pool(ending->pool, found));
+	vw_expect(found[0] + found[1], POOL_PAGES);
+	vw_ok(translate_pool(ending->pool, found));
+	vw_expect(found[0] + found[1], POOL_PAGES);
 	vw_tell(&child, 0);
 	for (unsigned int i = 0;; i++) {
-		if (life->end == KILL && i == life->delay / 100)
+		if (ending->end == KILL && i == ending->delay / 100)
 			kill(child.pid, SIGKILL);
-		rc = i % 2 ? translate_pool(life->pool, told) : scan_pool(life->pool, told);
-		parts += told[0] + told[1] && told[0] + told[1] < POOL_PAGES;
+		rc = i % 2 ? translate_pool(ending->pool, found) : scan_pool(ending->pool, found);
+		parts += found[0] + found[1] && found[0] + found[1] < POOL_PAGES;
 		if (!rc)
-			rc = get_pfns_of_pool(life->pool, told);
+			rc = get_pfns_of_pool(ending->pool, found);
 		if (rc)
 			vw_expect(rc, -ESRCH);
-		/* A call that meets exec gives ESRCH, too, and the next one doesn't. */
+		/* A call during exec may fail with ESRCH; the next does not. */
 		if (rc && has_ended(&child))
 			break;
 		if (vw_now() > limit)
-			vw_fail("the target does not end");
+			vw_fail("the target does not exit");
 	}
-	/* Once it is gone it is gone for every call. */
-	vw_expect(scan_pool(life->pool, told), -ESRCH);
-	vw_expect(translate_pool(life->pool, told), -ESRCH);
+	/* All calls must fail from now on. */
+	vw_expect(scan_pool(ending->pool, found), -ESRCH);
+	vw_expect(translate_pool(ending->pool, found), -ESRCH);
 	vw_expect(vw_walk(fd, POOL_AT, &walk), -ESRCH);
 	vw_expect(vw_sys(ioctl(fd, VMWALK_IOC_GET_PFN, POOL_AT / PAGE)), -ESRCH);
-	vw_expect(vw_join(&child), life->end == KILL ? -SIGKILL : 0);
+	vw_expect(vw_join(&child), ending->end == KILL ? -SIGKILL : 0);
 	return parts;
 }
 
-VW_TEST(a_target_is_told_as_it_was_until_its_end)
+VW_TEST(an_ending_target_is_walked_exactly)
 {
 	__u64 limit = vw_now() + 6 * SECOND;
 	unsigned int rounds = 0, parts = 0;
-	struct short_life life;
+	struct ending ending;
 	struct pool pool;
 
 	pool = make_pool();
-	life.pool = &pool;
+	ending.pool = &pool;
 	seed = 4;
 	fd = vw_open_rw(vw_make("t", "size", "4K", NULL));
 	for (; rounds < ENDS || (rounds < 200 && vw_now() < limit); rounds++) {
-		life.end = rounds % ENDS;
-		life.delay = vw_random(&seed) % 3000;
-		parts += watch_to_the_end(&life);
+		ending.end = rounds % ENDS;
+		ending.delay = vw_random(&seed) % 3000;
+		parts += walk_until_it_ends(&ending);
 	}
-	print_message("# %u targets ended, and %u calls met one on its way\n", rounds, parts);
+	print_message("# %u targets ended, %u calls saw one in part\n", rounds, parts);
 	close(pool.file);
 }
 
-/* Runs the tests, or one life of a target that executes itself. */
+/* Run the tests, or the program of the target that executes itself. */
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], AGAIN))
-		return live_again(atoi(argv[2]), atoi(argv[3]));
+		return exec_again(atoi(argv[2]), atoi(argv[3]));
 	return vw_main(argc, argv);
 }
