@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Mappings of the buffer: what they show, what they refuse, and that mapped_pages and mappings are
- * exact after everything that can happen to a mapping.
+ * Mappings of the buffer: contents, protection and errors, and the exact values
+ * of mapped_pages and mappings after all operations on a mapping.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -20,8 +20,8 @@
 
 static const int shares[] = { MAP_SHARED, MAP_PRIVATE };
 
-/* The frames of the whole buffer, looked up through a mapping that is gone afterwards. */
-static void look_up_frames(int n, int fd, size_t pages, __u64 *frames)
+/* Get the PFNs of the whole buffer through a temporary mapping. */
+static void get_pfns(int n, int fd, size_t pages, __u64 *frames)
 {
 	char *map = vw_map(fd, pages * PAGE, 0, PROT_READ, MAP_SHARED);
 
@@ -35,7 +35,7 @@ static void look_up_frames(int n, int fd, size_t pages, __u64 *frames)
 	vw_expect_stat(n, "mappings", 0);
 }
 
-/* A device of the wanted kind with its frames known. One page a fault, so that counts are plain. */
+/* A device with known PFNs. With fault_around 4K, each fault maps one page. */
 struct device {
 	int n;
 	int fd;
@@ -53,16 +53,16 @@ static struct device make_device(const struct vw_combo *combo, const char *fill)
 			combo->cache, "size", bytes, "fill", fill, "fault_around", "4K", NULL);
 	dev.fd = vw_open_rw(dev.n);
 	dev.faults = !strcmp(combo->mode, "fault");
-	look_up_frames(dev.n, dev.fd, PAGES, dev.frames);
+	get_pfns(dev.n, dev.fd, PAGES, dev.frames);
 	return dev;
 }
 
-/* --- Contents ------------------------------------------------------------------------------- */
+/* --- Contents ------------------------------------------------------------- */
 
 VW_TEST_TYPICAL(a_window_shows_its_part_of_the_buffer)
 {
 	static const size_t windows[][2] = {
-		/* offset and length in bytes; a length may end inside a page */
+		/* offset and length in bytes */
 		{ 0, SIZE }, { 0, PAGE }, { 0, 1 }, { PAGE, PAGE }, { 3 * PAGE, 5 * PAGE },
 		{ SIZE - PAGE, PAGE }, { SIZE - PAGE, 1 }, { SIZE - 2 * PAGE, PAGE + 1 },
 	};
@@ -85,7 +85,7 @@ VW_TEST_TYPICAL(a_window_shows_its_part_of_the_buffer)
 	vw_expect_stat(dev.n, "mapped_pages", 0);
 }
 
-VW_TEST_TYPICAL(a_window_that_leaves_the_buffer_gets_einval)
+VW_TEST_TYPICAL(windows_beyond_the_buffer_fail_with_einval)
 {
 	static const size_t windows[][2] = {
 		{ 0, SIZE + 1 }, { 0, SIZE + PAGE }, { PAGE, SIZE }, { SIZE - PAGE, PAGE + 1 },
@@ -99,11 +99,11 @@ VW_TEST_TYPICAL(a_window_that_leaves_the_buffer_gets_einval)
 			void *map = mmap(NULL, windows[i][1], RW, shares[s], dev.fd, windows[i][0]);
 
 			if (map != MAP_FAILED)
-				vw_fail("%zu bytes at %zu are mapped", windows[i][1],
+				vw_fail("mmap() of %zu bytes at %zu did not fail", windows[i][1],
 					windows[i][0]);
 			vw_expect(errno, EINVAL);
 		}
-		/* Offsets whose end overflows: mmap(2) itself may see those first. */
+		/* If the end overflows, mmap(2) itself may fail first. */
 		for (unsigned long at = -PAGE; at >= -4 * PAGE; at -= PAGE) {
 			assert_true(mmap(NULL, 2 * PAGE, RW, shares[s], dev.fd, at) == MAP_FAILED);
 			assert_true(errno == EINVAL || errno == EOVERFLOW);
@@ -117,7 +117,7 @@ VW_TEST_TYPICAL(a_window_that_leaves_the_buffer_gets_einval)
 	vw_expect_stat(dev.n, "mapped_pages", 0);
 }
 
-VW_TEST_TYPICAL(shared_mappings_show_each_others_writes)
+VW_TEST_TYPICAL(shared_mappings_share_their_writes)
 {
 	struct device dev = make_device(combo, "digits");
 	char *whole = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
@@ -133,14 +133,14 @@ VW_TEST_TYPICAL(shared_mappings_show_each_others_writes)
 	assert_true(vw_holds_fill(whole, "digits", 0, 5 * PAGE - 3));
 }
 
-VW_TEST_TYPICAL(a_private_write_is_a_copy_and_the_buffer_stays)
+VW_TEST_TYPICAL(a_private_write_does_not_change_the_buffer)
 {
 	struct device dev = make_device(combo, "letters");
 	char *shared = vw_map(dev.fd, SIZE, 0, PROT_READ, MAP_SHARED);
 	char *private = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
 	char data[SIZE];
 
-	/* One page read before it is written, one written at once, one left alone. */
+	/* Read one page before it is written, write another at once. */
 	vw_peek(private);
 	private[10] = '!';
 	private[PAGE + 10] = '!';
@@ -153,14 +153,14 @@ VW_TEST_TYPICAL(a_private_write_is_a_copy_and_the_buffer_stays)
 	assert_true(vw_holds_fill(private + PAGE + 11, "letters", PAGE + 11, PAGE));
 	assert_int_equal(private[10], '!');
 
-	/* What was not copied still shows the buffer as it changes. */
+	/* Pages that were not copied show later writes to the buffer. */
 	vw_expect(vw_sys(pwrite(dev.fd, "?", 1, 3 * PAGE)), 1);
 	vw_expect(vw_sys(pwrite(dev.fd, "?", 1, 10)), 1);
 	assert_int_equal(private[3 * PAGE], '?');
 	assert_int_equal(private[10], '!');
 }
 
-VW_TEST_TYPICAL(a_private_copy_is_no_page_of_the_buffer)
+VW_TEST_TYPICAL(a_private_copy_is_not_counted_in_mapped_pages)
 {
 	struct device dev = make_device(combo, "zero");
 	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
@@ -176,9 +176,9 @@ VW_TEST_TYPICAL(a_private_copy_is_no_page_of_the_buffer)
 	vw_expect_stat(dev.n, "mappings", 1);
 }
 
-/* --- Protection ----------------------------------------------------------------------------- */
+/* --- Protection ----------------------------------------------------------- */
 
-VW_TEST_TYPICAL(execution_is_refused_now_and_later)
+VW_TEST_TYPICAL(prot_exec_fails_in_mmap_and_mprotect)
 {
 	struct device dev = make_device(combo, "zero");
 	void *map;
@@ -200,7 +200,7 @@ VW_TEST_TYPICAL(execution_is_refused_now_and_later)
 	vw_expect_stat(dev.n, "mappings", 0);
 }
 
-VW_TEST_TYPICAL(mprotect_takes_writing_away_and_gives_it_back)
+VW_TEST_TYPICAL(mprotect_removes_and_restores_write_access)
 {
 	struct device dev = make_device(combo, "zero");
 	char *map;
@@ -210,7 +210,7 @@ VW_TEST_TYPICAL(mprotect_takes_writing_away_and_gives_it_back)
 		vw_poke(map, 1);
 		vw_ok(vw_sys(mprotect(map, SIZE, PROT_READ)));
 		assert_int_equal(vw_peek(map), 1);
-		/* The kernel writes for us and gets EFAULT where a store would get SIGSEGV. */
+		/* The kernel's store fails with EFAULT, without SIGSEGV. */
 		vw_expect(vw_sys(pread(dev.fd, map, 1, 0)), -EFAULT);
 		vw_ok(vw_sys(mprotect(map, SIZE, PROT_NONE)));
 		vw_expect(vw_sys(pwrite(dev.fd, map, 1, 0)), -EFAULT);
@@ -219,7 +219,7 @@ VW_TEST_TYPICAL(mprotect_takes_writing_away_and_gives_it_back)
 		assert_int_equal(vw_peek(map), 2);
 		munmap(map, SIZE);
 	}
-	/* A page that PROT_NONE hides is still mapped. */
+	/* Pages under PROT_NONE are still mapped. */
 	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	for (size_t i = 0; i < PAGES; i++)
 		vw_peek(map + i * PAGE);
@@ -227,7 +227,7 @@ VW_TEST_TYPICAL(mprotect_takes_writing_away_and_gives_it_back)
 	vw_expect_stat(dev.n, "mapped_pages", vw_count_frames(0, map, PAGES, dev.frames, PAGES));
 }
 
-static int map_where_reading_implies_execution(void *arg)
+static int map_with_read_implies_exec(void *arg)
 {
 	const struct device *dev = arg;
 	struct vmwalk_walk walk;
@@ -245,7 +245,7 @@ static int map_where_reading_implies_execution(void *arg)
 				vw_peek(map);
 			vw_check_rc(vw_walk(dev->fd, (uintptr_t)map, &walk), 0);
 			vw_check(walk.state & VMWALK_PRESENT);
-			/* Holds for a page of the buffer and for a private copy. */
+			/* Also true of a private copy. */
 			vw_check(!(walk.state & VMWALK_EXEC));
 		}
 		vw_check_rc(vw_vma(dev->fd, (uintptr_t)map, &vma), 0);
@@ -259,16 +259,16 @@ static int map_where_reading_implies_execution(void *arg)
 	return 0;
 }
 
-/* For old programs the kernel makes every readable mapping executable. */
-VW_TEST_ALL(read_implies_exec_gets_mappings_that_are_not_executable)
+/* For old programs, the kernel makes readable mappings executable. */
+VW_TEST_ALL(read_implies_exec_does_not_make_mappings_executable)
 {
 	struct device dev = make_device(combo, "letters");
 
-	vw_in_child(map_where_reading_implies_execution, &dev);
+	vw_in_child(map_with_read_implies_exec, &dev);
 }
 
-/* An entry that nobody may use keeps its frame in another form, but the same frame. */
-VW_TEST_ALL(a_mapping_without_rights_holds_its_own_pages)
+/* L1TF: a PROT_NONE entry stores its PFN inverted. The PFN must be the same. */
+VW_TEST_ALL(a_prot_none_mapping_has_the_buffers_pfns)
 {
 	struct device dev = make_device(combo, "letters");
 	__u64 frames[PAGES];
@@ -287,7 +287,7 @@ VW_TEST_ALL(a_mapping_without_rights_holds_its_own_pages)
 	}
 }
 
-/* Of a slab or not: what is mapped are pages of the buffer and nothing else. */
+/* In a slab or not: only pages of the buffer are mapped. */
 VW_TEST_TYPICAL(the_smallest_buffers_can_be_mapped)
 {
 	size_t size;
@@ -307,22 +307,22 @@ VW_TEST_TYPICAL(the_smallest_buffers_can_be_mapped)
 	}
 }
 
-/* --- Counting ------------------------------------------------------------------------------- */
+/* --- Counting ------------------------------------------------------------- */
 
-/* mapped_pages against the witness, over this process and perhaps a child. */
-static void expect_counted_at(const char *file, int line, const struct device *dev, char *map,
-			      size_t pages, pid_t child)
+/* Compare mapped_pages with the page tables of this process and a child. */
+static void expect_mapped_pages_at(const char *file, int line, const struct device *dev, char *map,
+				   size_t pages, pid_t child)
 {
 	long long count = vw_stat(dev->n, "mapped_pages");
 	size_t seen = vw_count_frames(0, map, pages, dev->frames, PAGES);
 
 	if (child)
 		seen += vw_count_frames(child, map, pages, dev->frames, PAGES);
-	vw_expect_at(file, line, "mapped_pages beside the page tables", count, seen);
+	vw_expect_at(file, line, "mapped_pages and the page tables", count, seen);
 }
 
-#define expect_counted(dev, map, pages, child) \
-	expect_counted_at(__FILE__, __LINE__, dev, map, pages, child)
+#define expect_mapped_pages(dev, map, pages, child) \
+	expect_mapped_pages_at(__FILE__, __LINE__, dev, map, pages, child)
 
 VW_TEST_TYPICAL(mapped_pages_follows_each_touch)
 {
@@ -336,7 +336,7 @@ VW_TEST_TYPICAL(mapped_pages_follows_each_touch)
 		for (size_t i = 0; i < PAGES; i++) {
 			vw_peek(map + (i * 7 % PAGES) * PAGE);
 			vw_expect_stat(dev.n, "mapped_pages", dev.faults ? i + 1 : PAGES);
-			expect_counted(&dev, map, PAGES, 0);
+			expect_mapped_pages(&dev, map, PAGES, 0);
 		}
 		munmap(map, SIZE);
 		vw_expect_stat(dev.n, "mappings", 0);
@@ -370,8 +370,8 @@ VW_TEST_TYPICAL(mapped_pages_follows_partial_munmap)
 	}
 }
 
-/* All pages of a remap stay mapped until they are unmapped: none may depend on a fault. */
-VW_TEST(unmapping_a_part_of_a_remap_unmaps_no_other_page)
+/* All pages of a remap mapping stay mapped: faults do not map them again. */
+VW_TEST(partial_munmap_of_a_remap_mapping_keeps_the_other_pages)
 {
 	static const struct vw_combo combos[] = {
 		{ .type = "kmalloc", .mode = "remap", .cache = "wb" },
@@ -379,30 +379,30 @@ VW_TEST(unmapping_a_part_of_a_remap_unmaps_no_other_page)
 		{ .type = "huge", .mode = "remap", .cache = "wb" },
 	};
 	const size_t length = 3 * MIB, half = length / 2;
-	char *room = vw_anon_aligned(2 * PMD_SIZE, PMD_SIZE);
+	char *area = vw_anon_aligned(2 * PMD_SIZE, PMD_SIZE);
 	long long faults;
 	int n, fd;
 
 	for (size_t i = 0; i < COUNT(combos); i++) {
 		n = vw_make_combo(&combos[i], 2 * PMD_SIZE, "letters");
 		fd = vw_open_rw(n);
-		assert_ptr_equal(mmap(room, length, RW, MAP_SHARED | MAP_FIXED, fd, 0), room);
+		assert_ptr_equal(mmap(area, length, RW, MAP_SHARED | MAP_FIXED, fd, 0), area);
 		vw_expect_stat(n, "mapped_pages", length / PAGE);
 		faults = vw_stat(n, "faults");
-		vw_ok(vw_sys(munmap(room, half)));
+		vw_ok(vw_sys(munmap(area, half)));
 		vw_expect_stat(n, "mapped_pages", half / PAGE);
-		assert_true(vw_holds_fill(room + half, "letters", half, half));
+		assert_true(vw_holds_fill(area + half, "letters", half, half));
 		vw_expect_stat(n, "faults", faults);
-		/* In the middle of the rest, and by calls other than munmap(). */
-		vw_ok(vw_sys(munmap(room + half + 5 * PAGE, PAGE)));
+		/* In the middle of the rest, and by other calls. */
+		vw_ok(vw_sys(munmap(area + half + 5 * PAGE, PAGE)));
 		vw_expect_stat(n, "mapped_pages", half / PAGE - 1);
-		vw_ok(vw_sys(mprotect(room + half + 9 * PAGE, PAGE, PROT_READ)));
+		vw_ok(vw_sys(mprotect(area + half + 9 * PAGE, PAGE, PROT_READ)));
 		vw_expect_stat(n, "mapped_pages", half / PAGE - 1);
-		assert_ptr_equal(mremap(room + length - 8 * PAGE, 8 * PAGE, 7 * PAGE, 0),
-				 room + length - 8 * PAGE);
+		assert_ptr_equal(mremap(area + length - 8 * PAGE, 8 * PAGE, 7 * PAGE, 0),
+				 area + length - 8 * PAGE);
 		vw_expect_stat(n, "mapped_pages", half / PAGE - 2);
 		vw_expect_stat(n, "faults", faults);
-		munmap(room, 2 * PMD_SIZE);
+		munmap(area, 2 * PMD_SIZE);
 		close(fd);
 		vw_ok(vw_rmdir("t"));
 	}
@@ -411,24 +411,24 @@ VW_TEST(unmapping_a_part_of_a_remap_unmaps_no_other_page)
 VW_TEST_TYPICAL(mapped_pages_follows_mremap)
 {
 	struct device dev = make_device(combo, "digits");
-	char *map, *room;
+	char *map, *area;
 
 	for (size_t s = 0; s < COUNT(shares); s++) {
 		map = vw_map(dev.fd, SIZE, 0, RW, shares[s]);
 		for (size_t i = 0; i < PAGES; i += 2)
 			vw_peek(map + i * PAGE);
-		room = vw_anon(SIZE);
-		assert_ptr_equal(mremap(map, SIZE, SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, room),
-				 room);
+		area = vw_anon(SIZE);
+		assert_ptr_equal(mremap(map, SIZE, SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, area),
+				 area);
 		vw_expect_stat(dev.n, "mappings", 1);
 		vw_expect_stat(dev.n, "mapped_pages", dev.faults ? PAGES / 2 : PAGES);
-		expect_counted(&dev, room, PAGES, 0);
-		assert_true(vw_holds_fill(room, "digits", 0, SIZE));
-		expect_counted(&dev, room, PAGES, 0);
+		expect_mapped_pages(&dev, area, PAGES, 0);
+		assert_true(vw_holds_fill(area, "digits", 0, SIZE));
+		expect_mapped_pages(&dev, area, PAGES, 0);
 
-		/* A part in the middle moves away: three mappings where one was. */
+		/* Moving pages from the middle splits the mapping in three. */
 		map = vw_anon(SIZE);
-		assert_ptr_equal(mremap(room + 4 * PAGE, 2 * PAGE, 2 * PAGE,
+		assert_ptr_equal(mremap(area + 4 * PAGE, 2 * PAGE, 2 * PAGE,
 					MREMAP_MAYMOVE | MREMAP_FIXED, map), map);
 		vw_expect_stat(dev.n, "mappings", 3);
 		vw_expect_stat(dev.n, "mapped_pages", PAGES);
@@ -437,13 +437,13 @@ VW_TEST_TYPICAL(mapped_pages_follows_mremap)
 		assert_ptr_equal(mremap(map, 2 * PAGE, PAGE, 0), map);
 		vw_expect_stat(dev.n, "mapped_pages", PAGES - 1);
 		munmap(map, SIZE);
-		munmap(room, SIZE);
+		munmap(area, SIZE);
 		vw_expect_stat(dev.n, "mappings", 0);
 		vw_expect_stat(dev.n, "mapped_pages", 0);
 	}
 }
 
-VW_TEST_TYPICAL(a_mapping_never_grows_out_of_the_buffer)
+VW_TEST_TYPICAL(mremap_gives_no_access_beyond_the_buffer)
 {
 	struct device dev = make_device(combo, "letters");
 	char *map, *grown;
@@ -454,16 +454,16 @@ VW_TEST_TYPICAL(a_mapping_never_grows_out_of_the_buffer)
 		map = vw_map(dev.fd, len, SIZE - 2 * PAGE, RW, shares[s]);
 		grown = mremap(map, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE);
 		if (grown != MAP_FAILED) {
-			/* Growing may be allowed, but there is nothing there to be seen. */
+			/* The part beyond the buffer must not be accessible. */
 			vw_expect(vw_sys(pwrite(dev.fd, grown + 2 * PAGE, 1, 0)), -EFAULT);
-			expect_counted(&dev, grown, 3, 0);
+			expect_mapped_pages(&dev, grown, 3, 0);
 			map = grown;
 			len = 3 * PAGE;
 		}
 		assert_true(vw_holds_fill(map, "letters", SIZE - 2 * PAGE, 2 * PAGE));
 		munmap(map, len);
 
-		/* Inside the buffer a grown part shows what belongs there. */
+		/* Inside the buffer, the new part must be accessible. */
 		len = 2 * PAGE;
 		map = vw_map(dev.fd, len, 0, RW, shares[s]);
 		grown = mremap(map, 2 * PAGE, 4 * PAGE, MREMAP_MAYMOVE);
@@ -479,7 +479,7 @@ VW_TEST_TYPICAL(a_mapping_never_grows_out_of_the_buffer)
 	}
 }
 
-VW_TEST_TYPICAL(madv_dontneed_is_refused_or_brings_the_pages_back)
+VW_TEST_TYPICAL(madv_dontneed_fails_or_pages_fault_in_again)
 {
 	struct device dev = make_device(combo, "zero");
 	char *map;
@@ -489,21 +489,21 @@ VW_TEST_TYPICAL(madv_dontneed_is_refused_or_brings_the_pages_back)
 		for (size_t i = 0; i < PAGES; i++)
 			vw_poke(map + i * PAGE, 'a' + i);
 		if (madvise(map + 2 * PAGE, 4 * PAGE, MADV_DONTNEED)) {
-			/* madvise(2) allows that for frames without a struct page. */
+			/* MADV_DONTNEED fails for VM_PFNMAP. */
 			vw_expect(errno, EINVAL);
 			assert_false(dev.faults && shares[s] == MAP_SHARED &&
 				     vw_is_refcounted(combo));
 		} else if (shares[s] == MAP_SHARED) {
 			vw_expect_stat(dev.n, "mapped_pages", PAGES - 4);
-			expect_counted(&dev, map, PAGES, 0);
+			expect_mapped_pages(&dev, map, PAGES, 0);
 			for (size_t i = 0; i < PAGES; i++)
 				assert_int_equal(vw_peek(map + i * PAGE), 'a' + i);
 			vw_expect_stat(dev.n, "mapped_pages", PAGES);
 		} else {
-			/* The copies are gone; the buffer shows what the shared round wrote. */
+			/* The copies are gone: round 0's data shows. */
 			for (size_t i = 2; i < 6; i++)
 				assert_int_equal(vw_peek(map + i * PAGE), 'a' + i);
-			expect_counted(&dev, map, PAGES, 0);
+			expect_mapped_pages(&dev, map, PAGES, 0);
 		}
 		munmap(map, SIZE);
 		vw_expect_stat(dev.n, "mapped_pages", 0);
@@ -512,8 +512,8 @@ VW_TEST_TYPICAL(madv_dontneed_is_refused_or_brings_the_pages_back)
 
 enum { TOUCH, UNMAP, LEAVE };
 
-/* Does as the parent says, page by page. */
-static int obey(void *arg)
+/* Run the parent's commands, for one page each. */
+static int run_commands(void *arg)
 {
 	char *map = arg;
 
@@ -533,7 +533,7 @@ static int obey(void *arg)
 	}
 }
 
-static void say(struct vw_child *child, unsigned int what, size_t page)
+static void command(struct vw_child *child, unsigned int what, size_t page)
 {
 	vw_tell(child, page << 8 | what);
 	vw_hear(child);
@@ -550,26 +550,26 @@ VW_TEST_TYPICAL(mapped_pages_follows_fork_and_exit)
 		map = vw_map(dev.fd, SIZE, 0, RW, shares[s]);
 		for (size_t i = 0; i < 4; i++)
 			vw_peek(map + i * PAGE);
-		expect_counted(&dev, map, PAGES, 0);
-		child = vw_fork(obey, map);
+		expect_mapped_pages(&dev, map, PAGES, 0);
+		child = vw_fork(run_commands, map);
 		vw_hear(&child);
 		vw_expect_stat(dev.n, "mappings", 2);
-		expect_counted(&dev, map, PAGES, child.pid);
+		expect_mapped_pages(&dev, map, PAGES, child.pid);
 		if (!dev.faults)
 			vw_expect_stat(dev.n, "mapped_pages", 2 * PAGES);
 
-		say(&child, TOUCH, 8);
-		expect_counted(&dev, map, PAGES, child.pid);
+		command(&child, TOUCH, 8);
+		expect_mapped_pages(&dev, map, PAGES, child.pid);
 		vw_peek(map + 9 * PAGE);
-		expect_counted(&dev, map, PAGES, child.pid);
+		expect_mapped_pages(&dev, map, PAGES, child.pid);
 		for (size_t i = 0; i < PAGES; i++) {
-			say(&child, TOUCH, i);
+			command(&child, TOUCH, i);
 			vw_peek(map + i * PAGE);
 		}
 		vw_expect_stat(dev.n, "mapped_pages", 2 * PAGES);
-		expect_counted(&dev, map, PAGES, child.pid);
+		expect_mapped_pages(&dev, map, PAGES, child.pid);
 
-		say(&child, UNMAP, 5);
+		command(&child, UNMAP, 5);
 		vw_expect_stat(dev.n, "mappings", 3);
 		vw_expect_stat(dev.n, "mapped_pages", 2 * PAGES - 1);
 		munmap(map + 5 * PAGE, PAGE);
@@ -591,7 +591,7 @@ VW_TEST_TYPICAL(mapped_pages_follows_fork_and_exit)
 	}
 }
 
-VW_TEST_TYPICAL(mappings_counts_what_mprotect_splits)
+VW_TEST_TYPICAL(mappings_follows_splits_by_mprotect)
 {
 	struct device dev = make_device(combo, "zero");
 	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
@@ -601,10 +601,10 @@ VW_TEST_TYPICAL(mappings_counts_what_mprotect_splits)
 	vw_ok(vw_sys(mprotect(map + 4 * PAGE, 2 * PAGE, PROT_READ)));
 	vw_expect_stat(dev.n, "mappings", 3);
 	vw_expect_stat(dev.n, "mapped_pages", PAGES);
-	expect_counted(&dev, map, PAGES, 0);
+	expect_mapped_pages(&dev, map, PAGES, 0);
 }
 
-VW_TEST_TYPICAL(the_parent_of_a_mapping_may_close_its_descriptor)
+VW_TEST_TYPICAL(mappings_remain_after_close)
 {
 	struct device dev = make_device(combo, "digits");
 	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
@@ -618,7 +618,7 @@ VW_TEST_TYPICAL(the_parent_of_a_mapping_may_close_its_descriptor)
 	vw_expect_stat(dev.n, "opens", 0);
 }
 
-VW_TEST_TYPICAL(mappings_through_other_nodes_are_counted_too)
+VW_TEST_TYPICAL(mappings_of_all_files_are_counted)
 {
 	struct device dev = make_device(combo, "zero");
 	int other = vw_open_rw(dev.n);
@@ -632,7 +632,7 @@ VW_TEST_TYPICAL(mappings_through_other_nodes_are_counted_too)
 	vw_expect_stat(dev.n, "mapped_pages", dev.faults ? 3 : PAGES + 2);
 }
 
-VW_TEST_TYPICAL(mappings_survive_rmdir_whole)
+VW_TEST_TYPICAL(mappings_work_after_rmdir)
 {
 	struct device dev = make_device(combo, "letters");
 	char *shared = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
@@ -651,20 +651,20 @@ VW_TEST_TYPICAL(mappings_survive_rmdir_whole)
 	vw_poke(shared + 6 * PAGE, '?');
 	assert_int_equal(vw_peek(private + 6 * PAGE), '?');
 
-	/* They do what mappings do: fork, split, move. */
-	child = vw_fork(obey, shared);
+	/* They can still be forked and split. */
+	child = vw_fork(run_commands, shared);
 	vw_hear(&child);
 	for (size_t i = 0; i < PAGES; i++)
-		say(&child, TOUCH, i);
+		command(&child, TOUCH, i);
 	munmap(shared, SIZE);
 	munmap(private + PAGE, PAGE);
 	assert_int_equal(vw_peek(private + 6 * PAGE), '?');
-	say(&child, TOUCH, 6);
+	command(&child, TOUCH, 6);
 	vw_tell(&child, LEAVE);
 	vw_join_ok(&child);
 }
 
-/* --- Faults --------------------------------------------------------------------------------- */
+/* --- Faults --------------------------------------------------------------- */
 
 static void expect_sum(int n)
 {
@@ -696,7 +696,7 @@ VW_TEST_TYPICAL(faults_are_counted_by_kind)
 	vw_expect_stat(dev.n, "read_faults", dev.faults ? 5 : 0);
 	vw_expect_stat(dev.n, "write_faults", 0);
 	expect_sum(dev.n);
-	/* A page that is there takes no fault. */
+	/* Present pages take no fault. */
 	for (size_t i = 0; i < 5; i++)
 		vw_peek(map + i * PAGE);
 	vw_expect_stat(dev.n, "faults", dev.faults ? 5 : 0);
@@ -711,7 +711,7 @@ VW_TEST_TYPICAL(faults_are_counted_by_kind)
 	vw_expect_stat(dev.n, "read_faults", dev.faults ? 5 : 0);
 }
 
-VW_TEST(fault_around_installs_what_it_says)
+VW_TEST(fault_around_maps_the_configured_size)
 {
 	static const char * const types[] = { "vmalloc", "kmalloc" };
 	static const size_t arounds[] = { PAGE, 2 * PAGE, 16 * PAGE, 128 * PAGE, 512 * PAGE };
@@ -735,11 +735,11 @@ VW_TEST(fault_around_installs_what_it_says)
 			assert_true(vw_holds_fill(map + 300 * PAGE, "digits", 300 * PAGE, PAGE));
 			vw_expect_stat(n, "faults", 1);
 
-			/* A write may install as many, and never more. */
+			/* A write fault may map fewer pages, but not more. */
 			vw_poke(map + 900 * PAGE, 1);
 			mapped = vw_stat(n, "mapped_pages") - pages;
 			if (mapped < 1 || mapped > pages)
-				vw_fail("a write fault installed %lld pages of %lld", mapped,
+				vw_fail("a write fault mapped %lld pages, not 1 to %lld", mapped,
 					pages);
 			munmap(map, 4 * MIB);
 			close(fd);
@@ -748,7 +748,7 @@ VW_TEST(fault_around_installs_what_it_says)
 	}
 }
 
-VW_TEST(fault_around_shows_every_page_at_its_place)
+VW_TEST(fault_around_maps_each_page_at_its_offset)
 {
 	static const char * const types[] = { "vmalloc", "kmalloc" };
 	char *map;
@@ -761,9 +761,9 @@ VW_TEST(fault_around_shows_every_page_at_its_place)
 		for (size_t s = 0; s < COUNT(shares); s++) {
 			map = vw_map(fd, 512 * KIB, 0, RW, shares[s]);
 			assert_true(vw_holds_fill(map, "letters", 0, 512 * KIB));
-			/* 64 KiB a time: eight times, one more where the mapping is not aligned. */
+			/* 64 KiB a fault: 9 if the mapping is unaligned. */
 			if (vw_stat(n, "faults") > 9 * (long long)(s + 1))
-				vw_fail("%lld faults for eight windows", vw_stat(n, "faults"));
+				vw_fail("%lld faults for 8 windows", vw_stat(n, "faults"));
 			munmap(map, 512 * KIB);
 		}
 		close(fd);
@@ -771,10 +771,10 @@ VW_TEST(fault_around_shows_every_page_at_its_place)
 	}
 }
 
-VW_TEST(fault_around_stays_in_mapping_and_buffer)
+VW_TEST(fault_around_maps_nothing_outside_mapping_and_buffer)
 {
 	static const char * const types[] = { "vmalloc", "kmalloc" };
-	char *room, *map;
+	char *area, *map;
 	__u64 frames[64];
 	int n, fd;
 
@@ -784,17 +784,17 @@ VW_TEST(fault_around_stays_in_mapping_and_buffer)
 		fd = vw_open_rw(n);
 		for (size_t pages = 1; pages <= 5; pages++) {
 			for (size_t at = 0; at + pages <= 5; at++) {
-				room = vw_anon_aligned(64 * PAGE, PMD_SIZE);
-				map = mmap(room + 20 * PAGE, pages * PAGE, RW,
+				area = vw_anon_aligned(64 * PAGE, PMD_SIZE);
+				map = mmap(area + 20 * PAGE, pages * PAGE, RW,
 					   MAP_SHARED | MAP_FIXED, fd, at * PAGE);
-				assert_ptr_equal(map, room + 20 * PAGE);
+				assert_ptr_equal(map, area + 20 * PAGE);
 				vw_peek(map + (pages - 1) * PAGE);
 				vw_expect_stat(n, "mapped_pages", pages);
-				/* The neighbours are someone else's, and still empty. */
-				vw_frames(0, room, 64, frames);
+				/* The adjacent mappings must stay empty. */
+				vw_frames(0, area, 64, frames);
 				for (size_t i = 0; i < 64; i++)
 					assert_true(!frames[i] == (i < 20 || i >= 20 + pages));
-				munmap(room, 64 * PAGE);
+				munmap(area, 64 * PAGE);
 			}
 		}
 		close(fd);
@@ -802,7 +802,7 @@ VW_TEST(fault_around_stays_in_mapping_and_buffer)
 	}
 }
 
-VW_TEST(fault_around_leaves_private_copies_alone)
+VW_TEST(fault_around_does_not_replace_private_copies)
 {
 	char *map;
 	int n, fd;
@@ -818,7 +818,7 @@ VW_TEST(fault_around_leaves_private_copies_alone)
 	assert_true(vw_holds_fill(map + 6 * PAGE, "digits", 6 * PAGE, 10 * PAGE));
 }
 
-/* --- Who else looks at a mapping ------------------------------------------------------------ */
+/* --- Access by others: populate, ptrace, direct I/O, smaps ---------------- */
 
 VW_TEST_TYPICAL(populate_and_locked_give_the_same_mapping)
 {
@@ -831,7 +831,7 @@ VW_TEST_TYPICAL(populate_and_locked_give_the_same_mapping)
 			map = vw_map(dev.fd, SIZE, 0, RW, shares[s] | flags[i]);
 			if (!dev.faults && shares[s] == MAP_SHARED)
 				vw_expect_stat(dev.n, "mapped_pages", PAGES);
-			expect_counted(&dev, map, PAGES, 0);
+			expect_mapped_pages(&dev, map, PAGES, 0);
 			assert_true(vw_holds_fill(map, "letters", 0, SIZE));
 			munmap(map, SIZE);
 			vw_expect_stat(dev.n, "mapped_pages", 0);
@@ -839,7 +839,7 @@ VW_TEST_TYPICAL(populate_and_locked_give_the_same_mapping)
 	}
 }
 
-VW_TEST(refcounted_pages_are_open_to_ptrace_and_direct_io)
+VW_TEST(refcounted_pages_support_ptrace_and_direct_io)
 {
 	char device[256] = "", line[256], back[16], *map;
 	struct vw_child child;
@@ -859,7 +859,7 @@ VW_TEST(refcounted_pages_are_open_to_ptrace_and_direct_io)
 		n = vw_make_combo(&vw_combos[i], SIZE, "letters");
 		fd = vw_open_rw(n);
 		map = vw_map(fd, SIZE, 0, RW, MAP_SHARED);
-		child = vw_fork(obey, map);
+		child = vw_fork(run_commands, map);
 		vw_hear(&child);
 		remote = (struct iovec){ map + 3 * PAGE - 4, 16 };
 		vw_expect(vw_sys(process_vm_readv(child.pid, &local, 1, &remote, 1, 0)), 16);
@@ -889,7 +889,7 @@ VW_TEST_TYPICAL(ptrace_of_any_mapping_is_safe)
 {
 	struct device dev = make_device(combo, "letters");
 	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
-	struct vw_child child = vw_fork(obey, map);
+	struct vw_child child = vw_fork(run_commands, map);
 	long word;
 
 	vw_hear(&child);
@@ -904,23 +904,23 @@ VW_TEST_TYPICAL(ptrace_of_any_mapping_is_safe)
 	vw_ok(vw_sys(ptrace(PTRACE_DETACH, child.pid, NULL, NULL)));
 }
 
-/* A copy on write that the kernel makes for another's write would copy from that other. */
-VW_TEST_TYPICAL(frames_of_a_private_mapping_are_closed_to_other_processes_writes)
+/* Copy-on-write of a PFN mapping would read the writing process's memory. */
+VW_TEST_TYPICAL(remote_writes_to_private_pfn_mappings_fail_with_efault)
 {
 	struct device dev = make_device(combo, "letters");
 	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
 	struct iovec local = { "written from out", 16 }, remote = { map + PAGE, 16 };
 	bool pages = vw_is_refcounted(combo) && !strcmp(combo->cache, "wb");
-	struct vw_child child = vw_fork(obey, map);
+	struct vw_child child = vw_fork(run_commands, map);
 
 	vw_hear(&child);
-	say(&child, TOUCH, 1);
+	command(&child, TOUCH, 1);
 	vw_expect(vw_sys(process_vm_writev(child.pid, &local, 1, &remote, 1, 0)),
 		  pages ? 16 : -EFAULT);
 	assert_true(vw_holds_fill(map, "letters", 0, SIZE));
 }
 
-VW_TEST_TYPICAL(smaps_names_the_device_and_counts_inserted_pages)
+VW_TEST_TYPICAL(smaps_shows_the_device_and_counts_refcounted_pages)
 {
 	struct device dev = make_device(combo, "zero");
 	char line[512], name[64], *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
@@ -959,7 +959,7 @@ static int touch_all(void *arg)
 	return 0;
 }
 
-VW_TEST_TYPICAL(counting_races_with_faults_and_exits)
+VW_TEST_TYPICAL(mapped_pages_is_consistent_during_faults_and_exits)
 {
 	struct device dev = make_device(combo, "zero");
 	char *map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
@@ -971,17 +971,18 @@ VW_TEST_TYPICAL(counting_races_with_faults_and_exits)
 		for (int i = 0; i < 20; i++) {
 			mapped = vw_stat(dev.n, "mapped_pages");
 			if (mapped < 0 || mapped > 2 * (long long)PAGES)
-				vw_fail("%lld pages mapped", mapped);
+				vw_fail("mapped_pages is %lld, not 0 to %lu", mapped,
+					2 * PAGES);
 			vw_stat(dev.n, "mappings");
 		}
 		vw_join_ok(&child);
-		expect_counted(&dev, map, PAGES, 0);
+		expect_mapped_pages(&dev, map, PAGES, 0);
 	}
 	munmap(map, SIZE);
 	vw_expect_stat(dev.n, "mapped_pages", 0);
 }
 
-/* What two threads share that touch the same pages in the same order. */
+/* Two threads that write to the same pages in the same order. */
 struct pair {
 	char *map;
 	size_t len;
@@ -1005,8 +1006,8 @@ static void *touch_second_bytes(void *arg)
 	return NULL;
 }
 
-/* Who comes second finds the entry made, of a page, a window or a block, and makes none. */
-VW_TEST_TYPICAL(threads_that_fault_at_once_map_each_page_once)
+/* The second thread finds the page, window or PMD mapped, and maps nothing. */
+VW_TEST_TYPICAL(concurrent_faults_map_each_page_once)
 {
 	struct pair pair = { .len = strcmp(combo->type, "huge") ? 64 * PAGE : 2 * PMD_SIZE };
 	int n = vw_make_combo(combo, pair.len, "zero");

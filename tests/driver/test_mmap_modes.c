@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every combination of buffer type, map mode, cache mode and {shared, private}:
- * which combinations exist, what their mappings show, how they are cached, and
- * how they react to mmap(2) and related calls. docs/mmap.md lists the reactions
- * in tables; these tests read the tables and try every cell.
+ * All combinations of buffer type, map mode, cache mode and {shared, private}:
+ * which are valid, what their mappings show, how they are cached, and how they
+ * react to mmap(2) and related calls. docs/mmap.md lists the reactions in
+ * tables; these tests read the tables and check each cell.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -18,10 +18,10 @@
 
 #include "harness.h"
 
-#define BLOCK		(PMD_SIZE / PAGE)
-#define MOST		(2 * BLOCK)
+#define PMD_PAGES	(PMD_SIZE / PAGE)
+#define MAX_PAGES	(2 * PMD_PAGES)
 #define L1TF		"/sys/devices/system/cpu/vulnerabilities/l1tf"
-#define WINDOW		16UL		/* pages that the default of fault_around installs */
+#define WINDOW		16UL		/* pages in the default fault_around */
 
 static const char * const types[] = { "kmalloc", "vmalloc", "pages", "huge", "dma" };
 static const char * const modes[] = { "remap", "insert", "fault" };
@@ -33,9 +33,9 @@ static bool is(const char *a, const char *b)
 	return !strcmp(a, b);
 }
 
-/* --- One cell ------------------------------------------------------------------------------- */
+/* --- One cell ------------------------------------------------------------- */
 
-/* A device whose pages each start with a stamp of their own, and perhaps a mapping of it. */
+/* A device whose pages start with different stamps, and a mapping of it. */
 struct cell {
 	const struct vw_combo *combo;
 	int share;
@@ -43,7 +43,7 @@ struct cell {
 	int n;
 	int fd;
 	char *map;
-	__u64 frames[MOST];
+	__u64 frames[MAX_PAGES];
 };
 
 static __u64 stamp(size_t page)
@@ -51,7 +51,7 @@ static __u64 stamp(size_t page)
 	return 0x9e3779b97f4a7c15 * (page + 1);
 }
 
-/* Whether each of these pages starts with the stamp of the buffer's pages from first on. */
+/* Do these pages start with the stamps of the buffer's pages from first on? */
 static bool shows(const char *map, size_t first, size_t pages)
 {
 	for (size_t i = 0; i < pages; i++) {
@@ -75,25 +75,25 @@ static void put_stamps(int fd, size_t pages)
 	}
 }
 
-/* At a multiple of 2 MiB, so that windows and blocks fall where the tests expect them. */
+/* Map at a multiple of 2 MiB, so that windows and PMD mappings are aligned. */
 static char *map_aligned(int fd, size_t len, off_t offset, int prot, int flags)
 {
-	char *room = vw_anon_aligned(ALIGN_UP(len, PMD_SIZE), PMD_SIZE);
+	char *area = vw_anon_aligned(ALIGN_UP(len, PMD_SIZE), PMD_SIZE);
 
-	if (mmap(room, len, prot, flags | MAP_FIXED, fd, offset) != room)
+	if (mmap(area, len, prot, flags | MAP_FIXED, fd, offset) != area)
 		vw_fail("mmap of %zu bytes at %lld: %s", len, (long long)offset, strerror(errno));
-	munmap(room + len, ALIGN_UP(len, PMD_SIZE) - len);
-	return room;
+	munmap(area + len, ALIGN_UP(len, PMD_SIZE) - len);
+	return area;
 }
 
 static void make_cell(struct cell *cell, const struct vw_combo *combo)
 {
 	char *map;
 
-	/* Of other types than huge too little for a block, so that there is none on any kernel. */
+	/* Except for huge, too small for a PMD mapping on any kernel. */
 	*cell = (struct cell){
 		.combo = combo,
-		.pages = is(combo->type, "huge") ? MOST : BLOCK / 2,
+		.pages = is(combo->type, "huge") ? MAX_PAGES : PMD_PAGES / 2,
 	};
 	cell->n = vw_make_combo(combo, cell->pages * PAGE, "zero");
 	cell->fd = vw_open_rw(cell->n);
@@ -116,10 +116,10 @@ static void unmap_cell(struct cell *cell)
 	vw_expect_stat(cell->n, "mapped_pages", 0);
 }
 
-/* The buffer's pages that this process's mapping holds, as the witness sees it. */
+/* Count the buffer's pages in the page tables of this process's mapping. */
 static size_t seen(const struct cell *cell)
 {
-	__u64 frames[MOST];
+	__u64 frames[MAX_PAGES];
 	size_t count = 0;
 
 	vw_frames(0, cell->map, cell->pages, frames);
@@ -128,7 +128,7 @@ static size_t seen(const struct cell *cell)
 	return count;
 }
 
-/* mapped_pages, which has to agree. */
+/* Return mapped_pages, which must match the page tables. */
 static size_t mapped(const struct cell *cell)
 {
 	size_t count = vw_stat(cell->n, "mapped_pages");
@@ -142,22 +142,22 @@ static void read_all(const struct cell *cell)
 	assert_true(shows(cell->map, 0, cell->pages));
 }
 
-/* --- Words for what is seen ----------------------------------------------------------------- */
+/* --- Words of the tables -------------------------------------------------- */
 
 #define WORD	64
 
-static void say_errno(char *word, int error)
+static void put_errno(char *word, int error)
 {
 	snprintf(word, WORD, "%s", strerrorname_np(error));
 }
 
-static void say_count(const struct cell *cell, char *word, size_t pages)
+static void put_count(const struct cell *cell, char *word, size_t pages)
 {
 	const struct {
 		size_t pages;
 		const char *name;
 	} counts[] = {
-		{ cell->pages, "all" }, { BLOCK, "a PMD" }, { WINDOW, "a window" },
+		{ cell->pages, "all" }, { PMD_PAGES, "a PMD" }, { WINDOW, "a window" },
 	};
 
 	snprintf(word, WORD, pages ? "%zu pages" : "none", pages);
@@ -170,15 +170,15 @@ static void say_count(const struct cell *cell, char *word, size_t pages)
 	}
 }
 
-/* What is left of what was mapped, where no more than a page had to go. */
-static void say_kept(const struct cell *cell, char *word, size_t wanted, size_t now)
+/* Compare with the pages mapped before; a PMD may have been unmapped. */
+static void put_kept(const struct cell *cell, char *word, size_t wanted, size_t now)
 {
 	if (now == wanted)
 		snprintf(word, WORD, "kept");
-	else if (now && now == cell->pages - BLOCK)
+	else if (now && now == cell->pages - PMD_PAGES)
 		snprintf(word, WORD, "PMD lost");
 	else
-		say_count(cell, word, now);
+		put_count(cell, word, now);
 }
 
 struct faults {
@@ -202,7 +202,7 @@ static struct faults count_faults(int n)
 	return faults;
 }
 
-static void say_faults(char *word, const struct faults *before, const struct faults *after)
+static void put_faults(char *word, const struct faults *before, const struct faults *after)
 {
 	size_t len = snprintf(word, WORD, "none");
 
@@ -218,7 +218,7 @@ static void say_faults(char *word, const struct faults *before, const struct fau
 	}
 }
 
-/* A field of the mapping's part of smaps, in pages; a flag there is 1 or 0. */
+/* A field of the mapping in smaps, in pages; for VmFlags, is the flag set? */
 static size_t in_smaps(const struct cell *cell, const char *field, const char *flag)
 {
 	unsigned long start, value;
@@ -247,25 +247,25 @@ static size_t in_smaps(const struct cell *cell, const char *field, const char *f
 	vw_fail("smaps has no %s", field);
 }
 
-/* --- The rows of docs/mmap.md: each comes to a word about a fresh mapping of a cell --------- */
+/* --- The rows of docs/mmap.md: each observes a new mapping ---------------- */
 
-#define AT	(20 * PAGE + 100)	/* a byte; the page's first eight are the stamp */
+#define AT	(20 * PAGE + 100)	/* a byte behind its page's stamp */
 
 static void by_mmap(struct cell *cell, char *word)
 {
-	say_count(cell, word, mapped(cell));
+	put_count(cell, word, mapped(cell));
 }
 
 static void by_a_read(struct cell *cell, char *word)
 {
 	vw_peek(cell->map + AT);
-	say_count(cell, word, mapped(cell));
+	put_count(cell, word, mapped(cell));
 }
 
 static void by_a_write(struct cell *cell, char *word)
 {
 	vw_poke(cell->map + AT, 1);
-	say_count(cell, word, mapped(cell));
+	put_count(cell, word, mapped(cell));
 }
 
 static void faults_of_a_read(struct cell *cell, char *word)
@@ -274,7 +274,7 @@ static void faults_of_a_read(struct cell *cell, char *word)
 
 	vw_peek(cell->map + AT);
 	after = count_faults(cell->n);
-	say_faults(word, &before, &after);
+	put_faults(word, &before, &after);
 }
 
 static void faults_of_a_write(struct cell *cell, char *word)
@@ -283,7 +283,7 @@ static void faults_of_a_write(struct cell *cell, char *word)
 
 	vw_poke(cell->map + AT, 1);
 	after = count_faults(cell->n);
-	say_faults(word, &before, &after);
+	put_faults(word, &before, &after);
 }
 
 static void faults_of_a_write_after_a_read(struct cell *cell, char *word)
@@ -294,7 +294,7 @@ static void faults_of_a_write_after_a_read(struct cell *cell, char *word)
 	before = count_faults(cell->n);
 	vw_poke(cell->map + AT, 1);
 	after = count_faults(cell->n);
-	say_faults(word, &before, &after);
+	put_faults(word, &before, &after);
 }
 
 static void size_of_entries(struct cell *cell, char *word)
@@ -326,14 +326,14 @@ static void a_write_is_seen(struct cell *cell, char *word)
 
 static void rss_after_mmap(struct cell *cell, char *word)
 {
-	say_count(cell, word, in_smaps(cell, "Rss", NULL));
+	put_count(cell, word, in_smaps(cell, "Rss", NULL));
 }
 
 static void rss_when_read(struct cell *cell, char *word)
 {
 	read_all(cell);
 	vw_expect(mapped(cell), cell->pages);
-	say_count(cell, word, in_smaps(cell, "Rss", NULL));
+	put_count(cell, word, in_smaps(cell, "Rss", NULL));
 }
 
 static void mapped_with(struct cell *cell, int flags, char *word)
@@ -343,7 +343,7 @@ static void mapped_with(struct cell *cell, int flags, char *word)
 	if (!mapped(cell) && in_smaps(cell, "Anonymous", NULL) == cell->pages)
 		snprintf(word, WORD, "copies");
 	else
-		say_count(cell, word, mapped(cell));
+		put_count(cell, word, mapped(cell));
 	read_all(cell);
 }
 
@@ -361,8 +361,8 @@ static void by_map_locked(struct cell *cell, char *word)
 	assert_int_equal(in_smaps(cell, "Locked", NULL), 0);
 }
 
-/* Waits, looks at the whole mapping, and waits again. */
-static int look_when_told(void *arg)
+/* Wait, check the whole mapping, and wait again. */
+static int check_on_command(void *arg)
 {
 	struct cell *cell = arg;
 
@@ -379,10 +379,10 @@ static void of_a_fork(struct cell *cell, char *word)
 
 	read_all(cell);
 	before = mapped(cell);
-	child = vw_fork(look_when_told, cell);
+	child = vw_fork(check_on_command, cell);
 	vw_hear(&child);
 	vw_expect_stat(cell->n, "mappings", 2);
-	say_kept(cell, word, before, vw_stat(cell->n, "mapped_pages") - seen(cell));
+	put_kept(cell, word, before, vw_stat(cell->n, "mapped_pages") - seen(cell));
 	vw_tell(&child, 0);
 	vw_hear(&child);
 	vw_expect_stat(cell->n, "mapped_pages", before + cell->pages);
@@ -391,7 +391,7 @@ static void of_a_fork(struct cell *cell, char *word)
 	vw_expect(mapped(cell), before);
 }
 
-static bool processor_has_l1tf(void)
+static bool cpu_has_l1tf(void)
 {
 	char text[64];
 
@@ -407,8 +407,8 @@ static void of_prot_none(struct cell *cell, char *word)
 	vw_ok(vw_sys(mprotect(cell->map, len, PROT_NONE)));
 	vw_expect(vw_sys(write(cell->fd, cell->map, 1)), -EFAULT);
 	vw_ok(vw_sys(mprotect(cell->map, len, RW)));
-	say_kept(cell, word, before, mapped(cell));
-	assert_true(mapped(cell) == before || processor_has_l1tf());
+	put_kept(cell, word, before, mapped(cell));
+	assert_true(mapped(cell) == before || cpu_has_l1tf());
 	read_all(cell);
 	vw_poke(cell->map + AT, 1);
 }
@@ -420,7 +420,7 @@ static void of_one_protected_page(struct cell *cell, char *word)
 	read_all(cell);
 	before = mapped(cell);
 	vw_ok(vw_sys(mprotect(cell->map + 20 * PAGE, PAGE, PROT_READ)));
-	say_kept(cell, word, before, mapped(cell));
+	put_kept(cell, word, before, mapped(cell));
 	vw_expect(vw_sys(pread(cell->fd, cell->map + AT, 1, AT)), -EFAULT);
 	vw_poke(cell->map + AT + PAGE, 1);
 	read_all(cell);
@@ -431,13 +431,13 @@ static void prot_exec(struct cell *cell, char *word)
 	void *map = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, cell->share, cell->fd, 0);
 
 	assert_ptr_equal(map, MAP_FAILED);
-	say_errno(word, errno);
+	put_errno(word, errno);
 }
 
 static void prot_exec_later(struct cell *cell, char *word)
 {
 	assert_int_equal(mprotect(cell->map, PAGE, PROT_READ | PROT_EXEC), -1);
-	say_errno(word, errno);
+	put_errno(word, errno);
 	vw_poke(cell->map + AT, 1);
 }
 
@@ -445,7 +445,7 @@ static void mremap_to_more(struct cell *cell, char *word)
 {
 	munmap(cell->map + PAGE, (cell->pages - 1) * PAGE);
 	assert_ptr_equal(mremap(cell->map, PAGE, 2 * PAGE, MREMAP_MAYMOVE), MAP_FAILED);
-	say_errno(word, errno);
+	put_errno(word, errno);
 	assert_true(shows(cell->map, 0, 1));
 }
 
@@ -456,21 +456,21 @@ static void mremap_to_less(struct cell *cell, char *word)
 	read_all(cell);
 	before = mapped(cell);
 	assert_ptr_equal(mremap(cell->map, len, len - PAGE, 0), cell->map);
-	say_kept(cell, word, before - 1, mapped(cell));
+	put_kept(cell, word, before - 1, mapped(cell));
 	assert_true(shows(cell->map, 0, cell->pages - 1));
 }
 
 static void mremap_elsewhere(struct cell *cell, char *word)
 {
 	size_t before, len = cell->pages * PAGE;
-	char *room = vw_anon_aligned(len, PMD_SIZE);
+	char *area = vw_anon_aligned(len, PMD_SIZE);
 
 	vw_poke(cell->map + AT, 77);
 	read_all(cell);
 	before = mapped(cell);
-	assert_ptr_equal(mremap(cell->map, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, room), room);
-	cell->map = room;
-	say_kept(cell, word, before, mapped(cell));
+	assert_ptr_equal(mremap(cell->map, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, area), area);
+	cell->map = area;
+	put_kept(cell, word, before, mapped(cell));
 	assert_int_equal(vw_peek(cell->map + AT), 77);
 	read_all(cell);
 }
@@ -483,7 +483,7 @@ static void of_a_hole(struct cell *cell, char *word)
 	before = mapped(cell);
 	vw_ok(vw_sys(munmap(cell->map + 20 * PAGE, PAGE)));
 	vw_expect_stat(cell->n, "mappings", 2);
-	say_kept(cell, word, before - 1, mapped(cell));
+	put_kept(cell, word, before - 1, mapped(cell));
 	assert_true(shows(cell->map, 0, 20));
 	assert_true(shows(cell->map + 21 * PAGE, 21, cell->pages - 21));
 	vw_expect(mapped(cell), cell->pages - 1);
@@ -497,9 +497,9 @@ static void madv_dontneed(struct cell *cell, char *word)
 	read_all(cell);
 	vw_poke(cell->map + AT, there + 1);
 	if (madvise(cell->map, cell->pages * PAGE, MADV_DONTNEED)) {
-		say_errno(word, errno);
+		put_errno(word, errno);
 	} else {
-		say_kept(cell, word, cell->pages, mapped(cell));
+		put_kept(cell, word, cell->pages, mapped(cell));
 		there += cell->share == MAP_SHARED;
 		assert_int_equal(vw_peek(cell->map + AT), there);
 	}
@@ -513,7 +513,7 @@ static void advise(struct cell *cell, int advice, char *word)
 	read_all(cell);
 	before = mapped(cell);
 	if (madvise(cell->map, cell->pages * PAGE, advice))
-		say_errno(word, errno);
+		put_errno(word, errno);
 	else
 		snprintf(word, WORD, "accepted");
 	vw_expect(mapped(cell), before);
@@ -560,7 +560,7 @@ struct dump {
 	const char *filter;
 };
 
-static int die(void *arg)
+static int dump_core(void *arg)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	const struct dump *dump = arg;
@@ -572,8 +572,8 @@ static int die(void *arg)
 	return 0;
 }
 
-/* What the core has of the mapping. */
-static void say_dumped(const struct cell *cell, char *word)
+/* How is the mapping in the core file? */
+static void put_dumped(const struct cell *cell, char *word)
 {
 	char *at = malloc(cell->pages * PAGE);
 	ssize_t len = cell->pages * PAGE;
@@ -613,14 +613,14 @@ static void core_dump(struct cell *cell, const char *filter, char *word)
 	int rc;
 
 	if (vw_file_read(CORE_PATTERN, pattern, sizeof(pattern)) < 0)
-		return;		/* this kernel dumps no cores */
+		return;		/* this kernel has no core dumps */
 	vw_poke(cell->map + AT, 1);
 	vw_ok(vw_file_write(CORE_PATTERN, CORE));
-	child = vw_fork(die, &dump);
+	child = vw_fork(dump_core, &dump);
 	rc = vw_join(&child);
 	vw_ok(vw_file_write(CORE_PATTERN, pattern));
 	vw_expect(rc, -SIGABRT);
-	say_dumped(cell, word);
+	put_dumped(cell, word);
 	unlink(CORE);
 }
 
@@ -641,10 +641,10 @@ static void outside_reads(struct cell *cell, char *word)
 	__u64 back;
 
 	local = (struct iovec){ &back, 8 };
-	child = vw_fork(look_when_told, cell);
+	child = vw_fork(check_on_command, cell);
 	vw_hear(&child);
 	if (process_vm_readv(child.pid, &local, 1, &remote, 1, 0) < 0) {
-		say_errno(word, errno);
+		put_errno(word, errno);
 	} else {
 		assert_true(back == stamp(30));
 		snprintf(word, WORD, "data");
@@ -652,7 +652,7 @@ static void outside_reads(struct cell *cell, char *word)
 	vw_kill(&child);
 }
 
-static int obey(void *arg)
+static int read_on_command(void *arg)
 {
 	struct cell *cell = arg;
 
@@ -671,10 +671,10 @@ static void outside_writes(struct cell *cell, char *word)
 	vw_expect(vw_sys(pread(cell->fd, &before, 1, AT)), 1);
 	byte = before + 1;
 	local = (struct iovec){ &byte, 1 };
-	child = vw_fork(obey, cell);
+	child = vw_fork(read_on_command, cell);
 	vw_hear(&child);
 	if (process_vm_writev(child.pid, &local, 1, &remote, 1, 0) < 0) {
-		say_errno(word, errno);
+		put_errno(word, errno);
 		byte = before;
 	} else {
 		snprintf(word, WORD, "data");
@@ -688,7 +688,7 @@ static void outside_writes(struct cell *cell, char *word)
 
 static void ptrace_peeks(struct cell *cell, char *word)
 {
-	struct vw_child child = vw_fork(look_when_told, cell);
+	struct vw_child child = vw_fork(check_on_command, cell);
 	__u64 back;
 
 	vw_hear(&child);
@@ -697,7 +697,7 @@ static void ptrace_peeks(struct cell *cell, char *word)
 	errno = 0;
 	back = ptrace(PTRACE_PEEKDATA, child.pid, cell->map + 30 * PAGE, NULL);
 	if (errno) {
-		say_errno(word, errno);
+		put_errno(word, errno);
 	} else {
 		assert_true(back == stamp(30));
 		snprintf(word, WORD, "data");
@@ -743,17 +743,17 @@ static const struct row {
 	{ "PTRACE_PEEKDATA", ptrace_peeks },
 };
 
-/* --- The tables of docs/mmap.md ------------------------------------------------------------- */
+/* --- The tables of docs/mmap.md ------------------------------------------- */
 
 #define COLUMNS	8
 
-/* The table below a heading: the first row is its head. */
+/* The table below a heading; row 0 has the column names. */
 struct table {
 	size_t rows;
 	char cell[48][COLUMNS][WORD];
 };
 
-/* One cell, without the blanks and backquotes around it. */
+/* Copy one cell without surrounding blanks and backquotes. */
 static void clean(char *to, const char *from, size_t len)
 {
 	size_t n = 0;
@@ -774,7 +774,7 @@ static void read_table(const char *heading, struct table *table)
 	ssize_t len;
 	FILE *file;
 
-	/* Where it is installed: beside the scripts' tests, a folder away from this program. */
+	/* Installed with the scripts' tests, in a sibling directory. */
 	len = readlink("/proc/self/exe", path, sizeof(path) - 64);
 	assert_true(len > 0);
 	path[len] = '\0';
@@ -806,7 +806,7 @@ static void read_table(const char *heading, struct table *table)
 		vw_fail("%s has no table below \"%s\"", path, heading);
 }
 
-/* The cell in the row and column of these names, NULL if there is none. */
+/* Get the cell in the named row and column, or NULL. */
 static const char *look_up(const struct table *table, const char *row, const char *column)
 {
 	for (size_t i = 1; i < table->rows; i++) {
@@ -818,7 +818,7 @@ static const char *look_up(const struct table *table, const char *row, const cha
 	return NULL;
 }
 
-/* Whether a word is the one that is documented, or one of several with "or" between them. */
+/* Is the word the documented one, or one of several separated by "or"? */
 static bool is_one_of(const char *word, const char *wanted)
 {
 	size_t len = strlen(word);
@@ -832,9 +832,9 @@ static bool is_one_of(const char *word, const char *wanted)
 	return false;
 }
 
-/* --- Which combinations exist ---------------------------------------------------------------- */
+/* --- Valid combinations --------------------------------------------------- */
 
-static bool is_good(const char *type, const char *mode, const char *cache)
+static bool is_valid(const char *type, const char *mode, const char *cache)
 {
 	for (size_t i = 0; i < VW_COMBOS; i++) {
 		if (is(vw_combos[i].type, type) && is(vw_combos[i].mode, mode) &&
@@ -844,16 +844,16 @@ static bool is_good(const char *type, const char *mode, const char *cache)
 	return false;
 }
 
-static void try_bad_cell(const char *type, const char *mode, const char *cache)
+static void expect_invalid(const char *type, const char *mode, const char *cache)
 {
-	char why[512] = "";
+	char error[512] = "";
 
 	vw_make_pending("t", "buffer_type", type, "map_mode", mode, "cache_mode", cache, "size",
 			"64K", NULL);
 	vw_expect(vw_set("t", "live", "1"), -EINVAL);
-	assert_true(vw_get("t", "last_error", why, sizeof(why)) > 20);
-	if (!strstr(why, type) || !(strstr(why, mode) || strstr(why, cache)))
-		vw_fail("%s %s %s: last_error says \"%s\"", type, mode, cache, why);
+	assert_true(vw_get("t", "last_error", error, sizeof(error)) > 20);
+	if (!strstr(error, type) || !(strstr(error, mode) || strstr(error, cache)))
+		vw_fail("%s %s %s: last_error is \"%s\"", type, mode, cache, error);
 	vw_expect_attr("t", "live", "0");
 	vw_expect_attr("t", "buffer_type", type);
 	vw_expect_attr("t", "map_mode", mode);
@@ -861,22 +861,22 @@ static void try_bad_cell(const char *type, const char *mode, const char *cache)
 	vw_expect_attr("t", "size", "65536");
 	assert_false(vw_exists("/dev/vmwalk0"));
 
-	/* It is the combination that is bad, and nothing else. */
+	/* With a valid combination the instance goes live. */
 	vw_ok(vw_set("t", "buffer_type", "pages"));
 	vw_ok(vw_set("t", "live", "1"));
 	vw_ok(vw_rmdir("t"));
 }
 
-VW_TEST(every_other_cell_is_refused_at_live_with_its_reason)
+VW_TEST(other_combinations_fail_at_live_with_an_error_message)
 {
 	int bad = 0;
 
 	for (size_t i = 0; i < COUNT(types); i++) {
 		for (size_t j = 0; j < COUNT(modes); j++) {
 			for (size_t k = 0; k < COUNT(caches); k++) {
-				if (is_good(types[i], modes[j], caches[k]))
+				if (is_valid(types[i], modes[j], caches[k]))
 					continue;
-				try_bad_cell(types[i], modes[j], caches[k]);
+				expect_invalid(types[i], modes[j], caches[k]);
 				bad++;
 			}
 		}
@@ -884,7 +884,7 @@ VW_TEST(every_other_cell_is_refused_at_live_with_its_reason)
 	assert_int_equal(bad, 45 - VW_COMBOS);
 }
 
-VW_TEST(the_documented_kinds_are_those_that_go_live)
+VW_TEST(the_documented_kinds_are_the_valid_combinations)
 {
 	struct table table;
 
@@ -895,16 +895,16 @@ VW_TEST(the_documented_kinds_are_those_that_go_live)
 			const char *kind = look_up(&table, types[i], modes[j]);
 
 			assert_non_null(kind);
-			assert_int_equal(is(kind, "–"), !is_good(types[i], modes[j], "wb"));
+			assert_int_equal(is(kind, "–"), !is_valid(types[i], modes[j], "wb"));
 		}
 	}
 }
 
-/* --- Every cell of the tables ---------------------------------------------------------------- */
+/* --- All cells of the tables ---------------------------------------------- */
 
 static const char * const headings[] = { "## MAP_SHARED", "## MAP_PRIVATE" };
 
-VW_TEST(the_documented_rows_are_those_that_are_tried)
+VW_TEST(the_documented_rows_are_the_tested_rows)
 {
 	struct table table;
 
@@ -916,7 +916,7 @@ VW_TEST(the_documented_rows_are_those_that_are_tried)
 	}
 }
 
-VW_TEST_ALL(every_cell_is_as_documented)
+VW_TEST_ALL(each_combination_behaves_as_documented)
 {
 	const char *kind, *wanted, *as;
 	struct table table;
@@ -933,7 +933,7 @@ VW_TEST_ALL(every_cell_is_as_documented)
 	for (size_t s = 0; s < COUNT(shares); s++) {
 		cell.share = shares[s];
 		read_table(headings[s], &table);
-		/* Private mappings that are not cached as memory is hold frames. */
+		/* Private mappings that are not write-back are PFN mappings. */
 		as = name;
 		if (shares[s] == MAP_PRIVATE && !is(combo->cache, "wb"))
 			as = is(combo->mode, "fault") ? "lazy PFN" : "PFN";
@@ -945,7 +945,7 @@ VW_TEST_ALL(every_cell_is_as_documented)
 			wanted = look_up(&table, rows[i].name, as);
 			if (!word[0] || (wanted && is_one_of(word, wanted)))
 				continue;
-			print_message("# %s, %s, \"%s\": documented \"%s\", seen \"%s\"\n",
+			print_message("# %s, %s, \"%s\": documented \"%s\", observed \"%s\"\n",
 				      headings[s] + 3, as, rows[i].name,
 				      wanted ? wanted : "", word);
 			wrong++;
@@ -954,11 +954,11 @@ VW_TEST_ALL(every_cell_is_as_documented)
 	assert_int_equal(wrong, 0);
 }
 
-/* --- Contents ------------------------------------------------------------------------------- */
+/* --- Contents ------------------------------------------------------------- */
 
 #define SMALL	(37 * PAGE)
 
-static void fill_randomly(unsigned char *data, size_t len, unsigned int seed)
+static void fill_random(unsigned char *data, size_t len, unsigned int seed)
 {
 	for (size_t i = 0; i < len; i++) {
 		seed = seed * 1103515245 + 12345;
@@ -966,7 +966,7 @@ static void fill_randomly(unsigned char *data, size_t len, unsigned int seed)
 	}
 }
 
-VW_TEST_ALL(all_ways_to_the_buffer_agree)
+VW_TEST_ALL(mappings_and_read_write_show_the_same_data)
 {
 	static unsigned char data[SMALL], back[SMALL];
 	int n = vw_make_combo(combo, SMALL, "zero");
@@ -976,14 +976,14 @@ VW_TEST_ALL(all_ways_to_the_buffer_agree)
 		char *map = vw_map(fd, SMALL, 0, RW, shares[s]);
 		char *shared = vw_map(other, SMALL, 0, PROT_READ, MAP_SHARED);
 
-		/* Written by write(2), seen by both. */
-		fill_randomly(data, SMALL, 2 * s);
+		/* write(2) is visible in both mappings. */
+		fill_random(data, SMALL, 2 * s);
 		vw_expect(vw_sys(pwrite(fd, data, SMALL, 0)), SMALL);
 		assert_memory_equal(map, data, SMALL);
 		assert_memory_equal(shared, data, SMALL);
 
-		/* Written by the mapping, seen by all or by nobody else. */
-		fill_randomly(back, SMALL, 2 * s + 1);
+		/* A write to the mapping is visible in both if it is shared. */
+		fill_random(back, SMALL, 2 * s + 1);
 		memcpy(map + PAGE / 2, back, SMALL - PAGE);
 		assert_memory_equal(map + PAGE / 2, back, SMALL - PAGE);
 		if (shares[s] == MAP_SHARED)
@@ -996,11 +996,11 @@ VW_TEST_ALL(all_ways_to_the_buffer_agree)
 	}
 }
 
-/* --- Caching -------------------------------------------------------------------------------- */
+/* --- Caching -------------------------------------------------------------- */
 
 #define PWT	BIT_ULL(3)
 #define PCD	BIT_ULL(4)
-#define PAT	BIT_ULL(7)	/* of a PTE; in a PMD entry the bit says that it maps a page */
+#define PAT	BIT_ULL(7)	/* in a PTE; in a PMD entry this is PSE */
 #define PMD_PAT	BIT_ULL(12)
 
 static __u64 caching_of(int fd, const void *at)
@@ -1022,9 +1022,9 @@ static __u64 caching_bits(const char *cache)
 
 #define KPF_ARCH	BIT_ULL(38)
 #define KPF_UNCACHED	BIT_ULL(39)
-#define KPF_ARCH_2	BIT_ULL(41)	/* what later kernels call the same flag */
+#define KPF_ARCH_2	BIT_ULL(41)	/* KPF_UNCACHED of later kernels */
 
-/* How the kernel's own mapping of a frame is cached, by the flags in which x86 remembers that. */
+/* Cache mode of the linear map of a frame, from its x86 page flags. */
 static __u64 alias_of(__u64 pfn)
 {
 	__u64 flags = 0;
@@ -1032,7 +1032,7 @@ static __u64 alias_of(__u64 pfn)
 
 	fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		vw_skip("no /proc/kpageflags");
+		vw_skip("this kernel has no /proc/kpageflags");
 	vw_expect(pread(fd, &flags, 8, pfn * 8), 8);
 	close(fd);
 	if (flags & KPF_ARCH_2)
@@ -1045,7 +1045,7 @@ static __u64 alias_flags(const char *cache)
 	return is(cache, "wc") ? KPF_ARCH : is(cache, "uc") ? KPF_UNCACHED : 0;
 }
 
-VW_TEST_ALL(entries_and_the_kernels_alias_are_cached_as_asked)
+VW_TEST_ALL(entries_and_linear_map_have_the_configured_cache_mode)
 {
 	const char *cache = combo->cache;
 	struct cell cell;
@@ -1058,12 +1058,12 @@ VW_TEST_ALL(entries_and_the_kernels_alias_are_cached_as_asked)
 		for (size_t i = 0; i < cell.pages; i += 31)
 			vw_expect(caching_of(cell.fd, cell.map + i * PAGE), caching_bits(cache));
 
-		/* It stays so in entries that are made anew and in those that are changed. */
+		/* Changed and new entries have the same cache mode. */
 		vw_ok(vw_sys(mprotect(cell.map, cell.pages * PAGE, PROT_READ)));
 		vw_expect(caching_of(cell.fd, cell.map), caching_bits(cache));
 		vw_ok(vw_sys(mprotect(cell.map, cell.pages * PAGE, RW)));
 		vw_poke(cell.map + AT, 1);
-		/* A copy is the kernel's own, and memory like any other. */
+		/* A private copy is write-back. */
 		if (shares[s] == MAP_PRIVATE)
 			vw_expect(caching_of(cell.fd, cell.map + AT), 0);
 		madvise(cell.map, cell.pages * PAGE, MADV_DONTNEED);
@@ -1076,20 +1076,20 @@ VW_TEST_ALL(entries_and_the_kernels_alias_are_cached_as_asked)
 		vw_expect(alias_of(cell.frames[i]), alias_flags(cache));
 	close(cell.fd);
 	vw_ok(vw_rmdir("t"));
-	/* The last reference goes after the task that closed it has gone on. */
+	/* The buffer is freed some time after close(). */
 	for (size_t i = 0; i < cell.pages; i++)
 		assert_true(vw_eventually(!alias_of(cell.frames[i])));
 }
 
-/* --- fault_around --------------------------------------------------------------------------- */
+/* --- fault_around --------------------------------------------------------- */
 
-#define AROUND_PAGES	700UL		/* of a mapping that starts and ends inside a window */
-#define AROUND_SHIFT	5UL		/* pages from a border of 2 MiB to its start */
-#define AROUND_OFFSET	3UL		/* the buffer's page that it starts with */
+#define AROUND_PAGES	700UL	/* in a mapping not aligned to windows */
+#define AROUND_SHIFT	5UL	/* pages from a 2 MiB boundary to its start */
+#define AROUND_OFFSET	3UL	/* its first page in the buffer */
 
 static const char * const lazy_types[] = { "kmalloc", "vmalloc", "pages", "huge", "dma" };
 
-/* Touches pages in turn, and after each compares what is mapped with what should be. */
+/* Touch pages, and compare the mapped pages after each with the expected. */
 static void touch_and_compare(int n, char *map, size_t window, int share, bool write)
 {
 	static const size_t touched[] = { 0, 1, 20, 300, 506, 507, 250, 699, 698 };
@@ -1130,10 +1130,10 @@ static void touch_and_compare(int n, char *map, size_t window, int share, bool w
 	assert_true(shows(map, AROUND_OFFSET, AROUND_PAGES));
 }
 
-VW_TEST(a_fault_installs_its_aligned_window_and_no_more)
+VW_TEST(a_fault_maps_exactly_its_aligned_window)
 {
 	static const size_t windows[] = { 1, 16, 512 };
-	char text[32], *room, *map;
+	char text[32], *area, *map;
 	int n, fd;
 
 	for (size_t t = 0; t < COUNT(lazy_types); t++) {
@@ -1143,32 +1143,32 @@ VW_TEST(a_fault_installs_its_aligned_window_and_no_more)
 				    "3M", "fault_around", text, NULL);
 			fd = vw_open_rw(n);
 			put_stamps(fd, 3 * MIB / PAGE);
-			room = vw_anon_aligned(2 * PMD_SIZE, PMD_SIZE);
-			map = room + AROUND_SHIFT * PAGE;
-			for (int way = 0; way < 3; way++) {
-				int share = way < 2 ? MAP_SHARED : MAP_PRIVATE;
+			area = vw_anon_aligned(2 * PMD_SIZE, PMD_SIZE);
+			map = area + AROUND_SHIFT * PAGE;
+			for (int i = 0; i < 3; i++) {
+				int share = i < 2 ? MAP_SHARED : MAP_PRIVATE;
 
 				assert_ptr_equal(mmap(map, AROUND_PAGES * PAGE, RW,
 						      share | MAP_FIXED, fd, AROUND_OFFSET * PAGE),
 						 map);
-				touch_and_compare(n, map, windows[w], share, way == 1);
+				touch_and_compare(n, map, windows[w], share, i == 1);
 				vw_ok(vw_sys(munmap(map, AROUND_PAGES * PAGE)));
 			}
-			munmap(room, 2 * PMD_SIZE);
+			munmap(area, 2 * PMD_SIZE);
 			close(fd);
 			vw_ok(vw_rmdir("t"));
 		}
 	}
 }
 
-/* --- Blocks --------------------------------------------------------------------------------- */
+/* --- PMD mappings --------------------------------------------------------- */
 
-#define TAIL		3UL			/* pages beyond the last whole block */
-#define HUGE_PAGES	(3 * BLOCK + TAIL)
+#define TAIL		3UL		/* pages after the last whole chunk */
+#define HUGE_PAGES	(3 * PMD_PAGES + TAIL)
 
-static const char * const block_modes[] = { "remap", "fault" };
+static const char * const huge_modes[] = { "remap", "fault" };
 
-static int make_blocks(const char *mode, int *fd)
+static int make_huge(const char *mode, int *fd)
 {
 	char size[32];
 	int n;
@@ -1180,7 +1180,7 @@ static int make_blocks(const char *mode, int *fd)
 	return n;
 }
 
-/* Whether the page is mapped, and by an entry of which size. */
+/* Page shift of the entry that maps an address, 0 if none does. */
 static unsigned int shift_at(int fd, const void *at)
 {
 	struct vmwalk_walk walk;
@@ -1189,75 +1189,78 @@ static unsigned int shift_at(int fd, const void *at)
 	return walk.stop == VMWALK_STOP_PAGE ? walk.page_shift : 0;
 }
 
-struct placement {
-	size_t shift;		/* pages from a border of 2 MiB to the mapping */
-	size_t offset;		/* the buffer's page that it starts with */
+struct layout {
+	size_t shift;		/* pages from a 2 MiB boundary to the mapping */
+	size_t offset;		/* its first page in the buffer */
 	size_t pages;
 };
 
-/* Whether one entry can map the page of a placement, from address and offset alone. */
-static bool in_block(const struct placement *place, size_t page)
+/* Do address and offset allow a PMD to map this page? */
+static bool in_pmd(const struct layout *layout, size_t page)
 {
-	size_t start = (place->shift + page) / BLOCK * BLOCK;
+	size_t start = (layout->shift + page) / PMD_PAGES * PMD_PAGES;
 
-	return start >= place->shift && start + BLOCK <= place->shift + place->pages &&
-	       (start - place->shift + place->offset) % BLOCK == 0;
+	return start >= layout->shift && start + PMD_PAGES <= layout->shift + layout->pages &&
+	       (start - layout->shift + layout->offset) % PMD_PAGES == 0;
 }
 
-static void expect_placed(int n, int fd, char *map, const struct placement *place, bool lazy,
+static void expect_layout(int n, int fd, char *map, const struct layout *layout, bool lazy,
 			  int share)
 {
 	long long huge = 0, windows = 0, old_huge = vw_stat(n, "huge_faults");
 	long long old_read = vw_stat(n, "read_faults");
 	ssize_t last = -1;
 
-	vw_expect_stat(n, "mapped_pages", lazy ? 0 : place->pages);
-	for (size_t i = 0; i < place->pages; i++) {
-		bool block = lazy && share == MAP_SHARED && in_block(place, i);
-		ssize_t window = (place->shift + i) / (block ? BLOCK : WINDOW) * 2 + block;
+	vw_expect_stat(n, "mapped_pages", lazy ? 0 : layout->pages);
+	for (size_t i = 0; i < layout->pages; i++) {
+		bool is_pmd = lazy && share == MAP_SHARED && in_pmd(layout, i);
+		ssize_t window = (layout->shift + i) / (is_pmd ? PMD_PAGES : WINDOW) * 2 + is_pmd;
 
 		if (lazy && window != last)
 			assert_int_equal(shift_at(fd, map + i * PAGE), 0);
-		assert_true(shows(map + i * PAGE, place->offset + i, 1));
+		assert_true(shows(map + i * PAGE, layout->offset + i, 1));
 		if (window != last)
-			vw_expect(shift_at(fd, map + i * PAGE), block ? 21 : 12);
-		huge += block && window != last;
-		windows += !block && window != last;
+			vw_expect(shift_at(fd, map + i * PAGE), is_pmd ? 21 : 12);
+		huge += is_pmd && window != last;
+		windows += !is_pmd && window != last;
 		last = window;
 	}
-	vw_expect_stat(n, "mapped_pages", place->pages);
+	vw_expect_stat(n, "mapped_pages", layout->pages);
 	vw_expect(vw_stat(n, "huge_faults") - old_huge, lazy ? huge : 0);
 	vw_expect(vw_stat(n, "read_faults") - old_read, lazy ? windows : 0);
 	vw_expect_stat(n, "failed_faults", 0);
 }
 
-VW_TEST(faults_map_whole_blocks_where_address_and_offset_allow)
+VW_TEST(faults_map_pmds_where_address_and_offset_allow)
 {
-	static const struct placement places[] = {
-		{ 0, 0, HUGE_PAGES },			/* a size that is no multiple of 2 MiB */
-		{ 0, BLOCK, BLOCK },
-		{ 1, 0, 3 * BLOCK },			/* the address is not aligned */
-		{ 0, 1, 2 * BLOCK },			/* nor the offset */
-		{ 1, 1, 2 * BLOCK },			/* nor both, alike: whole ones inside */
-		{ BLOCK - 1, 2 * BLOCK - 1, BLOCK + 2 },
-		{ 0, 0, BLOCK - 1 },			/* shorter than a block */
-		{ 0, 3 * BLOCK, TAIL },
+	static const struct layout layouts[] = {
+		/* The size is not a multiple of 2 MiB. */
+		{ 0, 0, HUGE_PAGES },
+		{ 0, PMD_PAGES, PMD_PAGES },
+		/* The address is not aligned, the offset is not, both alike. */
+		{ 1, 0, 3 * PMD_PAGES },
+		{ 0, 1, 2 * PMD_PAGES },
+		{ 1, 1, 2 * PMD_PAGES },
+		{ PMD_PAGES - 1, 2 * PMD_PAGES - 1, PMD_PAGES + 2 },
+		/* Shorter than a PMD mapping. */
+		{ 0, 0, PMD_PAGES - 1 },
+		{ 0, 3 * PMD_PAGES, TAIL },
 	};
-	char *room;
+	char *area;
 	int n, fd;
 
-	room = vw_anon_aligned(5 * PMD_SIZE, PMD_SIZE);
-	for (size_t m = 0; m < COUNT(block_modes); m++) {
-		n = make_blocks(block_modes[m], &fd);
-		for (size_t i = 0; i < COUNT(places); i++) {
+	area = vw_anon_aligned(5 * PMD_SIZE, PMD_SIZE);
+	for (size_t m = 0; m < COUNT(huge_modes); m++) {
+		n = make_huge(huge_modes[m], &fd);
+		for (size_t i = 0; i < COUNT(layouts); i++) {
 			for (size_t s = 0; s < COUNT(shares); s++) {
-				char *map = room + places[i].shift * PAGE;
+				char *map = area + layouts[i].shift * PAGE;
 
-				assert_ptr_equal(mmap(map, places[i].pages * PAGE, RW,
+				assert_ptr_equal(mmap(map, layouts[i].pages * PAGE, RW,
 						      shares[s] | MAP_FIXED, fd,
-						      places[i].offset * PAGE), map);
-				expect_placed(n, fd, map, &places[i], m == 1, shares[s]);
-				vw_ok(vw_sys(munmap(map, places[i].pages * PAGE)));
+						      layouts[i].offset * PAGE), map);
+				expect_layout(n, fd, map, &layouts[i], m == 1, shares[s]);
+				vw_ok(vw_sys(munmap(map, layouts[i].pages * PAGE)));
 				vw_expect_stat(n, "mapped_pages", 0);
 			}
 		}
@@ -1266,63 +1269,63 @@ VW_TEST(faults_map_whole_blocks_where_address_and_offset_allow)
 	}
 }
 
-VW_TEST(mmap_without_an_address_suits_blocks)
+VW_TEST(mmap_chooses_addresses_that_allow_pmds)
 {
 	static const size_t windows[][2] = {
-		/* offset and length, in pages, with a whole block in each */
-		{ 0, HUGE_PAGES }, { 0, BLOCK }, { BLOCK, BLOCK + 1 }, { 1, 2 * BLOCK },
-		{ BLOCK - 1, BLOCK + 1 },
+		/* offset and length in pages; each has an aligned chunk */
+		{ 0, HUGE_PAGES }, { 0, PMD_PAGES }, { PMD_PAGES, PMD_PAGES + 1 },
+		{ 1, 2 * PMD_PAGES }, { PMD_PAGES - 1, PMD_PAGES + 1 },
 	};
 	int n, fd;
 
-	n = make_blocks("fault", &fd);
+	n = make_huge("fault", &fd);
 	for (size_t i = 0; i < COUNT(windows); i++) {
 		char *map = vw_map(fd, windows[i][1] * PAGE, windows[i][0] * PAGE, RW, MAP_SHARED);
-		struct placement place = {
-			.shift = (uintptr_t)map / PAGE % BLOCK,
+		struct layout layout = {
+			.shift = (uintptr_t)map / PAGE % PMD_PAGES,
 			.offset = windows[i][0],
 			.pages = windows[i][1],
 		};
 
-		vw_expect(place.shift, place.offset % BLOCK);
-		expect_placed(n, fd, map, &place, true, MAP_SHARED);
+		vw_expect(layout.shift, layout.offset % PMD_PAGES);
+		expect_layout(n, fd, map, &layout, true, MAP_SHARED);
 		munmap(map, windows[i][1] * PAGE);
 	}
 }
 
-/* What the kernel does to a block in part, it does by taking the whole out. */
-VW_TEST(a_block_that_is_broken_comes_back_window_by_window)
+/* The kernel unmaps a whole PMD before it changes a part of it. */
+VW_TEST(pages_of_a_split_pmd_fault_in_by_windows)
 {
 	char *map;
 	int n, fd;
 
-	n = make_blocks("fault", &fd);
+	n = make_huge("fault", &fd);
 	map = map_aligned(fd, 3 * PMD_SIZE, 0, RW, MAP_SHARED);
-	assert_true(shows(map, 0, 3 * BLOCK));
-	vw_expect_stat(n, "mapped_pages", 3 * BLOCK);
+	assert_true(shows(map, 0, 3 * PMD_PAGES));
+	vw_expect_stat(n, "mapped_pages", 3 * PMD_PAGES);
 	vw_expect_stat(n, "huge_faults", 3);
 
-	vw_ok(vw_sys(munmap(map + (BLOCK + 100) * PAGE, PAGE)));
-	vw_expect_stat(n, "mapped_pages", 2 * BLOCK);
-	vw_peek(map + (BLOCK + 99) * PAGE);
-	/* Pages 96 to 99 of the block: the window ends where the mapping does. */
-	vw_expect_stat(n, "mapped_pages", 2 * BLOCK + 4);
+	vw_ok(vw_sys(munmap(map + (PMD_PAGES + 100) * PAGE, PAGE)));
+	vw_expect_stat(n, "mapped_pages", 2 * PMD_PAGES);
+	vw_peek(map + (PMD_PAGES + 99) * PAGE);
+	/* Pages 96 to 99 of the PMD: the mapping ends there. */
+	vw_expect_stat(n, "mapped_pages", 2 * PMD_PAGES + 4);
 	vw_expect_stat(n, "read_faults", 1);
-	vw_expect(shift_at(fd, map + (BLOCK + 99) * PAGE), 12);
-	vw_peek(map + (BLOCK + 101) * PAGE);
-	vw_expect_stat(n, "mapped_pages", 2 * BLOCK + 4 + 11);
+	vw_expect(shift_at(fd, map + (PMD_PAGES + 99) * PAGE), 12);
+	vw_peek(map + (PMD_PAGES + 101) * PAGE);
+	vw_expect_stat(n, "mapped_pages", 2 * PMD_PAGES + 4 + 11);
 
-	/* The neighbouring blocks stay mapped. */
-	assert_true(shows(map, 0, BLOCK + 100));
-	assert_true(shows(map + (BLOCK + 101) * PAGE, BLOCK + 101, 2 * BLOCK - 101));
-	vw_expect_stat(n, "mapped_pages", 3 * BLOCK - 1);
+	/* The adjacent PMDs stay mapped. */
+	assert_true(shows(map, 0, PMD_PAGES + 100));
+	assert_true(shows(map + (PMD_PAGES + 101) * PAGE, PMD_PAGES + 101, 2 * PMD_PAGES - 101));
+	vw_expect_stat(n, "mapped_pages", 3 * PMD_PAGES - 1);
 	vw_expect(shift_at(fd, map), 21);
 	vw_expect(shift_at(fd, map + 2 * PMD_SIZE), 21);
 	vw_expect_stat(n, "huge_faults", 3);
 }
 
-/* Takes a page of a mapping, as quickly as the kernel can, into a pipe: 1, or a negative errno. */
-static long long take_page(char *at)
+/* Get a page of a mapping by fast GUP. Returns 1 or a negative errno. */
+static long long get_page(char *at)
 {
 	struct iovec iov = { at, 1 };
 	long long taken;
@@ -1340,22 +1343,22 @@ static void expect_small_pages(int n, int fd, int share)
 	char *map = vw_map(fd, 2 * PMD_SIZE, 0, RW, share);
 	struct vmwalk_walk walk;
 
-	vw_expect_stat(n, "mapped_pages", 2 * BLOCK);
+	vw_expect_stat(n, "mapped_pages", 2 * PMD_PAGES);
 	for (char *at = map; at < map + 2 * PMD_SIZE; at += PMD_SIZE) {
 		vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
 		vw_expect(walk.page_shift, 12);
-		vw_expect(take_page(at), -EFAULT);
+		vw_expect(get_page(at), -EFAULT);
 	}
-	assert_true(shows(map, 0, 2 * BLOCK));
+	assert_true(shows(map, 0, 2 * PMD_PAGES));
 	vw_ok(vw_sys(munmap(map + PMD_SIZE / 2, PAGE)));
-	assert_true(shows(map, 0, BLOCK / 2));
-	assert_true(shows(map + PMD_SIZE / 2 + PAGE, BLOCK / 2 + 1, BLOCK / 2 - 1 + BLOCK));
-	vw_expect_stat(n, "mapped_pages", 2 * BLOCK - 1);
+	assert_true(shows(map, 0, PMD_PAGES / 2));
+	assert_true(shows(map + PMD_SIZE / 2 + PAGE, PMD_PAGES / 2 + 1, PMD_PAGES * 3 / 2 - 1));
+	vw_expect_stat(n, "mapped_pages", 2 * PMD_PAGES - 1);
 	munmap(map, 2 * PMD_SIZE);
 	vw_expect_stat(n, "mapped_pages", 0);
 }
 
-VW_TEST(remap_maps_contiguous_buffers_by_small_pages)
+VW_TEST(remap_maps_contiguous_buffers_by_ptes)
 {
 	static const char * const contiguous[] = { "kmalloc", "huge", "dma" };
 	int n, fd;
@@ -1364,7 +1367,7 @@ VW_TEST(remap_maps_contiguous_buffers_by_small_pages)
 		n = vw_make("t", "buffer_type", contiguous[t], "map_mode", "remap", "size", "4M",
 			    NULL);
 		fd = vw_open_rw(n);
-		put_stamps(fd, 2 * BLOCK);
+		put_stamps(fd, 2 * PMD_PAGES);
 		expect_small_pages(n, fd, MAP_SHARED);
 		expect_small_pages(n, fd, MAP_PRIVATE);
 		close(fd);
