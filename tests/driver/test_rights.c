@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who may do what: what a descriptor shows follows from the credentials of its opener, and from
- * nothing else.
+ * Access rights: what a file shows depends on the credentials of its opener
+ * alone.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -23,7 +23,7 @@
 
 static int n;
 
-/* A device that every user may open, as with a udev rule; COPY may write to its target. */
+/* A device that any user may open; COPY may write to its target. */
 static void make_device(void)
 {
 	char path[64];
@@ -34,9 +34,9 @@ static void make_device(void)
 	vw_allow_target_write(true);
 }
 
-/* --- Openers -------------------------------------------------------------------------------- */
+/* --- Openers -------------------------------------------------------------- */
 
-static int look_at_itself(void *arg)
+static int check_itself(void *arg)
 {
 	const struct opener *opener = arg;
 	char *page = own_page();
@@ -50,15 +50,15 @@ static void expect_of_itself(uid_t uid, __u64 caps, enum sight sees)
 	struct opener opener = { uid, caps, sees };
 
 	make_device();
-	vw_in_child(look_at_itself, &opener);
+	vw_in_child(check_itself, &opener);
 }
 
-VW_TEST(nobody_may_use_the_buffer_and_walk_itself_without_frames)
+VW_TEST(nobody_may_use_the_buffer_and_walk_itself_without_pfns)
 {
 	expect_of_itself(VW_NOBODY, 0, HIDDEN);
 }
 
-static int nobody_cannot_open(void *arg)
+static int check_nobody_cannot_open(void *arg)
 {
 	(void)arg;
 	vw_become(VW_NOBODY, 0);
@@ -71,28 +71,28 @@ static int nobody_cannot_open(void *arg)
 	return 0;
 }
 
-VW_TEST(nobody_may_not_open_a_fresh_node_nor_make_instances)
+VW_TEST(nobody_may_not_open_a_new_device_or_create_instances)
 {
 	n = vw_make("t", NULL);
-	vw_in_child(nobody_cannot_open, NULL);
+	vw_in_child(check_nobody_cannot_open, NULL);
 }
 
-VW_TEST(root_sees_frames_of_itself)
+VW_TEST(root_sees_pfns_of_itself)
 {
 	expect_of_itself(0, ALL_CAPS, SHOWN);
 }
 
-VW_TEST(root_without_cap_sys_admin_sees_no_frames)
+VW_TEST(root_without_cap_sys_admin_sees_no_pfns)
 {
 	expect_of_itself(0, ALL_CAPS & ~CAP(CAP_SYS_ADMIN), HIDDEN);
 }
 
-VW_TEST(cap_sys_admin_is_what_shows_frames)
+VW_TEST(cap_sys_admin_is_sufficient_to_see_pfns)
 {
 	expect_of_itself(VW_NOBODY, CAP(CAP_SYS_ADMIN), SHOWN);
 }
 
-static int capable_in_its_own_namespace(void *arg)
+static int check_in_own_namespace(void *arg)
 {
 	char *page = own_page();
 	int fd;
@@ -110,12 +110,12 @@ static int capable_in_its_own_namespace(void *arg)
 VW_TEST(capabilities_of_a_user_namespace_do_not_count)
 {
 	make_device();
-	vw_in_child(capable_in_its_own_namespace, NULL);
+	vw_in_child(check_in_own_namespace, NULL);
 }
 
-/* --- Other processes ------------------------------------------------------------------------ */
+/* --- Other processes ------------------------------------------------------ */
 
-/* Two pages at an address that children and their targets share. */
+/* Two pages at the same address in children and targets. */
 static char *common;
 
 static void make_common(void)
@@ -141,19 +141,19 @@ static struct vw_child start_target(int (*body)(void *))
 	return target;
 }
 
-static int look_at_another(void *arg)
+static int check_target(void *arg)
 {
 	const struct opener *opener = arg;
 	int fd = open_as(n, opener->uid, opener->caps);
 
 	check_sight(fd, opener->sees, common);
-	/* Of the kernel it is another right, and the target has no part in it. */
+	/* Kernel addresses need CAP_SYS_ADMIN, whatever the target is. */
 	check_kernel_walks(fd, opener->caps & CAP(CAP_SYS_ADMIN) ? 0 : EPERM);
 	check_locations(fd, opener->caps & CAP(CAP_SYS_ADMIN));
 	return 0;
 }
 
-VW_TEST(another_process_takes_cap_sys_ptrace_of_the_opener)
+VW_TEST(access_to_another_process_requires_cap_sys_ptrace)
 {
 	static struct opener openers[] = {
 		{ VW_NOBODY, 0, DENIED },
@@ -172,19 +172,19 @@ VW_TEST(another_process_takes_cap_sys_ptrace_of_the_opener)
 	for (size_t i = 0; i < COUNT(openers); i++) {
 		print_message("# uid %u with capabilities 0x%llx\n", openers[i].uid,
 			      openers[i].caps);
-		vw_in_child(look_at_another, &openers[i]);
+		vw_in_child(check_target, &openers[i]);
 	}
 	vw_tell(&target, 0);
 	vw_join_ok(&target);
 }
 
-static int nobody_looks_at_nobody(void *arg)
+static int check_nobodys_target(void *arg)
 {
 	int fd;
 
 	(void)arg;
 	fd = open_as(n, VW_NOBODY, 0);
-	/* The same user is not the same process: no frames, no walk, no sign of what is there. */
+	/* The same user is not sufficient. */
 	check_target_is_denied(fd, common);
 	return 0;
 }
@@ -195,12 +195,12 @@ static int be_nobodys_target(void *arg)
 	return be_a_target(arg);
 }
 
-VW_TEST(another_process_of_the_same_user_is_refused_too)
+VW_TEST(access_to_a_process_of_the_same_user_is_denied)
 {
 	make_device();
 	common = vw_anon(2 * PAGE);
 	start_target(be_nobodys_target);
-	vw_in_child(nobody_looks_at_nobody, NULL);
+	vw_in_child(check_nobodys_target, NULL);
 }
 
 static void *walk_in_a_thread(void *arg)
@@ -211,8 +211,8 @@ static void *walk_in_a_thread(void *arg)
 	return NULL;
 }
 
-/* @arg: whether it is dumpable */
-static int nobody_is_its_own_target(void *arg)
+/* @arg: is the process dumpable? */
+static int check_own_memory(void *arg)
 {
 	pthread_t thread;
 	int fd;
@@ -236,14 +236,14 @@ static void expect_own_memory(bool dumpable)
 
 	make_device();
 	make_common();
-	child = vw_fork(nobody_is_its_own_target, &dumpable);
+	child = vw_fork(check_own_memory, &dumpable);
 	vw_hear(&child);
 	vw_set_target(child.pid);
 	vw_tell(&child, 0);
 	vw_join_ok(&child);
 }
 
-VW_TEST(a_target_may_look_at_itself)
+VW_TEST(a_target_may_access_itself)
 {
 	expect_own_memory(true);
 }
@@ -257,14 +257,14 @@ static int open_and_retarget(void *arg)
 	vw_poke(common, 1);
 	check_frames_are_hidden(fd, common);
 	vw_sync(0);
-	/* The parent has made another process the target: that is judged at each call. */
+	/* The parent has changed the target: each call checks access to it. */
 	check_target_is_denied(fd, common);
 	vw_sync(0);
 	check_frames_are_hidden(fd, common);
 	return 0;
 }
 
-VW_TEST(rights_follow_the_target_as_it_changes)
+VW_TEST(access_is_checked_after_each_change_of_the_target)
 {
 	struct vw_child child, target;
 
@@ -282,7 +282,7 @@ VW_TEST(rights_follow_the_target_as_it_changes)
 	vw_join_ok(&child);
 }
 
-/* --- Memory that is not dumpable, or shared --------------------------------------------------- */
+/* --- Memory that is not dumpable, or shared ------------------------------- */
 
 static int be_undumpable(void *arg)
 {
@@ -290,7 +290,7 @@ static int be_undumpable(void *arg)
 	return be_a_target(arg);
 }
 
-VW_TEST(access_to_an_undumpable_process_takes_cap_sys_ptrace)
+VW_TEST(access_to_an_undumpable_process_requires_cap_sys_ptrace)
 {
 	static struct opener openers[] = {
 		{ VW_NOBODY, 0, DENIED },
@@ -304,7 +304,7 @@ VW_TEST(access_to_an_undumpable_process_takes_cap_sys_ptrace)
 	make_common();
 	target = start_target(be_undumpable);
 	for (size_t i = 0; i < COUNT(openers); i++)
-		vw_in_child(look_at_another, &openers[i]);
+		vw_in_child(check_target, &openers[i]);
 	vw_tell(&target, 0);
 	vw_join_ok(&target);
 }
@@ -314,7 +314,7 @@ VW_TEST(an_undumpable_process_may_access_its_own_memory)
 	expect_own_memory(false);
 }
 
-/* Starts a process that shares this one's memory; @fn must not use libc's state. */
+/* Start a process with CLONE_VM; @fn must not use libc's state. */
 static pid_t share_memory(int (*fn)(void *arg), void *arg, int flags)
 {
 	static _Alignas(16) char stack[64 * KIB];
@@ -324,7 +324,7 @@ static pid_t share_memory(int (*fn)(void *arg), void *arg, int flags)
 	return pid;
 }
 
-static void check_ended_well(pid_t pid)
+static void wait_for_success(pid_t pid)
 {
 	int status;
 
@@ -332,7 +332,7 @@ static void check_ended_well(pid_t pid)
 	vw_check(WIFEXITED(status) && !WEXITSTATUS(status));
 }
 
-static int look_at_the_shared(void *arg)
+static int check_shared_memory(void *arg)
 {
 	int fd = vw_open(n, O_RDWR);
 
@@ -344,8 +344,8 @@ static int look_at_the_shared(void *arg)
 	return 0;
 }
 
-/* The target: processes that share its memory access it. */
-static int share_with_lookers(void *arg)
+/* The target, whose memory other processes share and access. */
+static int share_memory_with_callers(void *arg)
 {
 	const struct opener *opener = arg;
 	enum sight sees;
@@ -358,14 +358,14 @@ static int share_with_lookers(void *arg)
 
 		vw_check(!prctl(PR_SET_DUMPABLE, dumpable));
 		sees = dumpable ? HIDDEN : opener->sees;
-		check_ended_well(share_memory(look_at_the_shared, &sees, 0));
-		/* With CLONE_VFORK this process sleeps until the other one has exited. */
-		check_ended_well(share_memory(look_at_the_shared, &sees, CLONE_VFORK));
+		wait_for_success(share_memory(check_shared_memory, &sees, 0));
+		/* CLONE_VFORK: this process sleeps meanwhile. */
+		wait_for_success(share_memory(check_shared_memory, &sees, CLONE_VFORK));
 	}
 	return 0;
 }
 
-VW_TEST(shared_memory_is_the_callers_own_while_it_is_dumpable)
+VW_TEST(shared_memory_counts_as_own_while_it_is_dumpable)
 {
 	static struct opener openers[] = {
 		{ VW_NOBODY, 0, DENIED },
@@ -376,7 +376,7 @@ VW_TEST(shared_memory_is_the_callers_own_while_it_is_dumpable)
 	make_device();
 	make_common();
 	for (size_t i = 0; i < COUNT(openers); i++) {
-		child = vw_fork(share_with_lookers, &openers[i]);
+		child = vw_fork(share_memory_with_callers, &openers[i]);
 		vw_hear(&child);
 		vw_set_target(child.pid);
 		vw_tell(&child, 0);
@@ -386,7 +386,7 @@ VW_TEST(shared_memory_is_the_callers_own_while_it_is_dumpable)
 
 #define SETUID_SLEEP	"/tmp/vmwalk-setuid-sleep"
 
-static int wait_for_a_word_and_sleep(void *arg)
+static int wait_and_exec_setuid(void *arg)
 {
 	while (!vw_peek(arg))
 		usleep(1000);
@@ -403,7 +403,7 @@ static bool has_executed(pid_t pid)
 	return !strncmp(comm, "vmwalk-setuid", 13);
 }
 
-/* Copies from a target until it calls execve(), whose new memory must not be visible. */
+/* Copy from a target until it calls execve(). Its new memory must be denied. */
 static void check_copies_until_denied(int fd)
 {
 	char got[4 * PAGE];
@@ -420,7 +420,7 @@ static void check_copies_until_denied(int fd)
 	}
 }
 
-static int share_with_one_who_executes(void *arg)
+static int share_memory_with_exec(void *arg)
 {
 	static char go;
 	pid_t pid;
@@ -434,9 +434,9 @@ static int share_with_one_who_executes(void *arg)
 	memset(common, 'c', 4 * PAGE);
 	for (int round = 0; round < 20; round++) {
 		vw_poke(&go, 0);
-		pid = share_memory(wait_for_a_word_and_sleep, &go, 0);
+		pid = share_memory(wait_and_exec_setuid, &go, 0);
 		vw_sync(pid);
-		/* The parent has made it the target. It shares memory with this process. */
+		/* The parent has made it the target. It shares this memory. */
 		vw_check_rc(vw_copy(fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)common, 4 * PAGE),
 			    4 * PAGE);
 		vw_poke(&go, 1);
@@ -453,7 +453,7 @@ static int share_with_one_who_executes(void *arg)
 	return 0;
 }
 
-VW_TEST(a_target_that_execs_a_setuid_program_is_another_process)
+VW_TEST(access_is_denied_after_the_target_execs_a_setuid_program)
 {
 	struct vw_child child;
 	pid_t pid;
@@ -462,7 +462,7 @@ VW_TEST(a_target_that_execs_a_setuid_program_is_another_process)
 	vw_ok(system("cp /bin/sleep " SETUID_SLEEP " && chmod 4755 " SETUID_SLEEP));
 	common = vw_anon(4 * PAGE);
 	madvise(common, 4 * PAGE, MADV_NOHUGEPAGE);
-	child = vw_fork(share_with_one_who_executes, NULL);
+	child = vw_fork(share_memory_with_exec, NULL);
 	for (int round = 0; round < 20; round++) {
 		pid = vw_hear(&child);
 		vw_set_target(pid);
@@ -475,7 +475,7 @@ VW_TEST(a_target_that_execs_a_setuid_program_is_another_process)
 	unlink(SETUID_SLEEP);
 }
 
-/* --- User namespaces -------------------------------------------------------------------------- */
+/* --- User namespaces ------------------------------------------------------ */
 
 static int sleep_in_the_namespace(void *arg)
 {
@@ -485,7 +485,7 @@ static int sleep_in_the_namespace(void *arg)
 	return 1;
 }
 
-static int look_at_another_in_its_own_namespace(void *arg)
+static int check_target_in_own_namespace(void *arg)
 {
 	pid_t pid;
 	int fd;
@@ -500,7 +500,7 @@ static int look_at_another_in_its_own_namespace(void *arg)
 	vw_sync(pid);
 	fd = vw_open(n, O_RDWR);
 	vw_check(fd >= 0);
-	/* The target's mm belongs to this namespace, where the opener has every capability. */
+	/* The opener has all capabilities in the target's namespace. */
 	check_target_is_denied(fd, common);
 	vw_sync(0);
 	kill(pid, SIGKILL);
@@ -509,7 +509,7 @@ static int look_at_another_in_its_own_namespace(void *arg)
 	return 0;
 }
 
-static int look_at_a_namespace_from_outside(void *arg)
+static int check_target_from_outside(void *arg)
 {
 	struct vmwalk_vma vma = { .size = sizeof(vma) };
 	int fd = vw_open(n, O_RDWR);
@@ -523,7 +523,7 @@ static int look_at_a_namespace_from_outside(void *arg)
 	return 0;
 }
 
-VW_TEST(a_user_namespace_opens_no_other_process_and_hides_none_from_outside)
+VW_TEST(a_user_namespace_neither_grants_nor_restricts_access)
 {
 	struct vw_child child;
 	char path[64], exe[64];
@@ -531,7 +531,7 @@ VW_TEST(a_user_namespace_opens_no_other_process_and_hides_none_from_outside)
 
 	make_device();
 	common = vw_anon(2 * PAGE);
-	child = vw_fork(look_at_another_in_its_own_namespace, NULL);
+	child = vw_fork(check_target_in_own_namespace, NULL);
 	pid = vw_hear(&child);
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 	assert_true(vw_eventually(vw_file_read(path, exe, sizeof(exe)) > 0 &&
@@ -539,17 +539,17 @@ VW_TEST(a_user_namespace_opens_no_other_process_and_hides_none_from_outside)
 	vw_set_target(pid);
 	vw_tell(&child, 0);
 	vw_hear(&child);
-	vw_in_child(look_at_a_namespace_from_outside, NULL);
+	vw_in_child(check_target_from_outside, NULL);
 	vw_tell(&child, 0);
 	vw_join_ok(&child);
 }
 
-/* --- Writing to other processes --------------------------------------------------------------- */
+/* --- Writing to other processes ------------------------------------------- */
 
 #define expect_copy(direction, wanted) \
 	vw_expect(vw_copy(fd, direction, 0, (uintptr_t)common, 8), wanted)
 
-VW_TEST(writing_to_another_process_takes_allow_target_write)
+VW_TEST(writing_to_another_process_requires_allow_target_write)
 {
 	struct vw_child target;
 	char text[32];
@@ -586,7 +586,7 @@ VW_TEST(writing_to_another_process_takes_allow_target_write)
 	expect_copy(VMWALK_COPY_TO_TARGET, -ESRCH);
 }
 
-static int write_to_the_shared(void *arg)
+static int write_to_shared_memory(void *arg)
 {
 	vw_check_rc(vw_copy(*(int *)arg, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)common, 8), 8);
 	vw_check(!memcmp(common, "abcdefgh", 8));
@@ -596,7 +596,7 @@ static int write_to_the_shared(void *arg)
 
 static void *write_in_a_thread(void *arg)
 {
-	write_to_the_shared(arg);
+	write_to_shared_memory(arg);
 	return NULL;
 }
 
@@ -607,18 +607,18 @@ static int write_to_itself(void *arg)
 
 	(void)arg;
 	vw_check(fd >= 0);
-	/* The caller is the target: first with target_pid 0, then with its own pid. */
+	/* The caller is the target: by target_pid 0, then by its own PID. */
 	for (int i = 0; i < 2; i++) {
-		write_to_the_shared(&fd);
+		write_to_shared_memory(&fd);
 		vw_check(!pthread_create(&thread, NULL, write_in_a_thread, &fd));
 		pthread_join(thread, NULL);
 		vw_sync(0);
 	}
-	check_ended_well(share_memory(write_to_the_shared, &fd, 0));
+	wait_for_success(share_memory(write_to_shared_memory, &fd, 0));
 	return 0;
 }
 
-VW_TEST(ones_own_memory_is_written_without_allow_target_write)
+VW_TEST(writing_to_own_memory_does_not_require_allow_target_write)
 {
 	struct vw_child child;
 
@@ -633,9 +633,9 @@ VW_TEST(ones_own_memory_is_written_without_allow_target_write)
 	vw_join_ok(&child);
 }
 
-/* --- Other restrictions ----------------------------------------------------------------------- */
+/* --- Other restrictions --------------------------------------------------- */
 
-/* Runs a child while a file of /proc/sys has another value. */
+/* Run a child with another value of a sysctl. */
 static void in_child_with(const char *path, const char *value, int (*fn)(void *arg), void *arg)
 {
 	struct vw_child child;
@@ -643,7 +643,7 @@ static void in_child_with(const char *path, const char *value, int (*fn)(void *a
 	int status;
 
 	if (vw_file_read(path, before, sizeof(before)) < 0)
-		vw_skip("no %s", path);
+		vw_skip("this kernel has no %s", path);
 	vw_ok(vw_file_write(path, value));
 	child = vw_fork(fn, arg);
 	status = vw_join(&child);
@@ -651,7 +651,7 @@ static void in_child_with(const char *path, const char *value, int (*fn)(void *a
 	vw_expect(status, 0);
 }
 
-static int see_places_and_walk_the_kernel(void *arg)
+static int check_kernel_addresses(void *arg)
 {
 	int fd = vw_open(n, O_RDWR);
 
@@ -665,7 +665,7 @@ static int see_places_and_walk_the_kernel(void *arg)
 VW_TEST(kptr_restrict_does_not_apply)
 {
 	make_device();
-	in_child_with("/proc/sys/kernel/kptr_restrict", "2", see_places_and_walk_the_kernel, NULL);
+	in_child_with("/proc/sys/kernel/kptr_restrict", "2", check_kernel_addresses, NULL);
 }
 
 /* Returns 1 if the kernel log has the text, 0 if not, or a negative errno. */
@@ -687,9 +687,9 @@ static int read_the_log_as_nobody(void *arg)
 	return 0;
 }
 
-VW_TEST(log_lines_are_readable_like_the_rest_of_the_kernel_log)
+VW_TEST(log_lines_are_protected_by_dmesg_restrict_only)
 {
-	static int found = 1, refused = -EPERM;
+	static int found = 1, denied = -EPERM;
 	struct vmwalk_log log;
 	int fd;
 
@@ -700,7 +700,7 @@ VW_TEST(log_lines_are_readable_like_the_rest_of_the_kernel_log)
 	log = vw_log_args((uintptr_t)common, (uintptr_t)common + PAGE);
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 1);
 	in_child_with("/proc/sys/kernel/dmesg_restrict", "0", read_the_log_as_nobody, &found);
-	in_child_with("/proc/sys/kernel/dmesg_restrict", "1", read_the_log_as_nobody, &refused);
+	in_child_with("/proc/sys/kernel/dmesg_restrict", "1", read_the_log_as_nobody, &denied);
 }
 
 static int use_the_device_under_seccomp(void *arg)
@@ -735,30 +735,30 @@ VW_TEST(seccomp_can_block_single_ioctls)
 	vw_in_child(use_the_device_under_seccomp, NULL);
 }
 
-/* --- Descriptors that change hands ------------------------------------------------------------ */
+/* --- Inherited and passed files ------------------------------------------- */
 
-static int use_root_descriptor_as_nobody(void *arg)
+static int use_roots_file_as_nobody(void *arg)
 {
 	int fd = *(int *)arg;
 
-	/* Inherited from root: what root could see is seen through it, of this process too. */
+	/* A file that root opened shows PFNs, also of this process. */
 	vw_become(VW_NOBODY, 0);
 	vw_poke(common, 1);
 	check_frames_are_shown(fd, common);
 	return 0;
 }
 
-VW_TEST(an_inherited_descriptor_keeps_its_openers_rights)
+VW_TEST(an_inherited_file_keeps_its_openers_rights)
 {
 	int fd;
 
 	make_device();
 	make_common();
 	fd = vw_open_rw(n);
-	vw_in_child(use_root_descriptor_as_nobody, &fd);
+	vw_in_child(use_roots_file_as_nobody, &fd);
 }
 
-static int receive_and_look_at_another(void *arg)
+static int receive_and_check_target(void *arg)
 {
 	int fd;
 
@@ -770,7 +770,7 @@ static int receive_and_look_at_another(void *arg)
 	return 0;
 }
 
-VW_TEST(a_root_descriptor_passed_to_nobody_keeps_roots_rights)
+VW_TEST(roots_file_passed_to_nobody_keeps_roots_rights)
 {
 	struct vw_child child;
 	int fd;
@@ -779,7 +779,7 @@ VW_TEST(a_root_descriptor_passed_to_nobody_keeps_roots_rights)
 	make_common();
 	start_target(be_a_target);
 	fd = vw_open_rw(n);
-	child = vw_fork(receive_and_look_at_another, NULL);
+	child = vw_fork(receive_and_check_target, NULL);
 	vw_ok(vw_send_fd(child.fd, fd));
 	vw_join_ok(&child);
 }
@@ -799,19 +799,19 @@ static int use_as_root(void *arg)
 {
 	int fd = *(int *)arg;
 
-	/* This process is root with everything; the descriptor is nobody's and shows no more. */
+	/* This process has all capabilities, but the file shows no PFNs. */
 	vw_poke(common, 1);
 	check_frames_are_hidden(fd, common);
 	return 0;
 }
 
-static int refuse_as_root(void *arg)
+static int check_denied_as_root(void *arg)
 {
 	check_target_is_denied(*(int *)arg, common);
 	return 0;
 }
 
-VW_TEST(nobodys_descriptor_passed_to_root_keeps_nobodys_rights)
+VW_TEST(nobodys_file_passed_to_root_keeps_nobodys_rights)
 {
 	struct vw_child child;
 	int fd;
@@ -823,11 +823,11 @@ VW_TEST(nobodys_descriptor_passed_to_root_keeps_nobodys_rights)
 	assert_true(fd >= 0);
 	vw_in_child(use_as_root, &fd);
 
-	/* Of another process it shows nothing at all, whoever holds it; of its opener neither. */
+	/* Other processes are denied, and so is the file's opener. */
 	start_target(be_a_target);
-	vw_in_child(refuse_as_root, &fd);
+	vw_in_child(check_denied_as_root, &fd);
 	vw_set_target(child.pid);
-	vw_in_child(refuse_as_root, &fd);
+	vw_in_child(check_denied_as_root, &fd);
 	vw_tell(&child, 0);
 	vw_join_ok(&child);
 }
@@ -850,7 +850,7 @@ VW_TEST(rights_are_those_at_open)
 	vw_in_child(drop_rights_after_opening, NULL);
 }
 
-/* --- What extents could give away ------------------------------------------------------------ */
+/* --- Extents must not reveal PFNs ----------------------------------------- */
 
 #define LEAK_PAGES	256UL
 
@@ -868,7 +868,7 @@ static int scan_without_frames(void *arg)
 	vw_check(vec[0].pages == LEAK_PAGES && !vec[0].pfn);
 	vw_check(vec[0].flags & VMWALK_HIDDEN);
 
-	/* Nor may one who asks for no flags at all take the frames for shown. */
+	/* HIDDEN is set even with return_mask 0. */
 	scan.return_mask = 0;
 	vw_check_rc(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), 1);
 	vw_check(vec[0].flags == VMWALK_HIDDEN && !vec[0].pfn && vec[0].pages == LEAK_PAGES);
@@ -882,7 +882,7 @@ static int scan_without_frames(void *arg)
 	return 0;
 }
 
-VW_TEST(extents_do_not_give_away_which_frames_are_neighbours)
+VW_TEST(extents_do_not_reveal_which_pfns_are_contiguous)
 {
 	unsigned long nodes = 1;
 	struct vw_extents extents;
@@ -893,7 +893,7 @@ VW_TEST(extents_do_not_give_away_which_frames_are_neighbours)
 	make_device();
 	at = vw_map(-1, LEAK_PAGES * PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
 	syscall(SYS_mbind, at, LEAK_PAGES * PAGE, MPOL_BIND, &nodes, 64, 0);
-	/* In an order that leaves frames and addresses at odds. A child has the same frames. */
+	/* PFNs are not in address order. A child has the same frames. */
 	for (size_t i = 0; i < LEAK_PAGES; i++)
 		vw_poke(at + i * 101 % LEAK_PAGES * PAGE, 1);
 	fd = vw_open_rw(n);
@@ -927,7 +927,7 @@ static int read_phys_addr_as_admin(void *arg)
 	return 0;
 }
 
-VW_TEST(sysfs_shows_the_physical_address_to_cap_sys_admin_alone)
+VW_TEST(phys_addr_requires_cap_sys_admin)
 {
 	static __u64 caps[] = { 0, CAP(CAP_SYS_PTRACE) | CAP(CAP_DAC_OVERRIDE) };
 	char path[128];
@@ -940,7 +940,7 @@ VW_TEST(sysfs_shows_the_physical_address_to_cap_sys_admin_alone)
 	vw_in_child(read_phys_addr_as_admin, NULL);
 }
 
-static __u64 phys_addr_through(int file)
+static __u64 read_phys_addr_of(int file)
 {
 	char text[64] = "";
 
@@ -956,14 +956,14 @@ static int open_phys_addr_and_send_it(void *arg)
 	return 0;
 }
 
-static int read_phys_addr_of_the_parents(void *arg)
+static int read_parents_phys_addr(void *arg)
 {
 	vw_become(VW_NOBODY, 0);
-	vw_check(phys_addr_through(*(int *)arg));
+	vw_check(read_phys_addr_of(*(int *)arg));
 	return 0;
 }
 
-VW_TEST(sysfs_asks_who_opened_the_file_and_not_who_reads)
+VW_TEST(phys_addr_depends_on_the_opener_of_the_sysfs_file)
 {
 	struct vw_child child;
 	char path[128];
@@ -974,7 +974,7 @@ VW_TEST(sysfs_asks_who_opened_the_file_and_not_who_reads)
 	child = vw_fork(open_phys_addr_and_send_it, path);
 	file = vw_receive_fd(child.fd);
 	assert_true(file >= 0);
-	vw_expect(phys_addr_through(file), 0);
+	vw_expect(read_phys_addr_of(file), 0);
 	close(file);
 	vw_hear(&child);
 	vw_tell(&child, 0);
@@ -982,7 +982,7 @@ VW_TEST(sysfs_asks_who_opened_the_file_and_not_who_reads)
 
 	file = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(file >= 0);
-	vw_in_child(read_phys_addr_of_the_parents, &file);
+	vw_in_child(read_parents_phys_addr, &file);
 	close(file);
 }
 
@@ -1023,7 +1023,7 @@ static int scan_into_read_only(void *arg)
 	return 0;
 }
 
-VW_TEST(a_read_only_descriptor_does_not_write_the_buffer_through_a_scan)
+VW_TEST(a_scan_to_buffer_fails_on_a_read_only_file)
 {
 	make_device();
 	common = vw_anon(PAGE);
