@@ -278,9 +278,7 @@ VW_TEST(scans_with_max_pages_give_the_same_pages)
 				assert_int_equal(got[j].pfn, want[j].pfn);
 				assert_int_equal(got[j].flags, want[j].flags);
 			}
-			/*
-			 * Each call but the last must return max_pages pages.
-			 */
+			/* Each call but the last returns max_pages pages. */
 			if (pieces.calls < whole.pages / limits[i] ||
 			    pieces.calls > whole.pages / limits[i] + 1)
 				vw_fail("%u calls for %llu pages with max_pages %llu", pieces.calls,

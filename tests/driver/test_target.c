@@ -46,9 +46,7 @@ static void expect_target_gone(const void *addr)
 	vw_expect(vw_vma(dev.fd, 0, &vma), -ESRCH);
 	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_LOG, &log), -ESRCH);
 	vw_expect(vw_copy(dev.fd, VMWALK_COPY_FROM_TARGET, 0, (uintptr_t)addr, 8), -ESRCH);
-	/*
-	 * EPERM, since the right to write is checked before ESRCH is reported.
-	 */
+	/* EPERM: the right to write is checked before the target. */
 	vw_expect(vw_copy(dev.fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)addr, 8), -EPERM);
 	vw_allow_target_write(true);
 	vw_expect(vw_copy(dev.fd, VMWALK_COPY_TO_TARGET, 0, (uintptr_t)addr, 8), -ESRCH);
@@ -260,9 +258,7 @@ VW_TEST(a_target_is_walked_after_its_first_thread_exited)
 	child = vw_fork(leave_a_thread_behind, NULL);
 	vw_set_target(child.pid);
 	pfn = vw_hear(&child);
-	/*
-	 * pagemap uses the first thread, which may have no mm: then pfn is 0.
-	 */
+	/* pagemap reads the first thread, which may have no mm: pfn 0. */
 	assert_true(vw_eventually(get_pfn(common) > 0));
 	if (pfn)
 		vw_expect(get_pfn(common), pfn);
@@ -291,9 +287,7 @@ static void *scan_repeatedly(void *arg)
 	while (vec && !__atomic_load_n(&stop_scanning, __ATOMIC_RELAXED)) {
 		struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
 
-		/*
-		 * The whole address space: calls meet the target in any state.
-		 */
+		/* Scan everything, in any state of the target. */
 		do {
 			scan.vec = (uintptr_t)vec;
 			scan.vec_len = 512;
@@ -495,9 +489,7 @@ VW_TEST(static_pages_are_found_exactly_once)
 		for (size_t i = 0; i < extents.count; i++) {
 			const struct vmwalk_extent *extent = &extents.extent[i];
 
-			/*
-			 * Ascending over all calls of a pass, not only in each.
-			 */
+			/* Extents ascend, also from call to call. */
 			assert_true(extent->start >= at);
 			at = extent->start + extent->pages * PAGE;
 			for (__u64 j = 0; j < extent->pages; j++) {

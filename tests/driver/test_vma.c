@@ -368,9 +368,7 @@ VW_TEST(the_device_flag_is_set_for_this_device_only)
 	vw_ok(vw_vma(other, (uintptr_t)others, &vma));
 	assert_int_equal(vma.attrs, common | VMWALK_VMA_DEVICE);
 
-	/*
-	 * The device's: a part of it, a private mapping, one of another file.
-	 */
+	/* Set for a part, for private, and through another file. */
 	expect_attrs(vw_map(dev.fd, PAGE, 3 * PAGE, PROT_READ, MAP_PRIVATE),
 		     VMWALK_VMA_READ | VMWALK_VMA_FILE | VMWALK_VMA_DEVICE);
 	vma = vma_at(vw_map(vw_open_rw(dev.n), 2 * PAGE, 5 * PAGE, RW, MAP_SHARED));
@@ -378,7 +376,7 @@ VW_TEST(the_device_flag_is_set_for_this_device_only)
 	assert_int_equal(vma.pgoff, 5);
 	assert_int_equal(vma.page_shift, 12);
 
-	/* The device's: a mapping through another device node. */
+	/* Set through another device node. */
 	snprintf(path, sizeof(path), "/sys/class/vmwalk/vmwalk%d/dev", dev.n);
 	if (vw_file_read(path, path, sizeof(path)) > 0) {
 		unsigned int maj, min;
@@ -501,9 +499,7 @@ VW_TEST(a_changing_mapping_is_reported_consistently)
 		} else if (vma.start >= start + 3 * PAGE) {
 			seen[2]++;
 		} else {
-			/*
-			 * Between split and mprotect, or while munmap splits.
-			 */
+			/* While mprotect() or munmap() splits. */
 			seen[3]++;
 			assert_true(vma.start >= start - PAGE && vma.end <= start + 3 * PAGE);
 			assert_true(vma.start < vma.end);

@@ -417,9 +417,7 @@ VW_TEST(a_walk_stops_at_the_highest_empty_entry)
 	dev = vw_device_make();
 	madvise(at, 2 * GIB, MADV_NOHUGEPAGE);
 	vw_poke(at, 1);
-	/*
-	 * Next to a page the PTE is empty, 2 MiB away the PMD, 1 GiB the PUD.
-	 */
+	/* Empty entries: the next PTE, the next PMD, the next PUD or above. */
 	walk = expect_page(at + PAGE, 0, ~0U, 12);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 	walk = expect_page(at + PMD_SIZE + 123, 0, ~0U, 21);
