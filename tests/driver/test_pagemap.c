@@ -235,7 +235,7 @@ static void compare_stopped(int (*body)(void *), size_t *present, size_t *swappe
 	vw_kill(&child);
 }
 
-static int be_bash(void *arg)
+static int exec_bash(void *arg)
 {
 	(void)arg;
 	execl("/bin/bash", "bash", "-c",
@@ -248,7 +248,7 @@ VW_TEST(scans_of_bash_match_pagemap)
 {
 	size_t present, swapped;
 
-	compare_stopped(be_bash, &present, &swapped);
+	compare_stopped(exec_bash, &present, &swapped);
 	assert_true(present > 300);
 }
 
@@ -267,7 +267,7 @@ static void *use_memory(void *arg)
 	return at;
 }
 
-static int be_threads(void *arg)
+static int run_threads(void *arg)
 {
 	pthread_t thread;
 
@@ -284,11 +284,11 @@ VW_TEST(scans_of_a_threaded_program_match_pagemap)
 {
 	size_t present, swapped;
 
-	compare_stopped(be_threads, &present, &swapped);
+	compare_stopped(run_threads, &present, &swapped);
 	assert_true(present > 600);
 }
 
-static int be_huge(void *arg)
+static int map_huge(void *arg)
 {
 	size_t len = 16 * MIB;
 	char *at;
@@ -314,11 +314,11 @@ VW_TEST(scans_of_transparent_huge_pages_match_pagemap)
 {
 	size_t present, swapped;
 
-	compare_stopped(be_huge, &present, &swapped);
+	compare_stopped(map_huge, &present, &swapped);
 	assert_true(present + swapped >= 4096 - 100);
 }
 
-static int be_hugetlb(void *arg)
+static int map_hugetlb(void *arg)
 {
 	char *small, *large, *shared;
 
@@ -346,11 +346,11 @@ VW_TEST(scans_of_hugetlb_pages_match_pagemap)
 {
 	size_t present, swapped;
 
-	compare_stopped(be_hugetlb, &present, &swapped);
+	compare_stopped(map_hugetlb, &present, &swapped);
 	assert_true(present >= 3 * 512);
 }
 
-static int be_swapped(void *arg)
+static int map_swapped(void *arg)
 {
 	size_t len = 8 * MIB;
 	char *at;
@@ -373,11 +373,11 @@ VW_TEST(scans_of_swapped_pages_match_pagemap)
 {
 	size_t present, swapped;
 
-	compare_stopped(be_swapped, &present, &swapped);
+	compare_stopped(map_swapped, &present, &swapped);
 	assert_true(swapped > 500);
 }
 
-static int be_mixed(void *arg)
+static int map_mixed(void *arg)
 {
 	char *at, *again, *none;
 	int file;
@@ -413,11 +413,11 @@ VW_TEST(scans_of_mixed_memory_match_pagemap)
 {
 	size_t present, swapped;
 
-	compare_stopped(be_mixed, &present, &swapped);
+	compare_stopped(map_mixed, &present, &swapped);
 	assert_true(present > 256);
 }
 
-static int be_at_the_boundaries(void *arg)
+static int map_at_boundaries(void *arg)
 {
 	/* The last page below 47 bits, and both sides of table boundaries. */
 	static const __u64 at[] = {
@@ -442,10 +442,10 @@ VW_TEST(scans_of_pages_at_table_boundaries_match_pagemap)
 {
 	size_t present, swapped;
 
-	compare_stopped(be_at_the_boundaries, &present, &swapped);
+	compare_stopped(map_at_boundaries, &present, &swapped);
 }
 
-static int be_a_user_of_the_device(void *arg)
+static int map_devices(void *arg)
 {
 	char name[16];
 
@@ -480,5 +480,5 @@ VW_TEST(scans_of_the_devices_mappings_match_pagemap)
 			"cache_mode", vw_combos[i].cache, "size", "64K", "fault_around", "4K",
 			NULL);
 	}
-	compare_stopped(be_a_user_of_the_device, &present, &swapped);
+	compare_stopped(map_devices, &present, &swapped);
 }

@@ -226,7 +226,7 @@ VW_TEST(values_above_255_fail_with_einval)
 	assert_int_equal(*there, 7);
 }
 
-static int be_a_target(void *arg)
+static int run_target(void *arg)
 {
 	vw_poke(arg, 1);
 	vw_sync(0);
@@ -241,7 +241,7 @@ VW_TEST(poke_writes_to_the_caller_for_any_target)
 
 	dev = vw_device_make();
 	there = vw_anon(PAGE);
-	target = vw_fork(be_a_target, there);
+	target = vw_fork(run_target, there);
 	vw_hear(&target);
 	snprintf(text, sizeof(text), "%d", target.pid);
 	vw_ok(vw_set("t", "target_pid", text));

@@ -53,7 +53,7 @@ static char *map_aligned(size_t len)
 	return (char *)ALIGN_UP((uintptr_t)map_or_fail(len + PMD_SIZE, ANON, -1), PMD_SIZE);
 }
 
-static void get_small(void)
+static void map_small(void)
 {
 	char *at = map_or_fail(256 * PAGE, ANON, -1);
 
@@ -68,7 +68,7 @@ static void get_small(void)
 	mprotect(at + 32 * PAGE, 8 * PAGE, PROT_READ);
 }
 
-static void get_huge(void)
+static void map_huge(void)
 {
 	char *at = map_aligned(6 * PMD_SIZE);
 	int memfd;
@@ -90,7 +90,7 @@ static void get_huge(void)
 	vw_poke(at, 2);
 }
 
-static void get_hugetlb(void)
+static void map_hugetlb(void)
 {
 	char *at = mmap(NULL, 2 * PMD_SIZE, RW, ANON | MAP_HUGETLB, -1, 0);
 
@@ -101,7 +101,7 @@ static void get_hugetlb(void)
 		vw_poke(at, 1);
 }
 
-static void get_swapped(void)
+static void map_swapped(void)
 {
 	char *at = map_or_fail(256 * PAGE, ANON, -1);
 	int memfd;
@@ -120,7 +120,7 @@ static void get_swapped(void)
 	madvise(at, 32 * PAGE, MADV_PAGEOUT);
 }
 
-static void get_file(void)
+static void map_file(void)
 {
 	char *shared = map_or_fail(FILE_PAGES * PAGE, MAP_SHARED, file);
 	char *private = map_or_fail(FILE_PAGES * PAGE, MAP_PRIVATE, file);
@@ -133,7 +133,7 @@ static void get_file(void)
 	}
 }
 
-static void get_write_protected(void)
+static void map_write_protected(void)
 {
 	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP };
 	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
@@ -169,12 +169,12 @@ static int map_all_kinds(void *arg)
 	late = map_or_fail(64 * PAGE, ANON, -1);
 	madvise(late, 64 * PAGE, MADV_NOHUGEPAGE);
 	memset(late, 1, 64 * PAGE);
-	get_small();
-	get_huge();
-	get_hugetlb();
-	get_swapped();
-	get_file();
-	get_write_protected();
+	map_small();
+	map_huge();
+	map_hugetlb();
+	map_swapped();
+	map_file();
+	map_write_protected();
 	if (soft_dirty) {
 		vw_check_rc(vw_file_write("/proc/self/clear_refs", "4"), 0);
 		for (size_t i = 0; i < 64; i += 3)
@@ -184,7 +184,7 @@ static int map_all_kinds(void *arg)
 	return 0;
 }
 
-static int be_bash(void *arg)
+static int exec_bash(void *arg)
 {
 	(void)arg;
 	execl("/bin/bash", "bash", "-c", "x=$(echo {1..3000}); kill -STOP $$; echo \"$x\"", NULL);
@@ -436,7 +436,7 @@ static int open_pagemap_scan(pid_t pid)
 	return pagemap;
 }
 
-VW_TEST(each_category_selects_the_pages_of_pagemap_scan)
+VW_TEST(each_category_selects_the_same_pages_as_pagemap_scan)
 {
 	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
 	struct vw_child child;
@@ -467,7 +467,7 @@ VW_TEST(each_category_selects_the_pages_of_pagemap_scan)
 	close(pagemap);
 }
 
-VW_TEST(random_masks_select_the_pages_of_pagemap_scan)
+VW_TEST(random_masks_select_the_same_pages_as_pagemap_scan)
 {
 	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
 	__u64 limit = vw_now() + 8 * SECOND;
@@ -491,7 +491,7 @@ VW_TEST(random_masks_select_the_pages_of_pagemap_scan)
 	close(pagemap);
 }
 
-VW_TEST(max_pages_stops_at_the_page_of_pagemap_scan)
+VW_TEST(max_pages_stops_where_pagemap_scan_stops)
 {
 	struct vmwalk_scan scan = vw_scan_args(0, vw_user_end());
 	struct vw_child child;
@@ -628,7 +628,7 @@ VW_TEST(flags_of_bash_match_kpageflags)
 {
 	struct vw_child child;
 
-	child = start_stopped(be_bash);
+	child = start_stopped(exec_bash);
 	compare_frames();
 	vw_kill(&child);
 }
@@ -825,7 +825,7 @@ VW_TEST(sums_of_bash_match_smaps)
 {
 	struct vw_child child;
 
-	child = start_stopped(be_bash);
+	child = start_stopped(exec_bash);
 	expect_sums(child.pid);
 	vw_kill(&child);
 }

@@ -133,7 +133,7 @@ static void compare_stopped(int (*body)(void *), size_t least)
 	vw_kill(&child);
 }
 
-static int be_bash(void *arg)
+static int exec_bash(void *arg)
 {
 	(void)arg;
 	execl("/bin/bash", "bash", "-c", "x=$(echo y); kill -STOP $$; echo \"$x\"", NULL);
@@ -142,7 +142,7 @@ static int be_bash(void *arg)
 
 VW_TEST(mappings_of_bash_match_proc_maps)
 {
-	compare_stopped(be_bash, 10);
+	compare_stopped(exec_bash, 10);
 }
 
 static int map_all_kinds(void *arg)
