@@ -54,7 +54,7 @@ static void make_device(void)
 	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
 }
 
-static int be_a_target(void *arg)
+static int run_target(void *arg)
 {
 	vw_check(!prctl(PR_SET_DUMPABLE, !arg));
 	vw_poke(common, 1);
@@ -64,7 +64,7 @@ static int be_a_target(void *arg)
 
 static struct vw_child make_target(bool dumpable)
 {
-	struct vw_child target = vw_fork(be_a_target, dumpable ? NULL : common);
+	struct vw_child target = vw_fork(run_target, dumpable ? NULL : common);
 
 	vw_hear(&target);
 	vw_set_target(target.pid);
@@ -78,16 +78,16 @@ static void end_target(struct vw_child *target)
 }
 
 /* An access by a child, and its expected result. */
-struct look {
+struct access {
 	int fd;			/* -1: the child opens the device */
 	__u64 caps;		/* the child's when it opens the device */
 	bool own;		/* access own memory, else the target's */
 	enum sight sees;
 };
 
-static int look(void *arg)
+static int check_access(void *arg)
 {
-	const struct look *wanted = arg;
+	const struct access *wanted = arg;
 	int fd = wanted->fd;
 
 	if (fd < 0)
@@ -99,17 +99,17 @@ static int look(void *arg)
 /* Through an open file. */
 static void expect_through(int fd, bool own, enum sight sees)
 {
-	struct look arg = { .fd = fd, .own = own, .sees = sees };
+	struct access arg = { .fd = fd, .own = own, .sees = sees };
 
-	vw_in_child(look, &arg);
+	vw_in_child(check_access, &arg);
 }
 
 /* Through a file that the child opens with these capabilities. */
 static void expect_with(__u64 caps, bool own, enum sight sees)
 {
-	struct look arg = { .fd = -1, .caps = caps, .own = own, .sees = sees };
+	struct access arg = { .fd = -1, .caps = caps, .own = own, .sees = sees };
 
-	vw_in_child(look, &arg);
+	vw_in_child(check_access, &arg);
 }
 
 static int open_phys_addr(void)

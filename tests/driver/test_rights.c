@@ -124,7 +124,7 @@ static void make_common(void)
 	madvise(common, 2 * PAGE, MADV_NOHUGEPAGE);
 }
 
-static int be_a_target(void *arg)
+static int run_target(void *arg)
 {
 	(void)arg;
 	vw_poke(common, 1);
@@ -168,7 +168,7 @@ VW_TEST(access_to_another_process_requires_cap_sys_ptrace)
 
 	make_device();
 	make_common();
-	target = start_target(be_a_target);
+	target = start_target(run_target);
 	for (size_t i = 0; i < COUNT(openers); i++) {
 		print_message("# uid %u with capabilities 0x%llx\n", openers[i].uid,
 			      openers[i].caps);
@@ -189,17 +189,17 @@ static int check_nobodys_target(void *arg)
 	return 0;
 }
 
-static int be_nobodys_target(void *arg)
+static int run_nobodys_target(void *arg)
 {
 	vw_become(VW_NOBODY, 0);
-	return be_a_target(arg);
+	return run_target(arg);
 }
 
 VW_TEST(access_to_a_process_of_the_same_user_is_denied)
 {
 	make_device();
 	common = vw_anon(2 * PAGE);
-	start_target(be_nobodys_target);
+	start_target(run_nobodys_target);
 	vw_in_child(check_nobodys_target, NULL);
 }
 
@@ -270,7 +270,7 @@ VW_TEST(access_is_checked_after_each_change_of_the_target)
 
 	make_device();
 	make_common();
-	target = vw_fork(be_a_target, NULL);
+	target = vw_fork(run_target, NULL);
 	vw_hear(&target);
 	child = vw_fork(open_and_retarget, NULL);
 	vw_hear(&child);
@@ -284,10 +284,10 @@ VW_TEST(access_is_checked_after_each_change_of_the_target)
 
 /* --- Memory that is not dumpable, or shared ------------------------------- */
 
-static int be_undumpable(void *arg)
+static int run_undumpable_target(void *arg)
 {
 	vw_check(!prctl(PR_SET_DUMPABLE, 0));
-	return be_a_target(arg);
+	return run_target(arg);
 }
 
 VW_TEST(access_to_an_undumpable_process_requires_cap_sys_ptrace)
@@ -302,7 +302,7 @@ VW_TEST(access_to_an_undumpable_process_requires_cap_sys_ptrace)
 
 	make_device();
 	make_common();
-	target = start_target(be_undumpable);
+	target = start_target(run_undumpable_target);
 	for (size_t i = 0; i < COUNT(openers); i++)
 		vw_in_child(check_target, &openers[i]);
 	vw_tell(&target, 0);
@@ -560,7 +560,7 @@ VW_TEST(writing_to_another_process_requires_allow_target_write)
 	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
 	fd = vw_open_rw(n);
 	common = vw_anon(2 * PAGE);
-	target = start_target(be_a_target);
+	target = start_target(run_target);
 	expect_copy(VMWALK_COPY_TO_TARGET, -EPERM);
 	vw_expect(vw_copy(fd, VMWALK_COPY_TO_TARGET, 0, 0, 8), -EPERM);
 	expect_copy(VMWALK_COPY_FROM_TARGET, 8);
@@ -636,7 +636,7 @@ VW_TEST(writing_to_own_memory_does_not_require_allow_target_write)
 /* --- Other restrictions --------------------------------------------------- */
 
 /* Run a child with another value of a sysctl. */
-static void in_child_with(const char *path, const char *value, int (*fn)(void *arg), void *arg)
+static void run_child_with(const char *path, const char *value, int (*fn)(void *arg), void *arg)
 {
 	struct vw_child child;
 	char before[32];
@@ -665,7 +665,7 @@ static int check_kernel_addresses(void *arg)
 VW_TEST(kptr_restrict_does_not_apply)
 {
 	make_device();
-	in_child_with("/proc/sys/kernel/kptr_restrict", "2", check_kernel_addresses, NULL);
+	run_child_with("/proc/sys/kernel/kptr_restrict", "2", check_kernel_addresses, NULL);
 }
 
 /* Returns 1 if the kernel log has the text, 0 if not, or a negative errno. */
@@ -699,8 +699,8 @@ VW_TEST(log_lines_are_protected_by_dmesg_restrict_only)
 	fd = vw_open_rw(n);
 	log = vw_log_args((uintptr_t)common, (uintptr_t)common + PAGE);
 	vw_expect(vw_ioctl(fd, VMWALK_IOC_LOG, &log), 1);
-	in_child_with("/proc/sys/kernel/dmesg_restrict", "0", read_the_log_as_nobody, &found);
-	in_child_with("/proc/sys/kernel/dmesg_restrict", "1", read_the_log_as_nobody, &denied);
+	run_child_with("/proc/sys/kernel/dmesg_restrict", "0", read_the_log_as_nobody, &found);
+	run_child_with("/proc/sys/kernel/dmesg_restrict", "1", read_the_log_as_nobody, &denied);
 }
 
 static int use_the_device_under_seccomp(void *arg)
@@ -777,7 +777,7 @@ VW_TEST(roots_file_passed_to_nobody_keeps_roots_rights)
 
 	make_device();
 	make_common();
-	start_target(be_a_target);
+	start_target(run_target);
 	fd = vw_open_rw(n);
 	child = vw_fork(receive_and_check_target, NULL);
 	vw_ok(vw_send_fd(child.fd, fd));
@@ -824,7 +824,7 @@ VW_TEST(nobodys_file_passed_to_root_keeps_nobodys_rights)
 	vw_in_child(use_as_root, &fd);
 
 	/* Other processes are denied, and so is the file's opener. */
-	start_target(be_a_target);
+	start_target(run_target);
 	vw_in_child(check_denied_as_root, &fd);
 	vw_set_target(child.pid);
 	vw_in_child(check_denied_as_root, &fd);
@@ -844,7 +844,7 @@ static int drop_rights_after_opening(void *arg)
 	return 0;
 }
 
-VW_TEST(rights_are_those_at_open)
+VW_TEST(a_file_keeps_the_rights_it_was_opened_with)
 {
 	make_device();
 	vw_in_child(drop_rights_after_opening, NULL);

@@ -370,7 +370,7 @@ static void *fork_repeatedly(void *arg)
 	return arg;
 }
 
-static int be_busy(void *arg)
+static int run_busy_target(void *arg)
 {
 	static struct actor actors[AREAS];
 	pthread_rwlockattr_t attr;
@@ -724,7 +724,7 @@ static void run_with_busy_target(void (*const *calls)(void), size_t count)
 	checked = 0;
 	overtaken = 0;
 	seed = 3;
-	child = vw_fork(be_busy, &n);
+	child = vw_fork(run_busy_target, &n);
 	vw_hear(&child);
 	vw_set_target(child.pid);
 	start = vw_now();
@@ -871,7 +871,7 @@ static int get_pfns_of_pool(const struct pool *pool, size_t found[2])
 }
 
 /* Leave the first CPU to the test. */
-static void run_elsewhere(void)
+static void leave_first_cpu(void)
 {
 	cpu_set_t set;
 
@@ -904,7 +904,7 @@ static int exec_again(int file, unsigned int program)
 
 static int start_exec_loop(void *arg)
 {
-	run_elsewhere();
+	leave_first_cpu();
 	return exec_again(*(int *)arg, 0);
 }
 
@@ -961,7 +961,7 @@ static int map_pool_and_end(void *arg)
 	const struct ending *ending = arg;
 	char *at;
 
-	run_elsewhere();
+	leave_first_cpu();
 	vw_check(mmap((void *)POOL_AT, POOL_PAGES * PAGE, PROT_READ,
 		      MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, ending->pool->file, 0) !=
 		 MAP_FAILED);

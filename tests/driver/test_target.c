@@ -145,7 +145,7 @@ VW_TEST(an_exited_target_fails_with_esrch)
 	vw_expect(get_pfn(common), -ENOENT);
 }
 
-static int raw_exit(void *arg)
+static int exit_only(void *arg)
 {
 	(void)arg;
 	return 0;
@@ -176,7 +176,7 @@ VW_TEST(a_reused_pid_is_not_followed)
 
 	common = vw_anon(PAGE);
 	dev = vw_device_make();
-	child = vw_fork(raw_exit, NULL);
+	child = vw_fork(exit_only, NULL);
 	vw_set_target(child.pid);
 	vw_join_ok(&child);
 	again = fork_with_pid(child.pid);
@@ -447,7 +447,7 @@ static void *come_and_go(void *arg)
 	return arg;
 }
 
-static int be_busy(void *arg)
+static int run_busy_target(void *arg)
 {
 	struct busy *busy = arg;
 	pthread_t thread;
@@ -475,7 +475,7 @@ VW_TEST(static_pages_are_found_exactly_once)
 	busy.at = vw_anon(STATIC_PAGES * PAGE);
 	madvise(busy.at, STATIC_PAGES * PAGE, MADV_NOHUGEPAGE);
 	dev = vw_device_make();
-	child = vw_fork(be_busy, &busy);
+	child = vw_fork(run_busy_target, &busy);
 	vw_hear(&child);
 	vw_set_target(child.pid);
 	vw_expect(vw_pagemap(child.pid, (uintptr_t)busy.at, STATIC_PAGES, entries),
@@ -747,7 +747,7 @@ VW_TEST(unmapped_pages_are_never_reported)
 	busy.at = vw_anon(STATIC_PAGES * PAGE);
 	madvise(busy.at, STATIC_PAGES * PAGE, MADV_NOHUGEPAGE);
 	dev = vw_device_make();
-	child = vw_fork(be_busy, &busy);
+	child = vw_fork(run_busy_target, &busy);
 	vw_hear(&child);
 	vw_set_target(child.pid);
 	scan = vw_scan_args((uintptr_t)busy.at, (uintptr_t)busy.at + STATIC_PAGES * PAGE);
