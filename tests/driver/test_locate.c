@@ -16,7 +16,7 @@ static bool is_huge(const struct vw_combo *combo)
 }
 
 /* Is the buffer contiguous in the kernel's address space? */
-static bool has_one_address(const char *type)
+static bool is_virtually_contiguous(const char *type)
 {
 	return !strcmp(type, "kmalloc") || !strcmp(type, "vmalloc") || !strcmp(type, "dma");
 }
@@ -134,7 +134,7 @@ VW_TEST_TYPICAL(kaddr_maps_the_physical_address)
 		}
 		/* Contiguous in a page, and for some types in the buffer. */
 		assert_int_equal(locate_at(location.offset + 1).kaddr, location.kaddr + 1);
-		if (has_one_address(combo->type))
+		if (is_virtually_contiguous(combo->type))
 			assert_int_equal(location.kaddr - location.offset, locate_at(0).kaddr);
 	}
 	print_message("# contents compared %zu times\n", compared);

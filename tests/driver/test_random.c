@@ -23,9 +23,9 @@
 #include "harness.h"
 
 #define USERS		4
-#define KEEPERS		2
-#define ITEMS		4
-#define MOST_DEVICES	(ITEMS + 4)
+#define ADMINS		2
+#define INSTANCES		4
+#define MOST_DEVICES	(INSTANCES + 4)
 #define ARENA		(32 * MIB)
 #define ARENA_PAGES	(ARENA / PAGE)
 #define FILES		4
@@ -452,39 +452,39 @@ static int start_user_threads(void *arg)
 
 /* --- Processes that change the devices ------------------------------------ */
 
-static void set_one_of(struct user *user, const char *item, const char *attr,
+static void set_one_of(struct user *user, const char *instance, const char *attr,
 		       const char * const *values, size_t count)
 {
-	vw_set(item, attr, values[below(user, count)]);
+	vw_set(instance, attr, values[below(user, count)]);
 }
 
-static void make_item(struct user *user, const char *item)
+static void make_instance(struct user *user, const char *instance)
 {
 	static const char * const sizes[] = { "4K", "64K", "1M", "2M", "4M", "8M" };
 	static const char * const windows[] = { "4K", "64K", "2M" };
 	static const char * const fills[] = { "zero", "letters" };
 	const struct vw_combo *combo = &vw_combos[below(user, VW_COMBOS)];
 
-	if (vw_mkdir(item))
+	if (vw_mkdir(instance))
 		return;
-	vw_set(item, "buffer_type", combo->type);
-	vw_set(item, "map_mode", combo->mode);
-	vw_set(item, "cache_mode", combo->cache);
-	set_one_of(user, item, "size", sizes, COUNT(sizes));
-	set_one_of(user, item, "fault_around", windows, COUNT(windows));
-	set_one_of(user, item, "fill", fills, COUNT(fills));
+	vw_set(instance, "buffer_type", combo->type);
+	vw_set(instance, "map_mode", combo->mode);
+	vw_set(instance, "cache_mode", combo->cache);
+	set_one_of(user, instance, "size", sizes, COUNT(sizes));
+	set_one_of(user, instance, "fault_around", windows, COUNT(windows));
+	set_one_of(user, instance, "fill", fills, COUNT(fills));
 	if (one_in(user, 2))
-		vw_set(item, "track_dirty", "1");
-	vw_set(item, "live", "1");
+		vw_set(instance, "track_dirty", "1");
+	vw_set(instance, "live", "1");
 }
 
-static void set_some_target(struct user *user, const char *item)
+static void set_some_target(struct user *user, const char *instance)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%d",
 		 __atomic_load_n(&users[below(user, USERS)], __ATOMIC_RELAXED));
-	vw_set(item, "target_pid", one_in(user, 3) ? "0" : text);
+	vw_set(instance, "target_pid", one_in(user, 3) ? "0" : text);
 }
 
 static void read_all_of(unsigned int n)
@@ -502,35 +502,35 @@ static void read_all_of(unsigned int n)
 	vw_file_write(path, "1");
 }
 
-static int keep_devices(void *arg)
+static int change_devices(void *arg)
 {
-	struct user keeper = { .seed = (uintptr_t)arg };
-	char item[16], text[512];
+	struct user admin = { .seed = (uintptr_t)arg };
+	char instance[16], text[512];
 
 	for (;;) {
-		snprintf(item, sizeof(item), "random%zu", below(&keeper, ITEMS));
-		switch (below(&keeper, 8)) {
+		snprintf(instance, sizeof(instance), "random%zu", below(&admin, INSTANCES));
+		switch (below(&admin, 8)) {
 		case 0:
-			vw_rmdir(item);
+			vw_rmdir(instance);
 			break;
 		case 1:
-			vw_set(item, "live", one_in(&keeper, 2) ? "1" : "0");
+			vw_set(instance, "live", one_in(&admin, 2) ? "1" : "0");
 			break;
 		case 2:
 		case 3:
-			make_item(&keeper, item);
+			make_instance(&admin, instance);
 			break;
 		case 4:
-			vw_get(item, "last_error", text, sizeof(text));
+			vw_get(instance, "last_error", text, sizeof(text));
 			break;
 		case 5:
 		case 6:
-			set_some_target(&keeper, item);
+			set_some_target(&admin, instance);
 			break;
 		default:
-			read_all_of(below(&keeper, MOST_DEVICES));
+			read_all_of(below(&admin, MOST_DEVICES));
 		}
-		usleep(below(&keeper, 2000));
+		usleep(below(&admin, 2000));
 	}
 	return 0;
 }
@@ -568,13 +568,13 @@ static void end_user(struct vw_child *child)
 
 static void run_at_random(__u64 length, __u64 *seed)
 {
-	struct vw_child child[USERS], keeper[KEEPERS];
+	struct vw_child child[USERS], admin[ADMINS];
 	__u64 end = vw_now() + length;
 	unsigned long kills = 0;
 	size_t i;
 
-	for (i = 0; i < KEEPERS; i++)
-		keeper[i] = vw_fork(keep_devices, vw_pointer(vw_random(seed)));
+	for (i = 0; i < ADMINS; i++)
+		admin[i] = vw_fork(change_devices, vw_pointer(vw_random(seed)));
 	for (i = 0; i < USERS; i++)
 		child[i] = start_user(i, seed);
 	for (; vw_now() < end; kills++) {
@@ -583,25 +583,25 @@ static void run_at_random(__u64 length, __u64 *seed)
 		end_user(&child[i]);
 		child[i] = start_user(i, seed);
 		if (kills % 64 == 63) {
-			i = vw_random(seed) % KEEPERS;
-			vw_kill(&keeper[i]);
-			keeper[i] = vw_fork(keep_devices, vw_pointer(vw_random(seed)));
+			i = vw_random(seed) % ADMINS;
+			vw_kill(&admin[i]);
+			admin[i] = vw_fork(change_devices, vw_pointer(vw_random(seed)));
 		}
 	}
 	for (i = 0; i < USERS; i++)
 		end_user(&child[i]);
-	for (i = 0; i < KEEPERS; i++)
-		vw_kill(&keeper[i]);
+	for (i = 0; i < ADMINS; i++)
+		vw_kill(&admin[i]);
 	print_message("# %lu users were killed\n", kills);
 }
 
 static void remove_all(void)
 {
-	char item[16];
+	char instance[16];
 
-	for (int i = 0; i < ITEMS; i++) {
-		snprintf(item, sizeof(item), "random%d", i);
-		vw_rmdir(item);
+	for (int i = 0; i < INSTANCES; i++) {
+		snprintf(instance, sizeof(instance), "random%d", i);
+		vw_rmdir(instance);
 	}
 	assert_int_equal(count_names(VW_CONFIGFS, "random"), 0);
 	assert_true(vw_eventually(!count_names("/dev", "vmwalk")));

@@ -92,7 +92,7 @@ struct known {
 static struct known known[64];
 static size_t nr_known;
 
-static void know(const char *what, const void *addr, __u32 must, __u32 mustnt, int shift)
+static void note(const char *what, const void *addr, __u32 must, __u32 mustnt, int shift)
 {
 	assert_true(nr_known < COUNT(known));
 	known[nr_known++] = (struct known){ what, (uintptr_t)addr, must, mustnt, shift };
@@ -106,7 +106,7 @@ static int shift_at(const void *addr)
 	return walk.page_shift;
 }
 
-static void know_huge_pages(void)
+static void note_huge_pages(void)
 {
 	static char *kept[2];		/* free hugetlb pages are few */
 	char *at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
@@ -114,11 +114,11 @@ static void know_huge_pages(void)
 	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
 	vw_poke(at, 1);
 	if (shift_at(at) == 21) {
-		know("a transparent huge page", at, VMWALK_PRESENT | VMWALK_HUGE | VMWALK_WRITE,
+		note("a transparent huge page", at, VMWALK_PRESENT | VMWALK_HUGE | VMWALK_WRITE,
 		     ABSENT | VMWALK_HUGETLB | VMWALK_ZERO | VMWALK_FILE, 21);
-		know("its middle", at + MIB + 5 * PAGE + 77, VMWALK_PRESENT | VMWALK_HUGE, ABSENT,
+		note("its middle", at + MIB + 5 * PAGE + 77, VMWALK_PRESENT | VMWALK_HUGE, ABSENT,
 		     21);
-		know("its last byte", at + PMD_SIZE - 1, VMWALK_PRESENT | VMWALK_HUGE, ABSENT, 21);
+		note("its last byte", at + PMD_SIZE - 1, VMWALK_PRESENT | VMWALK_HUGE, ABSENT, 21);
 	} else {
 		print_message("# no transparent huge page could be allocated\n");
 	}
@@ -127,7 +127,7 @@ static void know_huge_pages(void)
 	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
 	vw_peek(at);
 	if (shift_at(at) == 21)
-		know("the huge zero page", at + 3 * PAGE + 9,
+		note("the huge zero page", at + 3 * PAGE + 9,
 		     VMWALK_PRESENT | VMWALK_HUGE | VMWALK_ZERO,
 		     ABSENT | VMWALK_WRITE | VMWALK_FILE, 21);
 	else
@@ -144,59 +144,59 @@ static void know_huge_pages(void)
 			continue;
 		}
 		vw_poke(at, 1);
-		know("a hugetlb page", at, VMWALK_PRESENT | VMWALK_HUGE | VMWALK_HUGETLB,
+		note("a hugetlb page", at, VMWALK_PRESENT | VMWALK_HUGE | VMWALK_HUGETLB,
 		     ABSENT | VMWALK_ZERO, i ? 30 : 21);
-		know("its last byte", at + size - 1,
+		note("its last byte", at + size - 1,
 		     VMWALK_PRESENT | VMWALK_HUGE | VMWALK_HUGETLB, ABSENT, i ? 30 : 21);
 	}
 	at = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_2M, -1, 0);
 	if (at != MAP_FAILED)
-		know("an untouched hugetlb page", at + 4 * PAGE, 0, ~0U, 0);
+		note("an untouched hugetlb page", at + 4 * PAGE, 0, ~0U, 0);
 }
 
-static void know_small_pages(void)
+static void note_small_pages(void)
 {
 	char *at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 
 	madvise(at, PMD_SIZE, MADV_NOHUGEPAGE);
 	memset(at, 1, 8 * PAGE);
-	know("a written page", at, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_DIRTY,
+	note("a written page", at, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_DIRTY,
 	     ABSENT | VMWALK_EXEC | VMWALK_FILE | VMWALK_ZERO | VMWALK_HUGE, 12);
-	know("the next page", at + PAGE + 1, VMWALK_PRESENT | VMWALK_WRITE, ABSENT, 12);
+	note("the next page", at + PAGE + 1, VMWALK_PRESENT | VMWALK_WRITE, ABSENT, 12);
 	mprotect(at + 2 * PAGE, PAGE, PROT_READ);
-	know("a read-only page", at + 2 * PAGE, VMWALK_PRESENT, ABSENT | VMWALK_WRITE, 12);
+	note("a read-only page", at + 2 * PAGE, VMWALK_PRESENT, ABSENT | VMWALK_WRITE, 12);
 	mprotect(at + 3 * PAGE, 2 * PAGE, PROT_NONE);
-	know("a PROT_NONE page", at + 3 * PAGE, VMWALK_PRESENT | VMWALK_PROTNONE, ABSENT, 12);
-	know("a page after the PROT_NONE pages", at + 6 * PAGE, VMWALK_PRESENT | VMWALK_WRITE,
+	note("a PROT_NONE page", at + 3 * PAGE, VMWALK_PRESENT | VMWALK_PROTNONE, ABSENT, 12);
+	note("a page after the PROT_NONE pages", at + 6 * PAGE, VMWALK_PRESENT | VMWALK_WRITE,
 	     ABSENT | VMWALK_PROTNONE, 12);
 	vw_peek(at + 8 * PAGE);
-	know("the zero page", at + 8 * PAGE + 3, VMWALK_PRESENT | VMWALK_ZERO,
+	note("the zero page", at + 8 * PAGE + 3, VMWALK_PRESENT | VMWALK_ZERO,
 	     VMWALK_WRITE | VMWALK_FILE, 12);
-	know("an untouched page", at + 9 * PAGE, 0, ~0U, 12);
-	know("an untouched page far from others", at + MIB, 0, ~0U, 12);
+	note("an untouched page", at + 9 * PAGE, 0, ~0U, 12);
+	note("an untouched page far from others", at + MIB, 0, ~0U, 12);
 
 	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	madvise(at, PMD_SIZE, MADV_NOHUGEPAGE);
-	know("a mapping without pages", at, 0, ~0U, 0);
+	note("a mapping without pages", at, 0, ~0U, 0);
 	/* Far from the addresses that the kernel chooses. */
 	at = mmap(vw_pointer(0x100000000000UL), PMD_SIZE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
 	assert_ptr_not_equal(at, MAP_FAILED);
 	vw_poke(at + PAGE, 1);
 	munmap(at, PMD_SIZE);
-	know("an unmapped page", at + PAGE, 0, ~0U, 0);
-	know("address 0", NULL, 0, ~0U, 0);
-	know("an address far from any mapping", vw_pointer(1UL << 40), 0, ~0U, 0);
-	know("the last address of user space", vw_pointer(vw_user_end() - 1), 0, 0, 0);
+	note("an unmapped page", at + PAGE, 0, ~0U, 0);
+	note("address 0", NULL, 0, ~0U, 0);
+	note("an address far from any mapping", vw_pointer(1UL << 40), 0, ~0U, 0);
+	note("the last address of user space", vw_pointer(vw_user_end() - 1), 0, 0, 0);
 
 	at = vw_anon(4 * PAGE);
 	memset(at, 1, 4 * PAGE);
 	if (vw_swap_out(at, 2 * PAGE))
-		know("a swapped page", at + PAGE + 8, VMWALK_SWAP, VMWALK_PRESENT, 12);
+		note("a swapped page", at + PAGE + 8, VMWALK_SWAP, VMWALK_PRESENT, 12);
 	else
 		print_message("# the page could not be swapped out\n");
 }
 
-static void know_files(void)
+static void note_files(void)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC), remapped;
 	char *at;
@@ -204,29 +204,29 @@ static void know_files(void)
 	assert_true(file >= 0 && !ftruncate(file, 4 * PAGE));
 	at = vw_map(file, 4 * PAGE, 0, RW, MAP_SHARED);
 	vw_poke(at, 1);
-	know("a page of a file", at, VMWALK_PRESENT | VMWALK_FILE | VMWALK_WRITE, ABSENT, 12);
+	note("a page of a file", at, VMWALK_PRESENT | VMWALK_FILE | VMWALK_WRITE, ABSENT, 12);
 	at = vw_map(file, 4 * PAGE, 0, RW, MAP_PRIVATE);
 	vw_peek(at);
 	vw_poke(at + PAGE, 1);
-	know("a page of a private file mapping", at, VMWALK_PRESENT | VMWALK_FILE,
+	note("a page of a private file mapping", at, VMWALK_PRESENT | VMWALK_FILE,
 	     ABSENT | VMWALK_WRITE, 12);
-	know("a private copy", at + PAGE, VMWALK_PRESENT | VMWALK_WRITE, ABSENT | VMWALK_FILE, 12);
-	know("program code", (void *)know_files, VMWALK_PRESENT | VMWALK_EXEC | VMWALK_FILE,
+	note("a private copy", at + PAGE, VMWALK_PRESENT | VMWALK_WRITE, ABSENT | VMWALK_FILE, 12);
+	note("program code", (void *)note_files, VMWALK_PRESENT | VMWALK_EXEC | VMWALK_FILE,
 	     ABSENT | VMWALK_WRITE, 12);
 	close(file);
 
 	remapped = vw_open_rw(vw_make("r", "size", "64K", "map_mode", "remap", NULL));
 	at = vw_map(remapped, 64 * KIB, 0, RW, MAP_SHARED);
-	know("a PFN mapping", at + 7 * PAGE + 4095, VMWALK_PRESENT | VMWALK_SPECIAL | VMWALK_WRITE,
+	note("a PFN mapping", at + 7 * PAGE + 4095, VMWALK_PRESENT | VMWALK_SPECIAL | VMWALK_WRITE,
 	     ABSENT | VMWALK_FILE | VMWALK_ZERO, 12);
 }
 
-static void know_all_pages(void)
+static void note_all_pages(void)
 {
 	nr_known = 0;
-	know_small_pages();
-	know_huge_pages();
-	know_files();
+	note_small_pages();
+	note_huge_pages();
+	note_files();
 	for (size_t i = 0; i < nr_known; i++) {
 		const struct known *k = &known[i];
 		struct vmwalk_translation is = walk_and_scan(k->addr);
@@ -257,7 +257,7 @@ VW_TEST(each_kind_of_page_is_translated_alone)
 	struct vmwalk_translation *vec;
 
 	dev = vw_device_make();
-	know_all_pages();
+	note_all_pages();
 	vec = new_vec(1);
 	for (size_t i = 0; i < nr_known; i++) {
 		vec->addr = known[i].addr;
@@ -272,7 +272,7 @@ VW_TEST(each_kind_of_page_is_translated_after_each_other)
 	size_t len = 0;
 
 	dev = vw_device_make();
-	know_all_pages();
+	note_all_pages();
 	vec = new_vec(nr_known * nr_known * 2);
 	for (size_t i = 0; i < nr_known; i++) {
 		for (size_t j = 0; j < nr_known; j++) {
@@ -296,7 +296,7 @@ VW_TEST(translating_faults_in_no_page)
 	struct vmwalk_translation *vec;
 
 	dev = vw_device_make();
-	know_all_pages();
+	note_all_pages();
 	vec = new_vec(nr_known);
 	for (size_t i = 0; i < nr_known; i++) {
 		vec[i].addr = known[i].addr;
@@ -934,7 +934,7 @@ struct gates {
 	struct vmwalk_scan scan;
 };
 
-static int pass_gates(void *arg)
+static int call_with_gates(void *arg)
 {
 	struct gates *gates = arg;
 
@@ -972,7 +972,7 @@ VW_TEST(mmap_lock_is_not_held_while_results_are_copied)
 	gates.scan.vec = (uintptr_t)at;
 	gates.scan.vec_len = 256;
 	dev = vw_device_make();
-	child = vw_fork(pass_gates, &gates);
+	child = vw_fork(call_with_gates, &gates);
 	/* vw_hear() times out if the child hangs. */
 	vw_hear(&child);
 	vw_join_ok(&child);
