@@ -43,7 +43,7 @@ static struct {
 } attack;
 
 /* Windows of the buffer that PMD entries can map in whole, in part or not. */
-static void map_somehow(void)
+static void map_random_window(void)
 {
 	static const struct {
 		size_t offset, length, skew;
@@ -78,7 +78,7 @@ static int map_until_killed(void *arg)
 	vw_become(VW_NOBODY, 0);
 	vw_say(0);
 	for (;;)
-		map_somehow();
+		map_random_window();
 	return 0;
 }
 

@@ -634,7 +634,7 @@ static void core_dump_of_files(struct cell *cell, char *word)
 	core_dump(cell, "0x3f", word);
 }
 
-static void outside_reads(struct cell *cell, char *word)
+static void remote_read(struct cell *cell, char *word)
 {
 	struct iovec remote = { cell->map + 30 * PAGE, 8 }, local;
 	struct vw_child child;
@@ -662,7 +662,7 @@ static int read_on_command(void *arg)
 	return 0;
 }
 
-static void outside_writes(struct cell *cell, char *word)
+static void remote_write(struct cell *cell, char *word)
 {
 	struct iovec remote = { cell->map + AT, 1 }, local;
 	struct vw_child child;
@@ -686,7 +686,7 @@ static void outside_writes(struct cell *cell, char *word)
 	vw_expect(now, cell->share == MAP_SHARED ? byte : before);
 }
 
-static void ptrace_peeks(struct cell *cell, char *word)
+static void ptrace_peek(struct cell *cell, char *word)
 {
 	struct vw_child child = vw_fork(check_on_command, cell);
 	__u64 back;
@@ -738,9 +738,9 @@ static const struct row {
 	{ "MADV_DODUMP", madv_dodump },
 	{ "core dump", core_dump_by_default },
 	{ "core dump, coredump_filter 0x3f", core_dump_of_files },
-	{ "process_vm_readv()", outside_reads },
-	{ "process_vm_writev()", outside_writes },
-	{ "PTRACE_PEEKDATA", ptrace_peeks },
+	{ "process_vm_readv()", remote_read },
+	{ "process_vm_writev()", remote_write },
+	{ "PTRACE_PEEKDATA", ptrace_peek },
 };
 
 /* --- The tables of docs/mmap.md ------------------------------------------- */
