@@ -287,7 +287,7 @@ VW_TEST_ALL(a_prot_none_mapping_has_the_buffers_pfns)
 	}
 }
 
-/* In a slab or not: only pages of the buffer are mapped. */
+/* kmalloc may use a slab: only pages of the buffer may be mapped. */
 VW_TEST_TYPICAL(the_smallest_buffers_can_be_mapped)
 {
 	size_t size;

@@ -167,7 +167,7 @@ static void expect_same(const struct pages *want, const struct pages *got)
 			vw_fail("0x%llx: PFN 0x%llx, pagemap has 0x%llx", w->addr, g->pfn, w->pfn);
 		/* Some kernels report PM_FILE for the huge zero page. */
 		if (w->pfn && ((w->file != g->file && !g->zero) || w->uffd_wp != g->uffd_wp))
-			vw_fail("0x%llx: file %d and write-protected %d, pagemap has %d and %d",
+			vw_fail("0x%llx: file %d and uffd_wp %d, pagemap has %d and %d",
 				w->addr, g->file, g->uffd_wp, w->file, w->uffd_wp);
 	}
 }
@@ -337,7 +337,7 @@ static int map_hugetlb(void *arg)
 	if (large != MAP_FAILED)
 		vw_poke(large, 1);
 	else
-		printf("# no hugetlb page of 1 GiB is left\n");
+		printf("# no free hugetlb page of 1 GiB\n");
 	raise(SIGSTOP);
 	return 0;
 }

@@ -145,10 +145,7 @@ VW_TEST(masks_select_pages_as_documented)
 			bool want = all[i].seen && is_selected(&scan, all[i].flags);
 
 			hits += want;
-			/*
-			 * Without HUGE in return_mask, huge and small pages
-			 * merge.
-			 */
+			/* Huge and small pages merge without HUGE. */
 			if (some[i].seen != want ||
 			    (want && (some[i].flags != (all[i].flags & scan.return_mask) ||
 				      some[i].pfn != all[i].pfn ||
@@ -437,17 +434,15 @@ VW_TEST(random_scans_match_the_model)
 					continue;
 				print_extent("got", &got[j]);
 				print_extent("wanted", &want[j]);
-				vw_fail("round %d.%d: extent %zu of %zu", round, i, j, count);
+				vw_fail("round %d.%d: extent %zu of %zu differs", round, i, j,
+					count);
 			}
-			/*
-			 * walk_end is after the last extent and not beyond the
-			 * next.
-			 */
+			/* walk_end is between the last extent and the next. */
 			gone = count ? want[count - 1].start + want[count - 1].pages * PAGE :
 				       scan.start;
 			if (scan.walk_end < gone || scan.walk_end > next)
-				vw_fail("round %d.%d: ends at 0x%llx, not in 0x%llx-0x%llx", round,
-					i, scan.walk_end, gone, next);
+				vw_fail("round %d.%d: walk_end 0x%llx is not in 0x%llx-0x%llx",
+					round, i, scan.walk_end, gone, next);
 		}
 		munmap(at, VW_MIXED * PAGE);
 	}

@@ -742,7 +742,7 @@ static void run_with_busy_target(void (*const *calls)(void), size_t count)
 		sum = 0;
 		for (int j = 0; j < AREAS; j++)
 			sum += areas[j].effects[i];
-		print_message("# %lu times or pages %s\n", sum, effects[i]);
+		print_message("# %s: %lu times or pages\n", effects[i], sum);
 	}
 	assert_true(checked > overtaken);
 	assert_true(steps >= AREAS);

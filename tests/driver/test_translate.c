@@ -659,10 +659,7 @@ static void *copy_and_drop(void *arg)
 		vw_poke(copier->at + i * 7 % SAME * PAGE, 1);
 		if (i % SAME)
 			continue;
-		/*
-		 * Drop the copies: a new mapping, with the file's pages, has
-		 * none.
-		 */
+		/* A new mapping has the file's pages and no copies. */
 		mmap(copier->at, SAME * PAGE, RW, MAP_PRIVATE | MAP_FIXED, copier->file, 0);
 		madvise(copier->at, SAME * PAGE, MADV_POPULATE_READ);
 	}

@@ -163,7 +163,6 @@ static int map_all_kinds(void *arg)
 				  (j & 1 ? MAP_SHARED : MAP_PRIVATE) | (j & 2 ? 0 : MAP_ANONYMOUS),
 				  j & 2 ? file : -1, j & 2 ? (i + 3) * PAGE : 0);
 			vw_check(at != MAP_FAILED);
-			/* Split the mapping. */
 			if (i % 2)
 				mprotect(at + PAGE, PAGE, PROT_READ);
 		}

@@ -203,10 +203,7 @@ VW_TEST(prot_none_after_touch_is_present)
 	expect_page(at, VMWALK_PRESENT, VMWALK_PROTNONE, 12);
 }
 
-/*
- * Each call reports PROTNONE and no EXEC under PROT_NONE, and as before
- * afterwards.
- */
+/* Under PROT_NONE, all calls must report PROTNONE and not EXEC. */
 static void expect_protected(char *at, size_t size, int prot, __u32 page_shift)
 {
 	struct vmwalk_translation translation = { .addr = (uintptr_t)at };
@@ -444,7 +441,7 @@ VW_TEST(folded_levels_are_marked)
 	vw_expect_valid_walk(&walk, dev.levels);
 	assert_int_equal(walk.level[VMWALK_P4D].flags,
 			 dev.levels == 4 ? VMWALK_LEVEL_FOLDED : VMWALK_LEVEL_READ);
-	print_message("# this machine walks %d levels\n", dev.levels);
+	print_message("# %d page-table levels\n", dev.levels);
 }
 
 VW_TEST(five_levels_map_addresses_beyond_47_bits)
@@ -456,7 +453,7 @@ VW_TEST(five_levels_map_addresses_beyond_47_bits)
 
 	dev = vw_device_make();
 	if (dev.levels != 5)
-		vw_skip("this machine walks four levels");
+		vw_skip("this machine has four page-table levels");
 	at = mmap((void *)(1UL << 55), PAGE, RW, ANON, -1, 0);
 	assert_true((uintptr_t)at >> 47);
 	vw_poke(at, 1);
