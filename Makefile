@@ -41,6 +41,7 @@ help:
 	@echo '                      $(wordlist 9,99,$(lab-names))'
 	@echo
 	@echo 'For developers:'
+	@echo '  make unit           run the unit tests of drv/; needs gcc and cmocka, no VM'
 	@echo '  make lint           check style and correctness; silent on success'
 	@echo '  make format         format userspace/ as .clang-format says'
 	@echo '  make kerneldoc      render the kernel-doc comments to build/kernel-doc'
@@ -154,6 +155,9 @@ check-debug:
 bench:
 	@$(vm)/bench --kernel $(KERNEL)
 
+unit: check-path
+	@$(call build,tests/unit) --no-print-directory check
+
 lint:
 	@$(vm)/lint
 
@@ -168,4 +172,4 @@ clean:
 
 .PHONY: all help module module-uncounted check-path userspace install install-module no-module \
 	install-userspace install-uncounted install-tests load demo lab labs no-lab check \
-	check-debug bench lint format kerneldoc clean
+	check-debug bench unit lint format kerneldoc clean
