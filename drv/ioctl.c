@@ -34,10 +34,10 @@ static long vmwalk_ioctl_info(struct vmwalk_call *call)
 }
 
 /**
- * struct ioctl_op - an ioctl
+ * struct ioctl_op - an ioctl that takes a structure
  * @cmd: VMWALK_IOC_*
  * @flags: the flags that the ioctl defines
- * @size: size of its structure; 0 if it takes a value
+ * @size: size of its structure
  * @min_size: size of the structure in the first version of the ABI
  * @handler: performs the ioctl; the arguments' other fields are its to validate
  */
@@ -82,10 +82,6 @@ union ioctl_arg {
 static const struct ioctl_op ioctl_ops[] = {
 	IOCTL_OP(VMWALK_IOC_INFO, vmwalk_ioctl_info, struct vmwalk_info,
 		 VMWALK_INFO_SIZE_VER0, 0),
-	[_IOC_NR(VMWALK_IOC_GET_PFN)] = {
-		.cmd = VMWALK_IOC_GET_PFN,
-		.handler = vmwalk_ioctl_get_pfn,
-	},
 	IOCTL_OP(VMWALK_IOC_WALK, vmwalk_ioctl_walk, struct vmwalk_walk,
 		 VMWALK_WALK_SIZE_VER0, VMWALK_WALK_KERNEL),
 	IOCTL_OP(VMWALK_IOC_SCAN, vmwalk_ioctl_scan, struct vmwalk_scan,
@@ -162,14 +158,15 @@ long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	if (vmwalk_device_is_dead(vf->device))
 		return -ENODEV;
+	/* The only one that takes a value. */
+	if (cmd == VMWALK_IOC_GET_PFN)
+		return vmwalk_ioctl_get_pfn(vf, arg);
 	if (nr >= ARRAY_SIZE(ioctl_ops))
 		return -ENOTTY;
 
 	op = &ioctl_ops[array_index_nospec(nr, ARRAY_SIZE(ioctl_ops))];
 	if (op->cmd != cmd)
 		return -ENOTTY;
-	if (op->size)
-		return call_with_struct(vf, op, (void __user *)arg);
 
-	return op->handler(&(struct vmwalk_call){ .vf = vf, .arg = &arg });
+	return call_with_struct(vf, op, (void __user *)arg);
 }

@@ -18,8 +18,7 @@ struct vmwalk_file;
  * struct vmwalk_call - an ioctl in progress
  * @vf: the file
  * @arg: the caller's structure, as large as this driver knows it; flags that
- *       the ioctl does not define are rejected before. For an ioctl without a
- *       structure, a pointer to the value
+ *       the ioctl does not define are rejected before
  * @size: size of @arg
  * @user: the caller's structure
  * @user_size: its size
@@ -49,7 +48,7 @@ static inline int vmwalk_call_respond(const struct vmwalk_call *call)
 long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* ioctl_walk.c */
-long vmwalk_ioctl_get_pfn(struct vmwalk_call *call);
+long vmwalk_ioctl_get_pfn(struct vmwalk_file *vf, unsigned long page_number);
 long vmwalk_ioctl_walk(struct vmwalk_call *call);
 long vmwalk_ioctl_translate(struct vmwalk_call *call);
 long vmwalk_ioctl_vma(struct vmwalk_call *call);

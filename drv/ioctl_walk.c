@@ -53,12 +53,11 @@ out:
 
 /**
  * vmwalk_ioctl_get_pfn - VMWALK_IOC_GET_PFN
- * @call: has a virtual page number
+ * @vf: the file
+ * @page_number: a virtual page number of the target
  */
-long vmwalk_ioctl_get_pfn(struct vmwalk_call *call)
+long vmwalk_ioctl_get_pfn(struct vmwalk_file *vf, unsigned long page_number)
 {
-	unsigned long page_number = *(unsigned long *)call->arg;
-	struct vmwalk_file *vf = call->vf;
 	u64 started = ktime_get_ns();
 	unsigned long pfn;
 	long ret;
@@ -166,47 +165,71 @@ long vmwalk_ioctl_walk(struct vmwalk_call *call)
 #define TRANSLATIONS_SIZE	(4 * PAGE_SIZE)
 #define CHUNK_TRANSLATIONS	(TRANSLATIONS_SIZE / sizeof(struct vmwalk_translation))
 
+/*
+ * The items are copied one by one, four per iteration: see translate_random in
+ * the benchmark, 58 instructions an address, 64 with one per iteration.
+ */
+static __always_inline int get_address(struct vmwalk_translation *item,
+				       const struct vmwalk_translation __user *user)
+{
+	unsafe_get_user(item->addr, &user->addr, fault);
+	return 0;
+fault:
+	return -EFAULT;
+}
+
 static int get_addresses(struct vmwalk_translation *items,
 			 const struct vmwalk_translation __user *user, unsigned int count)
 {
-	unsigned int i;
+	unsigned int i = 0;
+	int err = 0;
 
 	if (!user_read_access_begin(user, count * sizeof(*items)))
 		return -EFAULT;
-	for (i = 0; i < count; i++)
-		unsafe_get_user(items[i].addr, &user[i].addr, fault);
+	for (; i + 4 <= count && !err; i += 4)
+		err = get_address(&items[i], &user[i]) ?:
+		      get_address(&items[i + 1], &user[i + 1]) ?:
+		      get_address(&items[i + 2], &user[i + 2]) ?:
+		      get_address(&items[i + 3], &user[i + 3]);
+	for (; i < count && !err; i++)
+		err = get_address(&items[i], &user[i]);
 	user_read_access_end();
 
+	return err;
+}
+
+/* The first of the three words is the address, which does not change. */
+static __always_inline int put_result(struct vmwalk_translation __user *user,
+				      const struct vmwalk_translation *item)
+{
+	const u64 *from = (const u64 *)item;
+	u64 __user *to = (u64 __user *)user;
+
+	unsafe_put_user(from[1], &to[1], fault);
+	unsafe_put_user(from[2], &to[2], fault);
 	return 0;
 fault:
-	user_read_access_end();
 	return -EFAULT;
 }
 
 static int put_results(struct vmwalk_translation __user *user,
 		       const struct vmwalk_translation *items, unsigned int count)
 {
-	/*
-	 * The first of the three words is the address, which does not change.
-	 */
-	const u64 *from;
-	u64 __user *to;
-	unsigned int i;
+	unsigned int i = 0;
+	int err = 0;
 
 	if (!user_write_access_begin(user, count * sizeof(*items)))
 		return -EFAULT;
-	for (i = 0; i < count; i++) {
-		from = (const u64 *)&items[i];
-		to = (u64 __user *)&user[i];
-		unsafe_put_user(from[1], &to[1], fault);
-		unsafe_put_user(from[2], &to[2], fault);
-	}
+	for (; i + 4 <= count && !err; i += 4)
+		err = put_result(&user[i], &items[i]) ?:
+		      put_result(&user[i + 1], &items[i + 1]) ?:
+		      put_result(&user[i + 2], &items[i + 2]) ?:
+		      put_result(&user[i + 3], &items[i + 3]);
+	for (; i < count && !err; i++)
+		err = put_result(&user[i], &items[i]);
 	user_write_access_end();
 
-	return 0;
-fault:
-	user_write_access_end();
-	return -EFAULT;
+	return err;
 }
 
 /* Returns 0, -EINTR, -ESRCH or -EFAULT. */

@@ -60,11 +60,10 @@ struct vmwalk_entry vmwalk_walk_kernel_addr(unsigned long addr, struct vmwalk_le
 pmd_t *vmwalk_walk_pmd_offset(struct mm_struct *mm, unsigned long addr);
 int vmwalk_walk_paging_levels(void);
 
-static __always_inline unsigned long vmwalk_walk_or_8(const unsigned long *entry)
+static __always_inline unsigned long vmwalk_walk_or_4(const unsigned long *entry)
 {
 	/* data_race: the table is locked; only the CPU changes entries. */
-	return data_race(entry[0] | entry[1] | entry[2] | entry[3] |
-			 entry[4] | entry[5] | entry[6] | entry[7]);
+	return data_race(entry[0] | entry[1] | entry[2] | entry[3]);
 }
 
 /**
@@ -83,10 +82,13 @@ static inline unsigned long vmwalk_walk_count_empty(const void *entryp, unsigned
 
 	if (entry < end && READ_ONCE(*entry))
 		return 1;
-	while (entry <= end - 16 && !(vmwalk_walk_or_8(entry) | vmwalk_walk_or_8(entry + 8)))
+	while (entry <= end - 16 && !(vmwalk_walk_or_4(entry) | vmwalk_walk_or_4(entry + 4) |
+				      vmwalk_walk_or_4(entry + 8) | vmwalk_walk_or_4(entry + 12)))
 		entry += 16;
-	if (entry <= end - 8 && !vmwalk_walk_or_8(entry))
+	if (entry <= end - 8 && !(vmwalk_walk_or_4(entry) | vmwalk_walk_or_4(entry + 4)))
 		entry += 8;
+	if (entry <= end - 4 && !vmwalk_walk_or_4(entry))
+		entry += 4;
 	while (entry < end && !READ_ONCE(*entry))
 		entry++;
 

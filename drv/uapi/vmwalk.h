@@ -511,8 +511,8 @@ struct vmwalk_locate {
  * target itself may not access in this direction; on a fatal signal; and when
  * the target exits. If it stops before the first byte, the ioctl fails with
  * EFAULT, EINTR or ESRCH. If the target calls execve() meanwhile, the rest of
- * the copy uses its new memory. If the target has mapped this buffer, bytes that
- * are both read and written may get either value.
+ * the copy uses its new memory. If the target has mapped this buffer, bytes
+ * which are both read and written may get either value.
  *
  * VMWALK_COPY_FROM_BUFFER fails with EFAULT unless one live buffer contains all
  * bytes, and with EINVAL if source and destination overlap.
