@@ -164,8 +164,8 @@ static bool translate_one(struct translator *translator, struct vmwalk_translati
 }
 
 /*
- * Translate addresses whose PTE matches the template, with interrupts off. For
- * the row translate_random: everything is in local variables. Returns the
+ * Translate addresses whose PTE matches the template, with interrupts off. All
+ * variables are local, for translate_random in the benchmark. Returns the
  * number of addresses.
  */
 static unsigned int translate_matching(struct translator *translator,
