@@ -33,7 +33,7 @@ help:
 	@echo '  make demo           create an instance and walk a process'
 	@echo '  make check          run all tests'
 	@echo '  make check-debug    run the driver tests on a kernel with KASAN, lockdep, kmemleak'
-	@echo '  make bench          compare the cost of vmwalk with that of the kernel'
+	@echo '  make bench          compare the cost of vmwalk and of kernel interfaces'
 	@echo '  make labs           run all labs'
 	@echo '  make lab LAB=NAME   run a lab and, on a terminal, start a shell. Labs:'
 	@echo '                      $(wordlist 1,5,$(lab-names))'
@@ -43,7 +43,7 @@ help:
 	@echo 'For developers:'
 	@echo '  make unit           run the unit tests of drv/; needs gcc and cmocka, no VM'
 	@echo '  make lint           check style and correctness; silent on success'
-	@echo '  make format         format userspace/ as .clang-format says'
+	@echo '  make format         format userspace/ with clang-format'
 	@echo '  make kerneldoc      render the kernel-doc comments to build/kernel-doc'
 	@echo '  make clean          remove the build directory'
 	@echo
@@ -54,6 +54,7 @@ help:
 	@echo '  DESTDIR, PREFIX     where to install (now $(DESTDIR)$(PREFIX))'
 	@echo '  KERNEL              kernel of the VM: 6.1, 6.12, debug, or the path of an image'
 	@echo '                      (now $(KERNEL))'
+	@echo '  LEVELS              page-table levels in the VM of a lab: 4 or 5'
 
 # Kbuild puts objects beside the sources. Build a copy, to have one per kernel.
 module: check-path
