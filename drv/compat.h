@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Differences between kernels. The only file that knows them. compat.mk probes
- * for features by compiling, since distributions backport: version numbers say
- * little.
+ * Differences between kernel versions. No other file depends on them. compat.mk
+ * probes for each feature and defines VMWALK_HAVE_*.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -30,7 +29,7 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_f
 #endif
 
 /*
- * The inode that user space knows: that of overlayfs, not of the layer below.
+ * The inode that user space sees: that of overlayfs, not of the layer below.
  */
 #ifndef VMWALK_HAVE_FILE_USER_INODE
 #define file_user_inode(file) file_inode(file)
@@ -62,7 +61,7 @@ static inline vm_fault_t vmwalk_insert_pfn_pmd(struct vm_fault *vmf, unsigned lo
 #define VMWALK_FAULT_PMD	(PMD_SHIFT - PAGE_SHIFT)
 #endif
 
-/* The default choice of an address for a mapping. */
+/* Choose an address for a mapping, as the core does by default. */
 static inline unsigned long vmwalk_unmapped_area(struct file *file, unsigned long addr,
 						 unsigned long len, unsigned long pgoff,
 						 unsigned long flags)
@@ -74,7 +73,7 @@ static inline unsigned long vmwalk_unmapped_area(struct file *file, unsigned lon
 #endif
 }
 
-/* An address whose alignment allows PMD mappings. */
+/* Choose an address whose alignment allows PMD mappings. */
 static inline unsigned long vmwalk_unmapped_pmd_area(struct file *file, unsigned long addr,
 						     unsigned long len, unsigned long pgoff,
 						     unsigned long flags)

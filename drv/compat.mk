@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Probes for features, by compiling a line against the kernel's headers. Version
-# numbers would not do: distributions backport. compat.h uses the results.
+# Probes for features by compiling a line against the kernel's headers. The
+# kernel's version does not tell: distributions backport features. compat.h uses
+# the results.
 
 # $(call vmwalk-has,MACRO,HEADER,SOURCE): -DMACRO if SOURCE compiles
 vmwalk-has = $(shell printf '%s\n' '$(pound)include <linux/$(2)>' '$(3)' | \

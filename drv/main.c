@@ -4,7 +4,7 @@
  *
  * Copyright (C) The vmwalk authors
  */
-/* Kconfig excludes PREEMPT_RT, but out-of-tree builds don't read it. */
+/* Kconfig excludes PREEMPT_RT, but out-of-tree builds don't read Kconfig. */
 #ifdef CONFIG_PREEMPT_RT
 #error "vmwalk does not support PREEMPT_RT: it takes page-table locks with IRQs off"
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Page-table bits of x86-64. The only file that knows them.
+ * Page-table bits of x86-64. No other file depends on them.
  *
  * Copyright (C) The vmwalk authors
  *
  * A PTE has its flags at both ends and the physical address of the page in the
- * middle, so the PTEs of two pages with the same flags differ by the distance
- * of the pages. Entries without _PAGE_PRESENT hold the inverted PFN.
+ * middle, so the difference of two PTEs with the same flags is the distance of
+ * their pages. Entries without _PAGE_PRESENT hold the inverted PFN.
  */
 #ifndef VMWALK_ARCH_X86_H
 #define VMWALK_ARCH_X86_H
@@ -14,7 +14,7 @@
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 
-/* No generic helper tells whether an entry allows access from user mode. */
+/* There is no generic helper for the user bit. */
 static inline bool vmwalk_pte_user(pte_t pte)
 {
 	return pte_flags(pte) & _PAGE_USER;
@@ -42,7 +42,8 @@ static inline void vmwalk_set_ptes(struct mm_struct *mm, unsigned long addr, pte
 }
 
 /*
- * The arithmetic of __pa(), which debug kernels forbid outside the linear map.
+ * The arithmetic of __pa(), without the check of debug kernels that the address
+ * is in the linear map.
  */
 static inline phys_addr_t vmwalk_linear_phys(unsigned long addr)
 {
@@ -50,8 +51,9 @@ static inline phys_addr_t vmwalk_linear_phys(unsigned long addr)
 }
 
 /*
- * Comparing entries. In a Xen PV guest page-table entries hold machine frame
- * numbers, which do not follow PFNs. The helpers below need comparable entries.
+ * Comparing entries. In a Xen PV guest, page-table entries hold machine frame
+ * numbers, which cannot be compared with PFNs. The helpers below need
+ * comparable entries.
  */
 static inline bool vmwalk_pte_is_comparable(pte_t pte)
 {
@@ -77,7 +79,7 @@ static inline bool vmwalk_pmd_same_flags(pmd_t a, pmd_t b)
 	return !((native_pmd_val(a) ^ native_pmd_val(b)) & PTE_FLAGS_MASK);
 }
 
-/* Bytes from the page of @from to the page of @to; same flags. */
+/* Bytes from the page of @from to the page of @to, which has the same flags. */
 static inline phys_addr_t vmwalk_pte_phys_delta(pte_t from, pte_t to)
 {
 	return native_pte_val(to) - native_pte_val(from);
@@ -88,7 +90,7 @@ static inline unsigned long vmwalk_pte_xor(pte_t a, pte_t b)
 	return native_pte_val(a) ^ native_pte_val(b);
 }
 
-/* The PTE with the same flags that maps the page @pages further. */
+/* The PTE with the same flags and a PFN that is larger by @pages. */
 static inline pte_t vmwalk_pte_advance(pte_t pte, long pages)
 {
 	return native_make_pte(native_pte_val(pte) + (pages << PAGE_SHIFT));
