@@ -21,14 +21,13 @@ static dev_t vmwalk_first_devt;
 static struct cdev vmwalk_cdev;
 static struct class vmwalk_class = { .name = VMWALK_NAME };
 
-/* Devices by number. References are taken under the array's lock. */
+/* Devices by number. Hold xa_lock from looking up to referencing a device. */
 static DEFINE_XARRAY(vmwalk_devices);
 
 /*
- * A file system that user space cannot mount, for one inode per device. All
- * open files of a device share the address space of this inode, so that it
- * lists all mappings of the device, whichever device node they were made
- * through.
+ * A file system that user space cannot mount, with one inode per device. All
+ * open files of a device share the address space of this inode. It lists all
+ * mappings of the device, even if there are several device nodes.
  */
 static int vmwalk_fs_init_context(struct fs_context *fc)
 {
@@ -149,7 +148,7 @@ static int no_memory(struct vmwalk_errmsg *errmsg)
 	return vmwalk_errmsg_set(errmsg, -ENOMEM, "no memory for the device itself");
 }
 
-/* Allocate a device with everything but its device node. */
+/* Allocate a device, without its device node. */
 static struct vmwalk_device *vmwalk_device_alloc(unsigned int number, const char *name,
 						 const struct vmwalk_config *config,
 						 struct pid *target, struct vmwalk_errmsg *errmsg)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A device: what live = 1 publishes.
+ * Devices: published by writing 1 to live, withdrawn by writing 0 or by rmdir.
  *
  * Copyright (C) The vmwalk authors
  *
@@ -17,9 +17,10 @@
  *     vmwalk_device.target_lock
  *     vmwalk_stats.reset_lock
  *
- * dma_node_lock and the last four are leaves: no other lock of the driver is
- * taken inside them. The core takes i_mmap_rwsem inside the mmap_lock of a
- * process that maps a device.
+ * The lock of a page table is also taken inside dirty.lock and inside the lock
+ * of a page. It is a leaf, like dma_node_lock, xa_lock, target_lock and
+ * reset_lock: no other lock of the driver is taken inside these. The core takes
+ * i_mmap_rwsem inside the mmap_lock of a process that maps a device.
  */
 #ifndef VMWALK_DEVICE_H
 #define VMWALK_DEVICE_H
@@ -38,7 +39,7 @@
 
 #define VMWALK_NAME		"vmwalk"
 
-/* Minor numbers that the driver reserves: the limit of instances at a time. */
+/* Minor numbers that the driver reserves: the limit of instances. */
 #define VMWALK_MAX_INSTANCES	65536
 
 /**
@@ -49,12 +50,12 @@
  * @dead: the device is withdrawn, new calls fail with -ENODEV; set once, read
  *        without a lock
  * @name: name of the instance
- * @config: its configuration, which no longer changes
- * @buffer: its buffer
- * @dirty: which pages of the buffer were written
+ * @config: copy of the instance's configuration, constant
+ * @buffer: the buffer
+ * @dirty: write tracking of the buffer
  * @stats: counters
  * @opens: number of open files
- * @inode: only its address space is used: it collects the VMAs of all mappings
+ * @inode: its address space lists the VMAs of all mappings; not used otherwise
  * @dev: the device node and the sysfs directory, while published
  * @target_lock: protects @target
  * @target: the target process; NULL: the caller of each ioctl
@@ -93,8 +94,8 @@ static inline bool vmwalk_device_is_dead(const struct vmwalk_device *device)
  * vmwalk_device_interrupted - check whether long work on a device must stop
  * @device: the device
  *
- * Call this between bounded batches of work; it reschedules. rmdir waits for
- * reads of sysfs files, so they must end when the device is withdrawn.
+ * Call this between bounded batches of work. It may reschedule. Reads of sysfs
+ * files must end when the device is withdrawn, because rmdir waits for them.
  *
  * Return: 0; -ENODEV if the device is withdrawn; -EINTR on a fatal signal.
  */

@@ -26,7 +26,7 @@ int vmwalk_errmsg_set(struct vmwalk_errmsg *errmsg, int err, const char *fmt, ..
 	vscnprintf(errmsg->text, sizeof(errmsg->text), fmt, args);
 	va_end(args);
 
-	/* Messages quote user input, but last_error is always one line. */
+	/* last_error is one line, even if the message quotes user input. */
 	for (c = errmsg->text; *c; c++)
 		if (!isprint(*c))
 			*c = '?';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An open file of a device: the buffer is a file of fixed size.
+ * File operations of a device: the buffer is a file of fixed size.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -33,8 +33,9 @@ static int vmwalk_open(struct inode *inode, struct file *file)
 	}
 
 	/*
-	 * The capabilities that /proc/PID/pagemap asks for PFNs, and ptrace for
-	 * any process. In the initial namespace: PFNs belong to no other.
+	 * /proc/PID/pagemap requires CAP_SYS_ADMIN for PFNs, and ptrace(2)
+	 * requires CAP_SYS_PTRACE for any process. Only the initial user
+	 * namespace counts, since PFNs belong to the whole machine.
 	 */
 	vf->device = device;
 	vf->file = file;
@@ -172,7 +173,7 @@ const struct file_operations vmwalk_file_operations = {
 	.write_iter = vmwalk_write_iter,
 	.splice_read = vmwalk_splice_read,
 	.splice_write = iter_file_splice_write,
-	/* Succeeds on a withdrawn device, too: its mappings stay usable. */
+	/* Also succeeds on a withdrawn device, whose mappings stay usable. */
 	.fsync = noop_fsync,
 	.mmap = vmwalk_mmap,
 	.get_unmapped_area = vmwalk_get_unmapped_area,

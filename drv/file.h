@@ -19,11 +19,11 @@ struct vmwalk_device;
  * @has_admin: the opener had CAP_SYS_ADMIN
  * @has_ptrace: the opener had CAP_SYS_PTRACE
  *
- * A file keeps the capabilities of its opener, also after the descriptor was
- * passed to another process. Check a right by vmwalk_file_sees_*(), which also
- * check lockdown. Lockdown can be raised while a file is open, so each call
- * checks it. The kernel logs a notice for each failed check, so a call must not
- * check again after the first failure.
+ * A file keeps the capabilities of its opener, even after the descriptor was
+ * passed to another process. Check rights with vmwalk_file_sees_*(): these
+ * functions also check lockdown, which can be raised while a file is open. The
+ * kernel logs each failed check of lockdown, so do not check again after the
+ * first failure.
  */
 struct vmwalk_file {
 	struct vmwalk_device *device;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counters of a device. One set per CPU: counting takes no lock and shares no
- * cache line.
+ * Counters of a device. Each CPU has its own set, so counting takes no lock and
+ * shares no cache line.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -41,8 +41,8 @@ static u64 vmwalk_stats_sum(struct vmwalk_stats *stats, enum vmwalk_counter coun
  * vmwalk_stats_reset - reset all counters to 0
  * @stats: the counters
  *
- * Other CPUs may be counting, so the counters themselves stay unchanged: their
- * current sums become the base that vmwalk_stats_read() subtracts.
+ * Other CPUs may be counting, so the counters are not written. Their current
+ * sums become the base that vmwalk_stats_read() subtracts.
  */
 void vmwalk_stats_reset(struct vmwalk_stats *stats)
 {
@@ -75,9 +75,9 @@ u64 vmwalk_stats_read(struct vmwalk_stats *stats, enum vmwalk_counter counter)
 /**
  * vmwalk_stats_count_walk - count a finished walk
  * @stats: the counters
- * @started: ktime_get_ns() of its start
- * @pages: pages that it has reported
- * @extents: extents that it has returned
+ * @started: ktime_get_ns() at the start of the walk
+ * @pages: number of pages reported
+ * @extents: number of extents returned
  */
 void vmwalk_stats_count_walk(struct vmwalk_stats *stats, u64 started, u64 pages, u64 extents)
 {

@@ -4,8 +4,8 @@
  *
  * Copyright (C) The vmwalk authors
  *
- * Removal of the directory waits for readers, and the instance references the
- * device until then: attributes need no reference of their own.
+ * Attributes need no reference to the device: removal of the directory waits
+ * for readers and writers, and the instance references the device until then.
  */
 #include <linux/capability.h>
 #include <linux/device.h>
@@ -51,8 +51,9 @@ static ssize_t target_pid_show(struct device *dev, struct device_attribute *attr
 static DEVICE_ATTR_RO(target_pid);
 
 /*
- * For openers with CAP_SYS_ADMIN, as in /proc/PID/pagemap. Binary, since only
- * binary attributes get the struct file.
+ * Reads 0x0 if the buffer is not contiguous, or if the opener lacks
+ * CAP_SYS_ADMIN, as in /proc/PID/pagemap. Only binary attributes get the struct
+ * file, which has the opener's credentials.
  */
 static ssize_t phys_addr_read(struct file *file, struct kobject *kobj, struct bin_attribute *attr,
 			      char *buf, loff_t offset, size_t count)
@@ -133,7 +134,7 @@ VMWALK_SYSFS_COUNTER(walked_pages, VMWALK_WALKED_PAGES);
 VMWALK_SYSFS_COUNTER(walk_ns, VMWALK_WALK_NS);
 VMWALK_SYSFS_COUNTER(extents, VMWALK_EXTENTS);
 
-/* For root only, like mappings: counting holds i_mmap_rwsem. */
+/* mapped_pages and mappings are for root only: counting holds i_mmap_rwsem. */
 static ssize_t mapped_pages_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	long pages = vmwalk_rmap_count_pages(dev_get_drvdata(dev));
