@@ -32,14 +32,14 @@
  */
 #define VMWALK_GFP (GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
-/* A huge page: what one PMD entry maps. */
+/* A huge page is the size that one PMD entry maps. */
 #define HUGE_ORDER	(PMD_SHIFT - PAGE_SHIFT)
 #define HUGE_PAGES	(PMD_SIZE / PAGE_SIZE)
 
-/* Pages that are allocated between two calls of vmwalk_alloc_check(). */
+/* Pages to allocate between two calls of vmwalk_alloc_check(). */
 #define CHECK_PAGES	(SZ_64M / PAGE_SIZE)
 
-/* Pages per change of the memory type, which takes some milliseconds. */
+/* Pages per set_pages_array_*(): a call takes some milliseconds. */
 #define SET_MEMORY_PAGES	1024UL
 
 /**
@@ -62,7 +62,10 @@ struct supply {
 	u64 cma_free;
 };
 
-/* Returns how many pages of a zone can be allocated without swapping. */
+/*
+ * Add the free chunks and CMA areas of a zone. Returns the number of pages that
+ * can be allocated from the zone without swapping.
+ */
 static long count_zone(struct supply *supply, struct zone *zone)
 {
 	unsigned int order;
@@ -136,7 +139,7 @@ int vmwalk_alloc_check(const struct vmwalk_buffer *buffer, unsigned long done, i
 	available = supply.available + ((u64)done << PAGE_SHIFT);
 	if (buffer->type->from_cma)
 		available += supply.cma_free;
-	/* Leave room for page arrays and page tables: three words per page. */
+	/* Reserve 1/128: page arrays and page tables take 24 bytes per page. */
 	available -= available / 128;
 	if ((u64)buffer->charged << PAGE_SHIFT <= available)
 		return 0;
@@ -215,8 +218,9 @@ static unsigned long kmalloc_charge(unsigned long nr_pages)
 }
 
 /*
- * Free chunks of 2^@order pages; the last one may be used in part. A chunk is a
- * compound page: a reference to any page of it holds the whole chunk.
+ * Free chunks of 2^@order pages, of which the buffer may use only a part of the
+ * last one. A chunk is a compound page: a reference to any of its pages keeps
+ * the whole chunk.
  */
 static void free_chunks(struct page **pages, unsigned long nr_pages, unsigned int order)
 {
@@ -248,8 +252,8 @@ static int set_chunk_error(const struct vmwalk_buffer *buffer, unsigned long don
 }
 
 /*
- * Try one round of compaction first. If that fails, try again without
- * __GFP_NORETRY, which also reclaims page cache.
+ * Try one round of compaction first, with __GFP_NORETRY. If that fails, try
+ * again with __GFP_RETRY_MAYFAIL, which also reclaims page cache.
  */
 static struct page *alloc_chunk(int node, unsigned int order)
 {
@@ -301,9 +305,9 @@ static int alloc_chunks(struct vmwalk_buffer *buffer, int node, unsigned int ord
 }
 
 /*
- * Allocate single pages and vmap() them, as vmalloc() does. None of the
- * exported vmalloc functions takes a node and charges the memory cgroup, and
- * none reliably ends on a fatal signal.
+ * Allocate single pages and vmap() them, as vmalloc() does. No exported vmalloc
+ * function both takes a node and charges the memory cgroup, and none reliably
+ * stops on a fatal signal.
  */
 static int vmap_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg)
 {
@@ -411,7 +415,7 @@ static int pages_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_er
 
 	err = set_memory_type(buffer, errmsg);
 	if (err)
-		/* Restores the memory type, which some pages may have. */
+		/* Some pages may already have the new memory type. */
 		pages_destroy(buffer);
 
 	return err;
@@ -432,9 +436,7 @@ static unsigned long huge_charge(unsigned long nr_pages)
 	return round_up(nr_pages, HUGE_PAGES);
 }
 
-/*
- * The DMA API allocates for a device: for this one, which reaches all memory.
- */
+/* The DMA API allocates for a device. This one can address all memory. */
 static struct platform_device *dma_device;
 static DEFINE_MUTEX(dma_node_lock);	/* protects the device's node */
 
@@ -481,7 +483,7 @@ static void dma_destroy(struct vmwalk_buffer *buffer)
 	dma_free_attrs(&dma_device->dev, buffer->size, buffer->kaddr, buffer->dma, 0);
 }
 
-/* A CMA allocation is not rounded up, and larger chunks only come from CMA. */
+/* Chunks above KMALLOC_MAX_SIZE come from CMA, which does not round up. */
 static unsigned long dma_charge(unsigned long nr_pages)
 {
 	return nr_pages > KMALLOC_MAX_SIZE / PAGE_SIZE ? nr_pages : chunk_charge(nr_pages);

@@ -14,14 +14,15 @@ struct vmwalk_errmsg;
 
 /**
  * struct vmwalk_buffer_type - operations of a buffer type
- * @create: allocates zeroed memory on a NUMA node, or for NUMA_NO_NODE on any,
- *          and fills in the buffer's pages; returns 0, -EINTR on a fatal
- *          signal, or another errno with @errmsg set. On error nothing stays
+ * @create: allocates zeroed memory on a NUMA node (NUMA_NO_NODE: any node) and
+ *          fills in the buffer's pages. Returns 0; -EINTR on a fatal signal; or
+ *          another negative errno with @errmsg set. On error nothing stays
  *          allocated
  * @destroy: frees the memory
- * @charge: returns how many pages @create allocates for so many pages
- * @refcounted: each page has a reference count of its own, so page tables can
- *              hold references to it; needed for VMWALK_MAP_INSERT in config.c
+ * @charge: returns the number of pages that @create allocates for a buffer of
+ *          @nr_pages pages
+ * @refcounted: each page has its own reference count, so that page tables can
+ *              hold references; required by VMWALK_MAP_INSERT, see config.c
  * @from_cma: the memory may come from a CMA area
  */
 struct vmwalk_buffer_type {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A buffer of kernel memory: limit, allocation, first contents, kernel access.
+ * A buffer of kernel memory: limit, allocation, contents, kernel access.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -167,12 +167,12 @@ void vmwalk_buffer_destroy(struct vmwalk_buffer *buffer)
 }
 
 /**
- * vmwalk_buffer_is_pfnmap - check whether programs get a PFN mapping
+ * vmwalk_buffer_is_pfnmap - check whether shared mappings are PFN mappings
  * @buffer: the buffer
  *
- * Refcounted pages are mapped with references, all others by their PFN. So are
- * all pages of map_mode remap, and PMD mappings, since the core has no
- * refcounted PMD entries for drivers.
+ * Mappings hold references to refcounted pages, except with map_mode remap, and
+ * if the buffer can have PMD mappings: the core offers drivers no refcounted
+ * PMD entries.
  *
  * Return: true if mappings of the buffer do not hold references to its pages.
  */
@@ -183,7 +183,7 @@ bool vmwalk_buffer_is_pfnmap(const struct vmwalk_buffer *buffer)
 }
 
 /**
- * vmwalk_buffer_maps_pmds - check whether programs can get PMD mappings
+ * vmwalk_buffer_maps_pmds - check whether the buffer can have PMD mappings
  * @buffer: the buffer
  */
 bool vmwalk_buffer_maps_pmds(const struct vmwalk_buffer *buffer)
@@ -199,8 +199,8 @@ bool vmwalk_buffer_maps_pmds(const struct vmwalk_buffer *buffer)
  *
  * Nested calls must be undone in reverse order, by the same task.
  *
- * Return: its address, valid to the end of its page until
- * vmwalk_buffer_kunmap().
+ * Return: the address of the byte. The rest of the page can be accessed, too,
+ * until vmwalk_buffer_kunmap().
  */
 void *vmwalk_buffer_kmap(const struct vmwalk_buffer *buffer, size_t offset)
 {
@@ -213,7 +213,7 @@ void *vmwalk_buffer_kmap(const struct vmwalk_buffer *buffer, size_t offset)
 /**
  * vmwalk_buffer_kunmap - undo vmwalk_buffer_kmap()
  * @buffer: the buffer
- * @addr: the address that it returned
+ * @addr: the address that vmwalk_buffer_kmap() returned
  */
 void vmwalk_buffer_kunmap(const struct vmwalk_buffer *buffer, const void *addr)
 {
@@ -222,8 +222,7 @@ void vmwalk_buffer_kunmap(const struct vmwalk_buffer *buffer, const void *addr)
 }
 
 /**
- * vmwalk_buffer_kaddr - get the permanent kernel address of a byte of the
- * buffer
+ * vmwalk_buffer_kaddr - get the permanent kernel address of a byte
  * @buffer: the buffer
  * @offset: offset of the byte, less than the buffer's size
  *
@@ -247,7 +246,8 @@ unsigned long vmwalk_buffer_kaddr(const struct vmwalk_buffer *buffer, size_t off
  * @len: number of bytes, at least 1
  * @offset: set to the offset of the first byte
  *
- * Return: true if all bytes are consecutive bytes of the buffer.
+ * Return: true if the buffer contains all bytes, at consecutive offsets; false
+ * also on a fatal signal.
  */
 bool vmwalk_buffer_find_kaddr(const struct vmwalk_buffer *buffer, unsigned long addr, size_t len,
 			      size_t *offset)
@@ -286,7 +286,8 @@ bool vmwalk_buffer_find_kaddr(const struct vmwalk_buffer *buffer, unsigned long 
  * @buffer: the buffer
  * @offset: offset of the first byte, less than the buffer's size
  *
- * Return: contiguous bytes from @offset on. Less on a fatal signal.
+ * Return: number of contiguous bytes from @offset on, which may be too small on
+ * a fatal signal.
  */
 size_t vmwalk_buffer_contig_len(const struct vmwalk_buffer *buffer, size_t offset)
 {

@@ -19,15 +19,15 @@ struct vmwalk_errmsg;
  * @type: operations of its buffer type
  * @map_mode: VMWALK_MAP_*
  * @cache_mode: VMWALK_CACHE_*
- * @kaddr: kernel address of the whole buffer; NULL if the kernel has it mapped
- *         page by page only
- * @size: in bytes, a multiple of PAGE_SIZE
- * @nr_pages: in pages
- * @pages: array of its pages
+ * @kaddr: kernel address of the whole buffer; NULL if the kernel has no mapping
+ *         of the whole buffer
+ * @size: size in bytes, a multiple of PAGE_SIZE
+ * @nr_pages: size in pages
+ * @pages: array of the buffer's pages
  * @segments: number of physically contiguous segments
  * @charged: pages that count towards max_buffer_mb
  * @vmapped: @kaddr is a vmap() of @pages, not a vmalloc()
- * @dma: the buffer's address for the DMA API
+ * @dma: DMA address, needed to free the buffer
  *
  * No field changes between vmwalk_buffer_create() and vmwalk_buffer_destroy().
  */

@@ -67,7 +67,7 @@ const struct vmwalk_names vmwalk_fills = {
 /**
  * vmwalk_names_show - format the names that an attribute accepts
  * @names: the names
- * @page: gets one line
+ * @page: filled with one line
  *
  * Return: length of the line.
  */

@@ -51,8 +51,8 @@ typedef int store_fn(struct vmwalk_instance *instance, const char *text, const v
 		     struct vmwalk_errmsg *errmsg);
 
 /*
- * Call @store with the text that was written, without surrounding white space.
- * On error its message becomes last_error, on success last_error is emptied.
+ * Call @store with the written text, without surrounding white space. Sets
+ * last_error to the error message of @store, or empties last_error on success.
  */
 static ssize_t vmwalk_instance_store(struct config_item *item, const char *page, size_t count,
 				     store_fn *store, const void *arg)
@@ -66,7 +66,7 @@ static ssize_t vmwalk_instance_store(struct config_item *item, const char *page,
 	if (!text)
 		return -ENOMEM;
 
-	/* The holder may be allocating a large buffer. */
+	/* The holder of the lock may be allocating a large buffer. */
 	if (mutex_lock_killable(&instance->lock)) {
 		kfree(text);
 		return -EINTR;
