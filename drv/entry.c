@@ -4,9 +4,9 @@
  *
  * Copyright (C) The vmwalk authors
  *
- * Entries of every level are decoded by the helpers for pte_t, as the core does
- * for hugetlb. Only whether a page is mapped, and its PFN, are decoded by the
- * helpers of the entry's own level: they are in other bits of a huge entry.
+ * The helpers for pte_t decode the flags of entries of every level, as in the
+ * core's hugetlb code. The helpers of the entry's own level decode whether a
+ * page is mapped and its PFN, which are in other bits of a huge entry.
  */
 #include <linux/hugetlb.h>
 #include <linux/memory_hotplug.h>
@@ -39,7 +39,7 @@ struct vmwalk_entry vmwalk_entry_from_pte(pte_t pte)
 }
 
 /**
- * vmwalk_entry_from_pmd - create an entry from a PMD that is not a table
+ * vmwalk_entry_from_pmd - create an entry from a PMD that points to no table
  * @pmd: the PMD
  * @addr: the address that is walked
  */
@@ -58,7 +58,7 @@ struct vmwalk_entry vmwalk_entry_from_pmd(pmd_t pmd, unsigned long addr)
 }
 
 /**
- * vmwalk_entry_from_pud - create an entry from a PUD that is not a table
+ * vmwalk_entry_from_pud - create an entry from a PUD that points to no table
  * @pud: the PUD
  * @addr: the address that is walked
  */
@@ -76,7 +76,7 @@ struct vmwalk_entry vmwalk_entry_from_pud(pud_t pud, unsigned long addr)
 	return entry;
 }
 
-/* Swap, migration, device-private entries, and markers. */
+/* Decode swap, migration and device-private entries, and markers. */
 static u32 absent_state(pte_t pte)
 {
 	swp_entry_t swap = pte_to_swp_entry(pte);
@@ -132,8 +132,8 @@ static struct page *entry_page(const struct vmwalk_entry *entry, struct vm_area_
 	}
 
 	/*
-	 * Some kernels have no special bit in PMDs: all PMDs of this VMA map
-	 * PFNs.
+	 * Some kernels have no special bit in PMDs. All PMDs of a VM_PFNMAP VMA
+	 * map PFNs.
 	 */
 	if (vma && vma->vm_flags & VM_PFNMAP)
 		return NULL;
@@ -146,14 +146,11 @@ static struct page *entry_page(const struct vmwalk_entry *entry, struct vm_area_
 }
 
 /**
- * vmwalk_vma_is_uniform - check whether all pages of a VMA are of the same kind
- * @vma: the VMA; the caller holds the page table's lock, or has read the
- *       entries before it calls
+ * vmwalk_vma_is_uniform - check whether all or no pages of a VMA are anonymous
+ * @vma: the VMA; the caller holds the lock of the page table, or has read the
+ *       entries before the call
  *
- * A private mapping of a file contains anonymous copies only once it has an
- * anon_vma.
- *
- * Return: true if either all pages are anonymous, or none.
+ * A private mapping of a file gets an anon_vma before its first anonymous page.
  */
 bool vmwalk_vma_is_uniform(struct vm_area_struct *vma)
 {
@@ -181,8 +178,8 @@ static u32 page_state(const struct vmwalk_entry *entry, struct page *page,
 		return state | VMWALK_ZERO;
 
 	/*
-	 * Ask the VMA: without the lock, the page may have been reused
-	 * meanwhile.
+	 * Ask the VMA, not the page: if the page table is not locked, the page
+	 * may have been reused.
 	 */
 	if (is_vm_hugetlb_page(vma))
 		state |= VMWALK_HUGETLB;
@@ -204,8 +201,8 @@ static int pfn_node(unsigned long pfn)
  * @entry: the entry; state and node are set
  * @vma: the VMA of the address; NULL if there is none
  *
- * The caller holds the lock of the page table. Otherwise it must read the entry
- * again afterwards, and discard the result if the entry has changed.
+ * Call this with the page table locked. Otherwise read the entry again
+ * afterwards, and discard the result if the entry has changed.
  */
 void vmwalk_entry_decode(struct vmwalk_entry *entry, struct vm_area_struct *vma)
 {
@@ -228,8 +225,9 @@ void vmwalk_entry_decode(struct vmwalk_entry *entry, struct vm_area_struct *vma)
  * vmwalk_entry_decode_kernel - decode an entry of the kernel's page tables
  * @entry: the entry
  *
- * Return: flags from VMWALK_PRESENT on. They are from the entry alone: kernel
- * mappings have no VMA.
+ * Kernel mappings have no VMA, so the entry alone is decoded.
+ *
+ * Return: flags VMWALK_PRESENT to VMWALK_HUGE.
  */
 u32 vmwalk_entry_decode_kernel(const struct vmwalk_entry *entry)
 {
@@ -240,7 +238,7 @@ u32 vmwalk_entry_decode_kernel(const struct vmwalk_entry *entry)
 }
 
 /**
- * vmwalk_template_set - make an entry the template
+ * vmwalk_template_set - use an entry as the template
  * @template: the template
  * @entry: a decoded PTE of a VMA that is uniform
  *

@@ -13,16 +13,17 @@
 
 /**
  * struct vmwalk_entry - the entry at which the walk of an address ends
- * @pte: its value. Entries of every level are stored as a pte_t, as the core
- *       does for hugetlb: the flag bits are the same on all levels
+ * @pte: value of the entry. Entries of every level are stored as a pte_t, as
+ *       the core does for hugetlb: the flag bits are the same on all levels
  * @present: the entry maps a page. Not always pte_present(): while the core
- *           splits a huge page, the present bit of its entry is clear, and only
- *           the helper of the entry's own level knows that a page is mapped
+ *           splits a huge page, the present bit of the entry is clear, and only
+ *           the helper of the entry's own level, such as pmd_present(), returns
+ *           true
  * @pfn: PFN of the page that holds the address, if @present
  * @level: VMWALK_PGD to VMWALK_PTE
  * @shift: log2 of the bytes that the entry covers
  * @state: set by vmwalk_entry_decode(): VMWALK_PRESENT to VMWALK_HUGE; 0 for
- *         an empty entry, and for a marker that stands for no page
+ *         an empty entry, and for a marker without any of these flags
  * @node: set by vmwalk_entry_decode(): NUMA node of the page, or NUMA_NO_NODE
  */
 struct vmwalk_entry {
@@ -44,12 +45,13 @@ u32 vmwalk_entry_decode_kernel(const struct vmwalk_entry *entry);
 /**
  * struct vmwalk_template - a decoded PTE that other PTEs are compared with
  * @pte: the PTE; VMWALK_PTE_NO_MATCH if there is no template
- * @pfn: its PFN
- * @state: its decoded state, which is also the state of every PTE of the VMA
- *         that differs from @pte in the PFN only
+ * @pfn: PFN of @pte
+ * @state: decoded state of @pte, and of every other PTE of the VMA that differs
+ *         in the PFN only
  *
- * Valid in one VMA, while the caller holds mmap_lock. In a VMA that is not
- * uniform, valid under the lock of the page table only.
+ * Valid in one VMA that is uniform, while the caller holds mmap_lock. The first
+ * copy-on-write fault makes a VMA non-uniform: call vmwalk_vma_is_uniform()
+ * again after locking each page table, or after reading the PTEs.
  */
 struct vmwalk_template {
 	pte_t pte;

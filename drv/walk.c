@@ -12,24 +12,24 @@
  * that covers no VMA must not be read: munmap() detaches its VMAs, downgrades
  * mmap_lock, and then frees the tables of these VMAs while readers run.
  *
- * Two kinds of tables can be freed even so: PTE tables, by khugepaged and by
- * page-table reclaim, and PMD tables that hugetlb shares between processes.
- * They are freed only after an RCU grace period or an IPI to every CPU.
+ * Two types of tables can be freed nevertheless: PTE tables, by khugepaged and
+ * by page-table reclaim, and PMD tables that hugetlb shares between processes.
+ * The core frees them only after an RCU grace period or an IPI to every CPU.
  * Therefore interrupts are off while a table is read, and the walk restarts
- * from the top whenever they were on.
+ * from the top whenever interrupts were on.
  *
  * Locking of entries
  *
  * The core clears an entry for a moment while it changes the entry (mprotect,
  * migration, NUMA hints, splitting a huge page), with the lock of the page
- * table held. A walk must not miss a page that is mapped all the time, so leaf
- * entries and empty entries are read and decoded under that lock. The page that
- * an entry maps cannot be freed before the lock is released. Every entry is
- * read once.
+ * table held. A walk must not miss a page that is mapped throughout the walk,
+ * so leaf entries and empty entries are read and decoded under that lock. The
+ * page that an entry maps cannot be freed before the lock is released. Every
+ * entry is read once.
  *
- * The holder of the lock may wait for this CPU to answer an IPI, so the lock is
- * only tried for while interrupts are off. spin_trylock() never succeeds while
- * other CPUs queue for the lock. After TRIES failures in a row the walk
+ * While interrupts are off, use spin_trylock(): the holder of the lock may be
+ * waiting for this CPU to answer an IPI. But spin_trylock() never succeeds
+ * while other CPUs queue for the lock. After TRIES failures in a row the walk
  * therefore waits for the lock, with interrupts on. RCU then keeps PTE tables,
  * and i_mmap_rwsem keeps shared PMD tables: see lock_shared_tables().
  */
@@ -49,7 +49,7 @@
 /* Failed attempts in a row after which a walk waits for the lock. */
 #define TRIES		16
 
-/* vmwalk_walk_yield() sleeps for this long, at most that many times. */
+/* vmwalk_walk_yield() sleeps at most MAX_YIELDS times. */
 #define YIELD_US	25
 #define MAX_YIELDS	20
 
@@ -110,7 +110,7 @@ static void note_level(struct vmwalk_level *levels, unsigned int level, void *en
 	levels[level].flags = VMWALK_LEVEL_READ;
 }
 
-/* Memory hot-unplug frees tables of the linear map: read those as empty. */
+/* Memory hot-unplug frees tables of the linear map: read them as empty. */
 #define READ_NOFAULT(entryp)								\
 ({											\
 	typeof(*(entryp)) value_;							\
@@ -125,10 +125,10 @@ static void note_level(struct vmwalk_level *levels, unsigned int level, void *en
 
 /**
  * struct upper - the entries of an address down to the PUD level
- * @pgd: read first
- * @p4d: on a machine without this level, a copy of @pgd
+ * @pgd: PGD entry
+ * @p4d: P4D entry; a copy of @pgd if the P4D level is folded
  * @pudp: points into the PUD table
- * @pud: read last, not yet noted
+ * @pud: PUD entry; the caller passes it to note_level()
  */
 struct upper {
 	pgd_t pgd;
@@ -139,8 +139,8 @@ struct upper {
 
 /*
  * Read the entries of @addr down to the PUD level, but no table below the level
- * @deepest. @kernel: walk the kernel's page tables. Returns the level
- * of the last entry; if that is above VMWALK_PUD, the walk ends there.
+ * @deepest. @kernel: walk the kernel's page tables. Returns the level of the
+ * last entry. The walk ends there unless that is VMWALK_PUD.
  */
 static __always_inline unsigned int read_upper(struct mm_struct *mm, unsigned long addr,
 					       unsigned int deepest, struct vmwalk_level *levels,
@@ -154,7 +154,7 @@ static __always_inline unsigned int read_upper(struct mm_struct *mm, unsigned lo
 	if (pgd_none(upper->pgd) || pgd_bad(upper->pgd) || deepest < VMWALK_P4D)
 		return VMWALK_PGD;
 
-	/* Without this level, p4dp points to upper->pgd. */
+	/* If the P4D level is folded, p4dp points to upper->pgd. */
 	p4dp = p4d_offset_lockless(pgdp, upper->pgd, addr);
 	upper->p4d = READ_ENTRY(p4dp, kernel);
 	if (levels && mm_p4d_folded(mm))
@@ -219,9 +219,9 @@ static unsigned long skip_empty(const void *entryp, unsigned long addr, unsigned
 }
 
 /*
- * Handle an entry that ends the walk; skip it and the following ones if it is
- * empty. Returns @addr if the walk must restart from the top: the lock is
- * contended, or the entry has become a table.
+ * Handle a PMD entry that ends the walk. If it is empty, skip the empty entries
+ * that follow, too. Returns @addr if the walk must restart from the top: the
+ * lock is contended, or the entry now points to a table.
  */
 static unsigned long walk_pmd(struct mm_struct *mm, pmd_t *pmdp, unsigned long addr,
 			      unsigned long end, struct vmwalk_walker *walker)
@@ -264,7 +264,7 @@ static unsigned long walk_pud(struct mm_struct *mm, pud_t *pudp, unsigned long a
 	return addr;
 }
 
-/* Walk a PMD table up to the first entry that is not empty. */
+/* Skip empty entries of a PMD table, and handle the first other entry. */
 static unsigned long walk_pmds(struct mm_struct *mm, pmd_t *pmdp, unsigned long addr,
 			       unsigned long end, struct vmwalk_walker *walker)
 {
@@ -341,10 +341,11 @@ static unsigned long walk_step_waiting(struct mm_struct *mm, unsigned long addr,
  * @vma: the VMA; the caller holds a lock that keeps it
  * @addr: first address, page aligned, inside the VMA
  * @end: end of the range, page aligned, inside the VMA or at its end
- * @walker: gets every entry that is not empty, once, in ascending order
+ * @walker: the callbacks get every entry that is not empty, once, in ascending
+ *          order
  *
- * Return: address to continue from; @end if nothing is left. If @walker->stop
- * is set, a callback, the number of steps, or contention has stopped the walk.
+ * Return: address to continue from; @end if nothing is left. @walker->stop is
+ * set if a callback, the number of steps, or contention has stopped the walk.
  */
 unsigned long vmwalk_walk_range(struct vm_area_struct *vma, unsigned long addr, unsigned long end,
 				struct vmwalk_walker *walker)
@@ -387,7 +388,7 @@ void vmwalk_walk_yield(struct rw_semaphore *sem)
 	cond_resched();
 }
 
-/* Does the range that an entry maps at @addr overlap a VMA? */
+/* Does the aligned range around @addr, described by @mask, overlap a VMA? */
 static bool range_has_vma(struct mm_struct *mm, unsigned long addr, unsigned long mask)
 {
 	struct vm_area_struct *vma = find_vma(mm, addr & mask);
@@ -395,7 +396,7 @@ static bool range_has_vma(struct mm_struct *mm, unsigned long addr, unsigned lon
 	return vma && vma->vm_start <= (addr | ~mask);
 }
 
-/* The level of the deepest table over @addr that covers a VMA. */
+/* Returns the lowest level whose table for @addr covers a part of a VMA. */
 static unsigned int deepest_table(struct mm_struct *mm, unsigned long addr)
 {
 	if (range_has_vma(mm, addr, PMD_MASK))
@@ -423,7 +424,7 @@ static struct vmwalk_entry empty_entry(unsigned int level)
  * @mm: the mm that is walked
  * @addr: the address
  * @vma: the VMA that covers the address, or NULL
- * @deepest: the deepest level whose table may be read
+ * @deepest: the lowest level whose table may be read
  * @levels: array of VMWALK_LEVELS, filled in for each level; or NULL
  * @entry: set to the entry at which the walk ends
  * @waits: true: wait for page-table locks, with interrupts on; false: only try
@@ -441,7 +442,8 @@ struct addr_walk {
 
 /*
  * The finish_at functions return false if the walk must restart from the top:
- * the lock is contended, or the entry, or for a PTE the PMD entry, has changed.
+ * the lock is contended, the PUD or PMD entry now points to a table, or the PMD
+ * entry above a PTE has changed.
  */
 static bool finish_at_pud(const struct addr_walk *walk, pud_t *pudp)
 {
@@ -644,11 +646,11 @@ out:
 
 /**
  * vmwalk_walk_pmd_offset - find the PMD entry of an address that has a VMA
- * @mm: the mm; the caller holds its mmap_lock, and has interrupts off
+ * @mm: the mm; the caller holds its mmap_lock, with interrupts off
  * @addr: a user address
  *
  * Return: the entry, valid while interrupts are off; NULL if the walk ends
- * above.
+ * above the PMD level.
  */
 pmd_t *vmwalk_walk_pmd_offset(struct mm_struct *mm, unsigned long addr)
 {
@@ -694,9 +696,10 @@ static struct vmwalk_entry walk_kernel_addr(struct mm_struct *mm, unsigned long 
  * @addr: a kernel address
  * @levels: array of VMWALK_LEVELS, filled in for each level; or NULL
  *
- * The upper part of every process's top-level table leads to the kernel's
- * tables. No lock that a module can take keeps these. The core frees such a
- * table only after an IPI to every CPU, so it stays while interrupts are off.
+ * The upper half of every process's top-level table points to the kernel's
+ * tables. No lock that a module can take keeps the kernel's tables. The core
+ * frees them only after an IPI to every CPU, so they stay while interrupts are
+ * off.
  *
  * Return: the entry at which the walk ends, not decoded.
  */

@@ -18,8 +18,8 @@ struct vmwalk_level;
 
 /**
  * struct vmwalk_walker - the walk of a range
- * @ptes: called for the part of a PTE table that maps [addr, end), with empty
- *        entries
+ * @ptes: called for the part of a PTE table that maps [addr, end), which
+ *        includes empty entries
  * @leaf: called for an entry above the PTE level that is neither empty nor a
  *        table; [addr, end) is the part of it that lies in the range
  * @steps: steps left, at least 1, before the walk stops, so that the caller can
@@ -31,8 +31,8 @@ struct vmwalk_level;
  * @stop: stops the walk: set by @ptes or @leaf, and by the walk itself when
  *        @steps are used up or @contended_mm is contended
  *
- * Both callbacks run with the table's lock held. They return the address up to
- * which they have handled the range.
+ * Both callbacks run with the lock of the table held. They return the address
+ * up to which they have handled the range.
  */
 struct vmwalk_walker {
 	unsigned long (*ptes)(struct vmwalk_walker *walker, pte_t *ptep,
@@ -45,9 +45,7 @@ struct vmwalk_walker {
 	bool stop;
 };
 
-/*
- * Steps that a caller may take while it holds a lock: about 100 microseconds.
- */
+/* Steps per hold of a lock: about 100 microseconds. */
 #define VMWALK_WALK_STEPS	64
 
 unsigned long vmwalk_walk_range(struct vm_area_struct *vma, unsigned long addr, unsigned long end,
@@ -68,11 +66,11 @@ static __always_inline unsigned long vmwalk_walk_or_4(const unsigned long *entry
 
 /**
  * vmwalk_walk_count_empty - count empty entries
- * @entryp: the first one, which is empty
+ * @entryp: the first entry, which is empty
  * @left: entries from @entryp to the end of the table or range
  *
- * On every level an entry is one word, and an empty entry is 0. Testing 16 at a
- * time is for scan_sparse in the benchmark.
+ * On every level an entry is one word, and an empty entry is 0. Testing 16
+ * entries at a time speeds up scan_sparse in the benchmark.
  *
  * Return: number of consecutive empty entries, at least 1.
  */
