@@ -11,21 +11,20 @@
  *
  * A fault sets the bit and makes the PTE writable under one lock. Clearing a
  * bit takes the same lock. So every PTE that became writable before the bit was
- * cleared is installed by then, and is zapped by the unmapping that follows.
- * The lock is
+ * cleared is installed by then, and the unmapping that follows zaps it. The
+ * lock is
  *
  *   - vmwalk_dirty_tracker.lock, for PFN mappings: the fault handler installs
- *   the
- *     PTE;
+ *     the PTE;
  *   - the page lock, for refcounted pages: the core makes the PTE writable
  *     after the handler has returned.
  *
- * The lock is released before the pages are unmapped, which takes longer the
- * more mappings there are: faults do not wait for that. A write between the two
- * steps belongs to the call that has cleared the bit, which reports the page.
+ * Release the lock before the pages are unmapped, so that faults do not wait:
+ * the time to unmap grows with the number of mappings. A page that is written
+ * between the two steps is reported by the call that has cleared its bit.
  *
  * Refcounted pages may also be written through references that were taken from
- * a page table earlier, as O_DIRECT does. The owner of the reference sets
+ * a page table earlier, as by O_DIRECT. The owner of the reference sets
  * PG_dirty when it is done, and the core sets PG_dirty when it zaps a dirty
  * PTE. A page with PG_dirty counts as written. PG_dirty is cleared after the
  * page has been unmapped; until then clear_lock keeps other clearing calls from
@@ -75,7 +74,7 @@ void vmwalk_dirty_free(struct vmwalk_dirty_tracker *tracker)
  * vmwalk_dirty_pfn_mkwrite - pfn_mkwrite of a PFN mapping
  * @device: the device; has track_dirty
  * @vmf: the fault
- * @prot: protection of a writable PTE
+ * @prot: protection of the writable PTE
  *
  * Sets the page's bit, and replaces the PTE by a writable one.
  *
@@ -141,7 +140,7 @@ void vmwalk_dirty_mark(struct vmwalk_device *device, size_t offset, size_t len)
 	}
 }
 
-/* Does the core keep PG_dirty of the buffer's pages? */
+/* Does the core set PG_dirty of the buffer's pages? */
 static bool has_page_flags(const struct vmwalk_device *device)
 {
 	return !vmwalk_buffer_is_pfnmap(&device->buffer);
@@ -203,7 +202,7 @@ static void clear_bits(struct vmwalk_device *device, unsigned long first, unsign
 	}
 }
 
-/* Collect a batch's written pages in @bitmap and clear them. 0 or -EINTR. */
+/* Collect the written pages in @bitmap and clear them. Returns 0 or -EINTR. */
 static int clear_batch(struct vmwalk_device *device, unsigned long first, unsigned long count,
 		       unsigned long *bitmap)
 {
@@ -219,7 +218,7 @@ static int clear_batch(struct vmwalk_device *device, unsigned long first, unsign
 	if (from < count) {
 		clear_bits(device, first, count, bitmap);
 		to = find_last_bit(bitmap, count) + 1;
-		/* One call for all: it visits every mapping of the device. */
+		/* One call for all pages: each call walks every mapping. */
 		unmap_mapping_pages(device->inode->i_mapping, first + from, to - from, false);
 		if (has_page_flags(device))
 			for_each_set_bit(i, bitmap, count)

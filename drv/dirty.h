@@ -15,7 +15,7 @@ struct vmwalk_config;
 struct vmwalk_device;
 struct vmwalk_errmsg;
 
-/* Without track_dirty there are no bits, and the locks are not used. */
+/* Without track_dirty, bits is NULL and the locks are not used. */
 struct vmwalk_dirty_tracker {
 	unsigned long *bits;		/* one for each page of the buffer */
 	struct mutex lock;		/* see dirty.c */

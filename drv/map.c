@@ -6,15 +6,14 @@
  *
  * Kinds of mappings
  *
- * PFN mappings hold no references to pages. The shared ones are VM_PFNMAP. The
- * private ones are VM_MIXEDMAP, where the core recognises them by their special
- * PTEs. In a private VM_PFNMAP mapping the core would tell the pages
- * that it has copied from the original ones by a linear relation of address and
- * PFN, which a scattered buffer does not have.
+ * PFN mappings hold no references to pages. Shared PFN mappings are VM_PFNMAP.
+ * Private ones are VM_MIXEDMAP, where special PTEs mark the buffer's pages: the
+ * core can tell the pages of a private VM_PFNMAP mapping from copies only if
+ * PFNs increase linearly with the address, but a buffer may be scattered.
  *
- * Both are marked VM_IO by set_up_vma(), which keeps get_user_pages() out:
- * there are no references to take, and a write by ptrace would copy the page in
- * the context of the tracer.
+ * set_up_vma() sets VM_IO for both, so that get_user_pages() fails: there are
+ * no references to take, and a write by ptrace would copy the page in the
+ * context of the tracer.
  *
  * PMD mappings
  *
@@ -35,9 +34,7 @@
 #include "map.h"
 #include "trace.h"
 
-/*
- * Installs @count pages of the buffer from @index on, at @addr and following.
- */
+/* Installs @count pages of the buffer, from page @index on, at @addr. */
 typedef vm_fault_t map_fn(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
 			  unsigned long count);
 
@@ -98,10 +95,12 @@ static int fill_ptes(pte_t *ptep, unsigned long addr, void *data)
 }
 
 /*
- * Install PFNs, all in one page table. vmf_insert_pfn() walks from the top for
- * each page, and remap_pfn_range() puts the VMA under x86's tracking of memory
- * types, which warns at munmap() if the first page is no longer mapped. Returns
- * VM_FAULT_NOPAGE, or an error with nothing installed.
+ * Install PFNs, all in one page table. Returns VM_FAULT_NOPAGE, or an error
+ * with nothing installed.
+ *
+ * vmf_insert_pfn() would walk from the top for each page. remap_pfn_range()
+ * would put the VMA under x86's tracking of memory types, which warns at
+ * munmap() if the first page is no longer mapped.
  */
 static vm_fault_t map_pfns(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
 			   unsigned long count)
@@ -144,9 +143,9 @@ static vm_fault_t map_pages(struct vm_area_struct *vma, unsigned long addr, unsi
 }
 
 /*
- * Can a PMD entry map the area around an address? Not if each page needs its
- * own write fault: with track_dirty, or if the core tracks writes of this VMA
- * and has made it read-only for this purpose.
+ * Can a PMD entry map the aligned 2 MiB around an address? Not if each page
+ * needs its own write fault: with track_dirty, or if the core tracks writes to
+ * this VMA and has write-protected it for this purpose.
  */
 static bool pmd_fits(const struct vm_area_struct *vma, unsigned long addr)
 {
@@ -264,9 +263,9 @@ static vm_fault_t vmwalk_vm_page_mkwrite(struct vm_fault *vmf)
 }
 
 /*
- * Installs nothing: that could need a page table, which must not be allocated
- * here. Without map_pages, newer kernels give up the VMA lock and start each
- * fault again under mmap_lock.
+ * Install nothing, since a page table must not be allocated here. The callback
+ * exists because newer kernels otherwise drop the VMA lock and retry each fault
+ * under mmap_lock.
  */
 static vm_fault_t vmwalk_vm_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 {
@@ -274,9 +273,9 @@ static vm_fault_t vmwalk_vm_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff
 }
 
 /*
- * For all map modes: a fault reinstalls what madvise() or mremap() has removed
- * from a mapping that was populated by mmap(). There is no open and close: the
- * VMA references its file, and the file its device.
+ * For all map modes: if mmap() has populated a mapping, and madvise() or
+ * mremap() has removed pages, faults reinstall them. There is no open and no
+ * close: the VMA references its file, and the file its device.
  */
 static const struct vm_operations_struct vmwalk_vm_ops = {
 	.fault = vmwalk_vm_fault,
@@ -286,8 +285,8 @@ static const struct vm_operations_struct vmwalk_vm_ops = {
 
 /*
  * With track_dirty. Because mkwrite callbacks exist, the core write-protects
- * shared mappings. No map_pages: these faults change entries that exist, so
- * they need mmap_lock.
+ * shared mappings. There is no map_pages, so that newer kernels call mkwrite
+ * under mmap_lock: it changes entries that exist.
  */
 static const struct vm_operations_struct vmwalk_vm_tracked_ops = {
 	.fault = vmwalk_vm_fault,
@@ -316,7 +315,6 @@ static int populate(struct vm_area_struct *vma)
 	return 0;
 }
 
-/* Set the flags, protection and operations of a VMA. */
 static void set_up_vma(struct vmwalk_device *device, struct vm_area_struct *vma)
 {
 	bool tracked = device->dirty.bits;
@@ -363,7 +361,7 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 	    vma_pages(vma) > buffer->nr_pages - vma->vm_pgoff)
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC) {
-		/* For this personality the core adds VM_EXEC to VM_READ. */
+		/* With READ_IMPLIES_EXEC the core adds VM_EXEC to VM_READ. */
 		if (!(current->personality & READ_IMPLIES_EXEC))
 			return -EPERM;
 		vm_flags_mod(vma, 0, VM_EXEC);

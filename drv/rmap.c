@@ -35,7 +35,7 @@ struct page_counter {
 	unsigned long pages;
 };
 
-/* A private mapping may have a copy of the page instead. */
+/* PFN of the buffer's page. A private mapping may map a copy instead. */
 static unsigned long expected_pfn(const struct page_counter *counter, unsigned long addr)
 {
 	const struct vm_area_struct *vma = counter->vma;
@@ -147,7 +147,7 @@ static int count_batch(struct vmwalk_device *device, struct cursor *cursor, unsi
 	unsigned long addr;
 	int err = 0;
 
-	/* find_cursor() takes time, too, so a batch grows with it. */
+	/* find_cursor() takes longer for a larger nth: grow the batch. */
 	walker->steps = VMWALK_WALK_STEPS + cursor->nth / 8;
 	while (node && !err) {
 		vma = to_vma(node);

@@ -2,9 +2,9 @@
 /*
  * The target: the process whose page tables are walked.
  *
- * A device references the struct pid of its target, and an ioctl the mm_struct
- * by mm_count: both keep the structures, but neither the process nor its
- * memory.
+ * A device references the struct pid of its target, and an ioctl references the
+ * mm_struct through mm_count. The references keep these structures, but neither
+ * the process nor its memory.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -119,7 +119,8 @@ static struct pid *vmwalk_target_get(struct vmwalk_device *device)
  * vmwalk_target_pid_nr - PID of the target in the caller's pid namespace
  * @device: the device
  *
- * Return: the PID; 0 without a target, or if it has no PID in that namespace.
+ * Return: the PID; 0 without a target, or if the target has no PID in that
+ * namespace.
  */
 int vmwalk_target_pid_nr(struct vmwalk_device *device)
 {
@@ -145,8 +146,8 @@ static struct mm_struct *grab_thread_mm(struct task_struct *thread)
 }
 
 /*
- * Get the mm of a process and a thread that uses it, both referenced. The first
- * thread of a process may exit before the others. Returns NULL without an mm.
+ * Get the mm of a process and a thread that uses the mm, both referenced. The
+ * group leader may exit before other threads. Returns NULL without an mm.
  */
 static struct mm_struct *grab_mm(struct task_struct *task, struct task_struct **user)
 {
@@ -267,7 +268,7 @@ static int access_page(struct task_struct *task, struct mm_struct *mm, unsigned 
 	bool mapped;
 	int err;
 
-	/* Without a VMA, access_process_vm() would expand a stack above. */
+	/* Without a VMA at @addr, access_process_vm() may expand a stack. */
 	err = vmwalk_target_lock(mm);
 	if (err)
 		return err;
@@ -285,8 +286,8 @@ static int access_page(struct task_struct *task, struct mm_struct *mm, unsigned 
  * @len: number of bytes, inside one page of the target
  * @write: true: to the target; false: from the target
  *
- * Return: number of bytes copied; 0 if the target may not access the page in
- * this way; -EINTR, -ESRCH, -EPERM.
+ * Return: number of bytes copied; 0 if the page is not mapped, or if the target
+ * may not access the page in this direction; -EINTR, -ESRCH, -EPERM.
  */
 int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, int len, bool write)
 {
@@ -309,9 +310,9 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
 		}
 
 		/*
-		 * A thread that shares our mm may switch to another mm by
-		 * execve() at any time, which we may not be allowed to access.
-		 * Use current.
+		 * Prefer current to another thread that shares our mm: that
+		 * thread may call execve() at any time, and we may not be
+		 * allowed to access its new mm.
 		 */
 		copied = access_page(mm == current->mm ? current : thread, mm, addr, buf, len,
 				     write);
@@ -338,8 +339,7 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
  * entries may become empty at any time, as by madvise().
  *
  * Return: 0, to be followed by vmwalk_target_unlock(); -EINTR on a fatal
- * signal;
- * -ESRCH if no process uses the mm any more.
+ * signal; -ESRCH if no process uses the mm any more.
  */
 int vmwalk_target_lock(struct mm_struct *mm)
 {
