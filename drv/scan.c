@@ -4,9 +4,9 @@
  *
  * Copyright (C) The vmwalk authors
  *
- * Decoding a PTE takes about a hundred instructions, comparing it takes three.
- * Most PTEs of a VMA differ from each other in the PFN only. So one PTE is
- * decoded as a template, and the following ones are compared with it.
+ * Decoding a PTE takes about a hundred instructions, comparing two PTEs three.
+ * Most PTEs of a VMA have the same flags. So one PTE is decoded as a template,
+ * and the following PTEs are compared with the template.
  *
  * Some properties of a page are not in its PTE. Whether the page is anonymous
  * is the same for all pages of most VMAs: see vmwalk_vma_is_uniform(). Its NUMA
@@ -21,7 +21,7 @@
 #include "compat.h"
 #include "scan.h"
 
-/* Is a page with this state reported? The formula of PAGEMAP_SCAN. */
+/* Is a page with this state reported? Uses the formula of PAGEMAP_SCAN. */
 static bool selects(const struct vmwalk_scan *arg, u32 state)
 {
 	u64 categories = state ^ arg->category_inverted;
@@ -33,16 +33,16 @@ static bool selects(const struct vmwalk_scan *arg, u32 state)
 }
 
 /*
- * The one rule that merges extents: a page at @addr extends the last extent if
- * it is the next one, has this PFN, the same flags and the same node. Returns
- * ULONG_MAX if no PFN will do, 0 if PFNs are not reported.
+ * The rule for merging. Returns the PFN with which a page at @addr extends the
+ * last extent; ULONG_MAX if the page is not adjacent, or has other flags or
+ * another node; 0 if the extent has no PFNs.
  */
 static unsigned long next_pfn(const struct vmwalk_scanner *scanner, unsigned long addr, u32 flags,
 			      int node)
 {
 	/*
-	 * With VMWALK_SCAN_TO_BUFFER, programs may have changed this extent
-	 * meanwhile. That only affects what they read in the end.
+	 * With VMWALK_SCAN_TO_BUFFER, programs can write to this extent at any
+	 * time. That only affects the result of the scan.
 	 */
 	const struct vmwalk_extent *last;
 
@@ -69,9 +69,9 @@ static __always_inline void set_extent(struct vmwalk_extent *extent, unsigned lo
 }
 
 /*
- * Report contiguous pages that have the same flags. Returns how many were
- * reported; if not all, the walk stops, since max_pages or the capacity of the
- * output is used up.
+ * Report contiguous pages with the same flags. Returns the number of pages
+ * reported. Stops the walk if max_pages or the capacity of the output is used
+ * up.
  */
 static unsigned long report(struct vmwalk_scanner *scanner, unsigned long addr,
 			    unsigned long pages, unsigned long pfn, u32 flags,
@@ -110,7 +110,7 @@ static void clear_template(struct vmwalk_scanner *scanner)
 	scanner->span.pte = VMWALK_PTE_NO_MATCH;
 }
 
-/* Decode an entry of any kind. Returns the pages that are handled. */
+/* Decode and report an entry. Returns the number of pages handled. */
 static unsigned long scan_entry(struct vmwalk_scanner *scanner, struct vmwalk_entry *entry,
 				unsigned long addr, unsigned long pages)
 {
@@ -135,7 +135,7 @@ static unsigned long scan_entry(struct vmwalk_scanner *scanner, struct vmwalk_en
 	return report(scanner, addr, pages, entry->pfn, flags, entry->shift, entry->node);
 }
 
-/* noinline: keep the entry out of the stack frames of the fast paths. */
+/* noinline: keep struct vmwalk_entry out of the fast paths' stack frames. */
 static noinline unsigned long scan_one_pte(struct vmwalk_scanner *scanner, pte_t pte,
 					   unsigned long addr)
 {
@@ -153,7 +153,7 @@ static bool enter_span(struct vmwalk_scanner *scanner, unsigned long pfn)
 	unsigned long start = round_down(pfn, VMWALK_SPAN_PAGES);
 	struct page *first = pfn_to_online_page(start);
 
-	/* Memory is hotplugged in larger units. */
+	/* Memory is hotplugged in units of at least a subsection. */
 	BUILD_BUG_ON(VMWALK_SPAN_PAGES > PAGES_PER_SUBSECTION);
 	if (!first || page_to_nid(first) != page_to_nid(first + VMWALK_SPAN_PAGES - 1) ||
 	    round_down(my_zero_pfn(0), VMWALK_SPAN_PAGES) == start)
@@ -188,17 +188,17 @@ static __always_inline unsigned long template_pfn(const struct vmwalk_scanner *s
 static __always_inline bool follows(const pte_t *ptep, pte_t first, unsigned int n)
 {
 	/*
-	 * data_race: only the CPU changes locked PTEs: it sets accessed and
-	 * dirty.
+	 * data_race: while the table is locked, only the CPU changes PTEs: it
+	 * sets accessed and dirty.
 	 */
 	return data_race(pte_same(ptep[n], vmwalk_pte_advance(first, n)));
 }
 
 /*
- * Count PTEs from @ptep on, at most @max, that map contiguous PFNs with the
- * flags of @first, which is the value of the first one. Comparing eight at a
- * time is for scan_dense in the benchmark: 5.4 instructions a page, 7.3 without
- * it.
+ * Count the PTEs from @ptep on, at most @max, that map contiguous PFNs with the
+ * flags of @first, the value of the first PTE. Comparing eight PTEs at a time
+ * speeds up scan_dense in the benchmark: 5.4 instead of 7.3 instructions per
+ * page.
  */
 static unsigned long count_contig(const pte_t *ptep, pte_t first, unsigned long max)
 {
@@ -221,7 +221,7 @@ static unsigned long count_contig(const pte_t *ptep, pte_t first, unsigned long 
 	return count;
 }
 
-/* Does one of the next two PTEs map a page of the span of @pte? */
+/* Does one of the two PTEs after @ptep map a page in the span of @pte? */
 static bool span_continues(pte_t *ptep, pte_t pte, unsigned long left)
 {
 	const unsigned long outside = ~((VMWALK_SPAN_PAGES << PAGE_SHIFT) - 1);
@@ -231,8 +231,8 @@ static bool span_continues(pte_t *ptep, pte_t pte, unsigned long left)
 }
 
 /*
- * Scan a PTE that is not empty, and those that continue it. Returns the number
- * of PTEs that are handled.
+ * Scan a PTE that is not empty, and the following PTEs that are contiguous.
+ * Returns the number of PTEs handled.
  */
 static unsigned long scan_contig(struct vmwalk_scanner *scanner, pte_t *ptep, pte_t pte,
 				 unsigned long addr, unsigned long left)
@@ -261,8 +261,8 @@ static unsigned long scan_contig(struct vmwalk_scanner *scanner, pte_t *ptep, pt
 }
 
 /*
- * How many pages a fast path may report by itself. The last page is left to
- * report(), which notices that max_pages is used up.
+ * Number of pages that a fast path may report. The last page of max_pages is
+ * left to report(), which then stops the walk.
  */
 static unsigned long fast_path_limit(const struct vmwalk_scanner *scanner)
 {
@@ -270,10 +270,10 @@ static unsigned long fast_path_limit(const struct vmwalk_scanner *scanner)
 }
 
 /*
- * Fast path for alternating PTEs, one that matches the span and one that is
- * empty. Each is an extent, since a hole is in front of it. For scan_alternate
- * in the benchmark: 13 instructions a PTE, 58 without it. Returns the number of
- * PTEs that are handled.
+ * Fast path for PTEs that alternate between a match of the span and an empty
+ * PTE. Each page is an extent, since a hole precedes it. Speeds up
+ * scan_alternate in the benchmark: 13 instead of 58 instructions per PTE.
+ * Returns the number of PTEs handled.
  */
 static unsigned long scan_alternating(struct vmwalk_scanner *scanner, pte_t *ptep,
 				      unsigned long addr, unsigned long left)
@@ -303,9 +303,9 @@ static unsigned long scan_alternating(struct vmwalk_scanner *scanner, pte_t *pte
 }
 
 /*
- * Fast path for adjacent PTEs that match the template, with scattered PFNs. For
- * scan_scattered in the benchmark: 58 instructions a page, 123 without it.
- * Returns the number of PTEs that are handled.
+ * Fast path for adjacent PTEs that match the template, with scattered PFNs.
+ * Speeds up scan_scattered in the benchmark: 58 instead of 123 instructions per
+ * page. Returns the number of PTEs handled.
  */
 static unsigned long scan_scattered(struct vmwalk_scanner *scanner, pte_t *ptep,
 				    unsigned long addr, unsigned long left)
@@ -318,7 +318,7 @@ static unsigned long scan_scattered(struct vmwalk_scanner *scanner, pte_t *ptep,
 	pte_t pte;
 	int node;
 
-	/* Without PFNs, adjacent pages are one extent. */
+	/* Without PFNs, adjacent pages merge. */
 	if (!scanner->template_selected || scanner->hide_pfns)
 		return 0;
 
@@ -442,8 +442,8 @@ u64 vmwalk_scan_pages(const struct vmwalk_scanner *scanner)
  * @scanner: the scan
  * @addr: address to continue from
  *
- * The caller holds the mm's mmap_lock, with interrupts on. It calls again,
- * after flushing the output if that is full, until @scanner->done is set.
+ * Call this repeatedly, until @scanner->done is set. The caller holds mmap_lock
+ * of the mm, with interrupts on. Between calls, flush the output if it is full.
  *
  * Return: address to continue from.
  */
@@ -453,9 +453,7 @@ unsigned long vmwalk_scan_vmas(struct vmwalk_scanner *scanner, unsigned long add
 	struct vm_area_struct *vma;
 	struct vma_iterator vmi;
 
-	/*
-	 * for_each_vma_range() takes an end of 0 for the end of all addresses.
-	 */
+	/* for_each_vma_range() treats an end of 0 as the largest address. */
 	if (addr >= scanner->end) {
 		scanner->done = true;
 		return addr;

@@ -27,11 +27,11 @@
  * @count: extents in @out; the last of them may still grow
  * @flushed: extents that were moved out of @out
  * @pages_left: pages that may still be reported
- * @template: a PTE of @vma that others are compared with
+ * @template: a PTE of @vma that other PTEs are compared with
  * @template_flags: flags of the extents of pages that match the template
  * @template_selected: pages that match the template are reported
  * @span: the span that enter_span() entered last
- * @done: nothing is left to do: the range, vec_len or max_pages is used up
+ * @done: the scan is complete: the range, vec_len or max_pages is used up
  */
 struct vmwalk_scanner {
 	struct vmwalk_walker walker;
@@ -52,7 +52,7 @@ struct vmwalk_scanner {
 	bool template_selected;
 	struct {
 		pte_t pte;		/* the template with the PFN below */
-		unsigned long pfn;	/* the first of the span */
+		unsigned long pfn;	/* first PFN of the span */
 		int node;
 	} span;
 	bool done;

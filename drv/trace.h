@@ -2,9 +2,9 @@
 /*
  * Trace events. A device is identified by its number.
  *
- * No rights are checked when an event is read, so events must not contain PFNs
- * or kernel addresses. They may contain user addresses: tracefs is only
- * accessible to root.
+ * The driver cannot check the capabilities of a process that reads events, so
+ * events must not contain PFNs or kernel addresses. User addresses are allowed,
+ * because tracefs is accessible to root only.
  *
  * Copyright (C) The vmwalk authors
  */

@@ -4,10 +4,10 @@
  *
  * Copyright (C) The vmwalk authors
  *
- * Most addresses are in the same VMA and PMD table as the previous one, and
- * have a PTE that matches an earlier one. They are translated with interrupts
- * off and without the lock of the page table. Empty entries, which may be in
- * the middle of a change, and hugetlb VMAs are left to vmwalk_walk_addr().
+ * Most addresses are in the same VMA and PMD table as the previous address, and
+ * their PTE matches an earlier PTE. Such addresses are translated with
+ * interrupts off, without locking the page table. Empty entries, which may be
+ * in the middle of a change, and hugetlb VMAs are left to vmwalk_walk_addr().
  */
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
@@ -27,12 +27,12 @@
  * @mm: the mm
  * @hide_pfns: report no PFNs
  * @vma: the VMA of the last address, or NULL
- * @template: a PTE of @vma that others are compared with
+ * @template: a PTE of @vma that other PTEs are compared with
  * @pmds: the PMD table of the last address
  * @start: first address of @vma that @pmds covers
- * @length: number of bytes that it covers from there
+ * @length: number of bytes of @vma that @pmds covers
  * @pmd: an entry that points to a PTE table, or VMWALK_PMD_NO_MATCH
- * @table: this PTE table
+ * @table: the PTE table that @pmd points to
  *
  * The fields after @template are valid while interrupts stay off.
  */
@@ -48,7 +48,7 @@ struct translator {
 	pte_t *table;
 };
 
-/* @entry is decoded. */
+/* Set the results from a decoded entry. */
 static void fill_item(struct translator *translator, struct vmwalk_translation *item,
 		      const struct vmwalk_entry *entry)
 {
@@ -118,7 +118,7 @@ static bool find_pmds(struct translator *translator, unsigned long addr)
 }
 
 /*
- * Translate an address of the VMA with interrupts off. Returns false if it is
+ * Translate one address with interrupts off. Returns false if the address is
  * left to translate_slow().
  */
 static bool translate_one(struct translator *translator, struct vmwalk_translation *item)
@@ -148,7 +148,8 @@ static bool translate_one(struct translator *translator, struct vmwalk_translati
 	if (pte_none(pte))
 		return false;
 	/*
-	 * Read anon_vma after the PTE: it is set before a first copy is mapped.
+	 * Read anon_vma after the PTE: the core sets anon_vma before it maps
+	 * the first copy.
 	 */
 	smp_rmb();
 	entry = vmwalk_entry_from_pte(pte);
@@ -164,9 +165,9 @@ static bool translate_one(struct translator *translator, struct vmwalk_translati
 }
 
 /*
- * Translate addresses whose PTE matches the template, with interrupts off. All
- * variables are local, for translate_random in the benchmark. Returns the
- * number of addresses.
+ * Translate addresses whose PTE matches the template, with interrupts off.
+ * Local copies of the fields speed up translate_random in the benchmark.
+ * Returns the number of addresses translated.
  */
 static unsigned int translate_matching(struct translator *translator,
 				       struct vmwalk_translation *items, unsigned int count)
