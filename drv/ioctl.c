@@ -37,9 +37,9 @@ static long vmwalk_ioctl_info(struct vmwalk_call *call)
  * struct ioctl_op - an ioctl that takes a structure
  * @cmd: VMWALK_IOC_*
  * @flags: the flags that the ioctl defines
- * @size: size of its structure
+ * @size: size of the structure
  * @min_size: size of the structure in the first version of the ABI
- * @handler: performs the ioctl; the arguments' other fields are its to validate
+ * @handler: validates all fields but size and flags, and performs the ioctl
  */
 struct ioctl_op {
 	unsigned int cmd;
@@ -49,7 +49,7 @@ struct ioctl_op {
 	long (*handler)(struct vmwalk_call *call);
 };
 
-/* What every structure begins with. */
+/* The first fields of every structure. */
 struct ioctl_header {
 	u32 size;
 	u32 flags;
@@ -133,7 +133,7 @@ static long call_with_struct(struct vmwalk_file *vf, const struct ioctl_op *op, 
 	err = copy_struct_from_user(&arg, op->size, user, call.user_size);
 	if (err)
 		return err;
-	/* Another thread may have changed it since. */
+	/* Another thread may have changed the size since get_user(). */
 	arg.header.size = call.user_size;
 	if (arg.header.flags & ~op->flags)
 		return -EINVAL;
@@ -158,7 +158,7 @@ long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	if (vmwalk_device_is_dead(vf->device))
 		return -ENODEV;
-	/* The only one that takes a value. */
+	/* The only ioctl that takes a value, not a structure. */
 	if (cmd == VMWALK_IOC_GET_PFN)
 		return vmwalk_ioctl_get_pfn(vf, arg);
 	if (nr >= ARRAY_SIZE(ioctl_ops))

@@ -17,11 +17,11 @@ struct vmwalk_file;
 /**
  * struct vmwalk_call - an ioctl in progress
  * @vf: the file
- * @arg: the caller's structure, as large as this driver knows it; flags that
- *       the ioctl does not define are rejected before
+ * @arg: copy of the caller's structure, in the size that the driver knows;
+ *       unknown flags have been rejected
  * @size: size of @arg
  * @user: the caller's structure
- * @user_size: its size
+ * @user_size: size of the caller's structure
  */
 struct vmwalk_call {
 	struct vmwalk_file *vf;

@@ -57,7 +57,7 @@ long vmwalk_ioctl_dirty(struct vmwalk_call *call)
 		err = -EFAULT;
 	if (!err)
 		err = vmwalk_call_respond(call);
-	/* Pages that the caller does not learn of must stay dirty. */
+	/* Pages that were not reported must stay dirty. */
 	if (err && clear)
 		vmwalk_dirty_return(device, first, count, bitmap);
 
@@ -93,7 +93,7 @@ long vmwalk_ioctl_locate(struct vmwalk_call *call)
  * struct copier - a copy in progress
  * @vf: the file; one side of the copy is its device's buffer
  * @copy: the caller's arguments, validated
- * @source: the device whose buffer is the other side; NULL: the target is
+ * @source: the device whose buffer is the other side; NULL if the target is
  * @from: offset in the buffer of @source
  */
 struct copier {
@@ -105,7 +105,7 @@ struct copier {
 
 /*
  * Copy up to the next page boundary of either side. Returns the number of
- * bytes, or -EPERM, -ESRCH or -EFAULT.
+ * bytes, or -EFAULT, -EINTR, -EPERM or -ESRCH.
  */
 static ssize_t copy_part(struct copier *copier, u64 done)
 {
@@ -221,7 +221,7 @@ long vmwalk_ioctl_copy(struct vmwalk_call *call)
 	return vmwalk_call_respond(call);
 }
 
-/* The core adds page faults on user memory in the kernel to these, too. */
+/* min_flt and maj_flt also count faults on user memory in kernel mode. */
 static unsigned long count_faults(void)
 {
 	return READ_ONCE(current->min_flt) + READ_ONCE(current->maj_flt);
@@ -240,7 +240,7 @@ long vmwalk_ioctl_poke(struct vmwalk_call *call)
 	if (poke->value > U8_MAX)
 		return -EINVAL;
 
-	/* As in vmwalk_ioctl_copy(). */
+	/* No side effects on failure, as in vmwalk_ioctl_copy(). */
 	err = vmwalk_call_respond(call);
 	if (err)
 		return err;

@@ -7,14 +7,14 @@
  * A scan is three nested loops:
  *
  *   scan_range()          takes and releases mmap_lock, flushes the output
- *     vmwalk_scan_vmas()  goes from VMA to VMA
- *       vmwalk_walk_range()  goes through the page tables of one VMA
+ *     vmwalk_scan_vmas()  iterates over VMAs
+ *       vmwalk_walk_range()  walks the page tables of one VMA
  *
- * Extents are copied to user space after mmap_lock is released. A page fault of
- * the copy takes the caller's mmap_lock for reading, and would deadlock if a
- * writer has queued for the lock in between.
+ * Copy extents to user space only after releasing mmap_lock. A page fault
+ * during the copy takes the caller's mmap_lock for reading. If the scan still
+ * held the lock and a writer had queued for it, that would deadlock.
  */
-/* The format of dev_info(), which needs a struct device that may be gone. */
+/* The format of dev_info(). The struct device that it needs may be gone. */
 #define pr_fmt(fmt) KBUILD_MODNAME " " fmt
 
 #include <linux/ktime.h>
@@ -33,15 +33,15 @@
 #include "target.h"
 #include "trace.h"
 
-/* Extents that are gathered before they are flushed: a page of them. */
+/* Extents to gather before flushing them: an array of one page. */
 #define CHUNK_EXTENTS		(PAGE_SIZE / sizeof(struct vmwalk_extent))
 
 /**
- * struct scan_output - where the extents of a scan go
+ * struct scan_output - destination of the extents of a scan
  * @put: moves extents from the start of @extents to their destination; returns
  *       0, -EFAULT or -EINTR. NULL if @extents is the destination
- * @extents: filled by the scanner
- * @capacity: extents that fit
+ * @extents: array that the scanner fills
+ * @capacity: extents that fit into @extents
  * @pos: destination of the next extent: user address or buffer offset
  * @device: the device
  * @target: PID of the target in the initial pid namespace, for the kernel log

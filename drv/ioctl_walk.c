@@ -159,15 +159,13 @@ long vmwalk_ioctl_walk(struct vmwalk_call *call)
 	return vmwalk_call_respond(call);
 }
 
-/*
- * Items that are translated while mmap_lock is held once: four pages of them.
- */
+/* Translations per hold of mmap_lock: an array of four pages. */
 #define TRANSLATIONS_SIZE	(4 * PAGE_SIZE)
 #define CHUNK_TRANSLATIONS	(TRANSLATIONS_SIZE / sizeof(struct vmwalk_translation))
 
 /*
- * Copying four items per iteration is for translate_random in the benchmark:
- * 58 instructions an address, 64 with one item per iteration.
+ * Copying four addresses per iteration speeds up translate_random in the
+ * benchmark: 58 instead of 64 instructions per address.
  */
 static int get_addresses(struct vmwalk_translation *items,
 			 const struct vmwalk_translation __user *user, unsigned int count)
@@ -190,7 +188,7 @@ fault:
 	return -EFAULT;
 }
 
-/* An item is three words. The first is the address, which does not change. */
+/* A translation is three words. The first one is the address, an input. */
 #define ITEM_WORDS	3
 
 static int put_results(struct vmwalk_translation __user *user,
