@@ -18,7 +18,7 @@
  *
  *   ENOTTY   the driver does not know the ioctl
  *   E2BIG    size exceeds the structure that the driver knows, and a byte after
- *            it is not zero; or size exceeds a page
+ *            that structure is not zero; or size exceeds a page
  *   EINVAL   size is less than that of the first version, an unknown flag is
  *            set, padding is not zero, or a field has an invalid value
  *   EFAULT   a pointer is invalid, or points to memory that is not writable
@@ -28,10 +28,10 @@
  *   EINTR    a fatal signal has arrived
  *   ENOMEM   no memory for the ioctl
  *
- * The capabilities that count are those of the process that has opened the
- * device, in the initial user namespace: CAP_SYS_ADMIN for PFNs and kernel
- * addresses, CAP_SYS_PTRACE for a target that is another process. While the
- * kernel is locked down to confidentiality, no opener has either of them.
+ * The driver checks the capabilities of the process that has opened the device,
+ * in the initial user namespace: CAP_SYS_ADMIN for PFNs and kernel addresses,
+ * CAP_SYS_PTRACE for a target that is another process. While the kernel is in
+ * confidentiality lockdown, every opener counts as lacking both.
  */
 #ifndef _UAPI_LINUX_VMWALK_H
 #define _UAPI_LINUX_VMWALK_H
@@ -232,7 +232,8 @@ struct vmwalk_level {
  * with EPERM.
  *
  * VMWALK_WALK_KERNEL walks the page tables that the CPU uses in kernel mode.
- * With page-table isolation, user mode has other ones. The target is not used.
+ * With page-table isolation, the CPU uses other page tables in user mode. The
+ * target is not used.
  */
 struct vmwalk_walk {
 	__u32 size;
@@ -252,7 +253,8 @@ struct vmwalk_walk {
 /**
  * struct vmwalk_extent - describe contiguous pages with the same properties
  * @start: address of the first page
- * @pfn: PFN of the first page, the others follow; 0 if not present or withheld
+ * @pfn: PFN of the first page; the PFNs of the other pages follow. 0 if the
+ *       pages are not present, or if PFNs are withheld
  * @pages: number of pages of the page size (512 for a 2 MiB page on x86-64)
  * @flags: VMWALK_PRESENT to VMWALK_HUGE, as selected by return_mask of the scan
  * @page_shift: log2 of the bytes that an entry covers; the smallest, if the
@@ -284,7 +286,7 @@ struct vmwalk_extent {
  *       VMWALK_SCAN_TO_BUFFER an offset in the buffer, a multiple of 8, and the
  *       device must be open for writing
  * @vec_len: (in) capacity of @vec in extents, at least 1
- * @max_pages: (in) stop after so many pages were reported; 0: no limit
+ * @max_pages: (in) limit of the number of pages reported; 0: no limit
  * @category_inverted: (in) flags that are inverted before the masks are applied
  * @category_mask: (in) report a page only if all of these flags are set
  * @category_anyof_mask: (in) report a page only if any of these flags is set;
@@ -369,13 +371,14 @@ struct vmwalk_translate {
  * @addr: (in) any address
  * @start: (out) start of the mapping that contains @addr, or of the next one
  * @end: (out) first address after the mapping
- * @vm_flags: (out) vm_flags of the kernel, raw: they differ between kernels
- * @page_prot: (out) protection of its page-table entries, raw
+ * @vm_flags: (out) vm_flags of the kernel, raw; the bits depend on the kernel
+ * @page_prot: (out) protection of the mapping's page-table entries, raw
  * @pgoff: (out) offset of @start in the file, in pages; for anonymous memory a
- *         number of the kernel's own
+ *         value internal to the kernel
  * @inode: (out) inode number of the file, 0 without a file
- * @dev_major: (out) device of the file's file system, as in /proc/PID/maps
- * @dev_minor: (out) the same
+ * @dev_major: (out) major device number of the file's file system, as in
+ *             /proc/PID/maps
+ * @dev_minor: (out) minor device number
  * @attrs: (out) flags VMWALK_VMA_*
  * @page_shift: (out) log2 of the smallest page size of the mapping
  *
@@ -469,11 +472,11 @@ struct vmwalk_dirty {
  * @size: (in) size of this structure as the caller knows it
  * @flags: (in) must be zero
  * @offset: (in) offset of the byte, less than the size of the buffer
- * @kaddr: (out) its permanent kernel address
+ * @kaddr: (out) permanent kernel address of the byte
  * @linear: (out) __pa(@kaddr): the physical address if @kaddr is in the linear
  *          map, otherwise meaningless
  * @phys: (out) the physical address, by a walk of the kernel's page tables
- * @contig_len: (out) bytes from there on that are physically contiguous
+ * @contig_len: (out) physically contiguous bytes from @offset on
  *
  * Returns 0. The opener needs CAP_SYS_ADMIN.
  */
@@ -510,9 +513,10 @@ struct vmwalk_locate {
  * Returns 0. The copy stops at the first page that is not mapped, or that the
  * target itself may not access in this direction; on a fatal signal; and when
  * the target exits. If it stops before the first byte, the ioctl fails with
- * EFAULT, EINTR or ESRCH. If the target calls execve() meanwhile, the rest of
- * the copy uses its new memory. If the target has mapped this buffer, bytes
- * which are both read and written may get either value.
+ * EFAULT, EINTR or ESRCH. If the target calls execve() during the copy, the
+ * rest of the copy uses the new memory. If the target has mapped this buffer,
+ * source and destination may overlap: bytes of the overlap may be read before
+ * or after they are written.
  *
  * VMWALK_COPY_FROM_BUFFER fails with EFAULT unless one live buffer contains all
  * bytes, and with EINVAL if source and destination overlap.
