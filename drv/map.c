@@ -4,7 +4,7 @@
  *
  * Copyright (C) The vmwalk authors
  *
- * Kinds of mappings
+ * PFN mappings
  *
  * PFN mappings hold no references to pages. Shared PFN mappings are VM_PFNMAP.
  * Private ones are VM_MIXEDMAP, where special PTEs mark the buffer's pages: the
