@@ -99,7 +99,7 @@ int vmwalk_file_get_pfn(struct vmwalk_file *file, __u64 addr, __u64 *pfn)
 	if (errno != EOVERFLOW)
 		return -1;
 
-	/* The PFN does not fit into ioctl()'s int. */
+	/* The PFN exceeds the int that ioctl() returns. */
 	if (vmwalk_file_walk(file, &walk))
 		return -1;
 	if (!(walk.state & VMWALK_PRESENT)) {
@@ -193,7 +193,7 @@ int vmwalk_file_scan(struct vmwalk_file *file, struct vmwalk_scan *scan,
 		}
 		for (i = 0; !ret && i < count; i++)
 			ret = fn(&extents[i], data);
-		/* If fn ended the scan, resume at the extent after its last. */
+		/* If fn ended the scan, resume at the next extent. */
 		scan->walk_end = i < count ? extents[i].start : batch.walk_end;
 		if (batch.vec_len < MAX_BATCH)
 			batch.vec_len *= 2;

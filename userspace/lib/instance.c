@@ -52,7 +52,7 @@ static struct vmwalk_instance *open_instance(int subsystem, const char *name)
 
 	instance->dir = vmwalk_open(subsystem, name, O_PATH | O_DIRECTORY);
 	if (instance->dir < 0) {
-		/* The name of one of the subsystem's attributes */
+		/* The name is that of an attribute of the subsystem. */
 		if (errno == ENOTDIR)
 			errno = ENOENT;
 		goto err_close;

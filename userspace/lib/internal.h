@@ -11,7 +11,7 @@
 #define VMWALK_SYSFS    "/sys/class/vmwalk"
 #define VMWALK_DEV      "/dev"
 
-/* Attribute files have at most one page. This is the largest page size. */
+/* The size of an attribute file is limited to a page, of 64 KiB at most. */
 #define VMWALK_ATTR_MAX 65536
 
 /* Format a path and prefix VMWALK_SYSROOT. The caller frees it. */
