@@ -132,7 +132,7 @@ void json_value(const char *name, enum cell_type type, const char *text);
 struct target {
 	struct vmwalk_file *file;
 	struct vmwalk_info info;
-	pid_t pid;                         /* never 0: the command's own if it is the target */
+	pid_t pid;                         /* the command's own if it is the target */
 	struct vmwalk_instance *temporary; /* created for --pid, or NULL */
 };
 
@@ -203,21 +203,21 @@ const struct mapping *maps_find(struct maps *maps, __u64 addr);
 /* Error messages */
 
 /*
- * Print why vmwalk_instance_set() failed. @name is the instance's name, or NULL
- * if the user doesn't know the instance. Returns EXIT_FAILURE.
+ * Print the error message of vmwalk_instance_set(). @name is the instance's
+ * name, or NULL for a temporary instance. Returns EXIT_FAILURE.
  */
 int attribute_failure(const struct vmwalk_instance *instance, const char *name, const char *attr,
 		      const char *value);
 
 /*
- * Print why, by errno, the instance @name cannot be used, or with NULL the
- * driver. Returns EXIT_FAILURE.
+ * Print an error message for errno about the instance @name, or about the
+ * driver if @name is NULL. Returns EXIT_FAILURE.
  */
 int instance_failure(const char *name);
 
-/* Text. The caller frees what functions return, unless they say otherwise. */
+/* Text. The caller frees returned strings, unless documented otherwise. */
 
-/* Names of all bits of @flags that @name knows, comma-separated */
+/* Comma-separated names of the bits of @flags for which @name returns a name */
 char *flag_names(const char *(*name)(__u32 flag), __u32 flags);
 
 /* Parse names of state flags. Returns NULL, or where an unknown name begins. */

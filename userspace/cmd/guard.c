@@ -7,7 +7,7 @@
  *   pipe to the command, and then removes the instance. The kernel closes the
  *   pipe even after SIGKILL.
  * - If both were killed, the next run removes temporary instances that are not
- *   locked. Unlike pids, locks end with their owner and work across pid
+ *   locked. Unlike a pid, a lock ends with its owner and works across pid
  *   namespaces.
  *
  * Copyright (C) The vmwalk authors
@@ -61,7 +61,7 @@ static void end_by_signal(int number)
 	_exit(128 + number);
 }
 
-/* Signals that end a process by default, except for those of bugs */
+/* Signals that end a process by default, except for those that bugs cause */
 static bool is_fatal(int number)
 {
 	static const int others[] = {
@@ -200,7 +200,7 @@ static struct vmwalk_instance *create_temporary(void)
 		name = text(TEMPORARY_NAME, getpid(), i);
 		instance = name ? vmwalk_instance_create(name) : NULL;
 		free(name);
-		/* ENOENT: another run took it for a leftover before it was open. */
+		/* ENOENT: another run removed the instance before it was open. */
 		if (!instance && (errno == EEXIST || (errno == ENOENT && module_loaded())))
 			continue;
 		if (!instance || !lock_temporary(instance))

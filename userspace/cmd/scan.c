@@ -133,7 +133,7 @@ static int run_scan(struct target *target, struct vmwalk_scan *range,
 	if (status)
 		return status;
 
-	/* NULL without the right to read the maps: scan anyway. */
+	/* If the maps are not readable, scan.maps is NULL: scan anyway. */
 	scan.maps = maps_open(target->pid);
 	if (vmwalk_file_scan(target->file, range, scan_one, &scan) < 0)
 		error = errno;

@@ -31,7 +31,7 @@ static const struct field configfs_fields[] = {
 	{},
 };
 
-/* The other files have the same values as in configfs. */
+/* Files of sysfs whose values are not in configfs */
 static const struct field sysfs_fields[] = {
 	{ "phys_addr" },
 	{ "segments", CELL_NUMBER },
@@ -78,7 +78,7 @@ static char *read_sysfs(const struct vmwalk_instance *instance, const char *file
 	if (!value || strcmp(file, "phys_addr") || strtoull(value, NULL, 16))
 		return value;
 
-	/* 0 means: the buffer is not contiguous, or its address is hidden. */
+	/* 0: the buffer is not contiguous, or its address is hidden. */
 	segments = vmwalk_device_get(dev_name, "segments");
 	free(value);
 	value = segments && strcmp(segments, "1") ? NULL : strdup("hidden");

@@ -14,8 +14,9 @@
 #define MAX_COLUMNS 32
 
 /*
- * Rows that a streaming table prints together. It starts with 1, so that output
- * starts at once, and doubles, because larger batches cost less per row.
+ * Largest number of rows that a streaming table prints together. Batches start
+ * with one row, so that output starts at once, and double in size, because
+ * larger batches cost less per row.
  */
 #define MAX_BATCH 128
 
@@ -178,7 +179,7 @@ static int print_lines(struct table *table)
 
 	if (!scols_table_get_nlines(table->scols))
 		return 0;
-	/* The first call prints the column names. No call ends the last line. */
+	/* Prints the column names at the first call, and no final newline. */
 	ret = scols_table_print_range(table->scols, NULL, NULL);
 	putchar('\n');
 	scols_table_remove_lines(table->scols);
