@@ -17,7 +17,7 @@ void vw_need_cgroup(void)
 	    !strstr(text, "memory"))
 		vw_skip("no memory controller in cgroup2");
 	vw_ok(vw_file_write("/sys/fs/cgroup/cgroup.subtree_control", "+memory"));
-	/* A test that failed may have left its own. */
+	/* A test that failed may have left its cgroup. */
 	rmdir(VW_CGROUP);
 }
 

@@ -11,7 +11,7 @@
 
 /* Skips the test if there is no memory controller. */
 void vw_need_cgroup(void);
-/* In the child. */
+/* In the child: joins the cgroup. */
 void vw_join_cgroup(void);
 /* Sets the limit to the current usage plus @more bytes. */
 void vw_limit_cgroup(size_t more);

@@ -130,7 +130,7 @@ __u64 vw_hear(struct vw_child *child)
 	int rc;
 
 	if (poll(&wait, 1, 600000) != 1)
-		vw_fail("a child said nothing for ten minutes");
+		vw_fail("a child sent no value for ten minutes");
 	if (recv(child->fd, &value, sizeof(value), 0) == sizeof(value))
 		return value;
 	rc = vw_join(child);
@@ -142,7 +142,7 @@ __u64 vw_hear(struct vw_child *child)
 void vw_tell(struct vw_child *child, __u64 value)
 {
 	if (send(child->fd, &value, sizeof(value), MSG_NOSIGNAL) != sizeof(value))
-		vw_fail("a child does not listen: %s", strerror(errno));
+		vw_fail("cannot send to a child: %s", strerror(errno));
 }
 
 void vw_say(__u64 value)

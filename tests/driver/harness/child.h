@@ -18,7 +18,7 @@ struct vw_child {
 
 /* Forks a child that runs the function and exits with its return value. */
 struct vw_child vw_fork(int (*fn)(void *arg), void *arg);
-/* Waits for the end: the exit status, or minus the number of the signal. */
+/* Waits for the child: its exit status, or the negative number of a signal. */
 int vw_join(struct vw_child *child);
 /*
  * Fails the test unless the child exits with 0; skips it if the child skipped.

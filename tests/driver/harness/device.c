@@ -115,7 +115,7 @@ bool vw_holds_fill(const void *data, const char *fill, size_t offset, size_t len
 	return true;
 }
 
-/* A test that failed left them, and they keep buffers allocated. */
+/* Open devices and mappings of a failed test keep buffers allocated. */
 void vw_drop_devices(void)
 {
 	char path[64], link[64], line[512], name[256];

@@ -15,8 +15,8 @@ int vw_open(int n, int flags);
 int vw_open_rw(int n);
 
 /*
- * The device of a test, open for reading and writing. A file that needs one in
- * most of its tests has a static struct vw_device "dev", which each test sets.
+ * The device of a test, open for reading and writing. A file whose tests mostly
+ * need a device has a static struct vw_device "dev", which each test sets.
  */
 struct vw_device {
 	int n;			/* the N of /dev/vmwalkN */
@@ -26,7 +26,7 @@ struct vw_device {
 
 /* Creates the device "t", with 64 KiB of letters, and opens it. */
 struct vw_device vw_device_make(void);
-/* The same with these pairs of attribute and value, then NULL. */
+/* The same, with attributes: pairs of attribute and value, then NULL. */
 struct vw_device vw_device_make_with(const char *attr, ...) __attribute__((sentinel));
 /* The same with the attributes of a combination. */
 struct vw_device vw_device_make_combo(const struct vw_combo *combo, size_t size, const char *fill);

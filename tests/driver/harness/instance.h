@@ -16,10 +16,10 @@ struct vw_combo {
 	const char *type;
 	const char *mode;
 	const char *cache;
-	bool typical;		/* one of the fewest that cover all paths of the driver */
+	bool typical;		/* one of a minimal set that covers all paths */
 };
 
-/* All of them. */
+/* All combinations. */
 extern const struct vw_combo vw_combos[];
 #define VW_COMBOS	19
 
@@ -47,9 +47,9 @@ int vw_make(const char *instance, ...) __attribute__((sentinel));
 /* The instance "t" of a combination, with this size in bytes and this fill. */
 int vw_make_combo(const struct vw_combo *combo, size_t size, const char *fill);
 
-/* Makes a process the target of the instance "t"; 0 is the caller. */
+/* Sets the target of the instance "t"; 0: the caller. */
 void vw_set_target(pid_t pid);
-/* Sets the module parameter until the test ends. */
+/* Sets the module parameter allow_target_write until the test ends. */
 void vw_allow_target_write(bool allow);
 
 /* Removes all instances; false if one is left. The harness calls it. */

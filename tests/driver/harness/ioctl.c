@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One function an ioctl, and whole scans: see ioctl.h.
+ * One function for each ioctl, and whole scans: see ioctl.h.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -113,7 +113,7 @@ static int scan_error(const struct vmwalk_scan *scan, const char *why)
 	return -EPROTO;
 }
 
-/* What holds for every successful scan. */
+/* Checks what must hold for every successful scan. */
 static int check_scan(const struct vmwalk_scan *scan, const struct vmwalk_extent *extent, int n)
 {
 	__u64 at = scan->start, pages = 0;

@@ -46,7 +46,7 @@ bool vw_kernel_log_is_clean(void)
 		text = strchr(record, ';');
 		text = text ? text + 1 : record;
 		text[strcspn(text, "\n")] = '\0';
-		/* The report on a full memory cgroup has a call trace too. */
+		/* The report on a full memory cgroup also has a call trace. */
 		if (oom && strstr(text, "Call Trace")) {
 			oom = false;
 			continue;

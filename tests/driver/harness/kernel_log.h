@@ -9,7 +9,7 @@
 
 /* False, with errno set, if the log cannot be read. */
 bool vw_kernel_log_open(void);
-/* Writes the name of a test to the log; what is older is not checked. */
+/* Writes the name of a test to the log; older lines are not checked. */
 void vw_kernel_log_mark(const char *name);
 /* False if an error was logged since the mark; prints it as a TAP comment. */
 bool vw_kernel_log_is_clean(void);

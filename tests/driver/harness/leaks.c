@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that does not come back: see leaks.h.
+ * Checks for memory leaks: see leaks.h.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -45,14 +45,14 @@ static bool can_compare(void)
 	return false;
 }
 
-/* The objects of each slab cache, and other memory in use. */
+/* Reads the number of objects of each slab cache, and other memory in use. */
 static void read_numbers(struct numbers *numbers)
 {
 	char line[512], name[64];
 	long long value;
 	FILE *file;
 
-	/* First free what only grace periods and caches keep. */
+	/* First wait for grace periods, and drop caches. */
 	for (int i = 0; i < 3; i++) {
 		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 		vw_file_write("/proc/sys/vm/drop_caches", "3");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Memory that is not freed.
+ * Checks for memory leaks.
  *
  * Copyright (C) The vmwalk authors
  */

@@ -121,7 +121,7 @@ char *vw_huge_page(bool write)
 	else
 		vw_peek(at);
 	if (write && vw_smaps_kib(at, "AnonHugePages") != 2048)
-		vw_skip("the kernel gives no transparent huge page");
+		vw_skip("the kernel provides no transparent huge page");
 	return at;
 }
 
@@ -171,7 +171,7 @@ void vw_serve(struct vw_served *served, int byte)
 
 	*served = (struct vw_served){ .uffd = syscall(SYS_userfaultfd, O_CLOEXEC) };
 	if (served->uffd < 0 || ioctl(served->uffd, UFFDIO_API, &api))
-		vw_skip("no userfaultfd");
+		vw_skip("userfaultfd is not available");
 	served->at = vw_anon(PAGE);
 	served->page = vw_anon(PAGE);
 	memset(served->page, byte, PAGE);

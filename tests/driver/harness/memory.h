@@ -12,12 +12,12 @@
 #define HUGE_1G	(MAP_HUGETLB | 30 << MAP_HUGE_SHIFT)
 #define HUGE_2M	(MAP_HUGETLB | 21 << MAP_HUGE_SHIFT)
 
-/* From Linux 6.1; the headers may be older. */
+/* Linux 6.1 and later; the headers may be older. */
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE	25
 #endif
 
-/* Private anonymous memory, or fails the test; the second at an alignment. */
+/* Maps private anonymous memory, optionally aligned, or fails the test. */
 void *vw_anon(size_t len);
 void *vw_anon_aligned(size_t len, size_t align);
 /*
@@ -27,9 +27,9 @@ void *vw_anon_aligned(size_t len, size_t align);
 char *vw_huge_page(bool write);
 
 /*
- * Creates a region of VW_MIXED pages of all kinds. The pattern is repeated over
- * the first 1024 pages, one letter a page; the last 2 MiB are a transparent huge
- * page where the kernel provides one.
+ * Creates a region of VW_MIXED pages of all kinds. The pattern, one letter per
+ * page, is repeated over the first 1024 pages. The last 2 MiB are a transparent
+ * huge page if the kernel provides one.
  *
  *   a anonymous, z zero page, w swapped out, . not touched
  *   r read-only, n PROT_NONE, N PROT_NONE and not touched, u not mapped
@@ -57,9 +57,7 @@ static inline void vw_touch(const void *at, size_t len)
 		vw_peek((const char *)at + i);
 }
 
-/*
- * A pointer about which the compiler knows nothing, for tests of bad pointers.
- */
+/* A pointer whose value is hidden from the compiler, for bad pointers. */
 void *vw_pointer(uintptr_t at);
 
 /* The end of user space on this machine, with four or five levels. */
@@ -82,7 +80,9 @@ struct vw_served {
 
 /* All bytes are @byte; skips the test if there is no userfaultfd. */
 void vw_serve(struct vw_served *served, int byte);
-/* Waits for the thread after the touch. The kernel handles further faults. */
+/*
+ * Waits for the thread after the touch. The kernel handles all further faults.
+ */
 void vw_served(struct vw_served *served);
 
 #endif /* VMWALK_TESTS_MEMORY_H */

@@ -29,7 +29,7 @@ static int log_one(int fd, const void *addr)
 }
 
 /*
- * Without the right, every kernel address gets the same error, mapped or not.
+ * Every kernel address gets the same error, whether it is mapped or not.
  */
 void check_kernel_walks(int fd, int error)
 {
@@ -50,7 +50,7 @@ static int scan_one(int fd, const void *addr, struct vmwalk_extent *extent)
 	return vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
 }
 
-/* Checks addresses of the buffer, and copies by them. */
+/* Checks LOCATE, and a copy by the kernel address that LOCATE returns. */
 void check_locations(int fd, bool shown)
 {
 	struct vmwalk_locate location;
@@ -124,7 +124,7 @@ void check_frames_are_hidden(int fd, const char *page)
 		vw_check(!walk.level[i].table && !walk.level[i].entry);
 		read = read || walk.level[i].flags & VMWALK_LEVEL_READ;
 	}
-	/* Only frames are hidden, not how the walk went. */
+	/* Only PFNs are hidden, not where the walk ended. */
 	vw_check(read && walk.stop == VMWALK_STOP_PAGE && walk.page_shift >= 12);
 	vw_check_rc(vw_walk(fd, (uintptr_t)page + PAGE, &walk), 0);
 	vw_check(!walk.pfn && !walk.phys && walk.state & VMWALK_HIDDEN);
@@ -142,7 +142,7 @@ void check_frames_are_hidden(int fd, const char *page)
 	vw_check(translation.page_shift >= 12);
 	vw_check_rc(translate_one(fd, page + PAGE, &translation), 0);
 	vw_check(!translation.phys && !(translation.state & ~VMWALK_HIDDEN));
-	/* A VMA has no frames to hide. */
+	/* The result of VMA has no PFNs. */
 	vw_check_rc(vw_vma(fd, (uintptr_t)page, &vma), 0);
 	vw_check(vma.start <= (uintptr_t)page && vma.end > (uintptr_t)page);
 	vw_check_rc(log_one(fd, page), -EPERM);

@@ -45,11 +45,11 @@ void vw_expect_at(const char *file, int line, const char *what, long long got, l
 			   vw_error_name(got, a, sizeof(a)), vw_error_name(wanted, b, sizeof(b)));
 }
 
-/* --- Kernel settings for all tests ------------------------------------------------------------ */
+/* --- Kernel settings for all tests ---------------------------------------- */
 
 /*
- * Turn off what changes page tables in the background. Tests that need swap ask
- * for it.
+ * Turn off everything that changes page tables in the background. Tests that
+ * need swap use vw_swap_out().
  */
 static struct {
 	const char *path;
@@ -61,7 +61,7 @@ static struct {
 	{ "/proc/sys/vm/watermark_boost_factor", "0", "" },
 	{ "/proc/sys/vm/compact_unevictable_allowed", "0", "" },
 	{ "/proc/sys/vm/compaction_proactiveness", "0", "" },
-	/* Each write wakes khugepaged once; then it sleeps this long. */
+	/* A write wakes khugepaged once. After that it sleeps for this long. */
 	{ THP "khugepaged/alloc_sleep_millisecs", "100000000", "" },
 	{ THP "khugepaged/scan_sleep_millisecs", "100000000", "" },
 };
@@ -69,7 +69,7 @@ static struct {
 static void apply_settings(void)
 {
 	/*
-	 * khugepaged sleeps by these settings only while it has an mm to scan.
+	 * khugepaged sleeps for these times only while it has an mm to scan.
 	 */
 	char *at = mmap(NULL, 2 * PMD_SIZE, RW, ANON, -1, 0);
 
@@ -93,7 +93,7 @@ static void restore_settings(void)
 	}
 }
 
-/* --- Before and after each test --------------------------------------------------------------- */
+/* --- Before and after each test ------------------------------------------- */
 
 static char max_buffer_mb[32], target_write[32];
 
@@ -131,7 +131,7 @@ static int teardown(void **state)
 	return rc;
 }
 
-/* --- Registered tests, and main() ------------------------------------------------------------- */
+/* --- Registered tests, and main() ----------------------------------------- */
 
 /* In the order of their definitions. */
 static struct vw_test *tests;
