@@ -83,8 +83,8 @@ size_t vw_count_frames(pid_t pid, const void *addr, size_t pages, const __u64 *f
 }
 
 /*
- * Reads memory from /proc/kcore. The address is physical, or a virtual address of
- * the kernel.
+ * Reads memory from /proc/kcore. The address is physical, or a virtual address
+ * of the kernel.
  */
 static bool read_kcore(__u64 at, bool physical, void *to, size_t len)
 {
@@ -175,7 +175,7 @@ void vw_expect_valid_walk(const struct vmwalk_walk *walk, int levels)
 		}
 		break;
 	case VMWALK_STOP_EMPTY:
-		/* Some CPUs set the accessed and dirty bits of empty entries. */
+		/* Some CPUs set accessed and dirty bits of empty entries. */
 		assert_int_equal(value & ~0x60ULL, 0);
 		assert_int_equal(walk->state, 0);
 		assert_true(!walk->pfn && !walk->phys);

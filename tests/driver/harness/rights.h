@@ -16,8 +16,8 @@
 #define ALL_CAPS	(CAP(CAP_LAST_CAP + 1) - 1)
 
 /*
- * The rights of a process that opens the device, and what the calls then return:
- * states and PFNs, states without PFNs, or EPERM.
+ * The rights of a process that opens the device, and what the calls return to
+ * it: states and PFNs, states without PFNs, or EPERM.
  */
 enum sight { SHOWN, HIDDEN, DENIED };
 struct opener {
@@ -26,9 +26,12 @@ struct opener {
 	enum sight sees;
 };
 
-/* In a child: becomes this user with these capabilities, and opens the device. */
+/* In a child: becomes a user with capabilities, and opens the device. */
 int open_as(int n, uid_t uid, __u64 caps);
-/* Checks every call, on a page as of own_page(), and that the buffer is accessible. */
+/*
+ * Checks every call, with a page from own_page(), and that the buffer is
+ * accessible.
+ */
 void check_sight(int fd, enum sight sees, const char *page);
 
 /* Maps two pages in this process, of which only the first is present. */
@@ -42,7 +45,7 @@ void check_kernel_walks(int fd, int error);
  */
 void check_locations(int fd, bool shown);
 /*
- * @page: as of own_page(), in the target. If that is another process, set
+ * @page: from own_page(), in the target. If the target is another process, set
  * allow_target_write.
  */
 void check_frames_are_shown(int fd, const char *page);

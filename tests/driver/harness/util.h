@@ -50,7 +50,7 @@ int vw_file_read(const char *path, char *buf, size_t len);
 /* One write(2) of the text, like echo: 0 or a negative errno. */
 int vw_file_write(const char *path, const char *text);
 bool vw_exists(const char *path);
-/* Whether /proc/kallsyms has this symbol; fails the test if it cannot be read. */
+/* Whether /proc/kallsyms has the symbol. Fails the test if it is unreadable. */
 bool vw_has_symbol(const char *name);
 /* The number after a name in a file like /proc/meminfo; -1 if there is none. */
 long long vw_field(const char *path, const char *name);
