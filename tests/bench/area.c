@@ -67,7 +67,7 @@ static bool is_available(const char *type)
 	return false;
 }
 
-/* The contents of an area at a multiple of eight bytes. */
+/* Returns the word of an area at an offset, which is a multiple of eight. */
 static __u64 word_at(size_t offset)
 {
 	return offset * 0x9e3779b97f4a7c15ULL + 1;

@@ -20,13 +20,13 @@
 
 #include "bench.h"
 
-/* Odd, so that the median is a measured value. */
+/* An odd number, so that the median is a measured value. */
 #define RUNS		7
 #define SLOW_RUNS	3
 
 /*
- * The rows in the order in which they run. Scans come first, while the page
- * allocator still returns consecutive frames.
+ * The rows of the benchmark, in the order in which they run. Scans come first,
+ * while the page allocator still returns consecutive frames.
  */
 static const struct bench_row rows[] = {
 	{ "scan_dense",		"page",		bench_scan_dense },
@@ -169,7 +169,8 @@ void bench_compare(const struct bench_row *row, struct bench_side *sides, size_t
 }
 
 /*
- * Each row runs in a process of its own, so that a failure ends that row only.
+ * Run a row of the benchmark in a process of its own, so that a failure ends
+ * only this row.
  */
 static bool run_row(const struct bench_row *row)
 {

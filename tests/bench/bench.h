@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Interfaces shared by the rows of the benchmark: measurement of two or more
- * sides in turn, output of their medians, and memory to map and to walk.
+ * Interfaces shared by the rows of the benchmark: measure two or more sides in
+ * turn, print their medians, and set up memory to map and to walk.
  *
  * Copyright (C) The vmwalk authors
  *
- * Each row runs in its own process. bench_die() ends it with an error.
- * bench_skip() ends it with a comment, if this machine can't run the row.
+ * Each row of the benchmark runs in its own process. bench_die() ends the
+ * process with an error. bench_skip() ends it with a comment, if this machine
+ * can't run the row.
  */
 #ifndef VMWALK_BENCH_H
 #define VMWALK_BENCH_H
@@ -73,11 +74,11 @@ void bench_instance_1000(const struct bench_row *row);
 /* --- Sides ------------------------------------------------------------ */
 
 /**
- * struct bench_side - one of the operations that a row compares
+ * struct bench_side - one of the operations that a benchmark row compares
  * @name: name in the output if this is an anchor
  * @run: runs the operation once; returns the cost of one unit in nanoseconds
  * @arg: argument of @run
- * @slow: run three times only, because each run takes long
+ * @slow: run only three times, because each run takes long
  * @median: median of the runs, set by bench_measure()
  */
 struct bench_side {
@@ -90,7 +91,7 @@ struct bench_side {
 
 /*
  * Measures all sides in turn, several times, so that other activity affects all
- * of them alike.
+ * sides equally.
  */
 void bench_measure(struct bench_side *sides, size_t count);
 void bench_print(const struct bench_row *row, const struct bench_side *ours,
@@ -105,14 +106,14 @@ _Noreturn __printf(1, 2)
 void bench_die(const char *fmt, ...);
 _Noreturn __printf(1, 2)
 void bench_skip(const char *fmt, ...);
-/* Prints a comment, such as why a part of the row is left out. */
+/* Prints a comment, for example why a part of the row is skipped. */
 __printf(1, 2)
 void bench_note(const char *fmt, ...);
 
 /* --- Memory to map: area.c -------------------------------------------- */
 
 /**
- * struct bench_area - allocated memory that can be mapped; each word differs
+ * struct bench_area - allocated memory to map; no two words are equal
  * @name: kind of memory, for messages
  * @fd: file descriptor to map
  * @size: size in bytes, a multiple of the page size
@@ -137,8 +138,8 @@ void bench_check(const struct bench_area *area, const void *map);
 void bench_close(const struct bench_area *area);
 /*
  * Compares an area with a memfd of the same size and, with @huge, with a memfd
- * of huge pages. Calls @check for each area, then measures @run of ours and
- * @run_anchor of the others. Closes all areas.
+ * of huge pages. Calls @check for each area, then measures @run for @ours and
+ * @run_anchor for the memfds. Closes all areas.
  */
 void bench_compare_areas(const struct bench_row *row, struct bench_area ours, bool huge,
 			 void (*check)(const struct bench_area *area),
@@ -178,8 +179,8 @@ struct bench_range bench_reserve(size_t size, bool to_buffer);
 /* Faults in one page every @step bytes of a part of the range. */
 void bench_populate(struct bench_range *range, size_t offset, size_t size, size_t step);
 /*
- * Faults in all pages, so that no two neighbours have consecutive frames. The
- * number of pages must be a power of two.
+ * Faults in all pages, such that no two adjacent pages have consecutive frames.
+ * The number of pages must be a power of two.
  */
 void bench_scatter(struct bench_range *range);
 void bench_release(const struct bench_range *range);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Latency caused by VMWALK_DIRTY_CLEAR on a buffer with many mappings: of
- * killing its caller, and of a store to the buffer by another process.
+ * VMWALK_DIRTY_CLEAR on a buffer with many mappings: the latency of killing the
+ * caller, and of a store to the buffer by another process.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -44,7 +44,7 @@ static pid_t start(void (*body)(void))
 	return pid;
 }
 
-/* Another process owns the mappings, so that they survive the killed caller. */
+/* Another process has the mappings, so that they survive the killed caller. */
 static void hold_mappings(void)
 {
 	for (int i = 0; i < MAPPINGS; i++)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Creating and removing a configfs item: an instance with a buffer of one page,
- * compared with a block device of null_blk.
+ * Creating and removing an instance with a buffer of one page, compared with a
+ * block device of null_blk.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -13,8 +13,8 @@
 #include "bench.h"
 
 /*
- * How to create an item. Paths are relative to @parent, to keep formatting out
- * of the run.
+ * How to create a configfs directory. Paths are relative to @parent, so that a
+ * run does not format paths.
  */
 struct recipe {
 	const char *parent;
@@ -32,7 +32,7 @@ static struct recipe null_blk = {
 	"/sys/kernel/config/nullb", { { "bench/power", "1" } },
 };
 
-/* Creates and removes an item, and measures both. */
+/* Creates and removes a configfs directory, and measures both. */
 static void create_and_remove(const struct recipe *recipe, __u64 *create_time, __u64 *remove_time)
 {
 	__u64 start;

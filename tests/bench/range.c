@@ -47,7 +47,7 @@ static struct vmwalk_extent copied[CAPACITY];
 static __u64 entries[ENTRIES];
 static struct region regions[65536];
 
-/* Faults in pages, so that no measured side does. */
+/* Faults in pages, so that measured operations do not fault. */
 static void touch(void *at, size_t size)
 {
 	for (size_t offset = 0; offset < size; offset += BENCH_PAGE)
@@ -179,8 +179,8 @@ __u64 bench_frame(const struct bench_range *range, __u64 addr)
 }
 
 /*
- * Requests all page categories that a scan reports, too. Returns the address to
- * continue at, or 0 if the kernel does not have the call.
+ * Requests the page categories that VMWALK_IOC_SCAN reports, too. Returns the
+ * address to continue from, or 0 if the kernel has no PAGEMAP_SCAN.
  */
 static __u64 read_regions(const struct bench_range *range, __u64 from, size_t *count)
 {

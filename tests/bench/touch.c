@@ -118,7 +118,7 @@ void bench_touch_read_pfn_2m(const struct bench_row *row)
 	compare_touches(row, "kmalloc", "2M", touch_read, 4 * BENCH_MIB, false);
 }
 
-/* Reading, where the anchor is faster than for writing. */
+/* Only reads: the anchor is faster for reads than for writes. */
 void bench_touch_huge(const struct bench_row *row)
 {
 	compare_touches(row, "huge", NULL, touch_read, SIZE, true);
@@ -136,8 +136,8 @@ static void load_counting(void)
 }
 
 /*
- * Counters cost most if each page faults. Each run loads one of the two
- * modules, since only one can be loaded at a time.
+ * The cost of counters is highest if each page faults. Each run loads one of
+ * the two modules, since only one can be loaded at a time.
  */
 static double touch_with(const char *load)
 {

@@ -26,15 +26,15 @@
 #define GIB		(1024 * BENCH_MIB)
 /* Pages of a large range: 256 MiB. */
 #define PAGES		65536UL
-/* From these sizes on, anchors are run less often, or not at all. */
+/* From these sizes on, run anchors less often, or not at all. */
 #define SLOW_PAGES	(4 * GIB / BENCH_PAGE)
 #define MOST_PAGES	(64 * GIB / BENCH_PAGE)
 
 /* --- Scans ------------------------------------------------------------ */
 
 /*
- * Returns our side. @smallest, if not NULL, is one more anchor: a smaller
- * range.
+ * Returns vmwalk's side. @smallest, if not NULL, is another anchor: vmwalk's
+ * side for a smaller range.
  */
 static struct bench_side compare_scan(const struct bench_row *row, struct bench_range *range,
 				      const struct bench_side *smallest)
@@ -134,7 +134,7 @@ void bench_scan_sparse_copy(const struct bench_row *row)
 
 /* --- Scaling of scans ------------------------------------------------- */
 
-/* A row that prints a line for each size of the range. */
+/* A row of the benchmark that prints a line for each size of the range. */
 struct series {
 	size_t count;
 	size_t sizes[6];	/* sizes of the range */
@@ -248,10 +248,10 @@ void bench_scan_vmas(const struct bench_row *row)
 /* --- Single and random addresses -------------------------------------- */
 
 /*
- * Calls per run, since one call costs little compared with reading the clock.
+ * Calls per run: a single call is cheap compared with reading the clock.
  */
 #define CALLS		1000
-/* Addresses for pagemap, which needs 34,000 instructions for each on 6.1. */
+/* Addresses for pagemap: each takes 34,000 instructions on Linux 6.1. */
 #define PREADS		4096
 
 struct lookups {
