@@ -101,7 +101,7 @@ int kstrtoint(const char *text, unsigned int base, int *value)
 	return 0;
 }
 
-/* What vscnprintf() has written so far. */
+/* The text that vscnprintf() has written so far. */
 struct output {
 	char *buf;
 	size_t size;
@@ -149,7 +149,7 @@ struct arguments {
 	va_list list;
 };
 
-/* Appends what one conversion of a format stands for. */
+/* Formats one conversion and appends the result. */
 static void append_conversion(struct output *out, const char *spec, struct arguments *args)
 {
 	const char *type = spec + 1 + strspn(spec + 1, "-+ #0123456789.");

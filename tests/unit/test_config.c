@@ -77,9 +77,9 @@ static int store(struct vmwalk_config *config, const struct vmwalk_attr *attr, c
 }
 
 /*
- * Stores a text in the default configuration. Expects the attribute to show the
- * line, the other attributes to keep their values, and the line to be accepted
- * as a value.
+ * Stores a text in the default configuration. Expects that the attribute then
+ * shows @line, that the other attributes keep their values, and that @line is
+ * accepted as a value.
  */
 static void expect_accepted(const struct vmwalk_attr *attr, const char *text, const char *line)
 {
