@@ -5,8 +5,8 @@
 #
 # shellcheck disable=SC2034 # variables are used by the scripts that source this
 #
-# Sourced by the scripts in tests/vm. $cache holds everything that takes long to
-# make. Everything that depends on this tree is in its build directory.
+# Sourced by the scripts in tests/vm. $cache holds everything that is slow to
+# build. Everything that depends on this tree is in the tree's build directory.
 
 set -euo pipefail
 # The guest has unprivileged users, so the modes of its files must not depend on
