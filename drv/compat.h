@@ -85,7 +85,7 @@ static inline unsigned long vmwalk_unmapped_pmd_area(struct file *file, unsigned
 #endif
 }
 
-/* Do page tables of the current mm stay while interrupts are off? */
+/* Are page tables of the current mm not freed while interrupts are off? */
 #define VMWALK_IRQS_OFF_KEEP_TABLES \
 	(IS_ENABLED(CONFIG_HAVE_GUP_FAST) || IS_ENABLED(CONFIG_HAVE_FAST_GUP))
 

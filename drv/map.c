@@ -219,7 +219,7 @@ static vm_fault_t vmwalk_vm_fault(struct vm_fault *vmf)
 	if (pmd_fits(vma, vmf->address)) {
 		pmd_t pmd = READ_ONCE(*vmf->pmd);
 
-		/* Lost a race: another thread has installed the PMD. */
+		/* Lost a race: another thread has installed the PMD entry. */
 		if (pmd_leaf(pmd))
 			return count_fault(vmf, VMWALK_HUGE_FAULTS, VM_FAULT_NOPAGE);
 		/* Some kernels do not call huge_fault where a PMD would fit. */

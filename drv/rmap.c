@@ -6,8 +6,8 @@
  *
  * The address space of the device's inode lists all VMAs that map the device.
  * While i_mmap_rwsem is held for reading, no VMA of the device is added,
- * removed or resized, and its page tables stay: the core takes a VMA off the
- * list before it frees its page tables.
+ * removed or resized. The page tables of these VMAs are not freed, since the
+ * core removes a VMA from the list before it frees the VMA's page tables.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -180,8 +180,8 @@ static int count_batch(struct vmwalk_device *device, struct cursor *cursor, unsi
  * vmwalk_rmap_count_pages - count the pages of a buffer that page tables map
  * @device: the device
  *
- * Walks the page tables of every mapping. A process that maps or unmaps the
- * device meanwhile waits for one batch, and for find_cursor().
+ * Walks the page tables of every mapping. During the walk, a process that maps
+ * or unmaps the device waits for one batch, and for find_cursor().
  *
  * Return: the count, exact unless mappings change meanwhile; -EINTR on a fatal
  * signal; -ENODEV if the device is withdrawn meanwhile.

@@ -334,9 +334,10 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
  * @mm: from vmwalk_target_mm()
  *
  * mm_count keeps the structure and the top-level page table, but not the
- * memory. If mm_users is not zero under mmap_lock, all VMAs exist, and stay:
- * exit_mmap() takes mmap_lock for writing before it frees them. Page-table
- * entries may become empty at any time, as by madvise().
+ * memory. If mm_users is not zero under mmap_lock, no VMA is freed before the
+ * lock is released: exit_mmap() takes mmap_lock for writing before it frees
+ * VMAs and page tables. Page-table entries may become empty at any time, as by
+ * madvise().
  *
  * Return: 0, to be followed by vmwalk_target_unlock(); -EINTR on a fatal
  * signal; -ESRCH if no process uses the mm any more.

@@ -7,7 +7,7 @@
  * Lifetime of page tables
  *
  * A page table may be read if it covers a part of a VMA that cannot be unmapped
- * meanwhile: the caller has looked up the VMA under mmap_lock, or holds
+ * during the walk: the caller has looked up the VMA under mmap_lock, or holds
  * i_mmap_rwsem of the VMA's file; both locks may be held for reading. A table
  * that covers no VMA must not be read: munmap() detaches its VMAs, downgrades
  * mmap_lock, and then frees the tables of these VMAs while readers run.
@@ -30,8 +30,9 @@
  * While interrupts are off, use spin_trylock(): the holder of the lock may be
  * waiting for this CPU to answer an IPI. But spin_trylock() never succeeds
  * while other CPUs queue for the lock. After TRIES failures in a row the walk
- * therefore waits for the lock, with interrupts on. RCU then keeps PTE tables,
- * and i_mmap_rwsem keeps shared PMD tables: see lock_shared_tables().
+ * therefore waits for the lock, with interrupts on. RCU then protects PTE
+ * tables, and i_mmap_rwsem protects shared PMD tables: see
+ * lock_shared_tables().
  */
 #include <linux/delay.h>
 #include <linux/hugetlb.h>
@@ -57,9 +58,9 @@
 #define lock_table(lock, wait)	((wait) ? (spin_lock(lock), true) : spin_trylock(lock))
 
 /*
- * mmap_lock does not keep the PMD tables that a hugetlb VMA shares with other
- * processes: migration unshares them under i_mmap_rwsem alone. Returns the
- * argument for unlock_shared_tables().
+ * mmap_lock does not protect the PMD tables that a hugetlb VMA shares with
+ * other processes: migration unshares them under i_mmap_rwsem alone. Returns
+ * the argument for unlock_shared_tables().
  */
 static struct address_space *lock_shared_tables(struct vm_area_struct *vma)
 {
@@ -338,7 +339,7 @@ static unsigned long walk_step_waiting(struct mm_struct *mm, unsigned long addr,
 
 /**
  * vmwalk_walk_range - walk the page tables of a part of a VMA
- * @vma: the VMA; the caller holds a lock that keeps it
+ * @vma: the VMA; the caller holds a lock under which it cannot be unmapped
  * @addr: first address, page aligned, inside the VMA
  * @end: end of the range, page aligned, inside the VMA or at its end
  * @walker: the callbacks get every entry that is not empty, once, in ascending
@@ -609,8 +610,8 @@ struct vmwalk_entry vmwalk_walk_addr(struct mm_struct *mm, unsigned long addr,
  * @pfn: set to the PFN of the page
  *
  * Tables of the current mm are freed only after this CPU has answered an IPI,
- * or after an RCU grace period, so they stay while interrupts are off, as for
- * get_user_pages_fast(). This does not hold for the mm of another process.
+ * or after an RCU grace period, so they are valid while interrupts are off, as
+ * in get_user_pages_fast(). This does not hold for the mm of another process.
  *
  * Return: true if a page is mapped by a PTE. Otherwise the entry may be in the
  * middle of a change, or the page is huge: call vmwalk_walk_addr().
@@ -697,8 +698,8 @@ static struct vmwalk_entry walk_kernel_addr(struct mm_struct *mm, unsigned long 
  * @levels: array of VMWALK_LEVELS, filled in for each level; or NULL
  *
  * The upper half of every process's top-level table points to the kernel's
- * tables. No lock that a module can take keeps the kernel's tables. The core
- * frees them only after an IPI to every CPU, so they stay while interrupts are
+ * tables. No lock that a module can take protects these tables. The core frees
+ * them only after an IPI to every CPU, so they are valid while interrupts are
  * off.
  *
  * Return: the entry at which the walk ends, not decoded.
