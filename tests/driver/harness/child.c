@@ -97,7 +97,7 @@ void vw_join_ok_at(const char *file, int line, struct vw_child *child)
 	int rc = vw_join(child);
 
 	if (rc == VW_CHILD_SKIPPED)
-		vw_skip("the child cannot do this here");
+		vw_skip("the child needs a feature that is not available");
 	if (rc < 0)
 		vw_fail_at(file, line, "a child was ended by signal %d", -rc);
 	if (rc)
@@ -110,7 +110,7 @@ void vw_wait_stopped(struct vw_child *child)
 
 	assert_int_equal(waitpid(child->pid, &status, WUNTRACED), child->pid);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == VW_CHILD_SKIPPED)
-		vw_skip("the child cannot do this here");
+		vw_skip("the child needs a feature that is not available");
 	assert_true(WIFSTOPPED(status));
 }
 
@@ -135,7 +135,7 @@ __u64 vw_hear(struct vw_child *child)
 		return value;
 	rc = vw_join(child);
 	if (rc == VW_CHILD_SKIPPED)
-		vw_skip("the child cannot do this here");
+		vw_skip("the child needs a feature that is not available");
 	vw_fail("a child ended early, with %d", rc);
 }
 
