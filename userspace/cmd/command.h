@@ -132,7 +132,7 @@ void json_value(const char *name, enum cell_type type, const char *text);
 struct target {
 	struct vmwalk_file *file;
 	struct vmwalk_info info;
-	pid_t pid;                         /* the command's own if it is the target */
+	pid_t pid;                         /* never 0; the command's own if it is the target */
 	struct vmwalk_instance *temporary; /* created for --pid, or NULL */
 };
 
