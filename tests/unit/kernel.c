@@ -111,14 +111,14 @@ struct output {
 __printf(2, 3)
 static void append(struct output *out, const char *fmt, ...)
 {
-	size_t room = out->size - out->len;
+	size_t left = out->size - out->len;
 	va_list args;
 	size_t len;
 
 	va_start(args, fmt);
-	len = vsnprintf(out->buf + out->len, room, fmt, args);
+	len = vsnprintf(out->buf + out->len, left, fmt, args);
 	va_end(args);
-	out->len += len < room ? len : room - 1;
+	out->len += len < left ? len : left - 1;
 }
 
 static bool bit_is_set(const unsigned long *bits, int bit)
