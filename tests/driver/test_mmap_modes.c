@@ -1237,7 +1237,7 @@ VW_TEST(faults_map_pmds_where_address_and_offset_allow)
 		/* The size is not a multiple of 2 MiB. */
 		{ 0, 0, HUGE_PAGES },
 		{ 0, PMD_PAGES, PMD_PAGES },
-		/* The address is not aligned, the offset is not, both alike. */
+		/* Unaligned address; unaligned offset; both by the same amount. */
 		{ 1, 0, 3 * PMD_PAGES },
 		{ 0, 1, 2 * PMD_PAGES },
 		{ 1, 1, 2 * PMD_PAGES },
