@@ -6,7 +6,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/cc_platform.h>
+#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -23,6 +23,8 @@
 
 #include "alloc.h"
 #include "buffer.h"
+#include "compat.h"
+#include "config.h"
 #include "errmsg.h"
 #include "uapi/vmwalk.h"
 
@@ -440,6 +442,19 @@ static unsigned long huge_charge(unsigned long nr_pages)
 static struct platform_device *dma_device;
 static DEFINE_MUTEX(dma_node_lock);	/* protects the device's node */
 
+/*
+ * If a device is not coherent, the DMA API maps memory without caching. All
+ * mappings of a page must have the same memory type.
+ */
+static unsigned int dma_cache_mode(struct device *dev)
+{
+	if (dev_is_dma_coherent(dev))
+		return VMWALK_CACHE_WB;
+
+	return pgprot_val(pgprot_dmacoherent(PAGE_KERNEL)) ==
+	       pgprot_val(pgprot_writecombine(PAGE_KERNEL)) ? VMWALK_CACHE_WC : VMWALK_CACHE_UC;
+}
+
 static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg)
 {
 	struct device *dev = &dma_device->dev;
@@ -447,10 +462,6 @@ static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_errm
 	unsigned long i = 0;
 	struct sg_table sgt;
 	int err;
-
-	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
-		return vmwalk_errmsg_set(errmsg, -EOPNOTSUPP,
-			"buffer_type dma is not supported in a guest with encrypted memory: DMA memory is not encrypted");
 
 	if (mutex_lock_killable(&dma_node_lock))
 		return -EINTR;
@@ -474,6 +485,7 @@ static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_errm
 		cond_resched();
 	}
 	sg_free_table(&sgt);
+	buffer->cache_mode = dma_cache_mode(dev);
 
 	return 0;
 }
@@ -526,6 +538,17 @@ const struct vmwalk_buffer_type vmwalk_buffer_type_ops[] = {
 	},
 };
 
+/* Exclude from the configuration what this machine can't allocate. */
+static void __init exclude_unavailable(void)
+{
+	if (!VMWALK_CHANGES_CACHE_MODES)
+		vmwalk_config_exclude_cache_modes(VMWALK_BUFFER_PAGES,
+						  BIT(VMWALK_CACHE_WC) | BIT(VMWALK_CACHE_UC));
+	/* In a guest with encrypted memory, DMA memory is not encrypted. */
+	if (vmwalk_dma_is_decrypted())
+		vmwalk_config_exclude_type(VMWALK_BUFFER_DMA);
+}
+
 int __init vmwalk_alloc_init(void)
 {
 	const struct platform_device_info info = {
@@ -534,6 +557,7 @@ int __init vmwalk_alloc_init(void)
 		.dma_mask = DMA_BIT_MASK(64),
 	};
 
+	exclude_unavailable();
 	dma_device = platform_device_register_full(&info);
 	return PTR_ERR_OR_ZERO(dma_device);
 }

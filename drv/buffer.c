@@ -5,7 +5,6 @@
  * Copyright (C) The vmwalk authors
  */
 #include <linux/atomic.h>
-#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
@@ -13,6 +12,7 @@
 
 #include "alloc.h"
 #include "buffer.h"
+#include "compat.h"
 #include "config.h"
 #include "errmsg.h"
 #include "uapi/vmwalk.h"

@@ -18,7 +18,8 @@ struct vmwalk_errmsg;
  * struct vmwalk_buffer - a buffer
  * @type: operations of its buffer type
  * @map_mode: VMWALK_MAP_*
- * @cache_mode: VMWALK_CACHE_*
+ * @cache_mode: VMWALK_CACHE_* of the user mappings; for the type dma chosen by
+ *              the DMA API
  * @kaddr: kernel address of the whole buffer; NULL if the kernel has no mapping
  *         of the whole buffer
  * @size: size in bytes, a multiple of PAGE_SIZE

@@ -8,25 +8,42 @@
 #ifndef VMWALK_COMPAT_H
 #define VMWALK_COMPAT_H
 
+#include <linux/capability.h>
 #include <linux/fs.h>
+#include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/pgtable.h>
 #include <linux/sched.h>
+#include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
+#include <linux/sysfs.h>
+/* linux/swapops.h of older kernels does not include linux/swap.h. */
+#include <linux/swap.h>
+#include <linux/swapops.h>
+#include <linux/userfaultfd_k.h>
+#ifdef VMWALK_HAVE_SOFTLEAF
+#include <linux/leafops.h>
+#endif
 #ifdef VMWALK_HAVE_PFN_T
 #include <linux/pfn_t.h>
 #else
 #define pfn_to_pfn_t(pfn) (pfn)
 #endif
-
-#include "arch/x86.h"
-
-#ifndef VMWALK_HAVE_VM_FLAGS_MOD
-static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_flags_t clear)
-{
-	vma->vm_flags = (vma->vm_flags | set) & ~clear;
-}
+#ifdef VMWALK_HAVE_CC_PLATFORM
+#include <linux/cc_platform.h>
+#else
+#include <linux/mem_encrypt.h>
 #endif
+#ifdef VMWALK_HAVE_EXEC_STATE
+#include <linux/sched/exec_state.h>
+#endif
+
+#ifndef VMWALK_HAVE_PROBES
+#error "vmwalk: the probes of compat.mk fail: run the command of a probe to see the compiler's error"
+#endif
+
+/* --- Files and sysfs ------------------------------------------------------ */
 
 /*
  * The inode that user space sees: that of overlayfs, not of the layer below.
@@ -41,6 +58,155 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_f
 #else
 #define vmwalk_splice_read generic_file_splice_read
 #endif
+
+/* Accept O_DIRECT in open(), after f_mapping has been set. */
+#ifdef VMWALK_HAVE_CAN_ODIRECT
+#define vmwalk_accept_direct_io(file) ((file)->f_mode |= FMODE_CAN_ODIRECT)
+#else
+static const struct address_space_operations vmwalk_direct_io_ops __maybe_unused = {
+	.direct_IO = noop_direct_IO,
+};
+
+#define vmwalk_accept_direct_io(file) ((file)->f_mapping->a_ops = &vmwalk_direct_io_ops)
+#endif
+
+#ifdef VMWALK_HAVE_CONST_BIN_ATTR
+#define vmwalk_bin_attribute const struct bin_attribute
+#else
+#define vmwalk_bin_attribute struct bin_attribute
+#endif
+
+/* --- Rights --------------------------------------------------------------- */
+
+/*
+ * May a process of the same user access the memory of a task? @mm: the task's
+ * mm, referenced.
+ */
+static inline bool vmwalk_task_is_dumpable(struct task_struct *task, struct mm_struct *mm)
+{
+#ifdef VMWALK_HAVE_EXEC_STATE
+	struct task_exec_state *state;
+	bool dumpable;
+
+	rcu_read_lock();
+	state = rcu_dereference(task->exec_state);
+	dumpable = state && READ_ONCE(state->dumpable) == TASK_DUMPABLE_OWNER;
+	rcu_read_unlock();
+	return dumpable;
+#else
+	return get_dumpable(mm) == SUID_DUMP_USER;
+#endif
+}
+
+/* Does the opener have CAP_SYS_PTRACE in the namespace of the task's program? */
+static inline bool vmwalk_may_ptrace(const struct file *file, struct task_struct *task,
+				     struct mm_struct *mm)
+{
+#ifdef VMWALK_HAVE_EXEC_STATE
+	struct task_exec_state *state;
+	bool may;
+
+	rcu_read_lock();
+	state = rcu_dereference(task->exec_state);
+	may = state && file_ns_capable(file, state->user_ns, CAP_SYS_PTRACE);
+	rcu_read_unlock();
+	return may;
+#else
+	return file_ns_capable(file, mm->user_ns, CAP_SYS_PTRACE);
+#endif
+}
+
+/* --- VMAs ----------------------------------------------------------------- */
+
+#ifndef VMWALK_HAVE_VM_FLAGS_MOD
+static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_flags_t clear)
+{
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+}
+#endif
+
+#ifndef VMWALK_HAVE_VMA_LOOKUP
+static inline struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma = find_vma(mm, addr);
+
+	return vma && vma->vm_start <= addr ? vma : NULL;
+}
+#endif
+
+/**
+ * struct vmwalk_vma_iter - iterates over the VMAs of a range
+ *
+ * vmwalk_vma_next() returns the next VMA that overlaps the range, or NULL. The
+ * caller holds mmap_lock from vmwalk_vma_iter_init() on.
+ */
+struct vmwalk_vma_iter {
+#ifdef VMWALK_HAVE_VMA_ITERATOR
+	struct vma_iterator vmi;
+#else
+	struct vm_area_struct *next;
+#endif
+	unsigned long end;
+};
+
+static inline void vmwalk_vma_iter_init(struct vmwalk_vma_iter *iter, struct mm_struct *mm,
+					unsigned long addr, unsigned long end)
+{
+#ifdef VMWALK_HAVE_VMA_ITERATOR
+	vma_iter_init(&iter->vmi, mm, addr);
+#else
+	iter->next = find_vma(mm, addr);
+#endif
+	iter->end = end;
+}
+
+static inline struct vm_area_struct *vmwalk_vma_next(struct vmwalk_vma_iter *iter)
+{
+#ifdef VMWALK_HAVE_VMA_ITERATOR
+	return vma_find(&iter->vmi, iter->end);
+#else
+	struct vm_area_struct *vma = iter->next;
+
+	if (!vma || vma->vm_start >= iter->end)
+		return NULL;
+	iter->next = vma->vm_next;
+	return vma;
+#endif
+}
+
+/* Is this a private mapping that may be written to? */
+static inline bool vmwalk_vma_is_cow(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
+}
+
+/* Choose an address for a mapping, as the core does by default. */
+static inline unsigned long vmwalk_unmapped_area(struct file *file, unsigned long addr,
+						 unsigned long len, unsigned long pgoff,
+						 unsigned long flags)
+{
+#if defined(VMWALK_HAVE_UNMAPPED_AREA_FILE)
+	return mm_get_unmapped_area(file, addr, len, pgoff, flags);
+#elif defined(VMWALK_HAVE_UNMAPPED_AREA_MM)
+	return mm_get_unmapped_area(current->mm, file, addr, len, pgoff, flags);
+#else
+	return current->mm->get_unmapped_area(file, addr, len, pgoff, flags);
+#endif
+}
+
+/* Choose an address whose alignment allows PMD mappings. */
+static inline unsigned long vmwalk_unmapped_pmd_area(struct file *file, unsigned long addr,
+						     unsigned long len, unsigned long pgoff,
+						     unsigned long flags)
+{
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+	return thp_get_unmapped_area(file, addr, len, pgoff, flags);
+#else
+	return vmwalk_unmapped_area(file, addr, len, pgoff, flags);
+#endif
+}
+
+/* --- Faults --------------------------------------------------------------- */
 
 /* Install a PMD at vmf->pmd, unless an entry exists there. */
 static inline vm_fault_t vmwalk_insert_pfn_pmd(struct vm_fault *vmf, unsigned long pfn)
@@ -61,29 +227,118 @@ static inline vm_fault_t vmwalk_insert_pfn_pmd(struct vm_fault *vmf, unsigned lo
 #define VMWALK_FAULT_PMD	(PMD_SHIFT - PAGE_SHIFT)
 #endif
 
-/* Choose an address for a mapping, as the core does by default. */
-static inline unsigned long vmwalk_unmapped_area(struct file *file, unsigned long addr,
-						 unsigned long len, unsigned long pgoff,
-						 unsigned long flags)
-{
-#ifdef VMWALK_HAVE_MM_GET_UNMAPPED_AREA
-	return mm_get_unmapped_area(current->mm, file, addr, len, pgoff, flags);
+/* The return value of map_pages. */
+#ifdef VMWALK_HAVE_MAP_PAGES_RETURN
+#define vmwalk_map_pages_t	vm_fault_t
+#define VMWALK_MAPPED_NONE	0
 #else
-	return current->mm->get_unmapped_area(file, addr, len, pgoff, flags);
+#define vmwalk_map_pages_t	void
+#define VMWALK_MAPPED_NONE
+#endif
+
+/* Does the fault replace a PTE marker? */
+static inline bool vmwalk_fault_has_marker(const struct vm_fault *vmf)
+{
+#ifdef VMWALK_HAVE_ORIG_PTE
+	return vmf->flags & FAULT_FLAG_ORIG_PTE_VALID && !pte_none(vmf->orig_pte);
+#else
+	return false;
 #endif
 }
 
-/* Choose an address whose alignment allows PMD mappings. */
-static inline unsigned long vmwalk_unmapped_pmd_area(struct file *file, unsigned long addr,
-						     unsigned long len, unsigned long pgoff,
-						     unsigned long flags)
-{
-#ifdef CONFIG_TRANSPARENT_HUGEPAGE
-	return thp_get_unmapped_area(file, addr, len, pgoff, flags);
+#ifdef VMWALK_HAVE_ZAP_VMA_PTES
+#define vmwalk_zap_pfns		zap_vma_ptes
 #else
-	return vmwalk_unmapped_area(file, addr, len, pgoff, flags);
+#define vmwalk_zap_pfns		zap_special_vma_range
+#endif
+
+/* --- Pages ---------------------------------------------------------------- */
+
+/* Can set_pages_array_*() change the memory type of the direct map? */
+#ifdef VMWALK_HAVE_CACHE_MODES
+#define VMWALK_CHANGES_CACHE_MODES	true
+#else
+#define VMWALK_CHANGES_CACHE_MODES	false
+static inline int vmwalk_set_pages_array(struct page **pages, int count)
+{
+	return -EOPNOTSUPP;
+}
+
+#define set_pages_array_wb vmwalk_set_pages_array
+#define set_pages_array_wc vmwalk_set_pages_array
+#define set_pages_array_uc vmwalk_set_pages_array
+#endif
+
+#ifndef VMWALK_HAVE_KMAP_LOCAL
+#define kmap_local_page(page)	page_address(page)
+#define kunmap_local(addr)	((void)(addr))
+#endif
+
+static inline int vmwalk_lock_page_killable(struct page *page)
+{
+#ifdef VMWALK_HAVE_FOLIO
+	return folio_lock_killable(page_folio(page));
+#else
+	return lock_page_killable(page);
 #endif
 }
+
+/* Older kernels count only the free pages of CMA areas. */
+#ifndef VMWALK_HAVE_ZONE_CMA_PAGES
+#define zone_cma_pages(zone)	zone_page_state(zone, NR_FREE_CMA_PAGES)
+#endif
+
+static inline unsigned long vmwalk_zero_pfn(void)
+{
+#ifdef VMWALK_HAVE_ZERO_PFN
+	return zero_pfn(0);
+#else
+	return my_zero_pfn(0);
+#endif
+}
+
+/* Is the memory of DMA buffers encrypted otherwise than that of programs? */
+static inline bool vmwalk_dma_is_decrypted(void)
+{
+#ifdef VMWALK_HAVE_CC_PLATFORM
+	return cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT);
+#else
+	return mem_encrypt_active();
+#endif
+}
+
+/* --- Page-table entries --------------------------------------------------- */
+
+/* PTEs that are neither empty nor present. */
+#ifdef VMWALK_HAVE_SOFTLEAF
+#define vmwalk_pte_is_migration(pte)	softleaf_is_migration(softleaf_from_pte(pte))
+#define vmwalk_pte_is_marker(pte)	softleaf_is_marker(softleaf_from_pte(pte))
+#else
+#define vmwalk_pte_is_migration(pte)	is_migration_entry(pte_to_swp_entry(pte))
+#ifdef VMWALK_HAVE_PTE_MARKER
+#define vmwalk_pte_is_marker(pte)	is_pte_marker_entry(pte_to_swp_entry(pte))
+#else
+#define vmwalk_pte_is_marker(pte)	false
+#endif
+#endif
+
+/*
+ * Write protection by userfaultfd, for present PTEs and others. Newer kernels
+ * use the same bit for other protections, so the VMA decides.
+ */
+#if defined(VMWALK_HAVE_PTE_UFFD)
+#define vmwalk_pte_uffd_wp(pte)		pte_uffd(pte)
+#define vmwalk_swp_uffd_wp(pte)		(pte_swp_uffd(pte) || pte_swp_uffd_any(pte))
+#define vmwalk_vma_uffd_wp(vma)		(!(vma) || userfaultfd_wp(vma))
+#else
+#define vmwalk_pte_uffd_wp(pte)		pte_uffd_wp(pte)
+#define vmwalk_vma_uffd_wp(vma)		true
+#ifdef VMWALK_HAVE_PTE_MARKER
+#define vmwalk_swp_uffd_wp(pte)		(pte_swp_uffd_wp(pte) || pte_swp_uffd_wp_any(pte))
+#else
+#define vmwalk_swp_uffd_wp(pte)		pte_swp_uffd_wp(pte)
+#endif
+#endif
 
 /* Are page tables of the current mm not freed while interrupts are off? */
 #define VMWALK_IRQS_OFF_KEEP_TABLES \

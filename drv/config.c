@@ -64,8 +64,72 @@ const struct vmwalk_names vmwalk_fills = {
 	"fill", fill_names, ARRAY_SIZE(fill_names)
 };
 
+#define ALL_MAP_MODES	(BIT(VMWALK_MAP_REMAP) | BIT(VMWALK_MAP_INSERT) | BIT(VMWALK_MAP_FAULT))
+#define PFN_MAP_MODES	(BIT(VMWALK_MAP_REMAP) | BIT(VMWALK_MAP_FAULT))
+
+/*
+ * The modes that each buffer type supports: a bit for each VMWALK_MAP_* and
+ * VMWALK_CACHE_*. Types with VMWALK_MAP_INSERT are refcounted in alloc.c. What
+ * this machine does not support is removed when the module is loaded.
+ */
+static struct {
+	unsigned long map_modes;
+	unsigned long cache_modes;
+} supported[] = {
+	[VMWALK_BUFFER_KMALLOC] = { PFN_MAP_MODES, BIT(VMWALK_CACHE_WB) },
+	[VMWALK_BUFFER_VMALLOC] = { ALL_MAP_MODES, BIT(VMWALK_CACHE_WB) },
+	[VMWALK_BUFFER_PAGES] = {
+		ALL_MAP_MODES,
+		BIT(VMWALK_CACHE_WB) | BIT(VMWALK_CACHE_WC) | BIT(VMWALK_CACHE_UC),
+	},
+	[VMWALK_BUFFER_HUGE] = { ALL_MAP_MODES, BIT(VMWALK_CACHE_WB) },
+	[VMWALK_BUFFER_DMA] = { PFN_MAP_MODES, BIT(VMWALK_CACHE_WB) },
+};
+
 /**
- * vmwalk_names_show - format the names that an attribute accepts
+ * vmwalk_config_exclude_type - remove a buffer type that is not available
+ * @buffer_type: VMWALK_BUFFER_*
+ *
+ * Call this before the first configuration is created.
+ */
+void vmwalk_config_exclude_type(unsigned int buffer_type)
+{
+	supported[buffer_type].map_modes = 0;
+	supported[buffer_type].cache_modes = 0;
+}
+
+/**
+ * vmwalk_config_exclude_cache_modes - remove modes that are not available
+ * @buffer_type: VMWALK_BUFFER_*
+ * @cache_modes: a bit for each VMWALK_CACHE_*
+ *
+ * Call this before the first configuration is created.
+ */
+void vmwalk_config_exclude_cache_modes(unsigned int buffer_type, unsigned long cache_modes)
+{
+	supported[buffer_type].cache_modes &= ~cache_modes;
+}
+
+/* Returns a bit for each name that is available with some buffer type. */
+static unsigned long available(const struct vmwalk_names *names)
+{
+	unsigned long types = 0, map_modes = 0, cache_modes = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(supported); i++) {
+		if (supported[i].map_modes)
+			types |= BIT(i);
+		map_modes |= supported[i].map_modes;
+		cache_modes |= supported[i].cache_modes;
+	}
+
+	return names == &vmwalk_buffer_types ? types :
+	       names == &vmwalk_map_modes ? map_modes :
+	       names == &vmwalk_cache_modes ? cache_modes : ~0UL;
+}
+
+/**
+ * vmwalk_names_show - format the names that are available
  * @names: the names
  * @page: filled with one line
  *
@@ -73,11 +137,14 @@ const struct vmwalk_names vmwalk_fills = {
  */
 ssize_t vmwalk_names_show(const struct vmwalk_names *names, char *page)
 {
+	const unsigned long mask = available(names);
 	const char *gap = "";
 	ssize_t len = 0;
 	unsigned int i;
 
 	for (i = 0; i < names->count; i++) {
+		if (!(mask & BIT(i)))
+			continue;
 		len += sysfs_emit_at(page, len, "%s%s", gap, names->name[i]);
 		gap = " ";
 	}
@@ -90,7 +157,7 @@ static int parse_name(const struct vmwalk_names *names, const char *text, unsign
 {
 	int i = match_string(names->name, names->count, text);
 
-	if (i >= 0) {
+	if (i >= 0 && available(names) & BIT(i)) {
 		*value = i;
 		return 0;
 	}
@@ -123,6 +190,15 @@ VMWALK_NAMED_ATTR(map_mode);
 VMWALK_NAMED_ATTR(cache_mode);
 VMWALK_NAMED_ATTR(fill);
 
+/* Returns 16 if @c is not a hexadecimal digit. */
+static unsigned int digit_value(char c)
+{
+	if (isdigit(c))
+		return c - '0';
+
+	return isxdigit(c) ? tolower(c) - 'a' + 10 : 16;
+}
+
 /*
  * Parse a number of bytes: decimal, or hexadecimal after 0x, optionally
  * followed by K, M, G or T. Returns 0; -EINVAL for other text; -ERANGE beyond
@@ -142,7 +218,7 @@ static int parse_bytes(const char *text, u64 *bytes)
 	}
 
 	*bytes = 0;
-	for (digits = text; (digit = hex_to_bin(*text)) < base; text++) {
+	for (digits = text; (digit = digit_value(*text)) < base; text++) {
 		overflow |= check_mul_overflow(*bytes, base, bytes);
 		overflow |= check_add_overflow(*bytes, digit, bytes);
 	}
@@ -289,27 +365,6 @@ void vmwalk_config_init(struct vmwalk_config *config)
 		.fault_around = SZ_64K,
 	};
 }
-
-#define ALL_MAP_MODES	(BIT(VMWALK_MAP_REMAP) | BIT(VMWALK_MAP_INSERT) | BIT(VMWALK_MAP_FAULT))
-#define PFN_MAP_MODES	(BIT(VMWALK_MAP_REMAP) | BIT(VMWALK_MAP_FAULT))
-
-/*
- * The modes that each buffer type supports: a bit for each VMWALK_MAP_* and
- * VMWALK_CACHE_*. Types with VMWALK_MAP_INSERT are refcounted in alloc.c.
- */
-static const struct {
-	unsigned long map_modes;
-	unsigned long cache_modes;
-} supported[] = {
-	[VMWALK_BUFFER_KMALLOC] = { PFN_MAP_MODES, BIT(VMWALK_CACHE_WB) },
-	[VMWALK_BUFFER_VMALLOC] = { ALL_MAP_MODES, BIT(VMWALK_CACHE_WB) },
-	[VMWALK_BUFFER_PAGES] = {
-		ALL_MAP_MODES,
-		BIT(VMWALK_CACHE_WB) | BIT(VMWALK_CACHE_WC) | BIT(VMWALK_CACHE_UC),
-	},
-	[VMWALK_BUFFER_HUGE] = { ALL_MAP_MODES, BIT(VMWALK_CACHE_WB) },
-	[VMWALK_BUFFER_DMA] = { PFN_MAP_MODES, BIT(VMWALK_CACHE_WB) },
-};
 
 /**
  * vmwalk_config_validate - check that the values can be combined

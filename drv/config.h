@@ -12,7 +12,8 @@
 struct vmwalk_errmsg;
 
 /*
- * The names that an attribute accepts, indexed by their value in uapi/vmwalk.h.
+ * The names of an attribute's values, indexed by their value in uapi/vmwalk.h.
+ * The attribute accepts those that are available on this machine.
  */
 struct vmwalk_names {
 	const char *attribute;
@@ -62,6 +63,8 @@ extern const struct vmwalk_attr vmwalk_attr_fill;
 extern const struct vmwalk_attr vmwalk_attr_track_dirty;
 extern const struct vmwalk_attr vmwalk_attr_fault_around;
 
+void vmwalk_config_exclude_type(unsigned int buffer_type);
+void vmwalk_config_exclude_cache_modes(unsigned int buffer_type, unsigned long cache_modes);
 void vmwalk_config_init(struct vmwalk_config *config);
 int vmwalk_config_validate(const struct vmwalk_config *config, struct vmwalk_errmsg *errmsg);
 

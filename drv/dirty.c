@@ -30,35 +30,133 @@
  * page has been unmapped; until then clear_lock keeps other clearing calls from
  * reporting the page a second time.
  */
+#include <linux/anon_inodes.h>
 #include <linux/bitmap.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/module.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
 
 #include "buffer.h"
+#include "compat.h"
 #include "config.h"
 #include "device.h"
 #include "dirty.h"
 #include "errmsg.h"
+#include "walk.h"
 
 /* Pages that are cleared, or counted, between two checks for signals. */
 #define DIRTY_BATCH	1024UL
 
-int vmwalk_dirty_init(struct vmwalk_dirty_tracker *tracker, const struct vmwalk_config *config,
-		      struct vmwalk_errmsg *errmsg)
+/* Does the core set PG_dirty of the buffer's pages? */
+static bool has_page_flags(const struct vmwalk_device *device)
 {
-	unsigned long words = BITS_TO_LONGS(config->size >> PAGE_SHIFT);
+	return !vmwalk_buffer_is_pfnmap(&device->buffer);
+}
+
+static int unmap_test_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct vmwalk_device *device = file->private_data;
+
+	vm_flags_mod(vma, VM_MIXEDMAP | VM_DONTEXPAND, 0);
+	return vm_insert_page(vma, vma->vm_start, device->buffer.pages[0]);
+}
+
+static const struct file_operations unmap_test_fops = {
+	.owner = THIS_MODULE,
+	.mmap = unmap_test_mmap,
+};
+
+/*
+ * Does unmap_mapping_range() unmap refcounted pages? Older kernels take pages
+ * that are not in the page cache for copies of a private mapping, and skip
+ * them. Maps a page into the caller's memory to find out. Returns a negative
+ * errno if that fails.
+ */
+static int unmaps_refcounted(struct vmwalk_device *device)
+{
+	struct address_space *mapping = device->inode->i_mapping;
+	struct vmwalk_entry entry;
+	unsigned long addr;
+	struct file *file;
+	int err = 0;
+
+	if (!current->mm)
+		return -ESRCH;
+	file = anon_inode_getfile("[" VMWALK_NAME "]", &unmap_test_fops, device,
+				  O_RDWR | O_CLOEXEC);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+
+	file->f_mapping = mapping;
+	addr = vm_mmap(file, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+	if (IS_ERR_VALUE(addr)) {
+		err = addr;
+		goto out;
+	}
+	unmap_mapping_range(mapping, 0, PAGE_SIZE, 0);
+	mmap_read_lock(current->mm);
+	entry = vmwalk_walk_addr(current->mm, addr, NULL);
+	mmap_read_unlock(current->mm);
+	vm_munmap(addr, PAGE_SIZE);
+out:
+	file->f_mapping = file_inode(file)->i_mapping;
+	fput(file);
+	return err ?: !entry.present;
+}
+
+/* Check that clearing can unmap the pages of the buffer. */
+static int check_unmapping(struct vmwalk_device *device, struct vmwalk_errmsg *errmsg)
+{
+	static int works;	/* 0: not known; 1: yes; -EOPNOTSUPP: no */
+	int err;
+
+	if (!has_page_flags(device))
+		return 0;
+	if (!READ_ONCE(works)) {
+		err = unmaps_refcounted(device);
+		if (err < 0)
+			return vmwalk_errmsg_set(errmsg, err,
+				"track_dirty: could not map a page for a test: error %d", -err);
+		WRITE_ONCE(works, err ?: -EOPNOTSUPP);
+	}
+	if (READ_ONCE(works) > 0)
+		return 0;
+
+	return vmwalk_errmsg_set(errmsg, -EOPNOTSUPP,
+		"track_dirty needs map_mode remap on this kernel, which can't unmap refcounted pages of a file");
+}
+
+/**
+ * vmwalk_dirty_init - start to track writes, if the configuration says so
+ * @device: a new device, with its buffer and inode
+ * @errmsg: set on error
+ *
+ * Return: 0; -ENOMEM; -EOPNOTSUPP if the kernel can't track writes to the
+ * buffer.
+ */
+int vmwalk_dirty_init(struct vmwalk_device *device, struct vmwalk_errmsg *errmsg)
+{
+	struct vmwalk_dirty_tracker *tracker = &device->dirty;
+	unsigned long words = BITS_TO_LONGS(device->buffer.nr_pages);
+	int err;
 
 	mutex_init(&tracker->lock);
 	mutex_init(&tracker->clear_lock);
-	if (!config->track_dirty)
+	if (!device->config.track_dirty)
 		return 0;
 
+	err = check_unmapping(device, errmsg);
+	if (err)
+		return err;
 	tracker->bits = kvcalloc(words, sizeof(*tracker->bits),
 				 GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!tracker->bits)
-		return vmwalk_errmsg_set(errmsg, -ENOMEM, "size %llu: no memory for the dirty bits",
-					 config->size);
+		return vmwalk_errmsg_set(errmsg, -ENOMEM, "size %zu: no memory for the dirty bits",
+					 device->buffer.size);
 
 	return 0;
 }
@@ -90,7 +188,7 @@ vm_fault_t vmwalk_dirty_pfn_mkwrite(struct vmwalk_device *device, struct vm_faul
 		return VM_FAULT_SIGBUS;
 	set_bit(vmf->pgoff, device->dirty.bits);
 	/* vmf_insert_pfn_prot() does not replace a PTE. */
-	zap_vma_ptes(vmf->vma, addr, PAGE_SIZE);
+	vmwalk_zap_pfns(vmf->vma, addr, PAGE_SIZE);
 	ret = vmf_insert_pfn_prot(vmf->vma, addr, vmwalk_buffer_pfn(&device->buffer, vmf->pgoff),
 				  prot);
 	mutex_unlock(&device->dirty.lock);
@@ -110,7 +208,7 @@ vm_fault_t vmwalk_dirty_pfn_mkwrite(struct vmwalk_device *device, struct vm_faul
  */
 vm_fault_t vmwalk_dirty_page_mkwrite(struct vmwalk_device *device, struct vm_fault *vmf)
 {
-	if (folio_lock_killable(page_folio(vmf->page)))
+	if (vmwalk_lock_page_killable(vmf->page))
 		return VM_FAULT_SIGBUS;
 	set_bit(vmf->pgoff, device->dirty.bits);
 
@@ -138,12 +236,6 @@ void vmwalk_dirty_mark(struct vmwalk_device *device, size_t offset, size_t len)
 		if (!(i % DIRTY_BATCH))
 			cond_resched();
 	}
-}
-
-/* Does the core set PG_dirty of the buffer's pages? */
-static bool has_page_flags(const struct vmwalk_device *device)
-{
-	return !vmwalk_buffer_is_pfnmap(&device->buffer);
 }
 
 static bool is_dirty(struct vmwalk_device *device, unsigned long index)
@@ -219,7 +311,8 @@ static int clear_batch(struct vmwalk_device *device, unsigned long first, unsign
 		clear_bits(device, first, count, bitmap);
 		to = find_last_bit(bitmap, count) + 1;
 		/* One call for all pages: each call walks every mapping. */
-		unmap_mapping_pages(device->inode->i_mapping, first + from, to - from, false);
+		unmap_mapping_range(device->inode->i_mapping, (loff_t)(first + from) << PAGE_SHIFT,
+				    (loff_t)(to - from) << PAGE_SHIFT, 0);
 		if (has_page_flags(device))
 			for_each_set_bit(i, bitmap, count)
 				ClearPageDirty(device->buffer.pages[first + i]);

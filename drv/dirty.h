@@ -11,7 +11,6 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 
-struct vmwalk_config;
 struct vmwalk_device;
 struct vmwalk_errmsg;
 
@@ -22,8 +21,7 @@ struct vmwalk_dirty_tracker {
 	struct mutex clear_lock;	/* serializes clearing, see dirty.c */
 };
 
-int vmwalk_dirty_init(struct vmwalk_dirty_tracker *tracker, const struct vmwalk_config *config,
-		      struct vmwalk_errmsg *errmsg);
+int vmwalk_dirty_init(struct vmwalk_device *device, struct vmwalk_errmsg *errmsg);
 void vmwalk_dirty_free(struct vmwalk_dirty_tracker *tracker);
 
 /* Setting bits: page faults, and writes by the driver. */

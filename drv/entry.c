@@ -13,18 +13,18 @@
 #include <linux/mm.h>
 #include <linux/page-flags.h>
 #include <linux/pgtable.h>
-#include <linux/swapops.h>
-#include <linux/userfaultfd_k.h>
 
+#include "arch/pgtable.h"
 #include "compat.h"
 #include "entry.h"
 #include "uapi/vmwalk.h"
 
 /**
  * vmwalk_entry_from_pte - create an entry from a PTE
- * @pte: the PTE
+ * @pte: the PTE, from vmwalk_ptep_get()
+ * @addr: the address that is walked
  */
-struct vmwalk_entry vmwalk_entry_from_pte(pte_t pte)
+struct vmwalk_entry vmwalk_entry_from_pte(pte_t pte, unsigned long addr)
 {
 	struct vmwalk_entry entry = {
 		.pte = pte,
@@ -33,14 +33,16 @@ struct vmwalk_entry vmwalk_entry_from_pte(pte_t pte)
 		.shift = PAGE_SHIFT,
 	};
 
-	if (entry.present)
-		entry.pfn = pte_pfn(pte);
+	if (entry.present) {
+		entry.pfn = vmwalk_pte_pfn(pte, addr);
+		entry.shift += vmwalk_pte_order(pte);
+	}
 	return entry;
 }
 
 /**
  * vmwalk_entry_from_pmd - create an entry from a PMD that points to no table
- * @pmd: the PMD
+ * @pmd: the PMD, from vmwalk_pmdp_get()
  * @addr: the address that is walked
  */
 struct vmwalk_entry vmwalk_entry_from_pmd(pmd_t pmd, unsigned long addr)
@@ -52,8 +54,10 @@ struct vmwalk_entry vmwalk_entry_from_pmd(pmd_t pmd, unsigned long addr)
 		.shift = PMD_SHIFT,
 	};
 
-	if (entry.present)
+	if (entry.present) {
 		entry.pfn = pmd_pfn(pmd) + ((addr & ~PMD_MASK) >> PAGE_SHIFT);
+		entry.shift += vmwalk_pmd_order(pmd);
+	}
 	return entry;
 }
 
@@ -67,7 +71,7 @@ struct vmwalk_entry vmwalk_entry_from_pud(pud_t pud, unsigned long addr)
 	struct vmwalk_entry entry = {
 		.pte = __pte(pud_val(pud)),
 		.present = pud_present(pud) || pte_present(__pte(pud_val(pud))),
-		.level = VMWALK_PUD,
+		.level = vmwalk_real_level(VMWALK_PUD),
 		.shift = PUD_SHIFT,
 	};
 
@@ -77,24 +81,23 @@ struct vmwalk_entry vmwalk_entry_from_pud(pud_t pud, unsigned long addr)
 }
 
 /* Decode swap, migration and device-private entries, and markers. */
-static u32 absent_state(pte_t pte)
+static u32 absent_state(pte_t pte, struct vm_area_struct *vma)
 {
-	swp_entry_t swap = pte_to_swp_entry(pte);
 	u32 state = 0;
 
-	if (is_migration_entry(swap))
+	if (vmwalk_pte_is_migration(pte))
 		state |= VMWALK_MIGRATION;
-	else if (!is_pte_marker_entry(swap))
+	else if (!vmwalk_pte_is_marker(pte))
 		state |= VMWALK_SWAP;
 	if (pte_swp_soft_dirty(pte))
 		state |= VMWALK_SOFT_DIRTY;
-	if (pte_swp_uffd_wp(pte) || pte_swp_uffd_wp_any(pte))
+	if (vmwalk_swp_uffd_wp(pte) && vmwalk_vma_uffd_wp(vma))
 		state |= VMWALK_UFFD_WP;
 
 	return state;
 }
 
-static u32 present_state(pte_t pte)
+static u32 present_state(pte_t pte, struct vm_area_struct *vma)
 {
 	u32 state = VMWALK_PRESENT;
 
@@ -111,9 +114,9 @@ static u32 present_state(pte_t pte)
 	/* x86 leaves the NX bit out of entries that forbid all access. */
 	if (vmwalk_pte_protnone(pte))
 		state |= VMWALK_PROTNONE;
-	else if (pte_exec(pte))
+	else if (vmwalk_pte_exec(pte))
 		state |= VMWALK_EXEC;
-	if (pte_uffd_wp(pte))
+	if (vmwalk_pte_uffd_wp(pte) && vmwalk_vma_uffd_wp(vma))
 		state |= VMWALK_UFFD_WP;
 
 	return state;
@@ -210,13 +213,13 @@ void vmwalk_entry_decode(struct vmwalk_entry *entry, struct vm_area_struct *vma)
 
 	entry->node = page ? page_to_nid(page) : NUMA_NO_NODE;
 	if (entry->present) {
-		entry->state = present_state(entry->pte) | page_state(entry, page, vma);
+		entry->state = present_state(entry->pte, vma) | page_state(entry, page, vma);
 		if (entry->state & VMWALK_SPECIAL)
 			entry->node = pfn_node(entry->pfn);
 	} else if (pte_none(entry->pte)) {
 		entry->state = 0;
 	} else {
-		entry->state = absent_state(entry->pte) |
+		entry->state = absent_state(entry->pte, vma) |
 			       (entry->level == VMWALK_PTE ? 0 : VMWALK_HUGE);
 	}
 }
@@ -233,7 +236,7 @@ u32 vmwalk_entry_decode_kernel(const struct vmwalk_entry *entry)
 {
 	if (!entry->present)
 		return 0;
-	return present_state(entry->pte) | (entry->level == VMWALK_PTE ? 0 : VMWALK_HUGE) |
+	return present_state(entry->pte, NULL) | (entry->level == VMWALK_PTE ? 0 : VMWALK_HUGE) |
 	       (pfn_to_online_page(entry->pfn) ? 0 : VMWALK_SPECIAL);
 }
 

@@ -21,7 +21,8 @@
  *           true
  * @pfn: PFN of the page that holds the address, if @present
  * @level: VMWALK_PGD to VMWALK_PTE
- * @shift: log2 of the bytes that the entry covers
+ * @shift: log2 of the bytes that the entry covers; of its group, if the entry
+ *         belongs to a group of contiguous entries
  * @state: set by vmwalk_entry_decode(): VMWALK_PRESENT to VMWALK_HUGE; 0 for
  *         an empty entry, and for a marker without any of these flags
  * @node: set by vmwalk_entry_decode(): NUMA node of the page, or NUMA_NO_NODE
@@ -36,7 +37,7 @@ struct vmwalk_entry {
 	int node;
 };
 
-struct vmwalk_entry vmwalk_entry_from_pte(pte_t pte);
+struct vmwalk_entry vmwalk_entry_from_pte(pte_t pte, unsigned long addr);
 struct vmwalk_entry vmwalk_entry_from_pmd(pmd_t pmd, unsigned long addr);
 struct vmwalk_entry vmwalk_entry_from_pud(pud_t pud, unsigned long addr);
 void vmwalk_entry_decode(struct vmwalk_entry *entry, struct vm_area_struct *vma);

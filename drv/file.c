@@ -43,9 +43,9 @@ static int vmwalk_open(struct inode *inode, struct file *file)
 	vf->has_ptrace = file_ns_capable(file, &init_user_ns, CAP_SYS_PTRACE);
 
 	file->private_data = vf;
-	/* Accept O_DIRECT: there is no page cache to bypass. */
-	file->f_mode |= FMODE_CAN_ODIRECT;
 	file->f_mapping = device->inode->i_mapping;
+	/* There is no page cache to bypass. */
+	vmwalk_accept_direct_io(file);
 	atomic_long_inc(&device->opens);
 
 	return 0;

@@ -24,7 +24,7 @@ static long vmwalk_ioctl_info(struct vmwalk_call *call)
 	info->instance = device->number;
 	info->buffer_type = device->config.buffer_type;
 	info->map_mode = device->config.map_mode;
-	info->cache_mode = device->config.cache_mode;
+	info->cache_mode = device->buffer.cache_mode;
 	info->page_size = PAGE_SIZE;
 	info->buffer_size = device->buffer.size;
 	info->paging_levels = vmwalk_walk_paging_levels();

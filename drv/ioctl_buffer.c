@@ -13,7 +13,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "compat.h"
+#include "arch/pgtable.h"
 #include "buffer.h"
 #include "device.h"
 #include "dirty.h"

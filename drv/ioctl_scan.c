@@ -26,6 +26,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "arch/pgtable.h"
 #include "device.h"
 #include "file.h"
 #include "ioctl.h"
@@ -100,7 +101,7 @@ static void close_output(struct scan_output *output)
 /* Returns 0 with @walk_end set, or -EINTR, -ESRCH or -EFAULT. */
 static int scan_range(struct vmwalk_scanner *scanner, struct scan_output *output, u64 *walk_end)
 {
-	unsigned long addr = scanner->arg->start;
+	unsigned long addr = untagged_addr(scanner->arg->start);
 	int err;
 
 	while (!scanner->done) {
@@ -163,13 +164,14 @@ static long scan_to_output(struct vmwalk_file *vf, struct vmwalk_scan *scan,
 
 static int validate_scan(const struct vmwalk_device *device, const struct vmwalk_scan *scan)
 {
+	const u64 start = untagged_addr(scan->start), end = untagged_addr(scan->end);
 	const u64 size = device->buffer.size;
 
 	if ((scan->category_inverted | scan->category_mask | scan->category_anyof_mask |
 	     scan->return_mask) & ~(u64)VMWALK_STATE_ALL)
 		return -EINVAL;
 
-	if (!PAGE_ALIGNED(scan->start) || scan->start > scan->end || scan->start > TASK_SIZE_MAX)
+	if (!PAGE_ALIGNED(start) || start > end || start > VMWALK_USER_END)
 		return -EINVAL;
 
 	if (!scan->vec_len || scan->vec_len > U64_MAX / sizeof(struct vmwalk_extent))

@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "arch/pgtable.h"
 #include "compat.h"
 #include "device.h"
 #include "entry.h"
@@ -58,16 +59,17 @@ out:
  */
 long vmwalk_ioctl_get_pfn(struct vmwalk_file *vf, unsigned long page_number)
 {
+	unsigned long addr = untagged_addr(page_number << PAGE_SHIFT);
 	u64 started = ktime_get_ns();
 	unsigned long pfn;
 	long ret;
 
 	if (!vmwalk_file_sees_pfns(vf))
 		return -EPERM;
-	if (page_number >= TASK_SIZE_MAX >> PAGE_SHIFT)
+	if (page_number > ULONG_MAX >> PAGE_SHIFT || addr >= VMWALK_USER_END)
 		return -EINVAL;
 
-	ret = find_pfn(vf, page_number << PAGE_SHIFT, &pfn);
+	ret = find_pfn(vf, addr, &pfn);
 	if (!ret || ret == -ENOENT)
 		vmwalk_stats_count_walk(&vf->device->stats, started, !ret, 0);
 	if (ret)
@@ -102,7 +104,7 @@ static int walk_target(struct vmwalk_file *vf, struct vmwalk_walk *walk, struct 
 	err = vmwalk_target_lock(mm);
 	if (err)
 		goto out;
-	*entry = vmwalk_walk_addr(mm, walk->addr, walk->level);
+	*entry = vmwalk_walk_addr(mm, untagged_addr(walk->addr), walk->level);
 	vmwalk_target_unlock(mm);
 	walk->state = entry->state;
 out:
@@ -120,12 +122,6 @@ static int walk_kernel(struct vmwalk_file *vf, struct vmwalk_walk *walk, struct 
 	return 0;
 }
 
-/* Kernel addresses are the upper half of what the page tables can map. */
-static bool is_kernel_addr(u64 addr)
-{
-	return addr >= -(PGDIR_SIZE * (PTRS_PER_PGD / 2));
-}
-
 /**
  * vmwalk_ioctl_walk - VMWALK_IOC_WALK
  * @call: has a struct vmwalk_walk
@@ -139,7 +135,8 @@ long vmwalk_ioctl_walk(struct vmwalk_call *call)
 	struct vmwalk_entry entry;
 	int err;
 
-	if (kernel ? !is_kernel_addr(walk->addr) : walk->addr >= TASK_SIZE_MAX)
+	if (kernel ? walk->addr < VMWALK_KERNEL_START :
+		     untagged_addr(walk->addr) >= VMWALK_USER_END)
 		return -EINVAL;
 
 	err = kernel ? walk_kernel(vf, walk, &entry) : walk_target(vf, walk, &entry);
@@ -343,7 +340,7 @@ long vmwalk_ioctl_vma(struct vmwalk_call *call)
 	err = vmwalk_target_lock(mm);
 	if (err)
 		goto out;
-	vma = find_vma(mm, out->addr);
+	vma = find_vma(mm, untagged_addr(out->addr));
 	if (vma) {
 		describe_vma(out, vma);
 		out->attrs = vma_attrs(vf->device, vma);

@@ -28,15 +28,19 @@
 #include <linux/pgtable.h>
 #include <linux/sched/signal.h>
 
+#include "arch/pgtable.h"
 #include "compat.h"
 #include "device.h"
 #include "dirty.h"
 #include "map.h"
 #include "trace.h"
 
-/* Installs @count pages of the buffer, from page @index on, at @addr. */
-typedef vm_fault_t map_fn(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
-			  unsigned long count);
+/*
+ * Installs @count pages of the buffer, from page @index on, at @addr. Returns 0
+ * or a negative errno; -EFAULT if the page table does not exist.
+ */
+typedef int map_fn(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
+		   unsigned long count);
 
 static bool is_pfnmap(const struct vm_area_struct *vma)
 {
@@ -47,7 +51,7 @@ static pgprot_t page_prot(const struct vmwalk_device *device, unsigned long vm_f
 {
 	pgprot_t prot = vm_get_page_prot(vm_flags);
 
-	switch (device->config.cache_mode) {
+	switch (device->buffer.cache_mode) {
 	case VMWALK_CACHE_WC:
 		return pgprot_writecombine(prot);
 	case VMWALK_CACHE_UC:
@@ -57,64 +61,105 @@ static pgprot_t page_prot(const struct vmwalk_device *device, unsigned long vm_f
 	}
 }
 
+/**
+ * struct pfn_range - pages to install, all in one page table
+ * @vma: the VMA
+ * @index: index of the first page in the buffer
+ * @count: number of pages
+ * @fault: the address that has faulted; -1 if none
+ */
 struct pfn_range {
 	struct vm_area_struct *vma;
 	unsigned long index;
 	unsigned long count;
+	unsigned long fault;
 };
 
 /*
- * Called with the page table locked; all PTEs of the range are in this table.
+ * May the PTE be set? A marker at the address of the fault is replaced: else
+ * the fault would repeat forever. Other markers may forbid access.
  */
+static bool is_vacant(pte_t pte, unsigned long addr, const struct pfn_range *range)
+{
+	return pte_none(pte) || (addr == range->fault && !pte_present(pte));
+}
+
+/* Called with the page table locked. @addr is the address of the first page. */
 static int fill_ptes(pte_t *ptep, unsigned long addr, void *data)
 {
 	const struct pfn_range *range = data;
 	struct vm_area_struct *vma = range->vma;
 	const struct vmwalk_device *device = vma->vm_private_data;
 	struct page **pages = device->buffer.pages + range->index;
-	pgprot_t prot = is_cow_mapping(vma->vm_flags) ? page_prot(device, vma->vm_flags) :
-							vma->vm_page_prot;
+	pgprot_t prot = vmwalk_vma_is_cow(vma) ? page_prot(device, vma->vm_flags) :
+						 vma->vm_page_prot;
 	unsigned long i, contig;
-	pte_t pte;
 
 	/* Set contiguous PFNs at once; skip entries that exist. */
 	for (i = 0; i < range->count; i += contig) {
 		for (contig = 0; i + contig < range->count; contig++)
 			if (pages[i + contig] != pages[i] + contig ||
-			    !pte_none(ptep_get(ptep + i + contig)))
+			    !is_vacant(READ_ONCE(ptep[i + contig]),
+				       addr + (i + contig) * PAGE_SIZE, range))
 				break;
 		if (!contig) {
 			contig = 1;
 			continue;
 		}
-		pte = pte_mkspecial(pfn_pte(page_to_pfn(pages[i]), prot));
-		vmwalk_set_ptes(vma->vm_mm, addr + i * PAGE_SIZE, ptep + i, pte, contig);
+		vmwalk_set_ptes(vma->vm_mm, addr + i * PAGE_SIZE, ptep + i,
+				page_to_pfn(pages[i]), prot, contig);
 	}
 
 	return 0;
 }
 
 /*
- * Install PFNs, all in one page table. Returns VM_FAULT_NOPAGE, or an error
- * with nothing installed.
+ * Install PFNs, all in one page table, which is created if it does not exist.
  *
  * vmf_insert_pfn() would walk from the top for each page. remap_pfn_range()
  * would put the VMA under x86's tracking of memory types, which warns at
  * munmap() if the first page is no longer mapped.
  */
-static vm_fault_t map_pfns(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
-			   unsigned long count)
+static int map_pfns(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
+		    unsigned long count)
 {
-	struct pfn_range range = { .vma = vma, .index = index, .count = count };
+	struct pfn_range range = { .vma = vma, .index = index, .count = count, .fault = -1 };
 
 	/* One page is enough: we only need the page table, locked. */
-	return apply_to_page_range(vma->vm_mm, addr, PAGE_SIZE, fill_ptes, &range) ?
-	       VM_FAULT_OOM : VM_FAULT_NOPAGE;
+	return apply_to_page_range(vma->vm_mm, addr, PAGE_SIZE, fill_ptes, &range) ? -ENOMEM : 0;
+}
+
+/*
+ * Install PFNs in the page table that vmf->pmd points to. Returns false if it
+ * points to none. The core may free an empty page table while faults run; RCU
+ * keeps the table until it is locked, and the entry is read again.
+ */
+static bool map_pfns_in_table(struct vm_fault *vmf, unsigned long addr, struct pfn_range *range)
+{
+	spinlock_t *lock;
+	bool same = false;
+	pmd_t pmd;
+
+	rcu_read_lock();
+	pmd = READ_ONCE(*vmf->pmd);
+	if (!pmd_present(pmd) || vmwalk_pmd_leaf(pmd) || pmd_bad(pmd))
+		goto out;
+
+	lock = pte_lockptr(vmf->vma->vm_mm, &pmd);
+	spin_lock(lock);
+	same = pmd_same(pmd, READ_ONCE(*vmf->pmd));
+	if (same)
+		fill_ptes(pte_offset_kernel(&pmd, addr), addr, range);
+	spin_unlock(lock);
+out:
+	rcu_read_unlock();
+
+	return same;
 }
 
 /* Install refcounted pages. */
-static vm_fault_t map_pages(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
-			    unsigned long count)
+static int map_pages(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
+		     unsigned long count)
 {
 	const struct vmwalk_device *device = vma->vm_private_data;
 	struct page **pages = device->buffer.pages + index;
@@ -128,22 +173,18 @@ static vm_fault_t map_pages(struct vm_area_struct *vma, unsigned long addr, unsi
 		if (err == -EBUSY)
 			done++;
 		else if (err)
-			/*
-			 * Inside a VMA, -EFAULT means no memory for an upper
-			 * table.
-			 */
-			return err == -ENOMEM || err == -EFAULT ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+			return err;
 
 		count -= done;
 		pages += done;
 		addr += done << PAGE_SHIFT;
 	}
 
-	return VM_FAULT_NOPAGE;
+	return 0;
 }
 
 /*
- * Can a PMD entry map the aligned 2 MiB around an address? Not if each page
+ * Can a PMD entry map the aligned PMD_SIZE around an address? Not if each page
  * needs its own write fault: with track_dirty, or if the core tracks writes to
  * this VMA and has write-protected it for this purpose.
  */
@@ -153,8 +194,8 @@ static bool pmd_fits(const struct vm_area_struct *vma, unsigned long addr)
 	unsigned long start = addr & PMD_MASK;
 	unsigned long index;
 
-	if (!vmwalk_buffer_maps_pmds(&device->buffer) || device->dirty.bits ||
-	    !(vma->vm_flags & VM_PFNMAP))
+	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || !vmwalk_buffer_maps_pmds(&device->buffer) ||
+	    device->dirty.bits || !(vma->vm_flags & VM_PFNMAP))
 		return false;
 	if (start < vma->vm_start || vma->vm_end - start < PMD_SIZE)
 		return false;
@@ -175,18 +216,32 @@ static vm_fault_t map_pmd(struct vm_fault *vmf)
 
 /*
  * Install the aligned window of fault_around bytes. It lies in one page table,
- * so it is installed as a whole or not at all.
+ * so it is installed as a whole or not at all. If the page table has just been
+ * freed, or replaced by a PMD entry, return: the access faults again if it must.
  */
 static vm_fault_t map_window(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	const struct vmwalk_device *device = vma->vm_private_data;
-	map_fn *map = is_pfnmap(vma) ? map_pfns : map_pages;
 	unsigned long mask = ~(device->config.fault_around - 1);
 	unsigned long start = max(vmf->address & mask, vma->vm_start);
 	unsigned long end = min((vmf->address & mask) + device->config.fault_around, vma->vm_end);
+	struct pfn_range range = {
+		.vma = vma,
+		.index = linear_page_index(vma, start),
+		.count = (end - start) >> PAGE_SHIFT,
+		.fault = vmf->address & PAGE_MASK,
+	};
+	int err = 0;
 
-	return map(vma, start, linear_page_index(vma, start), (end - start) >> PAGE_SHIFT);
+	if (!is_pfnmap(vma))
+		err = map_pages(vma, start, range.index, range.count);
+	else if (!map_pfns_in_table(vmf, start, &range) && !pmd_fits(vma, vmf->address))
+		err = map_pfns(vma, start, range.index, range.count);
+
+	if (err == -ENOMEM)
+		return VM_FAULT_OOM;
+	return err && err != -EFAULT ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 }
 
 static vm_fault_t map_dirty_pfn(struct vm_fault *vmf)
@@ -220,7 +275,7 @@ static vm_fault_t vmwalk_vm_fault(struct vm_fault *vmf)
 		pmd_t pmd = READ_ONCE(*vmf->pmd);
 
 		/* Lost a race: another thread has installed the PMD entry. */
-		if (pmd_leaf(pmd))
+		if (vmwalk_pmd_leaf(pmd))
 			return count_fault(vmf, VMWALK_HUGE_FAULTS, VM_FAULT_NOPAGE);
 		/* Some kernels do not call huge_fault where a PMD would fit. */
 		ret = pmd_none(pmd) ? map_pmd(vmf) : VM_FAULT_FALLBACK;
@@ -228,11 +283,14 @@ static vm_fault_t vmwalk_vm_fault(struct vm_fault *vmf)
 			return count_fault(vmf, VMWALK_HUGE_FAULTS, ret);
 	}
 
-	if (write && is_cow_mapping(vma->vm_flags) && !is_pfnmap(vma)) {
-		/* The core copies the page and drops the reference. */
+	/*
+	 * The core copies the page and drops the reference, or replaces a PTE
+	 * marker by the page.
+	 */
+	if (!is_pfnmap(vma) && ((write && vmwalk_vma_is_cow(vma)) || vmwalk_fault_has_marker(vmf))) {
 		vmf->page = device->buffer.pages[vmf->pgoff];
 		get_page(vmf->page);
-		return count_fault(vmf, VMWALK_WRITE_FAULTS, 0);
+		return count_fault(vmf, write ? VMWALK_WRITE_FAULTS : VMWALK_READ_FAULTS, 0);
 	}
 
 	ret = map_window(vmf);
@@ -267,9 +325,9 @@ static vm_fault_t vmwalk_vm_page_mkwrite(struct vm_fault *vmf)
  * exists because newer kernels otherwise drop the VMA lock and retry each fault
  * under mmap_lock.
  */
-static vm_fault_t vmwalk_vm_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+static vmwalk_map_pages_t vmwalk_vm_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 {
-	return 0;
+	return VMWALK_MAPPED_NONE;
 }
 
 /*
@@ -303,10 +361,10 @@ static int populate(struct vm_area_struct *vma)
 
 	for (addr = vma->vm_start; addr < vma->vm_end; addr = next) {
 		next = pmd_addr_end(addr, vma->vm_end);
-		err = vm_fault_to_errno(map(vma, addr, linear_page_index(vma, addr),
-					    (next - addr) >> PAGE_SHIFT), 0);
+		err = map(vma, addr, linear_page_index(vma, addr), (next - addr) >> PAGE_SHIFT);
 		if (err)
-			return err;
+			/* Nothing else frees the table: no memory for it. */
+			return err == -EFAULT ? -ENOMEM : err;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
@@ -318,7 +376,7 @@ static int populate(struct vm_area_struct *vma)
 static void set_up_vma(struct vmwalk_device *device, struct vm_area_struct *vma)
 {
 	bool tracked = device->dirty.bits;
-	bool cow = is_cow_mapping(vma->vm_flags);
+	bool cow = vmwalk_vma_is_cow(vma);
 	bool pfnmap;
 
 	/*
@@ -327,7 +385,7 @@ static void set_up_vma(struct vmwalk_device *device, struct vm_area_struct *vma)
 	 * need another protection, which only a PFN mapping can have.
 	 */
 	pfnmap = vmwalk_buffer_is_pfnmap(&device->buffer) ||
-		 (cow && device->config.cache_mode != VMWALK_CACHE_WB);
+		 (cow && device->buffer.cache_mode != VMWALK_CACHE_WB);
 	if (pfnmap)
 		vm_flags_mod(vma, VM_IO | VM_DONTDUMP, 0);
 	vm_flags_mod(vma, pfnmap && !cow ? VM_PFNMAP : VM_MIXEDMAP, 0);

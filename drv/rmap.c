@@ -14,6 +14,7 @@
 #include <linux/pgtable.h>
 #include <linux/rbtree.h>
 
+#include "arch/pgtable.h"
 #include "device.h"
 #include "rmap.h"
 #include "walk.h"
@@ -52,7 +53,7 @@ static unsigned long count_ptes(struct vmwalk_walker *walker, pte_t *ptep,
 	for (; addr < end; addr += PAGE_SIZE, ptep++) {
 		pte_t pte = ptep_get(ptep);
 
-		if (pte_present(pte) && pte_pfn(pte) == expected_pfn(counter, addr))
+		if (pte_present(pte) && vmwalk_pte_pfn(pte, addr) == expected_pfn(counter, addr))
 			counter->pages++;
 	}
 

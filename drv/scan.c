@@ -18,6 +18,7 @@
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 
+#include "arch/pgtable.h"
 #include "compat.h"
 #include "scan.h"
 
@@ -135,13 +136,19 @@ static unsigned long scan_entry(struct vmwalk_scanner *scanner, struct vmwalk_en
 	return report(scanner, addr, pages, entry->pfn, flags, entry->shift, entry->node);
 }
 
-/* noinline: keep struct vmwalk_entry out of the fast paths' stack frames. */
-static noinline unsigned long scan_one_pte(struct vmwalk_scanner *scanner, pte_t pte,
-					   unsigned long addr)
+/*
+ * Scan a PTE, or what is left of its group: all PTEs of a group have the same
+ * flags and contiguous PFNs. noinline: keep struct vmwalk_entry out of the fast
+ * paths' stack frames.
+ */
+static noinline unsigned long scan_one_pte(struct vmwalk_scanner *scanner, pte_t *ptep,
+					   unsigned long addr, unsigned long left)
 {
-	struct vmwalk_entry entry = vmwalk_entry_from_pte(pte);
+	struct vmwalk_entry entry = vmwalk_entry_from_pte(vmwalk_ptep_get(ptep), addr);
+	unsigned long group = BIT(entry.shift - PAGE_SHIFT);
 
-	return scan_entry(scanner, &entry, addr, 1);
+	return scan_entry(scanner, &entry, addr,
+			  min(left, group - (PFN_DOWN(addr) & (group - 1))));
 }
 
 /*
@@ -153,10 +160,8 @@ static bool enter_span(struct vmwalk_scanner *scanner, unsigned long pfn)
 	unsigned long start = round_down(pfn, VMWALK_SPAN_PAGES);
 	struct page *first = pfn_to_online_page(start);
 
-	/* Memory is hotplugged in units of at least a subsection. */
-	BUILD_BUG_ON(VMWALK_SPAN_PAGES > PAGES_PER_SUBSECTION);
 	if (!first || page_to_nid(first) != page_to_nid(first + VMWALK_SPAN_PAGES - 1) ||
-	    round_down(my_zero_pfn(0), VMWALK_SPAN_PAGES) == start)
+	    round_down(vmwalk_zero_pfn(), VMWALK_SPAN_PAGES) == start)
 		return false;
 
 	scanner->span.pte = vmwalk_pte_advance(scanner->template.pte,
@@ -172,7 +177,8 @@ static __always_inline unsigned long index_in_span(const struct vmwalk_scanner *
 {
 	unsigned long xor = vmwalk_pte_xor(pte, scanner->span.pte);
 
-	return xor & ~((VMWALK_SPAN_PAGES - 1) << PAGE_SHIFT) ? ULONG_MAX : xor >> PAGE_SHIFT;
+	return xor & ~((VMWALK_SPAN_PAGES - 1) << VMWALK_PFN_SHIFT) ? ULONG_MAX :
+								      xor >> VMWALK_PFN_SHIFT;
 }
 
 /* PFN of a PTE that matches the template; ULONG_MAX if it does not match. */
@@ -224,7 +230,7 @@ static unsigned long count_contig(const pte_t *ptep, pte_t first, unsigned long 
 /* Does one of the two PTEs after @ptep map a page in the span of @pte? */
 static bool span_continues(pte_t *ptep, pte_t pte, unsigned long left)
 {
-	const unsigned long outside = ~((VMWALK_SPAN_PAGES << PAGE_SHIFT) - 1);
+	const unsigned long outside = ~((VMWALK_SPAN_PAGES << VMWALK_PFN_SHIFT) - 1);
 
 	return (left > 1 && !(vmwalk_pte_xor(ptep_get(ptep + 1), pte) & outside)) ||
 	       (left > 2 && !(vmwalk_pte_xor(ptep_get(ptep + 2), pte) & outside));
@@ -248,7 +254,7 @@ static unsigned long scan_contig(struct vmwalk_scanner *scanner, pte_t *ptep, pt
 	} else {
 		pfn = template_pfn(scanner, pte);
 		if (pfn == ULONG_MAX)
-			return scan_one_pte(scanner, pte, addr);
+			return scan_one_pte(scanner, ptep, addr, left);
 		/* Entering a span costs more than looking up one page. */
 		if (span_continues(ptep, pte, left) && enter_span(scanner, pfn))
 			return scan_contig(scanner, ptep, pte, addr, left);
@@ -401,11 +407,13 @@ void vmwalk_scan_init(struct vmwalk_scanner *scanner, struct mm_struct *mm,
 		      const struct vmwalk_scan *arg, bool hide_pfns, struct vmwalk_extent *out,
 		      unsigned long capacity)
 {
+	const u64 end = untagged_addr(arg->end);
+
 	*scanner = (struct vmwalk_scanner) {
 		.walker = { .ptes = scan_ptes, .leaf = scan_leaf, .contended_mm = mm },
 		.mm = mm,
 		.arg = arg,
-		.end = arg->end > TASK_SIZE_MAX ? TASK_SIZE_MAX : PAGE_ALIGN(arg->end),
+		.end = end > VMWALK_USER_END ? VMWALK_USER_END : PAGE_ALIGN(end),
 		.hide_pfns = hide_pfns,
 		.out = out,
 		.capacity = min_t(u64, capacity, arg->vec_len),
@@ -450,20 +458,20 @@ u64 vmwalk_scan_pages(const struct vmwalk_scanner *scanner)
 unsigned long vmwalk_scan_vmas(struct vmwalk_scanner *scanner, unsigned long addr)
 {
 	struct vmwalk_walker *walker = &scanner->walker;
+	struct vmwalk_vma_iter iter;
 	struct vm_area_struct *vma;
-	struct vma_iterator vmi;
 
-	/* for_each_vma_range() treats an end of 0 as the largest address. */
+	/* The iterator treats an end of 0 as the largest address. */
 	if (addr >= scanner->end) {
 		scanner->done = true;
 		return addr;
 	}
 
-	vma_iter_init(&vmi, scanner->mm, addr);
 	walker->steps = VMWALK_WALK_STEPS;
 	walker->stop = false;
 
-	for_each_vma_range(vmi, vma, scanner->end) {
+	vmwalk_vma_iter_init(&iter, scanner->mm, addr, scanner->end);
+	while ((vma = vmwalk_vma_next(&iter))) {
 		scanner->vma = vma;
 		clear_template(scanner);
 		addr = vmwalk_walk_range(vma, max(addr, vma->vm_start),

@@ -11,8 +11,11 @@
 #include "walk.h"
 #include "uapi/vmwalk.h"
 
-/* PFNs of an aligned span, which is online as a whole or not at all. */
-#define VMWALK_SPAN_PAGES	(PMD_SIZE / PAGE_SIZE)
+/*
+ * PFNs of an aligned span, which is online as a whole or not at all: memory is
+ * hotplugged in units of at least a subsection.
+ */
+#define VMWALK_SPAN_PAGES	PAGES_PER_SUBSECTION
 
 /**
  * struct vmwalk_scanner - a scan in progress

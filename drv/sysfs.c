@@ -12,6 +12,7 @@
 #include <linux/security.h>
 #include <linux/sysfs.h>
 
+#include "compat.h"
 #include "config.h"
 #include "device.h"
 #include "dirty.h"
@@ -41,8 +42,16 @@ static DEVICE_ATTR_RO(_name)
 VMWALK_SYSFS_CONFIG(buffer_type);
 VMWALK_SYSFS_CONFIG(size);
 VMWALK_SYSFS_CONFIG(map_mode);
-VMWALK_SYSFS_CONFIG(cache_mode);
 VMWALK_SYSFS_CONFIG(numa_node);
+
+/* Not that of the configuration: for dma, the DMA API chooses the mode. */
+static ssize_t cache_mode_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vmwalk_device *device = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%s\n", vmwalk_cache_modes.name[device->buffer.cache_mode]);
+}
+static DEVICE_ATTR_RO(cache_mode);
 
 static ssize_t target_pid_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -55,7 +64,7 @@ static DEVICE_ATTR_RO(target_pid);
  * CAP_SYS_ADMIN, as in /proc/PID/pagemap. Only binary attributes get the struct
  * file, which has the opener's credentials.
  */
-static ssize_t phys_addr_read(struct file *file, struct kobject *kobj, struct bin_attribute *attr,
+static ssize_t phys_addr_read(struct file *file, struct kobject *kobj, vmwalk_bin_attribute *attr,
 			      char *buf, loff_t offset, size_t count)
 {
 	struct vmwalk_device *device = dev_get_drvdata(kobj_to_dev(kobj));
@@ -92,7 +101,7 @@ static struct attribute *vmwalk_attrs[] = {
 	NULL
 };
 
-static struct bin_attribute *vmwalk_bin_attrs[] = {
+static vmwalk_bin_attribute *vmwalk_bin_attrs[] = {
 	&bin_attr_phys_addr,
 	NULL
 };

@@ -14,11 +14,11 @@
 #include <linux/moduleparam.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
-#include <linux/sched/coredump.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 
+#include "compat.h"
 #include "device.h"
 #include "errmsg.h"
 #include "file.h"
@@ -177,28 +177,29 @@ static struct mm_struct *grab_mm(struct task_struct *task, struct task_struct **
 static bool is_own_memory(struct task_struct *thread, struct mm_struct *mm)
 {
 	return same_thread_group(thread, current) ||
-	       (mm == current->mm && get_dumpable(mm) == SUID_DUMP_USER);
+	       (mm == current->mm && vmwalk_task_is_dumpable(thread, mm));
 }
 
 /*
- * May the opener access the memory of another process? If @mm is NULL: may the
- * opener know that the process has no mm left?
+ * May the opener access the memory of another process? @thread uses @mm. If
+ * @mm is NULL: may the opener know that the process has no mm left?
  *
  * ptrace_may_access() is not exported, so the driver has a rule of its own: the
  * opener needs CAP_SYS_PTRACE, even if both processes belong to the same user.
- * For an undumpable mm it also needs CAP_SYS_PTRACE in mm->user_ns. commoncap
+ * For an undumpable mm it also needs CAP_SYS_PTRACE in its namespace. commoncap
  * grants that to every opener with CAP_SYS_PTRACE in the initial namespace, but
  * other LSMs may not.
  */
-static bool may_access_others(const struct vmwalk_file *vf, struct mm_struct *mm, bool write)
+static bool may_access_others(const struct vmwalk_file *vf, struct task_struct *thread,
+			      struct mm_struct *mm, bool write)
 {
 	if (write && !READ_ONCE(allow_target_write))
 		return false;
 	if (!vmwalk_file_sees_others(vf))
 		return false;
 
-	return !mm || get_dumpable(mm) == SUID_DUMP_USER ||
-	       file_ns_capable(vf->file, mm->user_ns, CAP_SYS_PTRACE);
+	return !mm || vmwalk_task_is_dumpable(thread, mm) ||
+	       vmwalk_may_ptrace(vf->file, thread, mm);
 }
 
 /*
@@ -216,7 +217,8 @@ static struct mm_struct *find_mm(const struct vmwalk_file *vf, struct pid *targe
 		put_task_struct(task);
 	}
 
-	if ((mm && is_own_memory(*thread, mm)) || may_access_others(vf, mm, write))
+	if ((mm && is_own_memory(*thread, mm)) ||
+	    may_access_others(vf, mm ? *thread : NULL, mm, write))
 		return mm ?: ERR_PTR(-ESRCH);
 
 	if (mm) {
@@ -281,7 +283,7 @@ static int access_page(struct task_struct *task, struct mm_struct *mm, unsigned 
 /**
  * vmwalk_target_access - copy from or to the target's memory
  * @vf: the file
- * @addr: user address in the target
+ * @addr: user address in the target; may have a tag
  * @buf: kernel buffer
  * @len: number of bytes, inside one page of the target
  * @write: true: to the target; false: from the target
@@ -297,6 +299,7 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
 	int copied;
 	bool gone;
 
+	addr = untagged_addr(addr);
 	target = vmwalk_target_get(vf->device);
 	if (!target)
 		return current->mm ? access_page(current, current->mm, addr, buf, len, write) :

@@ -14,6 +14,7 @@
 #include <linux/mmap_lock.h>
 #include <linux/pgtable.h>
 
+#include "arch/pgtable.h"
 #include "compat.h"
 #include "entry.h"
 #include "translate.h"
@@ -74,21 +75,22 @@ static void fill_item(struct translator *translator, struct vmwalk_translation *
 
 static void translate_slow(struct translator *translator, struct vmwalk_translation *item)
 {
+	unsigned long addr = untagged_addr(item->addr);
 	struct vm_area_struct *vma;
 	struct vmwalk_entry entry;
 
-	if (item->addr >= TASK_SIZE_MAX) {
+	if (addr >= VMWALK_USER_END) {
 		*item = (struct vmwalk_translation) { .addr = item->addr, .node = NUMA_NO_NODE };
 		return;
 	}
 
-	vma = vma_lookup(translator->mm, item->addr);
+	vma = vma_lookup(translator->mm, addr);
 	if (vma != translator->vma) {
 		translator->vma = vma;
 		vmwalk_template_clear(&translator->template);
 	}
 
-	entry = vmwalk_walk_addr(translator->mm, item->addr, NULL);
+	entry = vmwalk_walk_addr(translator->mm, addr, NULL);
 	fill_item(translator, item, &entry);
 }
 
@@ -112,7 +114,7 @@ static bool find_pmds(struct translator *translator, unsigned long addr)
 
 	translator->pmds = pmdp - pmd_index(addr);
 	translator->start = max(addr & PUD_MASK, vma->vm_start);
-	translator->length = pud_addr_end(addr, vma->vm_end) - translator->start;
+	translator->length = vmwalk_pud_addr_end(addr, vma->vm_end) - translator->start;
 
 	return true;
 }
@@ -134,7 +136,7 @@ static bool translate_one(struct translator *translator, struct vmwalk_translati
 	pmd = READ_ONCE(*pmdp);
 	if (!pmd_present(pmd))
 		return false;
-	if (pmd_leaf(pmd)) {
+	if (vmwalk_pmd_leaf(pmd)) {
 		entry = vmwalk_entry_from_pmd(pmd, item->addr);
 		vmwalk_entry_decode(&entry, translator->vma);
 		fill_item(translator, item, &entry);
@@ -144,7 +146,7 @@ static bool translate_one(struct translator *translator, struct vmwalk_translati
 		return false;
 
 	ptep = pte_offset_kernel(&pmd, item->addr);
-	pte = ptep_get(ptep);
+	pte = vmwalk_ptep_get(ptep);
 	if (pte_none(pte))
 		return false;
 	/*
@@ -152,7 +154,7 @@ static bool translate_one(struct translator *translator, struct vmwalk_translati
 	 * the first copy.
 	 */
 	smp_rmb();
-	entry = vmwalk_entry_from_pte(pte);
+	entry = vmwalk_entry_from_pte(pte, item->addr);
 	vmwalk_entry_decode(&entry, translator->vma);
 	fill_item(translator, item, &entry);
 	if (vmwalk_pmd_is_comparable(pmd)) {
@@ -161,7 +163,7 @@ static bool translate_one(struct translator *translator, struct vmwalk_translati
 	}
 
 	/* If the PTE has changed, the page may have been reused meanwhile. */
-	return pte_same(ptep_get(ptep), pte);
+	return pte_same(vmwalk_ptep_get(ptep), pte);
 }
 
 /*

@@ -43,6 +43,7 @@
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 
+#include "arch/pgtable.h"
 #include "compat.h"
 #include "walk.h"
 #include "uapi/vmwalk.h"
@@ -85,14 +86,13 @@ static void unlock_shared_tables(struct address_space *mapping)
  */
 int vmwalk_walk_paging_levels(void)
 {
-	return VMWALK_LEVELS - (mm_p4d_folded(NULL) ? 1 : 0) - (mm_pud_folded(NULL) ? 1 : 0) -
-	       (mm_pmd_folded(NULL) ? 1 : 0);
+	return VMWALK_LEVELS - (mm_p4d_folded(NULL) ? 1 : 0) - (mm_pud_folded(NULL) ? 1 : 0);
 }
 
 /* Leaf entries, empty entries, and entries that are not present. */
 static bool pmd_ends_walk(pmd_t pmd)
 {
-	return !pmd_present(pmd) || pmd_leaf(pmd);
+	return !pmd_present(pmd) || vmwalk_pmd_leaf(pmd);
 }
 
 static bool pud_ends_walk(pud_t pud)
@@ -100,15 +100,27 @@ static bool pud_ends_walk(pud_t pud)
 	return !pud_present(pud) || pud_leaf(pud);
 }
 
-static void note_level(struct vmwalk_level *levels, unsigned int level, void *entryp, u64 entry)
+/*
+ * Note an entry that was read. @top: the top-level table, which may be smaller
+ * than a page. All other tables are aligned to pages. The last entry that is
+ * read for a level counts: if a level is folded, the entry above is read again.
+ */
+static void note_level(struct vmwalk_level *levels, unsigned int level, const pgd_t *top,
+		       const void *entryp, u64 entry)
 {
+	unsigned int real = vmwalk_real_level(level);
+	size_t offset;
+
 	if (!levels)
 		return;
 
-	levels[level].table = __pa(entryp) & PAGE_MASK;
-	levels[level].index = offset_in_page(entryp) / sizeof(u64);
-	levels[level].entry = entry;
-	levels[level].flags = VMWALK_LEVEL_READ;
+	offset = real == VMWALK_PGD ? entryp - (const void *)top : offset_in_page(entryp);
+	levels[real].table = __pa(entryp) - offset;
+	levels[real].index = offset / sizeof(u64);
+	levels[real].entry = entry;
+	levels[real].flags = VMWALK_LEVEL_READ;
+	if (real != level)
+		levels[level].flags = VMWALK_LEVEL_FOLDED;
 }
 
 /* Memory hot-unplug frees tables of the linear map: read them as empty. */
@@ -125,47 +137,41 @@ static void note_level(struct vmwalk_level *levels, unsigned int level, void *en
 	((kernel) ? READ_NOFAULT(entryp) : READ_ONCE(*(entryp)))
 
 /**
- * struct upper - the entries of an address down to the PUD level
- * @pgd: PGD entry
- * @p4d: P4D entry; a copy of @pgd if the P4D level is folded
+ * struct upper - the PUD entry of an address
  * @pudp: points into the PUD table
  * @pud: PUD entry; the caller passes it to note_level()
  */
 struct upper {
-	pgd_t pgd;
-	p4d_t p4d;
 	pud_t *pudp;
 	pud_t pud;
 };
 
 /*
  * Read the entries of @addr down to the PUD level, but no table below the level
- * @deepest. @kernel: walk the kernel's page tables. Returns the level of the
- * last entry. The walk ends there unless that is VMWALK_PUD.
+ * @deepest. @top: the top-level table. @kernel: walk the kernel's page tables.
+ * Returns the level of the last entry, even if this level is folded. The walk
+ * ends there unless that is VMWALK_PUD.
  */
-static __always_inline unsigned int read_upper(struct mm_struct *mm, unsigned long addr,
+static __always_inline unsigned int read_upper(pgd_t *top, unsigned long addr,
 					       unsigned int deepest, struct vmwalk_level *levels,
 					       struct upper *upper, bool kernel)
 {
-	pgd_t *pgdp = pgd_offset(mm, addr);
-	p4d_t *p4dp;
+	pgd_t *pgdp = pgd_offset_pgd(top, addr), pgd;
+	p4d_t *p4dp, p4d;
 
-	upper->pgd = READ_ENTRY(pgdp, kernel);
-	note_level(levels, VMWALK_PGD, pgdp, pgd_val(upper->pgd));
-	if (pgd_none(upper->pgd) || pgd_bad(upper->pgd) || deepest < VMWALK_P4D)
+	/* The helpers for an entry of a folded level never return true. */
+	pgd = READ_ENTRY(pgdp, kernel);
+	note_level(levels, VMWALK_PGD, top, pgdp, pgd_val(pgd));
+	if (pgd_none(pgd) || pgd_bad(pgd) || deepest < VMWALK_P4D)
 		return VMWALK_PGD;
 
-	/* If the P4D level is folded, p4dp points to upper->pgd. */
-	p4dp = p4d_offset_lockless(pgdp, upper->pgd, addr);
-	upper->p4d = READ_ENTRY(p4dp, kernel);
-	if (levels && mm_p4d_folded(mm))
-		levels[VMWALK_P4D].flags = VMWALK_LEVEL_FOLDED;
-	else
-		note_level(levels, VMWALK_P4D, p4dp, p4d_val(upper->p4d));
-	if (p4d_none(upper->p4d) || p4d_bad(upper->p4d) || deepest < VMWALK_PUD)
-		return mm_p4d_folded(mm) ? VMWALK_PGD : VMWALK_P4D;
+	p4dp = vmwalk_p4d_offset(pgdp, pgd, addr);
+	p4d = READ_ENTRY(p4dp, kernel);
+	note_level(levels, VMWALK_P4D, top, p4dp, p4d_val(p4d));
+	if (p4d_none(p4d) || p4d_bad(p4d) || deepest < VMWALK_PUD)
+		return VMWALK_P4D;
 
-	upper->pudp = pud_offset_lockless(p4dp, upper->p4d, addr);
+	upper->pudp = vmwalk_pud_offset(p4dp, p4d, addr);
 	upper->pud = READ_ENTRY(upper->pudp, kernel);
 	return VMWALK_PUD;
 }
@@ -232,7 +238,7 @@ static unsigned long walk_pmd(struct mm_struct *mm, pmd_t *pmdp, unsigned long a
 
 	if (!lock_table(lock, walker->waits))
 		return addr;
-	pmd = READ_ONCE(*pmdp);
+	pmd = vmwalk_pmdp_get(pmdp);
 	if (pmd_none(pmd))
 		addr = skip_empty(pmdp, addr, end, PMD_SHIFT);
 	else if (pmd_ends_walk(pmd))
@@ -252,14 +258,9 @@ static unsigned long walk_pud(struct mm_struct *mm, pud_t *pudp, unsigned long a
 		return addr;
 	pud = READ_ONCE(*pudp);
 	if (pud_none(pud))
-		/*
-		 * A folded p4d_addr_end() does not stop at the end of the PUD
-		 * table.
-		 */
-		addr = skip_empty(pudp, addr, pgd_addr_end(addr, p4d_addr_end(addr, end)),
-				  PUD_SHIFT);
+		addr = skip_empty(pudp, addr, vmwalk_p4d_addr_end(addr, end), PUD_SHIFT);
 	else if (pud_ends_walk(pud))
-		addr = walk_pud_leaf(walker, pud, addr, pud_addr_end(addr, end));
+		addr = walk_pud_leaf(walker, pud, addr, vmwalk_pud_addr_end(addr, end));
 	spin_unlock(lock);
 
 	return addr;
@@ -299,16 +300,16 @@ static unsigned long walk_step(struct mm_struct *mm, unsigned long addr, unsigne
 	struct upper upper;
 	unsigned long next;
 
-	switch (read_upper(mm, addr, VMWALK_PTE, NULL, &upper, false)) {
+	switch (read_upper(mm->pgd, addr, VMWALK_PTE, NULL, &upper, false)) {
 	case VMWALK_PGD:
 		return pgd_addr_end(addr, end);
 	case VMWALK_P4D:
-		return p4d_addr_end(addr, end);
+		return vmwalk_p4d_addr_end(addr, end);
 	}
 
 	if (pud_ends_walk(upper.pud))
 		return walk_pud(mm, upper.pudp, addr, end, walker);
-	next = pud_addr_end(addr, end);
+	next = vmwalk_pud_addr_end(addr, end);
 	if (pud_bad(upper.pud))
 		return next;
 
@@ -417,7 +418,9 @@ static struct vmwalk_entry empty_entry(unsigned int level)
 	unsigned int shift = level == VMWALK_PGD ? PGDIR_SHIFT : level == VMWALK_P4D ? P4D_SHIFT :
 			     level == VMWALK_PUD ? PUD_SHIFT : PMD_SHIFT;
 
-	return (struct vmwalk_entry) { .level = level, .shift = shift, .node = NUMA_NO_NODE };
+	return (struct vmwalk_entry) {
+		.level = vmwalk_real_level(level), .shift = shift, .node = NUMA_NO_NODE,
+	};
 }
 
 /**
@@ -457,7 +460,7 @@ static bool finish_at_pud(const struct addr_walk *walk, pud_t *pudp)
 	pud = READ_ONCE(*pudp);
 	ends = pud_ends_walk(pud);
 	if (ends) {
-		note_level(walk->levels, VMWALK_PUD, pudp, pud_val(pud));
+		note_level(walk->levels, VMWALK_PUD, walk->mm->pgd, pudp, pud_val(pud));
 		*walk->entry = vmwalk_entry_from_pud(pud, walk->addr);
 		vmwalk_entry_decode(walk->entry, walk->vma);
 	}
@@ -474,10 +477,10 @@ static bool finish_at_pmd(const struct addr_walk *walk, pmd_t *pmdp)
 
 	if (!lock_table(lock, walk->waits))
 		return false;
-	pmd = READ_ONCE(*pmdp);
+	pmd = vmwalk_pmdp_get(pmdp);
 	ends = pmd_ends_walk(pmd);
 	if (ends) {
-		note_level(walk->levels, VMWALK_PMD, pmdp, pmd_val(pmd));
+		note_level(walk->levels, VMWALK_PMD, walk->mm->pgd, pmdp, pmd_val(pmd));
 		*walk->entry = vmwalk_entry_from_pmd(pmd, walk->addr);
 		vmwalk_entry_decode(walk->entry, walk->vma);
 	}
@@ -497,9 +500,9 @@ static bool finish_at_pte(const struct addr_walk *walk, pmd_t *pmdp, pmd_t pmd)
 	same = pmd_same(pmd, READ_ONCE(*pmdp));
 	if (same) {
 		ptep = pte_offset_kernel(&pmd, walk->addr);
-		pte = ptep_get(ptep);
-		note_level(walk->levels, VMWALK_PTE, ptep, pte_val(pte));
-		*walk->entry = vmwalk_entry_from_pte(pte);
+		pte = vmwalk_ptep_get(ptep);
+		note_level(walk->levels, VMWALK_PTE, walk->mm->pgd, ptep, pte_val(pte));
+		*walk->entry = vmwalk_entry_from_pte(pte, walk->addr);
 		vmwalk_entry_decode(walk->entry, walk->vma);
 	}
 	spin_unlock(lock);
@@ -511,19 +514,20 @@ static bool finish_at_pte(const struct addr_walk *walk, pmd_t *pmdp, pmd_t pmd)
 static bool walk_addr(const struct addr_walk *walk)
 {
 	struct vmwalk_level *levels = walk->levels;
+	pgd_t *const top = walk->mm->pgd;
 	unsigned long addr = walk->addr;
 	struct upper upper;
 	unsigned int level;
 	pmd_t *pmdp, pmd;
 
-	level = read_upper(walk->mm, addr, walk->deepest, levels, &upper, false);
+	level = read_upper(top, addr, walk->deepest, levels, &upper, false);
 	*walk->entry = empty_entry(level);
 	if (level < VMWALK_PUD)
 		return true;
 
 	if (pud_ends_walk(upper.pud))
 		return finish_at_pud(walk, upper.pudp);
-	note_level(levels, VMWALK_PUD, upper.pudp, pud_val(upper.pud));
+	note_level(levels, VMWALK_PUD, top, upper.pudp, pud_val(upper.pud));
 	if (pud_bad(upper.pud) || walk->deepest < VMWALK_PMD)
 		return true;
 
@@ -531,7 +535,7 @@ static bool walk_addr(const struct addr_walk *walk)
 	pmd = READ_ONCE(*pmdp);
 	if (pmd_ends_walk(pmd))
 		return finish_at_pmd(walk, pmdp);
-	note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
+	note_level(levels, VMWALK_PMD, top, pmdp, pmd_val(pmd));
 	*walk->entry = empty_entry(VMWALK_PMD);
 	if (pmd_bad(pmd) || walk->deepest < VMWALK_PTE)
 		return true;
@@ -628,17 +632,17 @@ bool vmwalk_walk_addr_fast(unsigned long addr, unsigned long *pfn)
 		return false;
 
 	local_irq_save(flags);
-	if (read_upper(current->mm, addr, VMWALK_PTE, NULL, &upper, false) < VMWALK_PUD ||
+	if (read_upper(current->mm->pgd, addr, VMWALK_PTE, NULL, &upper, false) < VMWALK_PUD ||
 	    pud_ends_walk(upper.pud))
 		goto out;
 	pmd = READ_ONCE(*pmd_offset_lockless(upper.pudp, upper.pud, addr));
 	if (pmd_ends_walk(pmd))
 		goto out;
 
-	pte = ptep_get(pte_offset_kernel(&pmd, addr));
+	pte = READ_ONCE(*pte_offset_kernel(&pmd, addr));
 	present = pte_present(pte);
 	if (present)
-		*pfn = pte_pfn(pte);
+		*pfn = vmwalk_pte_pfn(pte, addr);
 out:
 	local_irq_restore(flags);
 
@@ -657,39 +661,39 @@ pmd_t *vmwalk_walk_pmd_offset(struct mm_struct *mm, unsigned long addr)
 {
 	struct upper upper;
 
-	if (read_upper(mm, addr, VMWALK_PTE, NULL, &upper, false) < VMWALK_PUD ||
+	if (read_upper(mm->pgd, addr, VMWALK_PTE, NULL, &upper, false) < VMWALK_PUD ||
 	    pud_ends_walk(upper.pud) || pud_bad(upper.pud))
 		return NULL;
 
 	return pmd_offset_lockless(upper.pudp, upper.pud, addr);
 }
 
-static struct vmwalk_entry walk_kernel_addr(struct mm_struct *mm, unsigned long addr,
-					    struct vmwalk_level *levels)
+static struct vmwalk_entry walk_kernel_addr(unsigned long addr, struct vmwalk_level *levels)
 {
+	pgd_t *const top = vmwalk_kernel_pgd();
 	struct upper upper;
 	unsigned int level;
 	pmd_t *pmdp, pmd;
 	pte_t *ptep, pte;
 
-	level = read_upper(mm, addr, VMWALK_PTE, levels, &upper, true);
+	level = read_upper(top, addr, VMWALK_PTE, levels, &upper, true);
 	if (level < VMWALK_PUD)
 		return empty_entry(level);
 
-	note_level(levels, VMWALK_PUD, upper.pudp, pud_val(upper.pud));
+	note_level(levels, VMWALK_PUD, top, upper.pudp, pud_val(upper.pud));
 	if (pud_ends_walk(upper.pud))
 		return vmwalk_entry_from_pud(upper.pud, addr);
 
 	pmdp = pmd_offset_lockless(upper.pudp, upper.pud, addr);
 	pmd = READ_NOFAULT(pmdp);
-	note_level(levels, VMWALK_PMD, pmdp, pmd_val(pmd));
+	note_level(levels, VMWALK_PMD, top, pmdp, pmd_val(pmd));
 	if (pmd_ends_walk(pmd))
 		return vmwalk_entry_from_pmd(pmd, addr);
 
 	ptep = pte_offset_kernel(&pmd, addr);
 	pte = READ_NOFAULT(ptep);
-	note_level(levels, VMWALK_PTE, ptep, pte_val(pte));
-	return vmwalk_entry_from_pte(pte);
+	note_level(levels, VMWALK_PTE, top, ptep, pte_val(pte));
+	return vmwalk_entry_from_pte(pte, addr);
 }
 
 /**
@@ -697,10 +701,10 @@ static struct vmwalk_entry walk_kernel_addr(struct mm_struct *mm, unsigned long 
  * @addr: a kernel address
  * @levels: array of VMWALK_LEVELS, filled in for each level; or NULL
  *
- * The upper half of every process's top-level table points to the kernel's
- * tables. No lock that a module can take protects these tables. The core frees
- * them only after an IPI to every CPU, so they are valid while interrupts are
- * off.
+ * No lock that a module can take protects the kernel's tables. x86 frees them
+ * only after an IPI to every CPU, so they are valid while interrupts are off.
+ * Elsewhere they may be freed at any time. Their memory stays mapped, or reads
+ * as empty: the result can be wrong, but the walk is safe.
  *
  * Return: the entry at which the walk ends, not decoded.
  */
@@ -712,7 +716,7 @@ struct vmwalk_entry vmwalk_walk_kernel_addr(unsigned long addr, struct vmwalk_le
 	if (levels)
 		memset(levels, 0, VMWALK_LEVELS * sizeof(*levels));
 	local_irq_save(flags);
-	entry = walk_kernel_addr(current->active_mm, addr, levels);
+	entry = walk_kernel_addr(addr, levels);
 	local_irq_restore(flags);
 	if (levels && entry.present)
 		levels[entry.level].flags |= VMWALK_LEVEL_LEAF;

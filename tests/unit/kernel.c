@@ -34,6 +34,16 @@ static bool is_lower(unsigned char c)
 	return (c >= 'a' && c <= 'z') || (c >= 0xdf && c != 0xf7);
 }
 
+bool unit_isdigit(unsigned char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+bool unit_isxdigit(unsigned char c)
+{
+	return unit_isdigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
 bool unit_isprint(unsigned char c)
 {
 	return (c >= 0x20 && c < 0x7f) || c >= 0xa0;
@@ -50,17 +60,6 @@ unsigned char unit_toupper(unsigned char c)
 }
 
 /* --- linux/kernel.h, linux/string.h --------------------------------------- */
-
-int hex_to_bin(unsigned char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	if (digit >= 'a' && digit <= 'f')
-		return digit - 'a' + 10;
-	if (digit >= 'A' && digit <= 'F')
-		return digit - 'A' + 10;
-	return -1;
-}
 
 int match_string(const char *const *names, size_t count, const char *string)
 {

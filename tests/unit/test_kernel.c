@@ -73,18 +73,19 @@ VW_TEST(match_string_finds_whole_names)
 	vw_expect(match_string(names, 1, "two"), -EINVAL);
 }
 
-VW_TEST(hex_to_bin_converts_hexadecimal_digits)
+VW_TEST(digits_are_those_of_ascii)
 {
-	static const char digits[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
-	int valid = 0;
+	int decimal = 0, hexadecimal = 0;
 
-	for (int i = 0; i < 16; i++) {
-		vw_expect(hex_to_bin(digits[i]), i);
-		vw_expect(hex_to_bin(upper[i]), i);
+	for (int c = 0; c < 256; c++) {
+		decimal += isdigit(c);
+		hexadecimal += isxdigit(c);
 	}
-	for (int c = 0; c < 256; c++)
-		valid += hex_to_bin(c) != -1;
-	vw_expect(valid, 22);
+	vw_expect(decimal, 10);
+	vw_expect(hexadecimal, 22);
+	for (const char *c = "0123456789abcdefABCDEF"; *c; c++)
+		vw_expect(isxdigit(*c), true);
+	vw_expect(isdigit('0') && isdigit('9'), true);
 }
 
 VW_TEST(character_classes_are_those_of_iso_8859_1)

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Page-table entries: what the kernel has no generic helper for.
+ *
+ * Copyright (C) The vmwalk authors
+ *
+ * ARCH.h has the page-table bits of an architecture, and no other file has. It
+ * defines
+ *
+ *   VMWALK_PFN_SHIFT             lowest bit of the PFN in an entry
+ *   VMWALK_FLAGS_MASK            all bits of an entry but the PFN
+ *   vmwalk_pte_raw, vmwalk_raw_pte, vmwalk_pmd_raw, vmwalk_raw_pmd
+ *                                convert between entries and their values
+ *   vmwalk_pte_user(pte)         user mode may access the page
+ *   vmwalk_pte_exec(pte)         the page is executable
+ *   vmwalk_pte_protnone(pte)     the PTE maps a page, but any access faults
+ *   vmwalk_set_ptes()            sets adjacent special PTEs of contiguous PFNs
+ *   vmwalk_linear_phys(addr)     the arithmetic of __pa()
+ *   VMWALK_USER_END              end of user addresses
+ *   VMWALK_KERNEL_START          lowest kernel address
+ *   vmwalk_kernel_pgd()          top-level table of kernel addresses
+ *
+ * and overrides the defaults below. PTEs are present where vmwalk_pte_exec() to
+ * vmwalk_pte_protnone() get them.
+ */
+#ifndef VMWALK_ARCH_PGTABLE_H
+#define VMWALK_ARCH_PGTABLE_H
+
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/pfn.h>
+#include <linux/pgtable.h>
+#include <linux/sched.h>
+
+#include "../uapi/vmwalk.h"
+
+#if defined(CONFIG_X86_64)
+#include "x86.h"
+#elif defined(CONFIG_ARM64)
+#include "arm64.h"
+#elif defined(CONFIG_RISCV) && defined(CONFIG_64BIT)
+#include "riscv.h"
+#else
+#error "vmwalk does not support this architecture: it needs a file in drv/arch"
+#endif
+#ifdef __PAGETABLE_PMD_FOLDED
+#error "vmwalk needs at least three page-table levels"
+#endif
+
+/*
+ * Groups of PTEs, or of PMD entries, that map one contiguous range for the
+ * TLB. The CPU may set the accessed and dirty bits in any entry of the group.
+ * The order of a group is log2 of its entries, 0 for a single entry.
+ */
+#ifndef vmwalk_pte_order
+#define vmwalk_pte_order(pte)	0
+#endif
+#ifndef vmwalk_pmd_order
+#define vmwalk_pmd_order(pmd)	0
+#endif
+
+/* The PFN of the page at an address that a present PTE maps. */
+#ifndef vmwalk_pte_pfn
+#define vmwalk_pte_pfn(pte, addr)	pte_pfn(pte)
+#endif
+
+/* Read a PTE, with the accessed and dirty bits of its group. */
+static inline pte_t vmwalk_ptep_get(pte_t *ptep)
+{
+	pte_t pte = READ_ONCE(*ptep), *end, other;
+	size_t size;
+
+	if (!pte_present(pte) || !vmwalk_pte_order(pte))
+		return pte;
+
+	size = sizeof(*ptep) << vmwalk_pte_order(pte);
+	ptep = PTR_ALIGN_DOWN(ptep, size);
+	for (end = (void *)ptep + size; ptep < end; ptep++) {
+		other = READ_ONCE(*ptep);
+		if (pte_young(other))
+			pte = pte_mkyoung(pte);
+		if (pte_dirty(other))
+			pte = pte_mkdirty(pte);
+	}
+
+	return pte;
+}
+
+static inline pmd_t vmwalk_pmdp_get(pmd_t *pmdp)
+{
+	pmd_t pmd = READ_ONCE(*pmdp), *end, other;
+	size_t size;
+
+	if (!pmd_present(pmd) || !vmwalk_pmd_order(pmd))
+		return pmd;
+
+	size = sizeof(*pmdp) << vmwalk_pmd_order(pmd);
+	pmdp = PTR_ALIGN_DOWN(pmdp, size);
+	for (end = (void *)pmdp + size; pmdp < end; pmdp++) {
+		other = READ_ONCE(*pmdp);
+		if (pmd_young(other))
+			pmd = pmd_mkyoung(pmd);
+		if (pmd_dirty(other))
+			pmd = pmd_mkdirty(pmd);
+	}
+
+	return pmd;
+}
+
+#ifndef vmwalk_pmd_leaf
+#define vmwalk_pmd_leaf(pmd)	pmd_leaf(pmd)
+#endif
+
+/*
+ * The entry below an entry that was read before. The lockless helpers of the
+ * kernel return a pointer to their argument, a copy, if the level is folded.
+ */
+#ifndef vmwalk_p4d_offset
+#define vmwalk_p4d_offset(pgdp, pgd, addr) \
+	(mm_p4d_folded(NULL) ? p4d_offset(pgdp, addr) : p4d_offset_lockless(pgdp, pgd, addr))
+#endif
+#ifndef vmwalk_pud_offset
+#define vmwalk_pud_offset(p4dp, p4d, addr) \
+	(mm_pud_folded(NULL) ? pud_offset(p4dp, addr) : pud_offset_lockless(p4dp, p4d, addr))
+#endif
+
+/*
+ * The end of the range that one entry maps, but at most @end. The kernel's
+ * helpers return @end if a level was folded when the kernel was built.
+ */
+static inline unsigned long vmwalk_p4d_addr_end(unsigned long addr, unsigned long end)
+{
+	end = p4d_addr_end(addr, end);
+	return mm_p4d_folded(NULL) ? pgd_addr_end(addr, end) : end;
+}
+
+static inline unsigned long vmwalk_pud_addr_end(unsigned long addr, unsigned long end)
+{
+	end = pud_addr_end(addr, end);
+	return mm_pud_folded(NULL) ? vmwalk_p4d_addr_end(addr, end) : end;
+}
+
+/**
+ * vmwalk_real_level - the level whose table has the entries of a level
+ * @level: VMWALK_PGD to VMWALK_PTE
+ *
+ * A folded level has no table: the kernel's helpers for this level read the
+ * entry of the level above.
+ */
+static inline unsigned int vmwalk_real_level(unsigned int level)
+{
+	if (level == VMWALK_PUD && mm_pud_folded(NULL))
+		level = VMWALK_P4D;
+	if (level == VMWALK_P4D && mm_p4d_folded(NULL))
+		level = VMWALK_PGD;
+
+	return level;
+}
+
+/*
+ * Comparing entries. The difference of two entries with the same flags is the
+ * distance of their pages. The helpers below need comparable entries. An entry
+ * of a group is not comparable: its flags depend on the others.
+ */
+#ifndef vmwalk_pte_is_comparable
+#define vmwalk_pte_is_comparable(pte)	(pte_present(pte) && !vmwalk_pte_order(pte))
+#endif
+#ifndef vmwalk_pmd_is_comparable
+#define vmwalk_pmd_is_comparable(pmd)	true
+#endif
+
+/* No entry has all flags set, so these match none. */
+#define VMWALK_PTE_NO_MATCH	vmwalk_raw_pte(VMWALK_FLAGS_MASK)
+#define VMWALK_PMD_NO_MATCH	vmwalk_raw_pmd(VMWALK_FLAGS_MASK)
+
+static inline bool vmwalk_pte_same_flags(pte_t a, pte_t b)
+{
+	return !((vmwalk_pte_raw(a) ^ vmwalk_pte_raw(b)) & VMWALK_FLAGS_MASK);
+}
+
+static inline bool vmwalk_pmd_same_flags(pmd_t a, pmd_t b)
+{
+	return !((vmwalk_pmd_raw(a) ^ vmwalk_pmd_raw(b)) & VMWALK_FLAGS_MASK);
+}
+
+/* The flags are the same, so no bits below the PFN remain in the difference. */
+static inline phys_addr_t vmwalk_raw_phys_delta(u64 from, u64 to)
+{
+	if (VMWALK_PFN_SHIFT == PAGE_SHIFT)
+		return to - from;
+
+	return (to - from) >> VMWALK_PFN_SHIFT << PAGE_SHIFT;
+}
+
+/* Bytes from the page of @from to the page of @to, which has the same flags. */
+static inline phys_addr_t vmwalk_pte_phys_delta(pte_t from, pte_t to)
+{
+	return vmwalk_raw_phys_delta(vmwalk_pte_raw(from), vmwalk_pte_raw(to));
+}
+
+/* Bits in which entries differ; those of the PFN start at VMWALK_PFN_SHIFT. */
+static inline unsigned long vmwalk_pte_xor(pte_t a, pte_t b)
+{
+	return vmwalk_pte_raw(a) ^ vmwalk_pte_raw(b);
+}
+
+/* The PTE with the same flags and a PFN that is larger by @pages. */
+static inline pte_t vmwalk_pte_advance(pte_t pte, long pages)
+{
+	return vmwalk_raw_pte(vmwalk_pte_raw(pte) + (pages << VMWALK_PFN_SHIFT));
+}
+
+/*
+ * Linear-map address of the PTE table that @pmd points to. @other has the same
+ * flags and points to @other_table.
+ */
+static inline pte_t *vmwalk_pmd_table(pmd_t pmd, pmd_t other, pte_t *other_table)
+{
+	return (void *)other_table +
+	       vmwalk_raw_phys_delta(vmwalk_pmd_raw(other), vmwalk_pmd_raw(pmd));
+}
+
+#endif /* VMWALK_ARCH_PGTABLE_H */
