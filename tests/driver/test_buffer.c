@@ -20,7 +20,7 @@
 VW_TEST_TYPICAL(read_and_mmap_show_the_configured_fill)
 {
 	static const char * const fills[] = { "zero", "digits", "letters" };
-	static const size_t sizes[] = { PAGE, SIZE, MIB };
+	const size_t sizes[] = { PAGE, SIZE, MIB };
 	char *data = malloc(MIB), *map;
 	int n, fd;
 
@@ -62,8 +62,8 @@ VW_TEST_TYPICAL(read_advances_the_file_position_and_returns_0_at_the_end)
 
 VW_TEST_TYPICAL(pread_does_not_change_the_file_position)
 {
-	static const size_t at[] = { 0, 1, PAGE - 1, PAGE, PAGE + 1, SIZE - PAGE, SIZE - 1 };
-	static const size_t len[] = { 1, 2, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, SIZE };
+	const size_t at[] = { 0, 1, PAGE - 1, PAGE, PAGE + 1, SIZE - PAGE, SIZE - 1 };
+	const size_t len[] = { 1, 2, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, SIZE };
 	char data[SIZE];
 	size_t want;
 	int fd;
@@ -84,7 +84,7 @@ VW_TEST_TYPICAL(pread_does_not_change_the_file_position)
 
 VW_TEST_TYPICAL(pread_at_or_past_the_end_returns_0)
 {
-	static const off_t at[] = { SIZE, SIZE + 1, 2 * SIZE, 1LL << 40, LLONG_MAX - PAGE };
+	const off_t at[] = { SIZE, SIZE + 1, 2 * SIZE, 1LL << 40, LLONG_MAX - PAGE };
 	char data[2] = { 'x', 'y' };
 	int fd;
 
@@ -98,7 +98,7 @@ VW_TEST_TYPICAL(pread_at_or_past_the_end_returns_0)
 
 VW_TEST_TYPICAL(written_data_is_visible_to_read_and_mmap)
 {
-	static const size_t at[] = { 0, 1, PAGE - 3, 2 * PAGE, SIZE - 6 };
+	const size_t at[] = { 0, 1, PAGE - 3, 2 * PAGE, SIZE - 6 };
 	char data[SIZE], *shared, *private;
 	int fd;
 
@@ -133,8 +133,8 @@ VW_TEST_TYPICAL(two_files_share_the_buffer_but_not_the_file_position)
 
 VW_TEST_TYPICAL(write_past_the_end_fails_with_enospc)
 {
-	static const off_t at[] = { SIZE, SIZE + 1, 2 * SIZE, 1LL << 40, LLONG_MAX - PAGE };
-	char before[SIZE], after[SIZE], data[PAGE] = "x";
+	const off_t at[] = { SIZE, SIZE + 1, 2 * SIZE, 1LL << 40, LLONG_MAX - PAGE };
+	char before[SIZE], after[SIZE], data[MAX_PAGE] = "x";
 	int fd;
 
 	fd = vw_open_rw(vw_make_combo(combo, SIZE, "letters"));

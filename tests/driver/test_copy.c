@@ -72,7 +72,7 @@ static void expect_same_at(const char *file, int line, const char *what, const v
 
 static void expect_pattern_at(const char *file, int line, const void *got, size_t len)
 {
-	static char wanted[2 * SIZE];
+	char wanted[2 * SIZE];
 
 	fill_pattern(wanted, len);
 	expect_same_at(file, line, "the target", got, wanted, len);
@@ -82,7 +82,7 @@ static void expect_pattern_at(const char *file, int line, const void *got, size_
 
 static void expect_buffer_at(const char *file, int line, int device, const void *wanted)
 {
-	static char got[SIZE];
+	char got[SIZE];
 
 	vw_expect_at(file, line, "pread", vw_sys(pread(device, got, SIZE, 0)), SIZE);
 	expect_same_at(file, line, "the buffer", got, wanted, SIZE);
@@ -92,7 +92,7 @@ static void expect_buffer_at(const char *file, int line, int device, const void 
 
 static void expect_fill(const char *fill)
 {
-	static char wanted[SIZE];
+	char wanted[SIZE];
 
 	for (size_t i = 0; i < SIZE; i++)
 		wanted[i] = vw_fill_byte(fill, i);
@@ -101,18 +101,21 @@ static void expect_fill(const char *fill)
 
 /* --- Copied data ---------------------------------------------------------- */
 
-static const struct {
+struct span {
 	size_t offset, target, length;
-} spans[] = {
-	{ 0, 0, SIZE }, { 0, 0, 1 }, { 0, 0, PAGE }, { SIZE - 1, 5, 1 }, { 1, 0, 1 },
-	{ PAGE - 1, 3, 2 }, { 5, PAGE - 7, 3 * PAGE + 11 }, { 100, 50, SIZE - 100 },
-	{ 3 * PAGE + 17, PAGE - 1, 5 * PAGE }, { PAGE, 2 * PAGE + 1, PAGE },
-	{ 4096 - 512, 4096 - 511, 1024 }, { 1, 2, SIZE - 2 },
 };
+
+#define SPANS {									\
+	{ 0, 0, SIZE }, { 0, 0, 1 }, { 0, 0, PAGE }, { SIZE - 1, 5, 1 }, { 1, 0, 1 },	\
+	{ PAGE - 1, 3, 2 }, { 5, PAGE - 7, 3 * PAGE + 11 }, { 100, 50, SIZE - 100 },	\
+	{ 3 * PAGE + 17, PAGE - 1, 5 * PAGE }, { PAGE, 2 * PAGE + 1, PAGE },		\
+	{ PAGE - 512, PAGE - 511, 1024 }, { 1, 2, SIZE - 2 },			\
+}
 
 VW_TEST_ALL(data_is_copied_from_the_target)
 {
-	static char wanted[SIZE], before[SIZE];
+	const struct span spans[] = SPANS;
+	char wanted[SIZE], before[SIZE];
 	char *target;
 
 	dev = vw_device_make_combo(combo, SIZE, "letters");
@@ -132,7 +135,8 @@ VW_TEST_ALL(data_is_copied_from_the_target)
 
 VW_TEST_ALL(data_is_copied_to_the_target)
 {
-	static char wanted[2 * SIZE];
+	const struct span spans[] = SPANS;
+	char wanted[2 * SIZE];
 	char *target;
 
 	dev = vw_device_make_combo(combo, SIZE, "letters");
@@ -153,7 +157,8 @@ VW_TEST_ALL(data_is_copied_to_the_target)
 VW_TEST_TYPICAL(data_is_copied_from_another_buffer)
 {
 	static const char * const types[] = { "kmalloc", "vmalloc", "pages", "huge", "dma" };
-	static char wanted[SIZE], source[SIZE];
+	const struct span spans[] = SPANS;
+	char wanted[SIZE], source[SIZE];
 	struct vmwalk_locate location;
 	int other;
 
@@ -185,7 +190,7 @@ VW_TEST_TYPICAL(data_is_copied_from_another_buffer)
 
 VW_TEST(ranges_of_a_copy_within_a_buffer_must_not_overlap)
 {
-	static const struct {
+	const struct {
 		size_t offset, from, length;
 		bool overlap;
 	} moves[] = {
@@ -196,7 +201,7 @@ VW_TEST(ranges_of_a_copy_within_a_buffer_must_not_overlap)
 		{ PAGE - 1, 0, PAGE, true }, { 1, 0, 2, true }, { 0, 1, 2, true },
 		{ 5, 5, 100, true }, { 8 * PAGE - 1, 0, 8 * PAGE, true },
 	};
-	static char wanted[SIZE];
+	char wanted[SIZE];
 	struct vmwalk_locate location;
 
 	dev = vw_device_make_with("buffer_type", "kmalloc", "map_mode", "fault", NULL);
@@ -227,7 +232,7 @@ VW_TEST(memory_of_all_kinds_can_be_copied)
 	madvise(at[0], PMD_SIZE, MADV_HUGEPAGE);
 	at[1] = vw_map(file, PMD_SIZE, 0, RW, MAP_SHARED);
 	at[2] = vw_map(file, PMD_SIZE, 0, RW, MAP_PRIVATE);
-	at[3] = mmap(NULL, PMD_SIZE, RW, ANON | MAP_HUGETLB | 21 << 26, -1, 0);
+	at[3] = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_PMD, -1, 0);
 	for (size_t i = 0; i < COUNT(at); i++) {
 		if (at[i] == MAP_FAILED)
 			continue;
@@ -250,7 +255,7 @@ VW_TEST(memory_of_all_kinds_can_be_copied)
 
 VW_TEST(swapped_out_pages_are_copied)
 {
-	static char wanted[SIZE];
+	char wanted[SIZE];
 	char *target;
 
 	dev = vw_device_make();
@@ -318,9 +323,9 @@ static const struct barrier {
 
 VW_TEST(a_copy_stops_at_the_first_unreadable_page)
 {
-	static const size_t starts[] = { 0, 1, PAGE - 1, 2 * PAGE, 3 * PAGE - 1, 3 * PAGE - 100 };
-	static const size_t offsets[] = { 0, 1, PAGE - 1, 100, 3 * PAGE + 2000 };
-	static char wanted[SIZE];
+	const size_t starts[] = { 0, 1, PAGE - 1, 2 * PAGE, 3 * PAGE - 1, 3 * PAGE - 100 };
+	const size_t offsets[] = { 0, 1, PAGE - 1, 100, 3 * PAGE + 2000 };
+	char wanted[SIZE];
 	char *target;
 
 	dev = vw_device_make();
@@ -353,9 +358,9 @@ VW_TEST(a_copy_stops_at_the_first_unreadable_page)
 
 VW_TEST(a_copy_stops_at_the_first_unwritable_page)
 {
-	static const size_t starts[] = { 0, 1, PAGE - 1, 2 * PAGE, 3 * PAGE - 1, 3 * PAGE - 100 };
-	static const size_t offsets[] = { 0, 1, PAGE - 1, 100, 3 * PAGE + 2000 };
-	char *target, page[PAGE] = "";
+	const size_t starts[] = { 0, 1, PAGE - 1, 2 * PAGE, 3 * PAGE - 1, 3 * PAGE - 100 };
+	const size_t offsets[] = { 0, 1, PAGE - 1, 100, 3 * PAGE + 2000 };
+	char *target, page[MAX_PAGE] = "";
 	bool readable;
 
 	dev = vw_device_make();
@@ -651,7 +656,7 @@ static void expect_failure_at(const char *file, int line, struct vmwalk_copy cop
 VW_TEST(invalid_arguments_fail_with_einval)
 {
 	static const __u32 directions[] = { 3, 4, 1U << 31, ~0U };
-	static const __u64 bad[][2] = {
+	const __u64 bad[][2] = {
 		/* offset, length */
 		{ 0, 0 }, { SIZE - 1, 0 }, { SIZE, 0 }, { SIZE, 1 }, { SIZE + 1, 1 },
 		{ 0, SIZE + 1 }, { 1, SIZE }, { SIZE - 1, 2 }, { PAGE, SIZE }, { 0, 1ULL << 32 },
@@ -734,7 +739,7 @@ VW_TEST(the_open_mode_limits_the_directions)
 		{ O_WRONLY, { 0, EPERM, 0 } },
 		{ O_RDWR, { 0, 0, 0 } },
 	};
-	static char before[SIZE];
+	char before[SIZE];
 	struct vmwalk_copy copy;
 	char *target;
 
@@ -788,7 +793,7 @@ static int hold_pattern(void *arg)
 
 VW_TEST(copies_access_the_memory_of_the_selected_target)
 {
-	static char wanted[SIZE];
+	char wanted[SIZE];
 	struct vw_child child[3];
 
 	dev = vw_device_make();
@@ -953,7 +958,7 @@ VW_TEST_TYPICAL(mappings_show_the_copied_data)
 
 VW_TEST_ALL(copies_to_a_shared_mapping_make_pages_dirty)
 {
-	static char wanted[SIZE];
+	char wanted[SIZE];
 	char *map, *target;
 	int other;
 
@@ -1062,7 +1067,7 @@ struct copier {
 static void *copy_from_a_source(void *arg)
 {
 	struct copier *copier = arg;
-	static char got[SIZE];
+	char got[SIZE];
 	long long rc;
 	__u64 addr;
 
@@ -1075,7 +1080,7 @@ static void *copy_from_a_source(void *arg)
 			copier->failed++;
 			continue;
 		}
-		if (rc != SIZE || pread(dev.fd, got, SIZE, 0) != SIZE) {
+		if (rc != (long long)SIZE || pread(dev.fd, got, SIZE, 0) != (ssize_t)SIZE) {
 			copier->bad = rc < 0 ? rc : -EPROTO;
 			break;
 		}
@@ -1130,7 +1135,7 @@ static void *copy_until_removed(void *arg)
 		if (rc == -ENODEV)
 			break;
 		copier->done++;
-		if (rc != SIZE)
+		if (rc != (long long)SIZE)
 			copier->bad = rc < 0 ? rc : -EPROTO;
 	}
 	return NULL;
@@ -1170,8 +1175,8 @@ static int hold_common(void *arg)
 VW_TEST(the_target_can_exit_during_copies)
 {
 	__u64 partial = 0, failed = 0, done = 0;
-	static const char nothing[SIZE];
-	static char got[SIZE];
+	static const char nothing[16 * MAX_PAGE];
+	char got[SIZE];
 	struct vw_child child;
 	long long rc;
 
@@ -1198,7 +1203,7 @@ VW_TEST(the_target_can_exit_during_copies)
 			rc = vw_copy(dev.fd, i % 3 == 2 ? TO : FROM, 0, (uintptr_t)common, SIZE);
 			if (rc == -ESRCH)
 				break;
-			if (rc == SIZE)
+			if (rc == (long long)SIZE)
 				done++;
 			else if (rc > 0)
 				partial++;
@@ -1234,7 +1239,7 @@ static int map_and_unmap(void *arg)
 VW_TEST(the_target_can_unmap_memory_during_copies)
 {
 	__u64 end, whole = 0, partial = 0, failed = 0;
-	static unsigned char got[SIZE], letters[SIZE];
+	unsigned char got[SIZE], letters[SIZE];
 	struct vw_child child;
 	long long rc;
 
@@ -1250,7 +1255,7 @@ VW_TEST(the_target_can_unmap_memory_during_copies)
 			continue;
 		}
 		assert_true(rc > 0);
-		if (rc == SIZE)
+		if (rc == (long long)SIZE)
 			whole++;
 		else
 			partial++;
@@ -1283,7 +1288,7 @@ static void *copy_repeatedly(void *arg)
 
 	while (!stopped() && !pair->copier.bad) {
 		rc = vw_copy(pair->to, BETWEEN, 0, pair->from, SIZE);
-		if (rc != SIZE)
+		if (rc != (long long)SIZE)
 			pair->copier.bad = rc < 0 ? rc : -EPROTO;
 		pair->copier.done++;
 	}

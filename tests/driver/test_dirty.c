@@ -521,7 +521,7 @@ VW_TEST_TYPICAL(a_failed_call_loses_no_page)
 
 VW_TEST(invalid_arguments_fail_and_change_nothing)
 {
-	static const struct vmwalk_dirty bad[] = {
+	const struct vmwalk_dirty bad[] = {
 		{ .offset = 1, .length = PAGE },
 		{ .offset = 0, .length = 0 },
 		{ .offset = 0, .length = 1 },
@@ -585,6 +585,36 @@ VW_TEST(clearing_needs_a_file_open_for_writing)
 	vw_ok(get_dirty(fd, 0, PAGES, VMWALK_DIRTY_CLEAR, bitmap, &pages));
 	vw_expect(pages, 1);
 	expect_none(&t);
+}
+
+/*
+ * On old kernels, write-protecting a file mapping skips refcounted pages. There
+ * the driver refuses track_dirty for all of them.
+ */
+VW_TEST(track_dirty_is_refused_for_huge_insert_or_for_all_refcounted_pages)
+{
+	size_t refused = 0, refcounted = 0;
+	char errmsg[512];
+
+	for (size_t i = 0; i < VW_COMBOS; i++) {
+		const struct vw_combo *combo = &vw_combos[i];
+
+		if (!vw_is_offered(combo))
+			continue;
+		refcounted += vw_is_refcounted(combo);
+		vw_make_pending("t", "buffer_type", combo->type, "map_mode", combo->mode,
+				"cache_mode", combo->cache, "track_dirty", "1", NULL);
+		if (vw_set("t", "live", "1")) {
+			refused++;
+			assert_true(vw_is_refcounted(combo));
+			assert_true(vw_get("t", "last_error", errmsg, sizeof(errmsg)) > 0);
+			assert_non_null(strstr(errmsg, "track_dirty"));
+		} else {
+			assert_false(cannot_track(combo));
+		}
+		vw_ok(vw_rmdir("t"));
+	}
+	assert_true(refused == 1 || refused == refcounted);
 }
 
 VW_TEST_TYPICAL(without_track_dirty_calls_fail_with_enodata)

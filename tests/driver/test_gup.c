@@ -198,12 +198,14 @@ static void expect_shown_at(int line, const struct view *view)
 #define expect_shown(view)	expect_shown_at(__LINE__, view)
 
 /* The tested parts of a view: offset from its middle, and length. */
-static const struct {
+struct part {
 	long at;
 	size_t len;
-} parts[] = {
-	{ -512, 1024 }, { -7 * (long)PAGE, 15 * PAGE }, { -5 * (long)PAGE + 512, 9 * PAGE },
 };
+
+#define PARTS {										\
+	{ -512, 1024 }, { -7 * (long)PAGE, 15 * PAGE }, { -5 * (long)PAGE + 512, 9 * PAGE },	\
+}
 
 /*
  * Expects the full length for pages, and EFAULT for PFN mappings. True if data
@@ -382,6 +384,7 @@ static void write_disk(struct disk *disk, io_fn *io, const struct view *view, si
 static void exercise(struct disk *disk, io_fn *io, struct buffer *buf, size_t start,
 		     size_t len, int share)
 {
+	const struct part parts[] = PARTS;
 	struct view view;
 
 	for (size_t i = 0; i < COUNT(parts); i++) {
@@ -607,6 +610,7 @@ VW_TEST_ALL(io_uring_works_for_pages_and_fails_for_pfns)
 
 VW_TEST_ALL(only_pages_can_be_registered_with_io_uring)
 {
+	const struct part parts[] = PARTS;
 	struct disk disk = open_ram_disk();
 	struct buffer buf = make_buffer(combo);
 	struct view view;
@@ -729,6 +733,7 @@ static struct buffer make_tracked_buffer(const struct vw_combo *combo)
 
 VW_TEST_TYPICAL(writes_through_gup_are_reported_as_dirty)
 {
+	const struct part parts[] = PARTS;
 	struct disk disk = open_ram_disk();
 	struct buffer buf = make_tracked_buffer(combo);
 	bool pages = buf.kind == PAGES;
@@ -843,6 +848,7 @@ static void expect_from_pipe(int fd, const unsigned char *want, size_t len)
 
 VW_TEST_TYPICAL(vmsplice_works_for_pages_and_fails_for_pfns)
 {
+	const struct part parts[] = PARTS;
 	struct buffer buf = make_buffer(combo);
 	int ends[2], bytes = -1;
 	struct view view;
@@ -938,6 +944,7 @@ static void close_connection(const struct connection *c)
 
 VW_TEST_TYPICAL(msg_zerocopy_works_for_pages_and_fails_for_pfns)
 {
+	const struct part parts[] = PARTS;
 	struct connection c = open_connection();
 	struct buffer buf = make_buffer(combo);
 	int bytes = -1;
@@ -997,6 +1004,7 @@ static long long mem_io(bool write, pid_t pid, void *at, void *data, size_t len)
 
 VW_TEST_TYPICAL(remote_access_works_for_pages_and_fails_for_pfns)
 {
+	const struct part parts[] = PARTS;
 	struct buffer buf = make_buffer(combo);
 	unsigned char *data = vw_anon(2 * PAGE);
 	struct vw_child child;

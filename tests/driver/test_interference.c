@@ -376,7 +376,7 @@ static struct {
 	bool returned;			/* DIRTY has returned */
 	bool under_way;			/* DIRTY runs after the store */
 	unsigned long waited;		/* rounds of the mapper */
-	__u64 bitmap[CLEARED_PAGES / 64];
+	__u64 bitmap[CLEARED / (4 * KIB) / 64];	/* enough for any page size */
 } *clearing;
 
 static const struct vw_combo tracked[] = {
@@ -460,7 +460,7 @@ static struct vw_child start_clearing(void)
 /* Checks that unreported pages are dirty. Returns the number of the others. */
 static size_t expect_no_page_lost(void)
 {
-	static __u64 left[CLEARED_PAGES / 64];
+	__u64 left[CLEARED_PAGES / 64];
 	size_t reported = 0;
 
 	vw_ok(get_dirty(0, left));
@@ -728,7 +728,7 @@ static char *hot;			/* the range of one page table */
 
 static void *mincore_hot(void *arg)
 {
-	static unsigned char there[PMD_SIZE / PAGE];
+	unsigned char there[PMD_SIZE / PAGE];
 
 	for (;;)
 		mincore(hot, PMD_SIZE, there);

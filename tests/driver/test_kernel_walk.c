@@ -16,7 +16,6 @@
 		 VMWALK_FILE | VMWALK_HUGETLB | VMWALK_HIDDEN)
 
 #define STRUCT_PAGE	64UL		/* sizeof(struct page) */
-#define CACHE_BITS	0x98UL		/* PWT, PCD and PAT of a PTE */
 
 static struct vw_device dev;
 
@@ -126,9 +125,31 @@ static __u64 base_of(const char *variable, __u64 with_four, __u64 with_five)
 	return dev.levels == 5 ? with_five : with_four;
 }
 
+/* Other architectures have no such variable: ask the driver for an address. */
 static __u64 linear_base(void)
 {
-	return base_of("page_offset_base", 0xffff888000000000, 0xff11000000000000);
+	struct vmwalk_locate location;
+	int fd;
+
+	if (VW_IS_X86)
+		return base_of("page_offset_base", 0xffff888000000000, 0xff11000000000000);
+	fd = vw_open_rw(vw_make("linear", "buffer_type", "kmalloc", NULL));
+	vw_ok(vw_locate(fd, 0, &location));
+	close(fd);
+	vw_ok(vw_rmdir("linear"));
+	return location.kaddr - location.phys;
+}
+
+/* The lowest address of the kernel's half */
+static __u64 kernel_start(void)
+{
+	return -ALIGN_UP(vw_user_end(), 2 * PAGE);
+}
+
+static void need_x86(void)
+{
+	if (!VW_IS_X86)
+		vw_skip("the addresses are those of x86-64");
 }
 
 static __u64 vmemmap_base(void)
@@ -155,7 +176,11 @@ VW_TEST(kernel_code_is_executable_and_read_only)
 	if (!find_resource("Kernel code", &start, &end))
 		vw_skip("/proc/iomem does not list the kernel's code");
 	assert_int_equal(walk_to(first).phys, start);
-	assert_int_equal(walk_to(last).phys, end);
+	/* Other architectures include the read-only data. */
+	if (VW_IS_X86)
+		assert_int_equal(walk_to(last).phys, end);
+	else
+		assert_true(walk_to(last).phys <= end);
 }
 
 VW_TEST(kernel_data_is_not_executable)
@@ -236,6 +261,7 @@ VW_TEST(vmemmap_is_mapped_for_every_frame)
 	__u64 base;
 	char *at;
 
+	need_x86();
 	dev = vw_device_make();
 	base = vmemmap_base();
 	at = vw_anon(64 * PAGE);
@@ -318,24 +344,27 @@ VW_TEST(the_linear_map_has_the_buffers_cache_mode)
 	struct vmwalk_walk walk;
 	__u64 frames[16], base, bits[COUNT(caches)];
 
+	for (size_t i = 0; i < COUNT(caches); i++)
+		vw_need_offered("cache_modes", caches[i]);
 	dev = vw_device_make();
 	base = linear_base();
 	for (size_t i = 0; i < COUNT(caches); i++) {
 		int buffer = vw_open_rw(vw_make("b", "buffer_type", "pages", "map_mode", "remap",
-						"cache_mode", caches[i], "size", "64K", NULL));
+						"cache_mode", caches[i], "size",
+						vw_pages_text(16), NULL));
 		char *map = vw_map(buffer, 16 * PAGE, 0, RW, MAP_SHARED);
 
 		vw_frames(0, map, COUNT(frames), frames);
 		vw_ok(vw_walk(dev.fd, (uintptr_t)map, &walk));
-		assert_int_equal(walk.page_shift, 12);
-		bits[i] = walk.level[VMWALK_PTE].entry & CACHE_BITS;
+		assert_int_equal(walk.page_shift, PAGE_SHIFT);
+		bits[i] = vw_entry_caching(walk.level[VMWALK_PTE].entry, true);
 		for (size_t j = 0; j < COUNT(frames); j++) {
 			walk = expect_page(base + frames[j] * PAGE, VMWALK_WRITE, VMWALK_EXEC);
 			if (i)
-				assert_int_equal(walk.page_shift, 12);
-			if (walk.page_shift == 12)
-				assert_int_equal(walk.level[VMWALK_PTE].entry & CACHE_BITS,
-						 bits[i]);
+				assert_int_equal(walk.page_shift, PAGE_SHIFT);
+			if (walk.page_shift == PAGE_SHIFT)
+				assert_int_equal(vw_entry_caching(walk.level[VMWALK_PTE].entry,
+								  true), bits[i]);
 		}
 		munmap(map, 16 * PAGE);
 		close(buffer);
@@ -343,9 +372,9 @@ VW_TEST(the_linear_map_has_the_buffers_cache_mode)
 		/* Freed pages are write-back again. */
 		for (size_t j = 0; j < COUNT(frames); j++) {
 			walk = expect_page(base + frames[j] * PAGE, VMWALK_WRITE, VMWALK_EXEC);
-			if (walk.page_shift == 12)
-				assert_int_equal(walk.level[VMWALK_PTE].entry & CACHE_BITS,
-						 bits[0]);
+			if (walk.page_shift == PAGE_SHIFT)
+				assert_int_equal(vw_entry_caching(walk.level[VMWALK_PTE].entry,
+								  true), bits[0]);
 		}
 	}
 	assert_true(bits[0] != bits[1] && bits[1] != bits[2] && bits[0] != bits[2]);
@@ -357,6 +386,7 @@ VW_TEST(the_fixmap_maps_the_io_apic)
 	unsigned int pages = 0;
 	bool found = false;
 
+	need_x86();
 	dev = vw_device_make();
 	find_resource("IOAPIC 0", &io_apic, &end);
 	for (__u64 addr = 0xffffffffff200000; addr < 0xffffffffff800000; addr += PAGE) {
@@ -381,6 +411,7 @@ VW_TEST(the_read_only_idt_alias_maps_the_idt)
 {
 	struct vmwalk_walk alias, table;
 
+	need_x86();
 	dev = vw_device_make();
 	table = expect_page(symbol("idt_table"), 0, VMWALK_EXEC | VMWALK_SPECIAL);
 	alias = expect_page(0xfffffe0000000000, 0, VMWALK_EXEC | VMWALK_WRITE | VMWALK_SPECIAL);
@@ -390,11 +421,11 @@ VW_TEST(the_read_only_idt_alias_maps_the_idt)
 VW_TEST(unmapped_kernel_addresses_are_empty)
 {
 	struct vmwalk_walk walk;
-	__u64 half;
+	__u64 half = kernel_start();
 
+	need_x86();
 	dev = vw_device_make();
 	/* The lowest kernel addresses are reserved for hypervisors. */
-	half = dev.levels == 5 ? 0xff00000000000000 : 0xffff800000000000;
 	for (__u64 off = 0; off < 8 * 512 * GIB; off += 512 * GIB + 0x12345) {
 		walk = walk_to(half + off);
 		assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
@@ -433,25 +464,32 @@ VW_TEST(user_addresses_fail_with_einval)
 	expect_einval((uintptr_t)at);
 	expect_einval((uintptr_t)user_addresses_fail_with_einval);
 	expect_einval((uintptr_t)&at);
-	expect_einval(1ULL << 46);
+	expect_einval(vw_user_end() / 2);
 	expect_einval(vw_user_end() - PAGE);
 	expect_einval(vw_user_end() - 1);
 }
 
 VW_TEST(noncanonical_addresses_fail_with_einval)
 {
+	/* arm64 ignores the highest byte of user addresses. */
+	const int bits = VW_IS_X86 ? 64 : 56;
+
 	dev = vw_device_make();
-	for (int bit = dev.levels == 5 ? 56 : 47; bit < 64; bit++)
-		expect_einval(1ULL << bit);
-	expect_einval(1ULL << 63 | 0x1234);
-	expect_einval(dev.levels == 5 ? 0xfeffffffffffffff : 0xffff7fffffffffff);
-	expect_einval(dev.levels == 5 ? 0xff00000000000000 - PAGE : 0xffff800000000000 - PAGE);
-	if (dev.levels == 4) {
-		expect_einval(0xff11000000000000);
-		expect_einval(0xff00000000000000);
+	for (int bit = 0; bit < bits; bit++) {
+		if (BIT_ULL(bit) >= vw_user_end())
+			expect_einval(BIT_ULL(bit));
+	}
+	expect_einval(kernel_start() - 1);
+	expect_einval(kernel_start() - PAGE);
+	if (VW_IS_X86) {
+		expect_einval(1ULL << 63 | 0x1234);
+		if (dev.levels == 4) {
+			expect_einval(0xff11000000000000);
+			expect_einval(0xff00000000000000);
+		}
 	}
 	/* The first canonical address of the kernel's half. */
-	walk_to(dev.levels == 5 ? 0xff00000000000000 : 0xffff800000000000);
+	walk_to(kernel_start());
 }
 
 VW_TEST(kernel_addresses_without_the_flag_fail_with_einval)
@@ -461,8 +499,7 @@ VW_TEST(kernel_addresses_without_the_flag_fail_with_einval)
 	dev = vw_device_make();
 	vw_expect(vw_walk(dev.fd, symbol("_text"), &walk), -EINVAL);
 	vw_expect(vw_walk(dev.fd, ~0ULL, &walk), -EINVAL);
-	vw_expect(vw_walk(dev.fd, dev.levels == 5 ? 0xff00000000000000 : 0xffff800000000000, &walk),
-		  -EINVAL);
+	vw_expect(vw_walk(dev.fd, kernel_start(), &walk), -EINVAL);
 }
 
 /* --- The target does not matter ------------------------------------------- */

@@ -233,7 +233,7 @@ VW_TEST_TYPICAL(mapping_and_writing_do_not_move_the_buffer)
 
 VW_TEST(offsets_beyond_the_buffer_fail_with_einval)
 {
-	static const __u64 beyond[] = {
+	const __u64 beyond[] = {
 		64 * KIB, 64 * KIB + 1, 65 * KIB, 1ULL << 32, (1ULL << 32) + 5, 1ULL << 63,
 		-PAGE, ~0ULL,
 	};

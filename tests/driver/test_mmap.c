@@ -61,7 +61,7 @@ static struct device make_device(const struct vw_combo *combo, const char *fill)
 
 VW_TEST_TYPICAL(a_window_shows_its_part_of_the_buffer)
 {
-	static const size_t windows[][2] = {
+	const size_t windows[][2] = {
 		/* offset and length in bytes */
 		{ 0, SIZE }, { 0, PAGE }, { 0, 1 }, { PAGE, PAGE }, { 3 * PAGE, 5 * PAGE },
 		{ SIZE - PAGE, PAGE }, { SIZE - PAGE, 1 }, { SIZE - 2 * PAGE, PAGE + 1 },
@@ -87,7 +87,7 @@ VW_TEST_TYPICAL(a_window_shows_its_part_of_the_buffer)
 
 VW_TEST_TYPICAL(windows_beyond_the_buffer_fail_with_einval)
 {
-	static const size_t windows[][2] = {
+	const size_t windows[][2] = {
 		{ 0, SIZE + 1 }, { 0, SIZE + PAGE }, { PAGE, SIZE }, { SIZE - PAGE, PAGE + 1 },
 		{ SIZE, PAGE }, { SIZE, 1 }, { SIZE + PAGE, PAGE }, { 1UL << 40, PAGE },
 		{ 0, GIB }, { (1UL << 62), PAGE }, { (1UL << 63) - PAGE, PAGE },
@@ -714,7 +714,7 @@ VW_TEST_TYPICAL(faults_are_counted_by_kind)
 VW_TEST(fault_around_maps_the_configured_size)
 {
 	static const char * const types[] = { "vmalloc", "kmalloc" };
-	static const size_t arounds[] = { PAGE, 2 * PAGE, 16 * PAGE, 128 * PAGE, 512 * PAGE };
+	const size_t arounds[] = { PAGE, 2 * PAGE, 16 * PAGE, 128 * PAGE, 512 * PAGE };
 	char text[32], *map;
 	int n, fd;
 
@@ -1012,7 +1012,7 @@ VW_TEST_TYPICAL(concurrent_faults_map_each_page_once)
 	struct pair pair = { .len = strcmp(combo->type, "huge") ? 64 * PAGE : 2 * PMD_SIZE };
 	int n = vw_make_combo(combo, pair.len, "zero");
 	int fd = vw_open_rw(n);
-	char wanted[PAGE] = { 1, 2 }, held[PAGE];
+	char wanted[MAX_PAGE] = { 1, 2 }, held[PAGE];
 	pthread_t thread;
 
 	vw_ok(pthread_barrier_init(&pair.barrier, NULL, 2));

@@ -45,7 +45,7 @@ static struct {
 /* Windows of the buffer that PMD entries can map in whole, in part or not. */
 static void map_random_window(void)
 {
-	static const struct {
+	const struct {
 		size_t offset, length, skew;
 	} windows[] = {
 		{ 0, 8 * MIB, 0 },		/* cut to the buffer's size */

@@ -43,7 +43,7 @@ struct cell {
 	int n;
 	int fd;
 	char *map;
-	__u64 frames[MAX_PAGES];
+	__u64 *frames;			/* of the buffer */
 };
 
 static __u64 stamp(size_t page)
@@ -98,6 +98,7 @@ static void make_cell(struct cell *cell, const struct vw_combo *combo)
 	cell->n = vw_make_combo(combo, cell->pages * PAGE, "zero");
 	cell->fd = vw_open_rw(cell->n);
 	put_stamps(cell->fd, cell->pages);
+	cell->frames = vw_anon(cell->pages * sizeof(*cell->frames));
 	map = map_aligned(cell->fd, cell->pages * PAGE, 0, PROT_READ, MAP_SHARED);
 	assert_true(shows(map, 0, cell->pages));
 	vw_frames(0, map, cell->pages, cell->frames);
@@ -304,8 +305,8 @@ static void size_of_entries(struct cell *cell, char *word)
 	vw_peek(cell->map + AT);
 	vw_ok(vw_walk(cell->fd, (uintptr_t)cell->map + AT, &walk));
 	vw_expect(walk.pfn, cell->frames[AT / PAGE]);
-	snprintf(word, WORD, "%s", walk.page_shift == 12 ? "4 KiB" :
-		 walk.page_shift == 21 ? "2 MiB" : "?");
+	snprintf(word, WORD, "%s", walk.page_shift == PAGE_SHIFT ? "4 KiB" :
+		 walk.page_shift == PMD_SHIFT ? "2 MiB" : "?");
 }
 
 static void a_write_is_seen(struct cell *cell, char *word)
@@ -968,7 +969,7 @@ static void fill_random(unsigned char *data, size_t len, unsigned int seed)
 
 VW_TEST_ALL(mappings_and_read_write_show_the_same_data)
 {
-	static unsigned char data[SMALL], back[SMALL];
+	unsigned char data[SMALL], back[SMALL];
 	int n = vw_make_combo(combo, SMALL, "zero");
 	int fd = vw_open_rw(n), other = vw_open_rw(n);
 
@@ -998,26 +999,24 @@ VW_TEST_ALL(mappings_and_read_write_show_the_same_data)
 
 /* --- Caching -------------------------------------------------------------- */
 
-#define PWT	BIT_ULL(3)
-#define PCD	BIT_ULL(4)
-#define PAT	BIT_ULL(7)	/* in a PTE; in a PMD entry this is PSE */
-#define PMD_PAT	BIT_ULL(12)
-
-static __u64 caching_of(int fd, const void *at)
+static __u64 caching_of(int fd, __u64 addr, __u32 flags)
 {
-	struct vmwalk_walk walk;
-	__u64 entry;
+	struct vmwalk_walk walk = { .size = sizeof(walk), .flags = flags, .addr = addr };
 
-	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
+	vw_ok(vw_ioctl(fd, VMWALK_IOC_WALK, &walk));
 	vw_expect(walk.stop, VMWALK_STOP_PAGE);
-	entry = walk.level[walk.stop_level].entry;
-	return entry & (PWT | PCD | (walk.page_shift == 12 ? PAT : PMD_PAT));
+	return vw_entry_caching(walk.level[walk.stop_level].entry,
+				walk.stop_level == VMWALK_PTE);
 }
 
 static __u64 caching_bits(const char *cache)
 {
-	/* Linux's use of the page attribute table: 0 WB, 1 WC, 2 UC-. */
-	return is(cache, "wc") ? PWT : is(cache, "uc") ? PCD : 0;
+	return is(cache, "wc") ? VW_CACHING_WC : is(cache, "uc") ? VW_CACHING_UC : VW_CACHING_WB;
+}
+
+static void expect_caching(const struct cell *cell, size_t offset, const char *cache)
+{
+	vw_expect(caching_of(cell->fd, (uintptr_t)cell->map + offset, 0), caching_bits(cache));
 }
 
 #define KPF_ARCH	BIT_ULL(38)
@@ -1045,39 +1044,53 @@ static __u64 alias_flags(const char *cache)
 	return is(cache, "wc") ? KPF_ARCH : is(cache, "uc") ? KPF_UNCACHED : 0;
 }
 
-VW_TEST_ALL(entries_and_linear_map_have_the_configured_cache_mode)
+/*
+ * The user's and the kernel's entries of a page, in all mappings. sysfs has the
+ * mode that the DMA API has chosen for a buffer of type dma.
+ */
+VW_TEST_ALL(all_entries_have_the_cache_mode_of_the_device)
 {
-	const char *cache = combo->cache;
+	struct vmwalk_locate location;
 	struct cell cell;
+	char cache[16];
 
 	make_cell(&cell, combo);
+	assert_true(vw_sysfs(cell.n, "cache_mode", cache, sizeof(cache)) > 0);
+	if (!is(combo->type, "dma"))
+		assert_string_equal(cache, combo->cache);
 	for (size_t s = 0; s < COUNT(shares); s++) {
 		cell.share = shares[s];
 		map_cell(&cell, 0);
 		read_all(&cell);
 		for (size_t i = 0; i < cell.pages; i += 31)
-			vw_expect(caching_of(cell.fd, cell.map + i * PAGE), caching_bits(cache));
+			expect_caching(&cell, i * PAGE, cache);
 
 		/* Changed and new entries have the same cache mode. */
 		vw_ok(vw_sys(mprotect(cell.map, cell.pages * PAGE, PROT_READ)));
-		vw_expect(caching_of(cell.fd, cell.map), caching_bits(cache));
+		expect_caching(&cell, 0, cache);
 		vw_ok(vw_sys(mprotect(cell.map, cell.pages * PAGE, RW)));
 		vw_poke(cell.map + AT, 1);
 		/* A private copy is write-back. */
 		if (shares[s] == MAP_PRIVATE)
-			vw_expect(caching_of(cell.fd, cell.map + AT), 0);
+			expect_caching(&cell, AT, "wb");
 		madvise(cell.map, cell.pages * PAGE, MADV_DONTNEED);
 		read_all(&cell);
 		for (size_t i = 0; i < cell.pages; i += 31)
-			vw_expect(caching_of(cell.fd, cell.map + i * PAGE), caching_bits(cache));
+			expect_caching(&cell, i * PAGE, cache);
 		unmap_cell(&cell);
 	}
-	for (size_t i = 0; i < cell.pages; i++)
+	for (size_t i = 0; i < cell.pages; i += 31) {
+		vw_ok(vw_locate(cell.fd, i * PAGE, &location));
+		vw_expect(caching_of(cell.fd, location.kaddr, VMWALK_WALK_KERNEL),
+			  caching_bits(cache));
+	}
+	/* Only x86 has the page flags, and changes the linear map. */
+	for (size_t i = 0; VW_IS_X86 && i < cell.pages; i++)
 		vw_expect(alias_of(cell.frames[i]), alias_flags(cache));
 	close(cell.fd);
 	vw_ok(vw_rmdir("t"));
 	/* The buffer is freed some time after close(). */
-	for (size_t i = 0; i < cell.pages; i++)
+	for (size_t i = 0; VW_IS_X86 && i < cell.pages; i++)
 		assert_true(vw_eventually(!alias_of(cell.frames[i])));
 }
 
@@ -1220,7 +1233,7 @@ static void expect_layout(int n, int fd, char *map, const struct layout *layout,
 			assert_int_equal(shift_at(fd, map + i * PAGE), 0);
 		assert_true(shows(map + i * PAGE, layout->offset + i, 1));
 		if (window != last)
-			vw_expect(shift_at(fd, map + i * PAGE), is_pmd ? 21 : 12);
+			vw_expect(shift_at(fd, map + i * PAGE), is_pmd ? PMD_SHIFT : PAGE_SHIFT);
 		huge += is_pmd && window != last;
 		windows += !is_pmd && window != last;
 		last = window;
@@ -1233,7 +1246,7 @@ static void expect_layout(int n, int fd, char *map, const struct layout *layout,
 
 VW_TEST(faults_map_pmds_where_address_and_offset_allow)
 {
-	static const struct layout layouts[] = {
+	const struct layout layouts[] = {
 		/* The size is not a multiple of 2 MiB. */
 		{ 0, 0, HUGE_PAGES },
 		{ 0, PMD_PAGES, PMD_PAGES },
@@ -1271,7 +1284,7 @@ VW_TEST(faults_map_pmds_where_address_and_offset_allow)
 
 VW_TEST(mmap_chooses_addresses_that_allow_pmds)
 {
-	static const size_t windows[][2] = {
+	const size_t windows[][2] = {
 		/* offset and length in pages; each has an aligned chunk */
 		{ 0, HUGE_PAGES }, { 0, PMD_PAGES }, { PMD_PAGES, PMD_PAGES + 1 },
 		{ 1, 2 * PMD_PAGES }, { PMD_PAGES - 1, PMD_PAGES + 1 },
@@ -1311,7 +1324,7 @@ VW_TEST(pages_of_a_split_pmd_fault_in_by_windows)
 	/* Pages 96 to 99 of the PMD: the mapping ends there. */
 	vw_expect_stat(n, "mapped_pages", 2 * PMD_PAGES + 4);
 	vw_expect_stat(n, "read_faults", 1);
-	vw_expect(shift_at(fd, map + (PMD_PAGES + 99) * PAGE), 12);
+	vw_expect(shift_at(fd, map + (PMD_PAGES + 99) * PAGE), PAGE_SHIFT);
 	vw_peek(map + (PMD_PAGES + 101) * PAGE);
 	vw_expect_stat(n, "mapped_pages", 2 * PMD_PAGES + 4 + 11);
 
@@ -1319,8 +1332,8 @@ VW_TEST(pages_of_a_split_pmd_fault_in_by_windows)
 	assert_true(shows(map, 0, PMD_PAGES + 100));
 	assert_true(shows(map + (PMD_PAGES + 101) * PAGE, PMD_PAGES + 101, 2 * PMD_PAGES - 101));
 	vw_expect_stat(n, "mapped_pages", 3 * PMD_PAGES - 1);
-	vw_expect(shift_at(fd, map), 21);
-	vw_expect(shift_at(fd, map + 2 * PMD_SIZE), 21);
+	vw_expect(shift_at(fd, map), PMD_SHIFT);
+	vw_expect(shift_at(fd, map + 2 * PMD_SIZE), PMD_SHIFT);
 	vw_expect_stat(n, "huge_faults", 3);
 }
 
@@ -1346,7 +1359,7 @@ static void expect_small_pages(int n, int fd, int share)
 	vw_expect_stat(n, "mapped_pages", 2 * PMD_PAGES);
 	for (char *at = map; at < map + 2 * PMD_SIZE; at += PMD_SIZE) {
 		vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
-		vw_expect(walk.page_shift, 12);
+		vw_expect(walk.page_shift, PAGE_SHIFT);
 		vw_expect(get_page(at), -EFAULT);
 	}
 	assert_true(shows(map, 0, 2 * PMD_PAGES));

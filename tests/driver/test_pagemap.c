@@ -323,17 +323,17 @@ static int map_hugetlb(void *arg)
 	char *small, *large, *shared;
 
 	(void)arg;
-	small = mmap(NULL, 4 * PMD_SIZE, RW, ANON | MAP_HUGETLB | 21 << 26, -1, 0);
+	small = mmap(NULL, 4 * PMD_SIZE, RW, ANON | HUGE_PMD, -1, 0);
 	if (small == MAP_FAILED)
 		return VW_CHILD_SKIPPED;
 	vw_poke(small, 1);
 	vw_poke(small + 2 * PMD_SIZE, 1);
 	vw_peek(small + 3 * PMD_SIZE);
-	shared = mmap(NULL, PMD_SIZE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | 21 << 26, -1,
+	shared = mmap(NULL, PMD_SIZE, RW, MAP_SHARED | MAP_ANONYMOUS | HUGE_PMD, -1,
 		      0);
 	if (shared != MAP_FAILED)
 		vw_poke(shared, 1);
-	large = mmap(NULL, GIB, RW, ANON | MAP_HUGETLB | 30 << 26, -1, 0);
+	large = mmap(NULL, PUD_SIZE, RW, ANON | HUGE_PUD, -1, 0);
 	if (large != MAP_FAILED)
 		vw_poke(large, 1);
 	else
@@ -420,7 +420,7 @@ VW_TEST(scans_of_mixed_memory_match_pagemap)
 static int map_at_boundaries(void *arg)
 {
 	/* The last page below 47 bits, and both sides of table boundaries. */
-	static const __u64 at[] = {
+	const __u64 at[] = {
 		(1UL << 47) - 2 * PAGE, GIB - PAGE, GIB, 512 * GIB - PAGE, 512 * GIB,
 		3 * 512 * GIB - PAGE, 3 * 512 * GIB, 16 * PMD_SIZE - PAGE, 16 * PMD_SIZE,
 	};

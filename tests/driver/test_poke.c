@@ -194,7 +194,7 @@ VW_TEST(only_the_addressed_byte_changes)
 {
 	unsigned char *there, wanted[2 * PAGE];
 	static const __u32 values[] = { 0, 1, 77, 127, 128, 255 };
-	static const size_t places[] = { 0, 1, 7, 8, PAGE - 1, PAGE, PAGE + 63, 2 * PAGE - 1 };
+	const size_t places[] = { 0, 1, 7, 8, PAGE - 1, PAGE, PAGE + 63, 2 * PAGE - 1 };
 
 	dev = vw_device_make();
 	there = vw_anon(2 * PAGE);
@@ -274,7 +274,7 @@ VW_TEST(any_open_mode_is_sufficient)
 
 VW_TEST(bad_pointers_fail_with_efault_without_side_effects)
 {
-	static const __u64 bad[] = {
+	const __u64 bad[] = {
 		0, 1, PAGE - 1, 1ULL << 47, 1ULL << 56, 1ULL << 57, 1ULL << 62, 1ULL << 63,
 		0x0000800000000000, 0x00ffffffffffffff, 0x7fffffffffffffff, 0xffff7fffffffffff,
 		0xffff800000000000, 0xff11000000000000, 0xffff888000000000, 0xffffffff81000000,

@@ -88,7 +88,7 @@ static char *any_byte(struct user *user)
 /* A random address to walk to: in the arena, or anywhere. */
 static __u64 any_address(struct user *user)
 {
-	static const __u64 odd[] = {
+	const __u64 odd[] = {
 		0, 1, PAGE, BIT_ULL(47) - PAGE, BIT_ULL(47), BIT_ULL(56), -1ULL, -PAGE,
 		0xffff888000000000, 0xffffffff81000000,
 	};

@@ -860,7 +860,7 @@ static int scan_without_frames(void *arg)
 	struct vmwalk_extent vec[LEAK_PAGES];
 	int fd;
 
-	vw_check(!madvise(arg, LEAK_PAGES * PAGE, MADV_POPULATE_WRITE));
+	memset(arg, 1, LEAK_PAGES * PAGE);
 	fd = open_as(n, VW_NOBODY, 0);
 	scan.vec = (uintptr_t)vec;
 	scan.vec_len = LEAK_PAGES;

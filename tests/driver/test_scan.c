@@ -67,8 +67,8 @@ static void expect_merged(const struct vw_extents *extents)
 
 VW_TEST(scans_of_a_mixed_region_match_pagemap)
 {
-	static struct page pages[VW_MIXED];
-	static __u64 entries[VW_MIXED];
+	static struct page pages[VW_MIXED_MAX];
+	static __u64 entries[VW_MIXED_MAX];
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	char *at;
@@ -113,7 +113,7 @@ static bool is_selected(const struct vmwalk_scan *scan, __u64 categories)
 
 VW_TEST(masks_select_pages_as_documented)
 {
-	static struct page all[VW_MIXED], some[VW_MIXED];
+	static struct page all[VW_MIXED_MAX], some[VW_MIXED_MAX];
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	unsigned int hits = 0;
@@ -150,7 +150,7 @@ VW_TEST(masks_select_pages_as_documented)
 			    (want && (some[i].flags != (all[i].flags & scan.return_mask) ||
 				      some[i].pfn != all[i].pfn ||
 				      (some[i].shift != all[i].shift &&
-				       (some[i].shift != 12 ||
+				       (some[i].shift != (int)PAGE_SHIFT ||
 					scan.return_mask & VMWALK_HUGE)))))
 				vw_fail("page %zu, 0x%x: 0x%llx 0x%llx 0x%llx 0x%llx: %d 0x%x", i,
 					all[i].flags, scan.category_inverted,
@@ -170,8 +170,8 @@ static __u64 to_pagemap(__u64 flags)
 
 VW_TEST(masks_select_the_same_pages_as_pagemap_scan)
 {
-	static struct page all[VW_MIXED], some[VW_MIXED];
-	static struct pm_region regions[VW_MIXED];
+	static struct page all[VW_MIXED_MAX], some[VW_MIXED_MAX];
+	static struct pm_region regions[VW_MIXED_MAX];
 	const __u64 shared = VMWALK_FILE | VMWALK_PRESENT | VMWALK_SWAP | VMWALK_ZERO;
 	struct pm_scan pm = { .size = sizeof(pm), .vec = (uintptr_t)regions, .vec_len = VW_MIXED };
 	struct vw_extents extents;
@@ -191,7 +191,7 @@ VW_TEST(masks_select_the_same_pages_as_pagemap_scan)
 	expand(&extents, (uintptr_t)at, VW_MIXED, all);
 	vw_extents_free(&extents);
 	for (int round = 0; round < 200; round++) {
-		bool theirs[VW_MIXED] = { false };
+		bool theirs[VW_MIXED_MAX] = { false };
 
 		scan.category_mask = random_bits() & random_bits() & random_bits() & shared;
 		scan.category_inverted = random_bits() & shared;
@@ -250,10 +250,10 @@ VW_TEST(short_vectors_give_the_same_extents)
 
 VW_TEST(scans_with_max_pages_give_the_same_pages)
 {
-	static const __u64 limits[] = {
+	const __u64 limits[] = {
 		1, 2, 3, 5, 16, 100, 511, 512, 513, VW_MIXED - 1, VW_MIXED
 	};
-	static struct page want[VW_MIXED], got[VW_MIXED];
+	static struct page want[VW_MIXED_MAX], got[VW_MIXED_MAX];
 	struct vw_extents whole, pieces;
 	struct vmwalk_scan scan;
 	char *at;
@@ -391,7 +391,7 @@ static void print_extent(const char *what, const struct vmwalk_extent *extent)
 
 VW_TEST(random_scans_match_the_model)
 {
-	static struct vmwalk_extent pages[VW_MIXED], want[VW_MIXED], got[VW_MIXED];
+	static struct vmwalk_extent pages[VW_MIXED_MAX], want[VW_MIXED_MAX], got[VW_MIXED_MAX];
 	static const __u64 categories[] = {
 		0, VMWALK_WRITE, VMWALK_ZERO, VMWALK_HUGE, VMWALK_DIRTY,
 	};
@@ -499,7 +499,7 @@ VW_TEST(a_scan_may_start_and_end_inside_a_huge_page)
 			assert_int_equal(extent.start, scan.start);
 			assert_int_equal(extent.pages, to - from);
 			assert_int_equal(extent.pfn, vw_pfn(at + from * PAGE));
-			assert_int_equal(extent.page_shift, 21);
+			assert_int_equal(extent.page_shift, PMD_SHIFT);
 		}
 	}
 }
@@ -641,7 +641,7 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 
 	for (size_t i = 0; i < count; i++) {
 		all += pages[i];
-		huge += shifts[i] > 12 ? pages[i] : 0;
+		huge += shifts[i] > (int)PAGE_SHIFT ? pages[i] : 0;
 	}
 	scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + all * PAGE);
 	scan.return_mask = common;
@@ -650,7 +650,7 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 		vw_expect(extents.calls, 1);
 		vw_expect(extents.count, 1);
 		vw_expect(extents.extent[0].pages, all);
-		vw_expect(extents.extent[0].page_shift, 12);
+		vw_expect(extents.extent[0].page_shift, PAGE_SHIFT);
 		vw_expect(extents.extent[0].flags, common);
 		vw_extents_free(&extents);
 	}
@@ -662,7 +662,7 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 		vw_expect(extents.pages, all);
 		vw_expect(extents.extent[0].pages, scan.max_pages);
 		vw_expect(extents.extent[0].page_shift,
-			  scan.max_pages > pages[0] ? 12 : shifts[0]);
+			  scan.max_pages > pages[0] ? (int)PAGE_SHIFT : shifts[0]);
 		vw_extents_free(&extents);
 	}
 	scan.max_pages = 0;
@@ -673,7 +673,8 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 	for (size_t i = 0; i < count; i++) {
 		vw_expect(extents.extent[i].pages, pages[i]);
 		vw_expect(extents.extent[i].page_shift, shifts[i]);
-		vw_expect(extents.extent[i].flags, common | (shifts[i] > 12 ? VMWALK_HUGE : 0));
+		vw_expect(extents.extent[i].flags,
+			  common | (shifts[i] > (int)PAGE_SHIFT ? VMWALK_HUGE : 0));
 	}
 	vw_extents_free(&extents);
 
@@ -683,13 +684,13 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 	vw_ok(vw_scan_all(dev.fd, &scan, 8, &extents));
 	vw_expect(extents.pages, huge);
 	for (size_t i = 0; i < extents.count; i++)
-		vw_expect(extents.extent[i].page_shift, 21);
+		vw_expect(extents.extent[i].page_shift, PMD_SHIFT);
 	vw_extents_free(&extents);
 	scan.category_inverted = VMWALK_HUGE;
 	vw_ok(vw_scan_all(dev.fd, &scan, 8, &extents));
 	vw_expect(extents.pages, all - huge);
 	for (size_t i = 0; i < extents.count; i++)
-		vw_expect(extents.extent[i].page_shift, 12);
+		vw_expect(extents.extent[i].page_shift, PAGE_SHIFT);
 	vw_extents_free(&extents);
 }
 
@@ -704,11 +705,11 @@ VW_TEST(huge_and_small_pages_merge_where_pfns_are_contiguous)
 	first = find_contiguous_chunks(size);
 
 	at = map_by_pmds(first + MIB, PMD_SIZE + MIB);
-	expect_parts(at, (size_t[]){ 256, 512 }, (int[]){ 12, 21 }, 2);
+	expect_parts(at, (size_t[]){ 256, 512 }, (int[]){ PAGE_SHIFT, PMD_SHIFT }, 2);
 	munmap(at, PMD_SIZE + MIB);
 
 	at = map_by_pmds(first, PMD_SIZE + MIB);
-	expect_parts(at, (size_t[]){ 512, 256 }, (int[]){ 21, 12 }, 2);
+	expect_parts(at, (size_t[]){ 512, 256 }, (int[]){ PMD_SHIFT, PAGE_SHIFT }, 2);
 	munmap(at, PMD_SIZE + MIB);
 
 	/* Two whole chunks: still huge, in one extent. */
@@ -717,7 +718,7 @@ VW_TEST(huge_and_small_pages_merge_where_pfns_are_contiguous)
 	vw_expect_valid_walk(&walk, dev.levels);
 	vw_expect(walk.state & (VMWALK_PRESENT | VMWALK_HUGE | VMWALK_SWAP | VMWALK_MIGRATION),
 		  VMWALK_PRESENT | VMWALK_HUGE);
-	vw_expect(walk.page_shift, 21);
+	vw_expect(walk.page_shift, PMD_SHIFT);
 	for (int apart = 0; apart < 2; apart++) {
 		struct vmwalk_scan scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 2 * PMD_SIZE);
 		struct vmwalk_extent extent;
@@ -727,13 +728,13 @@ VW_TEST(huge_and_small_pages_merge_where_pfns_are_contiguous)
 		scan.vec_len = 1;
 		vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan), 1);
 		vw_expect(extent.pages, 1024);
-		vw_expect(extent.page_shift, 21);
+		vw_expect(extent.page_shift, PMD_SHIFT);
 	}
 }
 
 VW_TEST(extents_merge_across_table_boundaries)
 {
-	static const __u64 boundaries[] = { 17 * PMD_SIZE, 5 * GIB, 3 * 512 * GIB };
+	const __u64 boundaries[] = { 17 * PMD_SIZE, 5 * GIB, 3 * 512 * GIB };
 	struct vw_extents extents;
 	struct vmwalk_scan scan;
 	char *at;
@@ -755,7 +756,7 @@ VW_TEST(extents_merge_across_table_boundaries)
 		vw_expect(extents.count, 1);
 		vw_expect(extents.extent[0].start, (uintptr_t)at);
 		vw_expect(extents.extent[0].pages, 512);
-		vw_expect(extents.extent[0].page_shift, 12);
+		vw_expect(extents.extent[0].page_shift, PAGE_SHIFT);
 		vw_extents_free(&extents);
 		munmap(at, PMD_SIZE);
 	}
@@ -765,7 +766,7 @@ VW_TEST(extents_merge_across_table_boundaries)
 
 VW_TEST_TYPICAL(to_buffer_stores_the_same_extents)
 {
-	static const size_t offsets[] = { 0, 8, 24, PAGE - 8, PAGE, 3 * PAGE + 40 };
+	const size_t offsets[] = { 0, 8, 24, PAGE - 8, PAGE, 3 * PAGE + 40 };
 	char before[BUFFER], after[BUFFER], *map, *at;
 	struct vmwalk_extent vec[300];
 	struct vmwalk_scan scan;

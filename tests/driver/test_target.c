@@ -609,12 +609,12 @@ static bool stop_forging;
 
 static void *forge_tables(void *arg)
 {
-	static __u64 words[PAGE / 8];
+	__u64 words[PTRS];
 	char *at = arg;
 	int fds[2];
 
 	for (size_t i = 0; i < COUNT(words); i++)
-		words[i] = 0x8000000000000067UL | FORGED_PFN << 12;
+		words[i] = vw_entry_forged(FORGED_PFN);
 	vw_check(!pipe(fds));
 	vw_check(fcntl(fds[1], F_SETPIPE_SZ, 2 * TABLES * PAGE) >= 0);
 	while (!__atomic_load_n(&stop_forging, __ATOMIC_RELAXED)) {

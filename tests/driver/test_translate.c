@@ -98,7 +98,7 @@ static void note(const char *what, const void *addr, __u32 must, __u32 mustnt, i
 	known[nr_known++] = (struct known){ what, (uintptr_t)addr, must, mustnt, shift };
 }
 
-static int shift_at(const void *addr)
+static __u32 shift_at(const void *addr)
 {
 	struct vmwalk_walk walk;
 
@@ -113,12 +113,13 @@ static void note_huge_pages(void)
 
 	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
 	vw_poke(at, 1);
-	if (shift_at(at) == 21) {
+	if (shift_at(at) == PMD_SHIFT) {
 		note("a transparent huge page", at, VMWALK_PRESENT | VMWALK_HUGE | VMWALK_WRITE,
-		     ABSENT | VMWALK_HUGETLB | VMWALK_ZERO | VMWALK_FILE, 21);
+		     ABSENT | VMWALK_HUGETLB | VMWALK_ZERO | VMWALK_FILE, PMD_SHIFT);
 		note("its middle", at + MIB + 5 * PAGE + 77, VMWALK_PRESENT | VMWALK_HUGE, ABSENT,
-		     21);
-		note("its last byte", at + PMD_SIZE - 1, VMWALK_PRESENT | VMWALK_HUGE, ABSENT, 21);
+		     PMD_SHIFT);
+		note("its last byte", at + PMD_SIZE - 1, VMWALK_PRESENT | VMWALK_HUGE, ABSENT,
+		     PMD_SHIFT);
 	} else {
 		print_message("# no transparent huge page could be allocated\n");
 	}
@@ -126,18 +127,18 @@ static void note_huge_pages(void)
 	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
 	vw_peek(at);
-	if (shift_at(at) == 21)
+	if (shift_at(at) == PMD_SHIFT)
 		note("the huge zero page", at + 3 * PAGE + 9,
 		     VMWALK_PRESENT | VMWALK_HUGE | VMWALK_ZERO,
-		     ABSENT | VMWALK_WRITE | VMWALK_FILE, 21);
+		     ABSENT | VMWALK_WRITE | VMWALK_FILE, PMD_SHIFT);
 	else
 		print_message("# this kernel maps no huge zero page\n");
 
 	for (int i = 0; i < 2; i++) {
-		size_t size = i ? GIB : PMD_SIZE;
+		size_t size = i ? PUD_SIZE : PMD_SIZE;
 
 		if (!kept[i])
-			kept[i] = mmap(NULL, size, RW, ANON | (i ? HUGE_1G : HUGE_2M), -1, 0);
+			kept[i] = mmap(NULL, size, RW, ANON | (i ? HUGE_PUD : HUGE_PMD), -1, 0);
 		at = kept[i];
 		if (at == MAP_FAILED) {
 			print_message("# no free hugetlb page of %zu bytes\n", size);
@@ -145,11 +146,12 @@ static void note_huge_pages(void)
 		}
 		vw_poke(at, 1);
 		note("a hugetlb page", at, VMWALK_PRESENT | VMWALK_HUGE | VMWALK_HUGETLB,
-		     ABSENT | VMWALK_ZERO, i ? 30 : 21);
+		     ABSENT | VMWALK_ZERO, i ? PUD_SHIFT : PMD_SHIFT);
 		note("its last byte", at + size - 1,
-		     VMWALK_PRESENT | VMWALK_HUGE | VMWALK_HUGETLB, ABSENT, i ? 30 : 21);
+		     VMWALK_PRESENT | VMWALK_HUGE | VMWALK_HUGETLB, ABSENT,
+		     i ? PUD_SHIFT : PMD_SHIFT);
 	}
-	at = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_2M, -1, 0);
+	at = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_PMD, -1, 0);
 	if (at != MAP_FAILED)
 		note("an untouched hugetlb page", at + 4 * PAGE, 0, ~0U, 0);
 }
@@ -161,19 +163,20 @@ static void note_small_pages(void)
 	madvise(at, PMD_SIZE, MADV_NOHUGEPAGE);
 	memset(at, 1, 8 * PAGE);
 	note("a written page", at, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_DIRTY,
-	     ABSENT | VMWALK_EXEC | VMWALK_FILE | VMWALK_ZERO | VMWALK_HUGE, 12);
-	note("the next page", at + PAGE + 1, VMWALK_PRESENT | VMWALK_WRITE, ABSENT, 12);
+	     ABSENT | VMWALK_EXEC | VMWALK_FILE | VMWALK_ZERO | VMWALK_HUGE, PAGE_SHIFT);
+	note("the next page", at + PAGE + 1, VMWALK_PRESENT | VMWALK_WRITE, ABSENT, PAGE_SHIFT);
 	mprotect(at + 2 * PAGE, PAGE, PROT_READ);
-	note("a read-only page", at + 2 * PAGE, VMWALK_PRESENT, ABSENT | VMWALK_WRITE, 12);
+	note("a read-only page", at + 2 * PAGE, VMWALK_PRESENT, ABSENT | VMWALK_WRITE, PAGE_SHIFT);
 	mprotect(at + 3 * PAGE, 2 * PAGE, PROT_NONE);
-	note("a PROT_NONE page", at + 3 * PAGE, VMWALK_PRESENT | VMWALK_PROTNONE, ABSENT, 12);
+	note("a PROT_NONE page", at + 3 * PAGE, VMWALK_PRESENT | VMWALK_PROTNONE, ABSENT,
+	     PAGE_SHIFT);
 	note("a page after the PROT_NONE pages", at + 6 * PAGE, VMWALK_PRESENT | VMWALK_WRITE,
-	     ABSENT | VMWALK_PROTNONE, 12);
+	     ABSENT | VMWALK_PROTNONE, PAGE_SHIFT);
 	vw_peek(at + 8 * PAGE);
 	note("the zero page", at + 8 * PAGE + 3, VMWALK_PRESENT | VMWALK_ZERO,
-	     VMWALK_WRITE | VMWALK_FILE, 12);
-	note("an untouched page", at + 9 * PAGE, 0, ~0U, 12);
-	note("an untouched page far from others", at + MIB, 0, ~0U, 12);
+	     VMWALK_WRITE | VMWALK_FILE, PAGE_SHIFT);
+	note("an untouched page", at + 9 * PAGE, 0, ~0U, PAGE_SHIFT);
+	note("an untouched page far from others", at + MIB, 0, ~0U, PAGE_SHIFT);
 
 	at = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	madvise(at, PMD_SIZE, MADV_NOHUGEPAGE);
@@ -191,7 +194,7 @@ static void note_small_pages(void)
 	at = vw_anon(4 * PAGE);
 	memset(at, 1, 4 * PAGE);
 	if (vw_swap_out(at, 2 * PAGE))
-		note("a swapped page", at + PAGE + 8, VMWALK_SWAP, VMWALK_PRESENT, 12);
+		note("a swapped page", at + PAGE + 8, VMWALK_SWAP, VMWALK_PRESENT, PAGE_SHIFT);
 	else
 		print_message("# the page could not be swapped out\n");
 }
@@ -204,21 +207,23 @@ static void note_files(void)
 	assert_true(file >= 0 && !ftruncate(file, 4 * PAGE));
 	at = vw_map(file, 4 * PAGE, 0, RW, MAP_SHARED);
 	vw_poke(at, 1);
-	note("a page of a file", at, VMWALK_PRESENT | VMWALK_FILE | VMWALK_WRITE, ABSENT, 12);
+	note("a page of a file", at, VMWALK_PRESENT | VMWALK_FILE | VMWALK_WRITE, ABSENT,
+	     PAGE_SHIFT);
 	at = vw_map(file, 4 * PAGE, 0, RW, MAP_PRIVATE);
 	vw_peek(at);
 	vw_poke(at + PAGE, 1);
 	note("a page of a private file mapping", at, VMWALK_PRESENT | VMWALK_FILE,
-	     ABSENT | VMWALK_WRITE, 12);
-	note("a private copy", at + PAGE, VMWALK_PRESENT | VMWALK_WRITE, ABSENT | VMWALK_FILE, 12);
+	     ABSENT | VMWALK_WRITE, PAGE_SHIFT);
+	note("a private copy", at + PAGE, VMWALK_PRESENT | VMWALK_WRITE, ABSENT | VMWALK_FILE,
+	     PAGE_SHIFT);
 	note("program code", (void *)note_files, VMWALK_PRESENT | VMWALK_EXEC | VMWALK_FILE,
-	     ABSENT | VMWALK_WRITE, 12);
+	     ABSENT | VMWALK_WRITE, PAGE_SHIFT);
 	close(file);
 
 	remapped = vw_open_rw(vw_make("r", "size", "64K", "map_mode", "remap", NULL));
 	at = vw_map(remapped, 64 * KIB, 0, RW, MAP_SHARED);
 	note("a PFN mapping", at + 7 * PAGE + 4095, VMWALK_PRESENT | VMWALK_SPECIAL | VMWALK_WRITE,
-	     ABSENT | VMWALK_FILE | VMWALK_ZERO, 12);
+	     ABSENT | VMWALK_FILE | VMWALK_ZERO, PAGE_SHIFT);
 }
 
 static void note_all_pages(void)
@@ -310,7 +315,7 @@ VW_TEST(translating_faults_in_no_page)
 
 VW_TEST(addresses_beyond_user_space_are_empty)
 {
-	const __u64 beyond[] = {
+	__u64 beyond[] = {
 		vw_user_end(), vw_user_end() + 1, vw_user_end() + PAGE, 1ULL << 56, 1ULL << 57,
 		1ULL << 62, 1ULL << 63, (1ULL << 63) - 1, 0xff11000000000000, 0xffff800000000000,
 		0xffff888000000000, 0xffffea0000000000, 0xffffffff81000000, 0xffffffffff600000,
@@ -324,6 +329,10 @@ VW_TEST(addresses_beyond_user_space_are_empty)
 	vw_poke(at, 1);
 	wanted = walk_and_scan((uintptr_t)at + 9);
 	assert_true(wanted.state & VMWALK_PRESENT);
+	for (size_t i = 0; i < COUNT(beyond); i++) {
+		if (!vw_is_beyond_user_space(beyond[i]))
+			beyond[i] = vw_user_end();
+	}
 	vec = new_vec(2 * COUNT(beyond) + 1);
 	for (size_t i = 0; i < COUNT(beyond); i++) {
 		vec[2 * i].addr = wanted.addr;
@@ -661,7 +670,7 @@ static void *copy_and_drop(void *arg)
 			continue;
 		/* A new mapping has the file's pages and no copies. */
 		mmap(copier->at, SAME * PAGE, RW, MAP_PRIVATE | MAP_FIXED, copier->file, 0);
-		madvise(copier->at, SAME * PAGE, MADV_POPULATE_READ);
+		vw_touch(copier->at, SAME * PAGE);
 	}
 	return NULL;
 }
@@ -764,7 +773,7 @@ VW_TEST(each_target_has_its_own_frames)
  */
 struct gate {
 	char *page;
-	char content[PAGE];
+	char *content;
 	void (*act)(void *arg);
 	void *arg;
 	int uffd;
@@ -822,15 +831,15 @@ static bool close_gate(struct gate *gate)
 /* A vector of addresses in "common" whose last page is behind the gate. */
 static struct vmwalk_translation *gated_vec(struct gate *gate)
 {
-	static struct vmwalk_translation all[GATED + 1];
+	struct vmwalk_translation *all = vw_anon(33 * PAGE);
 	char *at = vw_anon(32 * PAGE);
 
-	for (size_t i = 0; i < COUNT(all); i++)
+	for (size_t i = 0; i <= GATED; i++)
 		all[i].addr = (uintptr_t)common + i % COMMON * PAGE;
 	madvise(at, 32 * PAGE, MADV_NOHUGEPAGE);
 	memcpy(at, all, 31 * PAGE);
 	gate->page = at + 31 * PAGE;
-	memcpy(gate->content, (char *)all + 31 * PAGE, PAGE);
+	gate->content = (char *)all + 31 * PAGE;
 	return (void *)at;
 }
 
@@ -940,7 +949,7 @@ static int call_with_gates(void *arg)
 	vw_check_rc(vw_translate(dev.fd, gates->vec, GATED), 0);
 	vw_check(close_gate(&gates->gate[0]));
 	vw_check(open_gate(&gates->gate[1]));
-	vw_check_rc(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &gates->scan), 256);
+	vw_check_rc(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &gates->scan), gates->scan.vec_len);
 	vw_check(close_gate(&gates->gate[1]));
 	vw_say(1);
 	return 0;
@@ -951,6 +960,7 @@ VW_TEST(mmap_lock_is_not_held_while_results_are_copied)
 	static struct gates gates = {
 		.gate = { { .act = map_and_unmap_a_page }, { .act = map_and_unmap_a_page } },
 	};
+	const size_t extents = 2 * PAGE / sizeof(struct vmwalk_extent);
 	struct vw_child child;
 	char *at;
 
@@ -958,16 +968,17 @@ VW_TEST(mmap_lock_is_not_held_while_results_are_copied)
 	memset(common, 1, COMMON * PAGE);
 	gates.vec = gated_vec(&gates.gate[0]);
 	/* The extents of every second page fill two pages of the vector. */
-	at = vw_anon(512 * PAGE);
-	madvise(at, 512 * PAGE, MADV_NOHUGEPAGE);
-	for (size_t i = 0; i < 512; i += 2)
+	at = vw_anon(2 * extents * PAGE);
+	madvise(at, 2 * extents * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 2 * extents; i += 2)
 		vw_poke(at + i * PAGE, 1);
-	gates.scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 512 * PAGE);
+	gates.scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 2 * extents * PAGE);
 	at = vw_anon(2 * PAGE);
 	madvise(at, 2 * PAGE, MADV_NOHUGEPAGE);
 	gates.gate[1].page = at + PAGE;
+	gates.gate[1].content = vw_anon(PAGE);
 	gates.scan.vec = (uintptr_t)at;
-	gates.scan.vec_len = 256;
+	gates.scan.vec_len = extents;
 	dev = vw_device_make();
 	child = vw_fork(call_with_gates, &gates);
 	/* vw_hear() times out if the child hangs. */

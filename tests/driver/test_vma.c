@@ -21,10 +21,6 @@
 #define VM_WRITE	0x2UL
 #define VM_EXEC		0x4UL
 
-/* x86: the bits of a PTE that come from vm_page_prot. */
-#define ENTRY_PROT	(0x1UL | 0x2UL | 0x4UL | 0x8UL | 0x10UL | 0x80UL | BIT_ULL(63))
-#define ENTRY_NX	BIT_ULL(63)
-
 static struct vw_device dev;
 
 /* Get the mapping that covers an address of this process. */
@@ -174,10 +170,10 @@ static int map_all_kinds(void *arg)
 		shmat(id, NULL, 0);
 		shmctl(id, IPC_RMID, NULL);
 	}
-	huge = memfd_create("vmwalk_huge", MFD_CLOEXEC | MFD_HUGETLB | 21 << 26);
+	huge = memfd_create("vmwalk_huge", MFD_CLOEXEC | MFD_HUGETLB | PMD_SHIFT << MAP_HUGE_SHIFT);
 	if (huge >= 0 && !ftruncate(huge, 2 * PMD_SIZE))
 		mmap(NULL, PMD_SIZE, RW, MAP_SHARED, huge, PMD_SIZE);
-	mmap(NULL, PMD_SIZE, RW, ANON | HUGE_2M, -1, 0);
+	mmap(NULL, PMD_SIZE, RW, ANON | HUGE_PMD, -1, 0);
 	/* A stack that grows down, and the last page of user space, if free. */
 	mmap(NULL, 8 * PAGE, RW, ANON | MAP_GROWSDOWN | MAP_STACK, -1, 0);
 	at = vw_pointer(vw_user_end() - PAGE);
@@ -287,11 +283,11 @@ VW_TEST(device_and_inode_match_stat)
 
 VW_TEST(hugetlb_mappings_have_their_page_size)
 {
-	static const struct {
+	const struct {
 		int flags;
 		size_t size;
 		__u32 shift;
-	} kinds[] = { { HUGE_2M, PMD_SIZE, 21 }, { HUGE_1G, GIB, 30 } };
+	} kinds[] = { { HUGE_PMD, PMD_SIZE, PMD_SHIFT }, { HUGE_PUD, PUD_SIZE, PUD_SHIFT } };
 	struct vmwalk_vma vma;
 	unsigned int seen = 0;
 	char *at;
@@ -319,7 +315,7 @@ VW_TEST(hugetlb_mappings_have_their_page_size)
 	madvise(at, PMD_SIZE, MADV_HUGEPAGE);
 	vw_poke(at, 1);
 	vma = vma_at(at);
-	assert_int_equal(vma.page_shift, 12);
+	assert_int_equal(vma.page_shift, PAGE_SHIFT);
 	assert_false(vma.attrs & VMWALK_VMA_HUGETLB);
 	if (!seen)
 		vw_skip("no free hugetlb page");
@@ -336,13 +332,13 @@ VW_TEST_ALL(page_prot_matches_the_pte)
 	map = vw_map(dev.fd, 64 * KIB, 0, RW, MAP_SHARED);
 	vw_poke(map, 1);
 	vw_ok(vw_walk(dev.fd, (uintptr_t)map, &walk));
-	assert_int_equal(walk.page_shift, 12);
+	assert_int_equal(walk.stop_level, VMWALK_PTE);
 	vma = vma_at(map);
 	entry = walk.level[VMWALK_PTE].entry;
-	if ((entry ^ vma.page_prot) & ENTRY_PROT)
+	if ((entry ^ vma.page_prot) & VW_PROT_BITS)
 		vw_fail("PTE 0x%llx does not have the protection 0x%llx", entry, vma.page_prot);
-	assert_true(vma.page_prot & ENTRY_NX);
-	assert_false(vma_at((void *)page_prot_matches_the_pte).page_prot & ENTRY_NX);
+	assert_false(vw_entry_is_exec(vma.page_prot));
+	assert_true(vw_entry_is_exec(vma_at((void *)page_prot_matches_the_pte).page_prot));
 }
 
 /* --- Mappings of the device ----------------------------------------------- */
@@ -373,7 +369,7 @@ VW_TEST(the_device_flag_is_set_for_this_device_only)
 	vma = vma_at(vw_map(vw_open_rw(dev.n), 2 * PAGE, 5 * PAGE, RW, MAP_SHARED));
 	assert_int_equal(vma.attrs, common | VMWALK_VMA_DEVICE);
 	assert_int_equal(vma.pgoff, 5);
-	assert_int_equal(vma.page_shift, 12);
+	assert_int_equal(vma.page_shift, PAGE_SHIFT);
 
 	/* Set through another device node. */
 	snprintf(path, sizeof(path), "/sys/class/vmwalk/vmwalk%d/dev", dev.n);

@@ -76,7 +76,7 @@ VW_TEST(a_written_page_is_present_writable_accessed_and_dirty)
 			    VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_ACCESSED |
 			    VMWALK_DIRTY,
 			    VMWALK_EXEC | ABSENT | UNUSUAL | VMWALK_FILE | VMWALK_ZERO |
-			    VMWALK_HUGETLB | VMWALK_SPECIAL, 12);
+			    VMWALK_HUGETLB | VMWALK_SPECIAL, PAGE_SHIFT);
 }
 
 VW_TEST(a_page_is_not_writable_after_mprotect)
@@ -87,10 +87,10 @@ VW_TEST(a_page_is_not_writable_after_mprotect)
 	vw_poke(at, 1);
 	mprotect(at, PAGE, PROT_READ);
 	expect_page(at, VMWALK_PRESENT | VMWALK_USER,
-		    VMWALK_WRITE | VMWALK_EXEC | ABSENT | UNUSUAL, 12);
+		    VMWALK_WRITE | VMWALK_EXEC | ABSENT | UNUSUAL, PAGE_SHIFT);
 	mprotect(at, PAGE, PROT_READ | PROT_EXEC);
 	expect_page(at, VMWALK_PRESENT | VMWALK_USER | VMWALK_EXEC,
-		    VMWALK_WRITE | ABSENT | UNUSUAL, 12);
+		    VMWALK_WRITE | ABSENT | UNUSUAL, PAGE_SHIFT);
 }
 
 VW_TEST(program_code_is_executable_and_file_backed)
@@ -98,7 +98,7 @@ VW_TEST(program_code_is_executable_and_file_backed)
 	dev = vw_device_make();
 	expect_page((void *)program_code_is_executable_and_file_backed,
 		    VMWALK_PRESENT | VMWALK_USER | VMWALK_EXEC | VMWALK_FILE,
-		    VMWALK_WRITE | ABSENT | UNUSUAL | VMWALK_ZERO | VMWALK_HUGETLB, 12);
+		    VMWALK_WRITE | ABSENT | UNUSUAL | VMWALK_ZERO | VMWALK_HUGETLB, PAGE_SHIFT);
 }
 
 VW_TEST(the_zero_page_has_the_zero_flag)
@@ -109,9 +109,9 @@ VW_TEST(the_zero_page_has_the_zero_flag)
 	madvise(at, 2 * PAGE, MADV_NOHUGEPAGE);
 	vw_peek(at);
 	expect_page(at, VMWALK_PRESENT | VMWALK_USER | VMWALK_ZERO,
-		    VMWALK_WRITE | ABSENT | UNUSUAL | VMWALK_FILE | VMWALK_HUGETLB, 12);
+		    VMWALK_WRITE | ABSENT | UNUSUAL | VMWALK_FILE | VMWALK_HUGETLB, PAGE_SHIFT);
 	vw_poke(at, 1);
-	expect_page(at, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_ZERO, 12);
+	expect_page(at, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_ZERO, PAGE_SHIFT);
 }
 
 VW_TEST(the_huge_zero_page_has_the_zero_flag)
@@ -122,14 +122,15 @@ VW_TEST(the_huge_zero_page_has_the_zero_flag)
 	dev = vw_device_make();
 	at = vw_huge_page(false);
 	vw_ok(vw_walk(dev.fd, (uintptr_t)at, &walk));
-	if (walk.page_shift == 12)
+	if (walk.page_shift == PAGE_SHIFT)
 		vw_skip("this kernel maps no huge zero page");
 	for (size_t i = 0; i < PMD_SIZE; i += 111 * PAGE + 5)
 		expect_page(at + i, VMWALK_PRESENT | VMWALK_USER | VMWALK_ZERO,
-			    VMWALK_WRITE | ABSENT | UNUSUAL | VMWALK_FILE | VMWALK_HUGETLB, 21);
+			    VMWALK_WRITE | ABSENT | UNUSUAL | VMWALK_FILE | VMWALK_HUGETLB,
+			    PMD_SHIFT);
 }
 
-VW_TEST(a_transparent_huge_page_is_one_entry_of_2_mib)
+VW_TEST(a_transparent_huge_page_is_one_pmd_entry)
 {
 	char *at;
 
@@ -140,19 +141,19 @@ VW_TEST(a_transparent_huge_page_is_one_entry_of_2_mib)
 			    VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_ACCESSED |
 			    VMWALK_DIRTY,
 			    VMWALK_EXEC | ABSENT | UNUSUAL | VMWALK_FILE | VMWALK_ZERO |
-			    VMWALK_HUGETLB | VMWALK_SPECIAL, 21);
-	expect_page(at + PMD_SIZE - 1, VMWALK_PRESENT, ABSENT, 21);
+			    VMWALK_HUGETLB | VMWALK_SPECIAL, PMD_SHIFT);
+	expect_page(at + PMD_SIZE - 1, VMWALK_PRESENT, ABSENT, PMD_SHIFT);
 
-	/* After a split: 512 entries with the same frames. */
+	/* After a split: small entries with the same frames. */
 	mprotect(at + 7 * PAGE, PAGE, PROT_READ);
-	expect_page(at, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_HUGETLB, 12);
-	expect_page(at + 7 * PAGE, VMWALK_PRESENT, VMWALK_WRITE, 12);
-	expect_page(at + 8 * PAGE, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_HUGETLB, 12);
+	expect_page(at, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_HUGETLB, PAGE_SHIFT);
+	expect_page(at + 7 * PAGE, VMWALK_PRESENT, VMWALK_WRITE, PAGE_SHIFT);
+	expect_page(at + 8 * PAGE, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_HUGETLB, PAGE_SHIFT);
 
 	/* A huge page under PROT_NONE is still one present entry. */
 	at = vw_huge_page(true);
 	mprotect(at, PMD_SIZE, PROT_NONE);
-	expect_page(at + 9 * PAGE, VMWALK_PRESENT | VMWALK_PROTNONE, ABSENT, 21);
+	expect_page(at + 9 * PAGE, VMWALK_PRESENT | VMWALK_PROTNONE, ABSENT, PMD_SHIFT);
 }
 
 static void expect_hugetlb(int flags, size_t size, int page_shift)
@@ -178,16 +179,16 @@ static void expect_hugetlb(int flags, size_t size, int page_shift)
 	}
 }
 
-VW_TEST(a_hugetlb_page_of_2_mib_is_one_entry)
+VW_TEST(a_hugetlb_page_of_pmd_size_is_one_entry)
 {
 	dev = vw_device_make();
-	expect_hugetlb(HUGE_2M, PMD_SIZE, 21);
+	expect_hugetlb(HUGE_PMD, PMD_SIZE, PMD_SHIFT);
 }
 
-VW_TEST(a_hugetlb_page_of_1_gib_is_one_entry)
+VW_TEST(a_hugetlb_page_of_pud_size_is_one_entry)
 {
 	dev = vw_device_make();
-	expect_hugetlb(HUGE_1G, GIB, 30);
+	expect_hugetlb(HUGE_PUD, PUD_SIZE, PUD_SHIFT);
 }
 
 VW_TEST(prot_none_after_touch_is_present)
@@ -197,10 +198,11 @@ VW_TEST(prot_none_after_touch_is_present)
 	dev = vw_device_make();
 	vw_poke(at, 1);
 	mprotect(at, 2 * PAGE, PROT_NONE);
-	expect_page(at, VMWALK_PRESENT | VMWALK_PROTNONE, ABSENT | VMWALK_HIDDEN | VMWALK_ZERO, 12);
-	expect_page(at + PAGE, 0, ~0U, 12);
+	expect_page(at, VMWALK_PRESENT | VMWALK_PROTNONE, ABSENT | VMWALK_HIDDEN | VMWALK_ZERO,
+		    PAGE_SHIFT);
+	expect_page(at + PAGE, 0, ~0U, PAGE_SHIFT);
 	mprotect(at, 2 * PAGE, RW);
-	expect_page(at, VMWALK_PRESENT, VMWALK_PROTNONE, 12);
+	expect_page(at, VMWALK_PRESENT, VMWALK_PROTNONE, PAGE_SHIFT);
 }
 
 /* Under PROT_NONE, all calls must report PROTNONE and not EXEC. */
@@ -231,25 +233,25 @@ VW_TEST(a_prot_none_page_is_not_executable)
 	dev = vw_device_make();
 	at = vw_anon(PAGE);
 	vw_poke(at, 1);
-	expect_protected(at, PAGE, RW, 12);
+	expect_protected(at, PAGE, RW, PAGE_SHIFT);
 
 	self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	at = vw_map(self, PAGE, 0, PROT_READ | PROT_EXEC, MAP_PRIVATE);
 	vw_peek(at);
-	expect_protected(at, PAGE, PROT_READ | PROT_EXEC, 12);
+	expect_protected(at, PAGE, PROT_READ | PROT_EXEC, PAGE_SHIFT);
 
-	at = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_2M, -1, 0);
+	at = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_PMD, -1, 0);
 	if (at != MAP_FAILED) {
 		vw_poke(at, 1);
-		expect_protected(at, PMD_SIZE, RW, 21);
+		expect_protected(at, PMD_SIZE, RW, PMD_SHIFT);
 	}
-	at = mmap(NULL, GIB, RW, ANON | HUGE_1G, -1, 0);
+	at = mmap(NULL, PUD_SIZE, RW, ANON | HUGE_PUD, -1, 0);
 	if (at != MAP_FAILED) {
 		vw_poke(at, 1);
-		expect_protected(at, GIB, RW, 30);
+		expect_protected(at, PUD_SIZE, RW, PUD_SHIFT);
 	}
 	at = vw_huge_page(true);
-	expect_protected(at, PMD_SIZE, RW, 21);
+	expect_protected(at, PMD_SIZE, RW, PMD_SHIFT);
 }
 
 VW_TEST(a_walk_does_not_swap_in_a_page)
@@ -264,13 +266,14 @@ VW_TEST(a_walk_does_not_swap_in_a_page)
 		vw_skip("the page could not be swapped out");
 	for (size_t i = 0; i < 8; i++) {
 		walk = expect_page(at + i * PAGE, VMWALK_SWAP,
-				   VMWALK_PRESENT | VMWALK_MIGRATION | VMWALK_ZERO | UNUSUAL, 12);
+				   VMWALK_PRESENT | VMWALK_MIGRATION | VMWALK_ZERO | UNUSUAL,
+				   PAGE_SHIFT);
 		assert_int_equal(walk.stop, VMWALK_STOP_ABSENT);
 		assert_true(vw_pagemap_one(0, at + i * PAGE) & PM_SWAP);
 	}
-	walk = expect_page(at + 8 * PAGE, VMWALK_PRESENT, VMWALK_SWAP, 12);
+	walk = expect_page(at + 8 * PAGE, VMWALK_PRESENT, VMWALK_SWAP, PAGE_SHIFT);
 	assert_int_equal(vw_peek(at), 7);
-	expect_page(at, VMWALK_PRESENT, VMWALK_SWAP, 12);
+	expect_page(at, VMWALK_PRESENT, VMWALK_SWAP, PAGE_SHIFT);
 }
 
 VW_TEST(uffd_wp_is_reported)
@@ -303,12 +306,12 @@ VW_TEST(uffd_wp_is_reported)
 			has = VMWALK_UFFD_WP;
 			lacks = VMWALK_WRITE;
 		}
-		expect_page(at + i * PAGE, VMWALK_PRESENT | has, lacks, 12);
+		expect_page(at + i * PAGE, VMWALK_PRESENT | has, lacks, PAGE_SHIFT);
 	}
 	/* A swapped page keeps the write protection. */
 	if (vw_swap_out(at, 4 * PAGE)) {
-		expect_page(at, VMWALK_SWAP, VMWALK_UFFD_WP | VMWALK_PRESENT, 12);
-		expect_page(at + PAGE, VMWALK_SWAP | VMWALK_UFFD_WP, VMWALK_PRESENT, 12);
+		expect_page(at, VMWALK_SWAP, VMWALK_UFFD_WP | VMWALK_PRESENT, PAGE_SHIFT);
+		expect_page(at + PAGE, VMWALK_SWAP | VMWALK_UFFD_WP, VMWALK_PRESENT, PAGE_SHIFT);
 	}
 	close(uffd);
 }
@@ -321,16 +324,16 @@ VW_TEST(soft_dirty_is_set_by_writes_after_clear_refs)
 	memset(at, 1, 4 * PAGE);
 	if (!(vw_pagemap_one(0, at) & PM_SOFT_DIRTY))
 		vw_skip("this kernel has no soft-dirty bits");
-	expect_page(at, VMWALK_SOFT_DIRTY, 0, 12);
+	expect_page(at, VMWALK_SOFT_DIRTY, 0, PAGE_SHIFT);
 	vw_ok(vw_file_write("/proc/self/clear_refs", "4"));
 	for (size_t i = 0; i < 4; i++)
-		expect_page(at + i * PAGE, VMWALK_PRESENT, VMWALK_SOFT_DIRTY, 12);
+		expect_page(at + i * PAGE, VMWALK_PRESENT, VMWALK_SOFT_DIRTY, PAGE_SHIFT);
 	vw_poke(at + 2 * PAGE, 2);
 	for (size_t i = 0; i < 4; i++) {
 		if (i == 2)
-			expect_page(at + i * PAGE, VMWALK_SOFT_DIRTY, 0, 12);
+			expect_page(at + i * PAGE, VMWALK_SOFT_DIRTY, 0, PAGE_SHIFT);
 		else
-			expect_page(at + i * PAGE, VMWALK_PRESENT, VMWALK_SOFT_DIRTY, 12);
+			expect_page(at + i * PAGE, VMWALK_PRESENT, VMWALK_SOFT_DIRTY, PAGE_SHIFT);
 	}
 }
 
@@ -340,9 +343,9 @@ VW_TEST(clear_refs_clears_accessed)
 
 	dev = vw_device_make();
 	memset(at, 1, 2 * PAGE);
-	expect_page(at, VMWALK_ACCESSED, 0, 12);
+	expect_page(at, VMWALK_ACCESSED, 0, PAGE_SHIFT);
 	vw_ok(vw_file_write("/proc/self/clear_refs", "1"));
-	expect_page(at, VMWALK_PRESENT, VMWALK_ACCESSED, 12);
+	expect_page(at, VMWALK_PRESENT, VMWALK_ACCESSED, PAGE_SHIFT);
 }
 
 VW_TEST(file_is_set_for_file_pages_only)
@@ -357,9 +360,10 @@ VW_TEST(file_is_set_for_file_pages_only)
 	memset(shared, 1, 3 * PAGE);
 	vw_peek(private);
 	vw_poke(private + PAGE, 2);
-	expect_page(shared, VMWALK_PRESENT | VMWALK_FILE | VMWALK_WRITE, VMWALK_ZERO | ABSENT, 12);
-	expect_page(private, VMWALK_PRESENT | VMWALK_FILE, VMWALK_WRITE | ABSENT, 12);
-	expect_page(private + PAGE, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_FILE, 12);
+	expect_page(shared, VMWALK_PRESENT | VMWALK_FILE | VMWALK_WRITE, VMWALK_ZERO | ABSENT,
+		    PAGE_SHIFT);
+	expect_page(private, VMWALK_PRESENT | VMWALK_FILE, VMWALK_WRITE | ABSENT, PAGE_SHIFT);
+	expect_page(private + PAGE, VMWALK_PRESENT | VMWALK_WRITE, VMWALK_FILE, PAGE_SHIFT);
 	close(file);
 }
 
@@ -372,13 +376,16 @@ VW_TEST_TYPICAL(device_pages_are_special_or_file_pages)
 	vw_poke(map, 1);
 	if (!strcmp(combo->mode, "remap"))
 		expect_page(map, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_SPECIAL,
-			    VMWALK_EXEC | ABSENT | UNUSUAL | VMWALK_ZERO | VMWALK_HUGETLB, 12);
+			    VMWALK_EXEC | ABSENT | UNUSUAL | VMWALK_ZERO | VMWALK_HUGETLB,
+			    PAGE_SHIFT);
 	else if (!strcmp(combo->mode, "insert"))
 		expect_page(map, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER | VMWALK_FILE,
-			    VMWALK_EXEC | ABSENT | UNUSUAL | VMWALK_ZERO | VMWALK_SPECIAL, 12);
+			    VMWALK_EXEC | ABSENT | UNUSUAL | VMWALK_ZERO | VMWALK_SPECIAL,
+			    PAGE_SHIFT);
 	else
 		expect_page(map, VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER,
-			    VMWALK_EXEC | ABSENT | UNUSUAL | VMWALK_ZERO | VMWALK_HUGETLB, 12);
+			    VMWALK_EXEC | ABSENT | UNUSUAL | VMWALK_ZERO | VMWALK_HUGETLB,
+			    PAGE_SHIFT);
 }
 
 VW_TEST(huge_is_set_for_huge_pages_only)
@@ -388,39 +395,40 @@ VW_TEST(huge_is_set_for_huge_pages_only)
 	dev = vw_device_make();
 	madvise(at, 2 * PAGE, MADV_NOHUGEPAGE);
 	vw_poke(at, 1);
-	expect_page(at, VMWALK_PRESENT, VMWALK_HUGE, 12);
+	expect_page(at, VMWALK_PRESENT, VMWALK_HUGE, PAGE_SHIFT);
 	vw_peek(at + PAGE);
-	expect_page(at + PAGE, VMWALK_PRESENT, VMWALK_HUGE, 12);
-	expect_page((void *)huge_is_set_for_huge_pages_only, VMWALK_PRESENT, VMWALK_HUGE, 12);
+	expect_page(at + PAGE, VMWALK_PRESENT, VMWALK_HUGE, PAGE_SHIFT);
+	expect_page((void *)huge_is_set_for_huge_pages_only, VMWALK_PRESENT, VMWALK_HUGE,
+		    PAGE_SHIFT);
 
 	huge = vw_huge_page(true);
-	expect_page(huge + 5 * PAGE, VMWALK_PRESENT | VMWALK_HUGE, ABSENT, 21);
+	expect_page(huge + 5 * PAGE, VMWALK_PRESENT | VMWALK_HUGE, ABSENT, PMD_SHIFT);
 	mprotect(huge, PAGE, PROT_READ);
-	expect_page(huge + 5 * PAGE, VMWALK_PRESENT, VMWALK_HUGE, 12);
+	expect_page(huge + 5 * PAGE, VMWALK_PRESENT, VMWALK_HUGE, PAGE_SHIFT);
 
-	huge = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_2M, -1, 0);
+	huge = mmap(NULL, PMD_SIZE, RW, ANON | HUGE_PMD, -1, 0);
 	if (huge == MAP_FAILED)
 		vw_skip("no free hugetlb page");
 	expect_page(huge, 0, ~0U, 0);
 	vw_poke(huge, 1);
-	expect_page(huge, VMWALK_PRESENT | VMWALK_HUGE | VMWALK_HUGETLB, ABSENT, 21);
+	expect_page(huge, VMWALK_PRESENT | VMWALK_HUGE | VMWALK_HUGETLB, ABSENT, PMD_SHIFT);
 }
 
 VW_TEST(a_walk_stops_at_the_highest_empty_entry)
 {
-	char *at = vw_anon_aligned(2 * GIB, GIB);
+	char *at = vw_anon_aligned(2 * PUD_SIZE, PUD_SIZE);
 	struct vmwalk_walk walk;
 
 	dev = vw_device_make();
-	madvise(at, 2 * GIB, MADV_NOHUGEPAGE);
+	madvise(at, 2 * PUD_SIZE, MADV_NOHUGEPAGE);
 	vw_poke(at, 1);
 	/* Empty entries: the next PTE, the next PMD, the next PUD or above. */
-	walk = expect_page(at + PAGE, 0, ~0U, 12);
+	walk = expect_page(at + PAGE, 0, ~0U, PAGE_SHIFT);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
-	walk = expect_page(at + PMD_SIZE + 123, 0, ~0U, 21);
+	walk = expect_page(at + PMD_SIZE + 123, 0, ~0U, PMD_SHIFT);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 	assert_int_equal(walk.stop_level, VMWALK_PMD);
-	vw_ok(vw_walk(dev.fd, (uintptr_t)at + GIB, &walk));
+	vw_ok(vw_walk(dev.fd, (uintptr_t)at + PUD_SIZE, &walk));
 	vw_expect_valid_walk(&walk, dev.levels);
 	assert_int_equal(walk.stop, VMWALK_STOP_EMPTY);
 	assert_true(walk.stop_level <= VMWALK_PUD);
@@ -439,13 +447,15 @@ VW_TEST(folded_levels_are_marked)
 	vw_poke(at, 1);
 	vw_ok(vw_walk(dev.fd, (uintptr_t)at, &walk));
 	vw_expect_valid_walk(&walk, dev.levels);
-	assert_int_equal(walk.level[VMWALK_P4D].flags,
-			 dev.levels == 4 ? VMWALK_LEVEL_FOLDED : VMWALK_LEVEL_READ);
+	for (int i = VMWALK_P4D; i < VMWALK_PMD; i++)
+		assert_int_equal(walk.level[i].flags, i <= VMWALK_LEVELS - dev.levels ?
+				 VMWALK_LEVEL_FOLDED : VMWALK_LEVEL_READ);
 	print_message("# %d page-table levels\n", dev.levels);
 }
 
-VW_TEST(five_levels_map_addresses_beyond_47_bits)
+VW_TEST(five_levels_map_addresses_beyond_four)
 {
+	const int bits = VW_IS_X86 ? 47 : 48;	/* that four levels translate */
 	struct vmwalk_extent extent;
 	struct vmwalk_walk walk;
 	struct vmwalk_scan scan;
@@ -453,14 +463,14 @@ VW_TEST(five_levels_map_addresses_beyond_47_bits)
 
 	dev = vw_device_make();
 	if (dev.levels != 5)
-		vw_skip("this machine has four page-table levels");
-	at = mmap((void *)(1UL << 55), PAGE, RW, ANON, -1, 0);
-	assert_true((uintptr_t)at >> 47);
+		vw_skip("this machine has %d page-table levels", dev.levels);
+	at = mmap(vw_pointer(vw_user_end() / 2), PAGE, RW, ANON, -1, 0);
+	assert_true((uintptr_t)at >> bits);
 	vw_poke(at, 1);
-	walk = expect_page(at + 5, VMWALK_PRESENT | VMWALK_WRITE, ABSENT, 12);
+	walk = expect_page(at + 5, VMWALK_PRESENT | VMWALK_WRITE, ABSENT, PAGE_SHIFT);
 	assert_int_not_equal(walk.level[VMWALK_PGD].index, 0);
 	vw_expect(vw_sys(ioctl(dev.fd, VMWALK_IOC_GET_PFN, (uintptr_t)at / PAGE)), vw_pfn(at));
-	scan = vw_scan_args(1UL << 47, vw_user_end());
+	scan = vw_scan_args(1UL << bits, vw_user_end());
 	scan.vec = (uintptr_t)&extent;
 	scan.vec_len = 1;
 	vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan), 1);

@@ -38,14 +38,14 @@ static struct vw_device open_device(int n)
 
 struct vw_device vw_device_make(void)
 {
-	return open_device(vw_make("t", "size", "64K", "fill", "letters", NULL));
+	return open_device(vw_make("t", "size", vw_pages_text(16), "fill", "letters", NULL));
 }
 
 struct vw_device vw_device_make_with(const char *attr, ...)
 {
 	va_list args;
 
-	vw_make_pending("t", "size", "64K", "fill", "letters", NULL);
+	vw_make_pending("t", "size", vw_pages_text(16), "fill", "letters", NULL);
 	va_start(args, attr);
 	for (; attr; attr = va_arg(args, const char *))
 		vw_set_ok("t", attr, va_arg(args, const char *));

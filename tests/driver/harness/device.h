@@ -24,7 +24,7 @@ struct vw_device {
 	int levels;		/* of page tables on this machine */
 };
 
-/* Creates the device "t", with 64 KiB of letters, and opens it. */
+/* Creates the device "t", with 16 pages of letters, and opens it. */
 struct vw_device vw_device_make(void);
 /* The same, with attributes: pairs of attribute and value, then NULL. */
 struct vw_device vw_device_make_with(const char *attr, ...) __attribute__((sentinel));

@@ -32,6 +32,7 @@
 #include "vmwalk.h"
 
 #include "util.h"
+#include "arch.h"
 #include "instance.h"
 #include "test.h"
 #include "kernel_log.h"

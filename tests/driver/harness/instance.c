@@ -32,6 +32,30 @@ const struct vw_combo vw_combos[VW_COMBOS] = {
 	{ "dma", "fault", "wb", false },
 };
 
+static bool is_in_list(const char *names, const char *name)
+{
+	char path[64], list[512], *word;
+
+	snprintf(path, sizeof(path), VW_CONFIGFS "/available_%s", names);
+	if (vw_file_read(path, list, sizeof(list)) < 0)
+		return false;
+	for (word = strtok(list, " "); word && strcmp(word, name); word = strtok(NULL, " "))
+		;
+	return word;
+}
+
+bool vw_is_offered(const struct vw_combo *combo)
+{
+	return is_in_list("buffer_types", combo->type) && is_in_list("map_modes", combo->mode) &&
+	       is_in_list("cache_modes", combo->cache);
+}
+
+void vw_need_offered(const char *names, const char *name)
+{
+	if (!is_in_list(names, name))
+		vw_skip("available_%s does not list %s", names, name);
+}
+
 int vw_mkdir(const char *instance)
 {
 	char path[512];
@@ -108,6 +132,9 @@ void vw_set_ok(const char *instance, const char *attr, const char *value)
 
 	if (rc < 0) {
 		vw_get(instance, "last_error", message, sizeof(message));
+		/* test_dirty checks which kernels may do this. */
+		if (!strcmp(attr, "live") && !strncmp(message, "track_dirty", 11))
+			vw_skip("%s", message);
 		vw_fail("%s/%s = %s: %s (%s)", instance, attr, value, strerror(-rc), message);
 	}
 }

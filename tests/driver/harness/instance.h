@@ -23,13 +23,20 @@ struct vw_combo {
 extern const struct vw_combo vw_combos[];
 #define VW_COMBOS	19
 
+/* Whether the kernel offers the type and both modes. */
+bool vw_is_offered(const struct vw_combo *combo);
+/* The same for one name of available_NAMES; skips the test if it is missing. */
+void vw_need_offered(const char *names, const char *name);
 /* Whether shared mappings hold refcounted pages; else they are PFN mappings. */
 bool vw_is_refcounted(const struct vw_combo *combo);
 
 int vw_mkdir(const char *instance);
 int vw_rmdir(const char *instance);
 int vw_set(const char *instance, const char *attr, const char *value);
-/* The same, but fails the test, with last_error. */
+/*
+ * The same, but fails the test, with last_error; skips it if the kernel does not
+ * support track_dirty.
+ */
 void vw_set_ok(const char *instance, const char *attr, const char *value);
 int vw_get(const char *instance, const char *attr, char *buf, size_t len);
 /* Fails the test unless the attribute has this value. */

@@ -59,7 +59,7 @@ char *vw_mixed_region(const char *pattern)
 	madvise(at, 2 * PMD_SIZE, MADV_NOHUGEPAGE);
 	madvise(at + 2 * PMD_SIZE, PMD_SIZE, MADV_HUGEPAGE);
 	memset(at + 2 * PMD_SIZE, 1, PMD_SIZE);
-	for (size_t i = 0; i < 1024; i++)
+	for (size_t i = 0; i < 2 * PTRS; i++)
 		make_page(at + i * PAGE, pattern[i % len], file, i * PAGE);
 	close(file);
 	return at;
@@ -120,29 +120,41 @@ char *vw_huge_page(bool write)
 		memset(at, 1, PMD_SIZE);
 	else
 		vw_peek(at);
-	if (write && vw_smaps_kib(at, "AnonHugePages") != 2048)
+	if (write && vw_smaps_kib(at, "AnonHugePages") != (long)(PMD_SIZE / KIB))
 		vw_skip("the kernel provides no transparent huge page");
 	return at;
 }
 
+/* Whether user space extends to this address: something can be mapped there. */
+static bool is_mappable(__u64 at)
+{
+	void *page = mmap(vw_pointer(at), PAGE, PROT_NONE, ANON | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (page != MAP_FAILED)
+		munmap(page, PAGE);
+	return page == vw_pointer(at) || errno == EEXIST;
+}
+
+/* x86 does not map the page below a power of two. */
 __u64 vw_user_end(void)
 {
 	static __u64 end;
-	char line[4096];
-	FILE *file;
 
-	if (end)
-		return end;
-	/* The kernel shows the flag only if it uses five levels. */
-	end = BIT_ULL(47) - PAGE;
-	file = fopen("/proc/cpuinfo", "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		if (!strncmp(line, "flags", 5) && strstr(line, " la57"))
-			end = BIT_ULL(56) - PAGE;
+	for (int bits = 56; !end && bits > 30; bits--) {
+		if (is_mappable(BIT_ULL(bits) - PAGE))
+			end = BIT_ULL(bits);
+		else if (is_mappable(BIT_ULL(bits) - 2 * PAGE))
+			end = BIT_ULL(bits) - PAGE;
 	}
-	if (file)
-		fclose(file);
 	return end;
+}
+
+bool vw_is_beyond_user_space(__u64 addr)
+{
+#ifdef __aarch64__
+	addr &= BIT_ULL(56) - 1;	/* without the tag */
+#endif
+	return addr >= vw_user_end();
 }
 
 static void *serve(void *arg)

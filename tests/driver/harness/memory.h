@@ -9,8 +9,8 @@
 
 #define RW	(PROT_READ | PROT_WRITE)
 #define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
-#define HUGE_1G	(MAP_HUGETLB | 30 << MAP_HUGE_SHIFT)
-#define HUGE_2M	(MAP_HUGETLB | 21 << MAP_HUGE_SHIFT)
+#define HUGE_PMD	(MAP_HUGETLB | PMD_SHIFT << MAP_HUGE_SHIFT)
+#define HUGE_PUD	(MAP_HUGETLB | PUD_SHIFT << MAP_HUGE_SHIFT)
 
 /* Linux 6.1 and later; the headers may be older. */
 #ifndef MADV_COLLAPSE
@@ -21,22 +21,23 @@
 void *vw_anon(size_t len);
 void *vw_anon_aligned(size_t len, size_t align);
 /*
- * 2 MiB in one transparent huge page; skips the test if the kernel provides
+ * A transparent huge page of PMD_SIZE; skips the test if the kernel provides
  * none.
  */
 char *vw_huge_page(bool write);
 
 /*
  * Creates a region of VW_MIXED pages of all kinds. The pattern, one letter per
- * page, is repeated over the first 1024 pages. The last 2 MiB are a transparent
- * huge page if the kernel provides one.
+ * page, is repeated over the first 2 * PTRS pages. The last PMD_SIZE is a
+ * transparent huge page if the kernel provides one.
  *
  *   a anonymous, z zero page, w swapped out, . not touched
  *   r read-only, n PROT_NONE, N PROT_NONE and not touched, u not mapped
  *   s shared file written, S shared file read, f shared file not touched
  *   c private file written, p private file read, q private file not touched
  */
-#define VW_MIXED	(3 * 512UL)
+#define VW_MIXED	(3 * PTRS)
+#define VW_MIXED_MAX	(3 * MAX_PAGE / sizeof(__u64))
 char *vw_mixed_region(const char *pattern);
 
 /* Accesses to one byte that the compiler cannot leave out. */
@@ -60,8 +61,10 @@ static inline void vw_touch(const void *at, size_t len)
 /* A pointer whose value is hidden from the compiler, for bad pointers. */
 void *vw_pointer(uintptr_t at);
 
-/* The end of user space on this machine, with four or five levels. */
+/* The end of user space on this machine. */
 __u64 vw_user_end(void);
+/* Whether an address is not one of user space. */
+bool vw_is_beyond_user_space(__u64 addr);
 /* Swaps a range out; false if the kernel does not. */
 bool vw_swap_out(void *addr, size_t len);
 /*

@@ -122,43 +122,69 @@ bool vw_read_kernel(__u64 addr, void *to, size_t len)
 	return read_kcore(addr, false, to, len);
 }
 
+/* log2 of the bytes that an entry of this level covers */
+static unsigned int shift_of(int level, int levels)
+{
+	if (level == VMWALK_PGD)
+		level = VMWALK_LEVELS - levels;
+	return PAGE_SHIFT + (VMWALK_PTE - level) * (PAGE_SHIFT - 3);
+}
+
+static bool is_folded(int level, int levels)
+{
+	return level > VMWALK_PGD && level <= VMWALK_LEVELS - levels;
+}
+
+/* The top table may be smaller than a page. */
+static void expect_valid_level(const struct vmwalk_walk *walk, int i, int levels)
+{
+	const struct vmwalk_level *level = &walk->level[i];
+	__u64 index = walk->addr >> shift_of(i, levels), entries = PTRS, value;
+
+	if (i == VMWALK_PGD)
+		entries = (vw_user_end() >> shift_of(i, levels)) + !VW_IS_X86 - 1;
+	assert_true(level->flags & VMWALK_LEVEL_READ);
+	assert_false(level->flags & VMWALK_LEVEL_FOLDED);
+	assert_true(!(level->flags & VMWALK_LEVEL_LEAF) ==
+		    !(i == (int)walk->stop_level && walk->stop == VMWALK_STOP_PAGE));
+	assert_true(level->index < PTRS);
+	assert_int_equal((level->index ^ index) & (entries - 1), 0);
+	assert_int_not_equal(level->table, 0);
+	assert_int_equal(level->table % (i == VMWALK_PGD ? sizeof(__u64) : PAGE), 0);
+	if (vw_read_physical(level->table + level->index * 8, &value, 8))
+		assert_int_equal(value, level->entry);
+}
+
 void vw_expect_valid_walk(const struct vmwalk_walk *walk, int levels)
 {
-	const int shift_of[VMWALK_LEVELS] = { levels == 5 ? 48 : 39, 39, 30, 21, 12 };
-	const __u64 frame_mask = 0xffffffffff000;
-	__u64 next = 0, value;
+	__u64 next = 0, value, size;
 
 	assert_true(walk->stop_level < VMWALK_LEVELS);
-	for (__u32 i = 0; i < VMWALK_LEVELS; i++) {
+	for (int i = 0; i < VMWALK_LEVELS; i++) {
 		const struct vmwalk_level *level = &walk->level[i];
 
-		if (i == VMWALK_P4D && levels == 4) {
+		if (is_folded(i, levels)) {
 			assert_true(!(level->flags & ~VMWALK_LEVEL_FOLDED));
 			assert_true(level->flags || walk->stop_level == VMWALK_PGD);
 			assert_true(!level->table && !level->entry && !level->index);
-			assert_int_not_equal(walk->stop_level, VMWALK_P4D);
+			assert_int_not_equal(walk->stop_level, i);
 			continue;
 		}
-		if (i > walk->stop_level) {
+		if (i > (int)walk->stop_level) {
 			assert_true(!level->table && !level->entry && !level->index &&
 				    !level->flags);
 			continue;
 		}
-		assert_true(level->flags & VMWALK_LEVEL_READ);
-		assert_false(level->flags & VMWALK_LEVEL_FOLDED);
-		assert_true(!(level->flags & VMWALK_LEVEL_LEAF) ==
-			    !(i == walk->stop_level && walk->stop == VMWALK_STOP_PAGE));
-		assert_int_equal(level->index, walk->addr >> shift_of[i] & 511);
-		assert_int_not_equal(level->table, 0);
-		assert_int_equal(level->table % PAGE, 0);
+		expect_valid_level(walk, i, levels);
 		if (next)
 			assert_int_equal(level->table, next);
-		next = level->entry & frame_mask;
-		if (vw_read_physical(level->table + level->index * 8, &value, 8))
-			assert_int_equal(value, level->entry);
+		next = vw_entry_phys(level->entry);
 	}
 
-	assert_int_equal(walk->page_shift, shift_of[walk->stop_level]);
+	/* Contiguous entries of a level map more than one entry does. */
+	assert_true(walk->page_shift >= shift_of(walk->stop_level, levels));
+	if (walk->stop_level > VMWALK_PUD)
+		assert_true(walk->page_shift < shift_of(walk->stop_level - 1, VMWALK_LEVELS));
 	value = walk->level[walk->stop_level].entry;
 	switch (walk->stop) {
 	case VMWALK_STOP_PAGE:
@@ -168,15 +194,13 @@ void vw_expect_valid_walk(const struct vmwalk_walk *walk, int levels)
 		assert_int_equal(walk->phys, walk->pfn * PAGE + walk->addr % PAGE);
 		/* x86 inverts the PFN of a PROT_NONE entry, against L1TF. */
 		if (!(walk->state & VMWALK_PROTNONE)) {
-			__u64 size = 1ULL << walk->page_shift;
-
-			assert_int_equal(walk->phys, (value & frame_mask & ~(size - 1)) +
+			size = 1ULL << walk->page_shift;
+			assert_int_equal(walk->phys, (vw_entry_phys(value) & ~(size - 1)) +
 						     walk->addr % size);
 		}
 		break;
 	case VMWALK_STOP_EMPTY:
-		/* Some CPUs set accessed and dirty bits of empty entries. */
-		assert_int_equal(value & ~0x60ULL, 0);
+		assert_int_equal(value & ~VW_EMPTY_BITS, 0);
 		assert_int_equal(walk->state, 0);
 		assert_true(!walk->pfn && !walk->phys);
 		break;

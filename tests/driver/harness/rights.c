@@ -33,7 +33,7 @@ static int log_one(int fd, const void *addr)
  */
 void check_kernel_walks(int fd, int error)
 {
-	static const __u64 addrs[] = { 0xffffffff81000000, ~0ULL, ~0ULL - PMD_SIZE };
+	const __u64 addrs[] = { 0xffffffff81000000, ~0ULL, ~0ULL - PMD_SIZE };
 	struct vmwalk_walk walk;
 
 	for (size_t i = 0; i < COUNT(addrs); i++)

@@ -9,6 +9,16 @@
 
 #include "harness.h"
 
+unsigned long vw_page_size, vw_pmd_size;
+unsigned int vw_page_shift;
+
+__attribute__((constructor(101))) static void know_pages(void)
+{
+	vw_page_size = sysconf(_SC_PAGESIZE);
+	vw_page_shift = __builtin_ctzl(vw_page_size);
+	vw_pmd_size = PTRS * PAGE;
+}
+
 const char *vw_error_name(long long rc, char *buf, size_t len)
 {
 	if (rc < 0 && rc > -4096)
@@ -16,6 +26,16 @@ const char *vw_error_name(long long rc, char *buf, size_t len)
 	else
 		snprintf(buf, len, "%lld", rc);
 	return buf;
+}
+
+const char *vw_pages_text(size_t pages)
+{
+	static char text[4][32];	/* for calls with several sizes */
+	static unsigned int last;
+
+	last = (last + 1) % COUNT(text);
+	snprintf(text[last], sizeof(text[last]), "%zu", pages * PAGE);
+	return text[last];
 }
 
 __u64 vw_now(void)

@@ -7,12 +7,22 @@
 #ifndef VMWALK_TESTS_UTIL_H
 #define VMWALK_TESTS_UTIL_H
 
-/* The tests know x86-64's page sizes; vw_main() exits if they differ. */
-#define PAGE		4096UL
+/* Of this machine, known before any test is registered. */
+extern unsigned long vw_page_size;
+extern unsigned long vw_pmd_size;	/* what a PMD entry maps */
+extern unsigned int vw_page_shift;
+
+#define PAGE		vw_page_size
+#define PMD_SIZE	vw_pmd_size
+#define PAGE_SHIFT	vw_page_shift
+#define PMD_SHIFT	(2 * PAGE_SHIFT - 3)
+#define PUD_SHIFT	(3 * PAGE_SHIFT - 6)
+#define PUD_SIZE	BIT_ULL(PUD_SHIFT)
+#define PTRS		(PAGE / sizeof(__u64))	/* entries of a page table */
+#define MAX_PAGE	(64 * KIB)		/* of any machine */
 #define KIB		1024UL
 #define MIB		(1024UL * KIB)
 #define GIB		(1024UL * MIB)
-#define PMD_SIZE	(2 * MIB)
 #define ALIGN_UP(x, a)	(((x) + (a) - 1) & ~((a) - 1))
 #define BIT_ULL(n)	(1ULL << (n))
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
@@ -35,6 +45,8 @@ const char *vw_error_name(long long rc, char *buf, size_t len);
 		vw_held;						\
 	})
 
+/* The size of so many pages as the value of an attribute. */
+const char *vw_pages_text(size_t pages);
 /* CLOCK_MONOTONIC in nanoseconds. */
 __u64 vw_now(void);
 /* A pseudo-random number of 31 bits; advances the seed. */
