@@ -1092,39 +1092,57 @@ VW_TEST(log_rejects_nonzero_padding)
 
 /* --- 32-bit callers ------------------------------------------------------- */
 
-#ifdef __x86_64__
-/* ioctl() through int $0x80, as from a 32-bit program. */
-static int ioctl32(int number, __u32 nr, __u32 arg)
-{
-	int rc;
+/* Where the 32-bit program and the test map the same memory */
+#define LOW	0x20000000UL
 
-	asm volatile("int $0x80" : "=a" (rc)
-		     : "a" (54), "b" (number), "c" (nr), "d" (arg)
-		     : "memory", "r8", "r9", "r10", "r11");
-	return rc;
+static struct vw_child caller;
+
+static int run_caller32(void *arg)
+{
+	const int *memory = arg;
+	char program[512], number[5][16], *slash;
+	ssize_t len;
+
+	len = readlink("/proc/self/exe", program, sizeof(program) - sizeof("caller32"));
+	vw_check(len > 0);
+	program[len] = '\0';
+	slash = strrchr(program, '/');
+	memcpy(slash + 1, "caller32", sizeof("caller32"));
+	vw_check(!fcntl(vw_child_socket(), F_SETFD, 0));
+	vw_check(!fcntl(fd, F_SETFD, 0));
+	vw_check(!fcntl(*memory, F_SETFD, 0));
+	snprintf(number[0], sizeof(number[0]), "%d", vw_child_socket());
+	snprintf(number[1], sizeof(number[1]), "%d", fd);
+	snprintf(number[2], sizeof(number[2]), "%d", *memory);
+	snprintf(number[3], sizeof(number[3]), "0x%lx", LOW);
+	snprintf(number[4], sizeof(number[4]), "%lu", 4 * PAGE);
+	execl(program, program, number[0], number[1], number[2], number[3], number[4], NULL);
+	/* The program was not built, or the kernel runs no 32-bit programs. */
+	return VW_CHILD_SKIPPED;
 }
 
-static void skip_on_signal(int signal)
+/* An ioctl of the 32-bit program */
+static int ioctl32(__u32 nr, __u32 arg)
 {
-	(void)signal;
-	_exit(VW_CHILD_SKIPPED);
+	vw_tell(&caller, nr | (__u64)arg << 32);
+	return (int)vw_hear(&caller);
 }
 
-static int call_as_32_bit(void *arg)
+/* The target is the 32-bit program, so both callers get the same results. */
+VW_TEST(compat_calls_return_the_same_results)
 {
+	int memory = memfd_create("vmwalk_test", MFD_CLOEXEC);
 	char *low, wide[512];
-	__u32 at;
 
-	(void)arg;
-	low = mmap(NULL, 4 * PAGE, RW,
-		   ANON | MAP_32BIT | MAP_POPULATE, -1, 0);
-	vw_check(low != MAP_FAILED);
-	at = (uintptr_t)low;
-	/* Without CONFIG_IA32_EMULATION the kernel sends SIGSEGV. */
-	signal(SIGSEGV, skip_on_signal);
-	if (ioctl32(-1, VMWALK_IOC_INFO, at) != -EBADF)
-		return VW_CHILD_SKIPPED;
-	signal(SIGSEGV, SIG_DFL);
+	open_device();
+	assert_true(memory >= 0 && !ftruncate(memory, 4 * PAGE));
+	low = mmap(vw_pointer(LOW), 4 * PAGE, RW, MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE,
+		   memory, 0);
+	assert_ptr_equal(low, vw_pointer(LOW));
+	caller = vw_fork(run_caller32, &memory);
+	vw_hear(&caller);
+	vw_set_target(caller.pid);
+	vw_allow_target_write(true);
 
 	touched = low + PAGE;
 	vec = (void *)(low + 2 * PAGE);
@@ -1133,30 +1151,17 @@ static int call_as_32_bit(void *arg)
 		good_argument(&calls[i], wide);
 		if (calls[i].nr == VMWALK_IOC_SCAN)
 			((struct vmwalk_scan *)wide)->vec = (uintptr_t)(vec + 8);
-		vw_check_rc(ioctl32(fd, calls[i].nr, at), vw_ioctl(fd, calls[i].nr, wide));
+		vw_expect(ioctl32(calls[i].nr, LOW), vw_ioctl(fd, calls[i].nr, wide));
 		if (calls[i].nr == VMWALK_IOC_SCAN) {
-			vw_check(!memcmp(vec, vec + 8, sizeof(*vec)));
+			assert_memory_equal(vec, vec + 8, sizeof(*vec));
 			((struct vmwalk_scan *)wide)->vec = (uintptr_t)vec;
 		}
-		vw_check(!memcmp(low, wide, calls[i].size));
+		assert_memory_equal(low, wide, calls[i].size);
 		*(__u32 *)low = calls[i].size - 1;
-		vw_check_rc(ioctl32(fd, calls[i].nr, at), -EINVAL);
+		vw_expect(ioctl32(calls[i].nr, LOW), -EINVAL);
 	}
-	vw_check_rc(ioctl32(fd, VMWALK_IOC_GET_PFN, (uintptr_t)touched / PAGE), vw_pfn(touched));
-	vw_check_rc(ioctl32(fd, VMWALK_IOC_GET_PFN, 0xffffffff), -ENOENT);
-	vw_check_rc(ioctl32(fd, _IO(VMWALK_IOC_MAGIC, 99), at), -ENOTTY);
-	vw_check_rc(ioctl32(fd, VMWALK_IOC_INFO, 0), -EFAULT);
-	return 0;
+	vw_expect(ioctl32(VMWALK_IOC_GET_PFN, (uintptr_t)touched / PAGE), vw_pfn(touched));
+	vw_expect(ioctl32(VMWALK_IOC_GET_PFN, 0xffffffff), -ENOENT);
+	vw_expect(ioctl32(_IO(VMWALK_IOC_MAGIC, 99), LOW), -ENOTTY);
+	vw_expect(ioctl32(VMWALK_IOC_INFO, 0), -EFAULT);
 }
-
-VW_TEST(compat_calls_return_the_same_results)
-{
-	open_device();
-	vw_in_child(call_as_32_bit, NULL);
-}
-#else
-VW_TEST(compat_calls_return_the_same_results)
-{
-	vw_skip("needs x86-64");
-}
-#endif
