@@ -16,8 +16,6 @@
 
 #include "bench.h"
 
-#define HUGE_PAGES	"/proc/sys/vm/nr_overcommit_hugepages"
-
 static void read_line(const char *path, char *line, size_t len)
 {
 	FILE *file = fopen(path, "re");
@@ -149,14 +147,18 @@ struct bench_area bench_memfd(size_t size)
 struct bench_area bench_hugetlb(size_t size)
 {
 	struct bench_area area;
-	char before[32], enough[32];
+	const unsigned int huge = __builtin_ctzl(BENCH_PMD) << MFD_HUGE_SHIFT;
+	char pool[96], before[32], enough[32];
 
 	/* Overcommitted huge pages come from free memory and return to it. */
-	snprintf(enough, sizeof(enough), "%zu", size / (2 * BENCH_MIB));
-	read_line(HUGE_PAGES, before, sizeof(before));
-	bench_write(HUGE_PAGES, enough);
-	area = make_memfd("memfd_hugetlb", size, MFD_HUGETLB | MFD_HUGE_2MB);
-	bench_write(HUGE_PAGES, before);
+	snprintf(pool, sizeof(pool),
+		 "/sys/kernel/mm/hugepages/hugepages-%zukB/nr_overcommit_hugepages",
+		 BENCH_PMD / 1024);
+	snprintf(enough, sizeof(enough), "%zu", size / BENCH_PMD);
+	read_line(pool, before, sizeof(before));
+	bench_write(pool, enough);
+	area = make_memfd("memfd_hugetlb", size, MFD_HUGETLB | huge);
+	bench_write(pool, before);
 
 	return area;
 }

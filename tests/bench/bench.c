@@ -23,6 +23,7 @@
 /* An odd number, so that the median is a measured value. */
 #define RUNS		7
 #define SLOW_RUNS	3
+#define PAGELISTS	"/proc/sys/vm/percpu_pagelist_high_fraction"
 
 /*
  * The rows of the benchmark, in the order in which they run. Scans come first,
@@ -60,6 +61,9 @@ static const struct bench_row rows[] = {
 	{ "instance_remove",	"instance",	bench_instance_remove },
 	{ "instance_1000",	"instance",	bench_instance_1000 },
 };
+
+size_t bench_page_size;
+size_t bench_pmd_size;
 
 static bool icount;
 static const char *running;
@@ -224,13 +228,18 @@ int main(int argc, char **argv)
 		if (!find_row(argv[i]))
 			return show_usage(argv[i]);
 
+	bench_page_size = sysconf(_SC_PAGESIZE);
+	/* A page table fills a page, and its entries have eight bytes. */
+	bench_pmd_size = bench_page_size * (bench_page_size / 8);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	/*
 	 * Per-CPU lists return freed pages in reverse order, so frames would
-	 * not be consecutive in later rows. Keep the lists short.
+	 * not be consecutive in later rows. Keep the lists short. Linux 5.14
+	 * and later have the file.
 	 */
 	running = "setup";
-	bench_write("/proc/sys/vm/percpu_pagelist_high_fraction", "1000");
+	if (!access(PAGELISTS, F_OK))
+		bench_write(PAGELISTS, "1000");
 
 	for (int i = 2; i < argc; i++)
 		good &= run_row(find_row(argv[i]));

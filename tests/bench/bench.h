@@ -19,9 +19,14 @@
 #define BENCH_CONFIGFS	"/sys/kernel/config/vmwalk"
 #define BENCH_INSTANCE	BENCH_CONFIGFS "/bench"
 #define BENCH_DIR	"/usr/lib/vmwalk/bench"
-#define BENCH_PAGE	4096UL
+#define BENCH_PAGE	bench_page_size
+#define BENCH_PMD	bench_pmd_size
 #define BENCH_MIB	(1024UL * 1024UL)
 #define BENCH_COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* Bytes in a page, and bytes that a PMD entry maps; set by main(). */
+extern size_t bench_page_size;
+extern size_t bench_pmd_size;
 
 /* --- Rows ------------------------------------------------------------- */
 

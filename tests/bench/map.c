@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Mapping a whole buffer: mmap(2) and, for huge buffers, the first access to
- * each 2 MiB.
+ * each PMD entry.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -16,7 +16,7 @@ static double map_area(const struct bench_area *area, int flags, bool touch)
 
 	start = bench_now();
 	map = bench_map(area, flags);
-	for (size_t at = 0; touch && at < area->size; at += 2 * BENCH_MIB)
+	for (size_t at = 0; touch && at < area->size; at += BENCH_PMD)
 		__atomic_load_n(map + at, __ATOMIC_RELAXED);
 	end = bench_now();
 	bench_unmap(area, map);

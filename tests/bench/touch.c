@@ -107,15 +107,23 @@ void bench_touch_write_pfn(const struct bench_row *row)
 	compare_touches(row, "kmalloc", NULL, touch_write, 4 * BENCH_MIB, false);
 }
 
+static const char *bytes(size_t size)
+{
+	static char text[32];
+
+	snprintf(text, sizeof(text), "%zu", size);
+	return text;
+}
+
 /* The largest fault_around, so that few faults are left. */
 void bench_touch_read_2m(const struct bench_row *row)
 {
-	compare_touches(row, "vmalloc", "2M", touch_read, SIZE, false);
+	compare_touches(row, "vmalloc", bytes(BENCH_PMD), touch_read, SIZE, false);
 }
 
 void bench_touch_read_pfn_2m(const struct bench_row *row)
 {
-	compare_touches(row, "kmalloc", "2M", touch_read, 4 * BENCH_MIB, false);
+	compare_touches(row, "kmalloc", bytes(BENCH_PMD), touch_read, 4 * BENCH_MIB, false);
 }
 
 /* Only reads: the anchor is faster for reads than for writes. */
@@ -145,7 +153,7 @@ static double touch_with(const char *load)
 	double figure = 0;
 
 	run_command(load);
-	area = bench_buffer("vmalloc", "fault", "4096", SIZE / 4);
+	area = bench_buffer("vmalloc", "fault", bytes(BENCH_PAGE), SIZE / 4);
 	touch_and_check(&area);
 	for (int i = 0; i < 4; i++)
 		figure += touch_read(&area) / 4;

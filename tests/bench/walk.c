@@ -231,7 +231,7 @@ static void protect_every_second(struct bench_range *range)
 
 void bench_scan_vmas(const struct bench_row *row)
 {
-	static const struct series series = {
+	const struct series series = {
 		.count = 5,
 		.sizes = {
 			BENCH_PAGE, 16 * BENCH_PAGE, 256 * BENCH_PAGE, 4096 * BENCH_PAGE,
