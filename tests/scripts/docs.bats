@@ -76,7 +76,12 @@ existing()
 			on && $1 ~ /^[a-z]+:$/ { print substr($1, 1, length($1) - 1) }
 		' "$BATS_TEST_DIRNAME/configfs-vmwalk" | sort | xargs)
 		offered=$(xargs -n 1 <"$VMWALK/available_${attribute}s" | sort | xargs)
-		[[ $described == "$offered" ]]
+		# Not every architecture offers all of them.
+		if [[ $(uname -m) == x86_64 ]]; then
+			[[ $described == "$offered" ]]
+		else
+			for word in $offered; do [[ " $described " == *" $word "* ]]; done
+		fi
 	done
 }
 
@@ -111,7 +116,7 @@ sessions()
 @test "guide: every message that it helps with is one that can come" {
 	# What stands between the … has to be in the driver, the scripts, the C library or rmmod.
 	programs=("$(modinfo --field filename vmwalk)" /usr/sbin/vmwalk-* "$(type -P rmmod)")
-	programs+=(/usr/lib/x86_64-linux-gnu/libc.so.6)
+	programs+=("$(awk '$6 ~ /\/libc\.so/ { print $6; exit }' /proc/self/maps)")
 	# shellcheck disable=SC2016 # the backquotes are Markdown's
 	sed -n '/^| message /,/^$/s/^| \([^|]*\) |.*/\1/p' "$guide" |
 		grep -o '`[^`]*`' |
@@ -257,6 +262,7 @@ without_what_varies()
 	for lab in $(labs); do
 		echo "$lab"
 		page=$LABS/$lab.md
+		! grep -q '^needs_x86' "/usr/lib/vmwalk/labs/$lab" || [[ $(uname -m) == x86_64 ]] || continue
 		sessions "$page"
 		[[ $(wc -l <script) -ge 2 ]]
 		diff <(without_what_varies "$page" <shown) <(without_what_varies "$page" <ran) || failed=1

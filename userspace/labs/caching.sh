@@ -11,6 +11,7 @@
 
 # shellcheck source=lab.bash
 . "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
+needs_x86 "it decodes the memory type in page-table entries"
 
 program=$bin/caching
 # Another run could reuse the page that is examined after it was freed.

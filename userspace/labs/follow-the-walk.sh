@@ -8,6 +8,7 @@
 
 # shellcheck source=lab.bash
 . "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
+needs_x86 "it decodes page-table entries"
 
 regions=$(mktemp)
 cleanup_lab()

@@ -10,6 +10,6 @@
 . "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
 # Without fault-around, each page takes a fault of its own.
-create poke size=16K fill=letters map_mode=fault fault_around=4K
+create poke size=$((4 * page_size)) fill=letters map_mode=fault fault_around="$page_size"
 
 "$bin/kernel-fault" "$device"

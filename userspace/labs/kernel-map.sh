@@ -8,6 +8,7 @@
 
 # shellcheck source=lab.bash
 . "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
+needs_x86 "it knows the address ranges of that architecture"
 
 program=$bin/kernel-map
 

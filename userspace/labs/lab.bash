@@ -17,6 +17,17 @@ bin=$labs/bin
 PATH+=:${labs%/lib/vmwalk/labs}/bin:${labs%/lib/vmwalk/labs}/sbin
 run=lab-$$
 created=()
+# getconf may not be installed.
+page_size=$(awk '$1 == "KernelPageSize:" { print $2 * 1024; exit }' /proc/self/smaps)
+
+# needs_x86 REASON: on another architecture, print the reason and exit with
+# status 4, which means skipped.
+needs_x86()
+{
+	[[ $(uname -m) != x86_64 ]] || return 0
+	echo "skipped: this lab needs x86-64: $1"
+	exit 4
+}
 
 # A lab that changes more than instances and processes overrides this.
 cleanup_lab()

@@ -9,7 +9,7 @@
 # shellcheck source=lab.bash
 . "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
 
-page=4096
+page=$page_size
 size=$((32 * page))
 # Any free address: a fixed one is easy to find in smaps.
 at=0x20000000000
@@ -157,11 +157,11 @@ limited_result_of()
 
 printf '\nmmap() with\n'
 result_of 'length 0' map anonymous 0
-result_of 'a hint below vm.mmap_min_addr' map anonymous $page near=0x1000
+result_of 'a hint below vm.mmap_min_addr' map anonymous "$page" near=0x1000
 map anonymous
-tell map anonymous $page "at=$at"
+tell map anonymous "$page" "at=$at"
 result 'MAP_FIXED_NOREPLACE over a mapping' "$answer"
-tell map anonymous $page "fixed=$((at + 8 * page))" ro
+tell map anonymous "$page" "fixed=$((at + 8 * page))" ro
 result 'MAP_FIXED inside a mapping' "$(grep -c "^${at:2:7}" "/proc/$pid/maps") mappings now"
 tell unmap
 tell map anonymous $((2 << 20)) "at=$at" hugetlb
@@ -174,7 +174,7 @@ result_of 'MAP_PRIVATE, PROT_READ, an O_WRONLY file' map "$file" $size ro of_wro
 result_of 'a sysfs file' map "/sys/class/vmwalk/${devices[fault]#/dev/}/size" $size ro of_rdonly
 result_of 'PROT_EXEC, a vmwalk device' map "${devices[fault]}" $size shared exec
 limited_result_of 'MAP_LOCKED, more than RLIMIT_MEMLOCK' '-l 64' map anonymous $size locked
-limited_result_of 'MAP_LOCKED, RLIMIT_MEMLOCK = 0' '-l 0' map anonymous $page locked
+limited_result_of 'MAP_LOCKED, RLIMIT_MEMLOCK = 0' '-l 0' map anonymous "$page" locked
 limited_result_of 'more than RLIMIT_AS' '-v 65536' map anonymous $((1 << 30))
 tell map "$file" $((2 * size)) "at=$at" shared locked
 result 'MAP_LOCKED, twice the size of the file' "Rss $(smaps Rss), Locked $(smaps Locked)"

@@ -84,7 +84,7 @@ measure()
 	else
 		cell pte normal
 	fi
-	cell mem "$(dd if="/proc/$pid/mem" bs=4096 skip=$((at / 4096)) count=1 2>/dev/null |
+	cell mem "$(dd if="/proc/$pid/mem" bs="$page_size" skip=$((at / page_size)) count=1 2>/dev/null |
 		head --bytes=5 | grep . || echo error)"
 
 	# Keep the minimum of several rounds: other processes disturb some.
@@ -111,7 +111,7 @@ ratio()
 
 measure kmalloc remap
 measure vmalloc remap
-measure vmalloc fault 4K
+measure vmalloc fault "$page_size"
 measure vmalloc fault 64K
 measure vmalloc insert
 
@@ -122,7 +122,7 @@ line()
 }
 line 'buffer_type' type
 line 'map_mode' mode
-echo "after mmap() of $((size / 4096)) pages"
+echo "after mmap() of $((size / page_size)) pages"
 line '  mapped_pages' mapped
 line '  Rss, KiB' rss
 echo 'after reading one byte'

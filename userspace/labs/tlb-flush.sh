@@ -8,6 +8,7 @@
 
 # shellcheck source=lab.bash
 . "$(dirname "$(readlink -f "$0")")/bin/lab.bash"
+needs_x86 "other architectures lack its tracepoints"
 
 program=$bin/tlb-flush
 tracing=/sys/kernel/tracing

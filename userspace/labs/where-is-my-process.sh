@@ -80,7 +80,7 @@ translate()
 	printf '  %-16s %-14s %-14s %s\n' region 'page number' IOCTL_GET_PFN pagemap
 	for region; do
 		first=$(awk -v name="$region" '$1 == name { print $2 }' "$output")
-		printf -v page '0x%x' $((first / 4096))
+		printf -v page '0x%x' $((first / page_size))
 		read -r _ pfn < <("$program" "$device" "$page")
 		entry=$(dd if="/proc/$pid/pagemap" bs=8 skip=$((page)) count=1 status=none |
 			od --address-radix=n --format=u8)
@@ -126,8 +126,8 @@ start memory_intensive --size 4 --step --seconds 600
 printf '  %-16s %6s %6s %6s\n' 'after region' pages rows huge
 for region in none anonymous alternate huge file reserved; do
 	wait_stopped
-	scan PAGES,SIZE | awk -v region="$region" '
-		{ sum += $1; if ($2 > 4096) huge += $1 }
+	scan PAGES,SIZE | awk -v region="$region" -v small="$page_size" '
+		{ sum += $1; if ($2 > small) huge += $1 }
 		END { printf "  %-16s %6d %6d %6d\n", region, sum, NR, huge }'
 	kill -CONT "$pid"
 done
