@@ -149,6 +149,12 @@ VW_TEST(available_files_list_all_supported_values)
 		assert_null(strstr(line, "  "));
 		assert_true(line[0] != ' ' && line[strlen(line) - 1] != ' ');
 		for (size_t j = 2; j < COUNT(words[i]) && words[i][j]; j++) {
+			/* Only x86 is known to offer all cache modes. */
+			if (!VW_IS_X86 && !strcmp(words[i][0], "cache_mode") &&
+			    !has_word(line, words[i][j])) {
+				vw_expect(vw_set("t", words[i][0], words[i][j]), -EINVAL);
+				continue;
+			}
 			assert_true(has_word(line, words[i][j]));
 			vw_ok(vw_set("t", words[i][0], words[i][j]));
 		}
@@ -158,7 +164,8 @@ VW_TEST(available_files_list_all_supported_values)
 	assert_int_equal(vw_file_read(VW_CONFIGFS "/available_map_modes", line, 256) > 0, 1);
 	assert_string_equal(line, "remap insert fault");
 	assert_int_equal(vw_file_read(VW_CONFIGFS "/available_cache_modes", line, 256) > 0, 1);
-	assert_string_equal(line, "wb wc uc");
+	if (VW_IS_X86)
+		assert_string_equal(line, "wb wc uc");
 	assert_int_equal(vw_file_read(VW_CONFIGFS "/available_fills", line, 256) > 0, 1);
 	assert_string_equal(line, "zero digits letters");
 }
@@ -302,7 +309,7 @@ VW_TEST(writing_live_keeps_the_number_and_the_values)
 
 	vw_ok(vw_mkdir("below"));
 	vw_make_pending("t", "size", "3K", "buffer_type", "kmalloc", "map_mode", "remap",
-			"fill", "digits", "fault_around", "4K", NULL);
+			"fill", "digits", "fault_around", vw_pages_text(1), NULL);
 	n = vw_number("t");
 	assert_int_equal(n, 1);
 	vw_get("t", "dev_name", name, sizeof(name));
@@ -329,7 +336,7 @@ VW_TEST(writing_the_current_value_to_live_has_no_effect)
 	char byte = 'x';
 	int n, fd;
 
-	n = vw_make("t", "size", "4K", NULL);
+	n = vw_make("t", "size", vw_pages_text(1), NULL);
 	fd = vw_open_rw(n);
 	assert_int_equal(pwrite(fd, &byte, 1, 7), 1);
 	vw_ok(vw_set("t", "live", "1"));
@@ -348,7 +355,7 @@ VW_TEST(live_1_always_creates_a_new_buffer)
 	char byte = 'x';
 	int n, fd;
 
-	n = vw_make("t", "size", "4K", "fill", "letters", NULL);
+	n = vw_make("t", "size", vw_pages_text(1), "fill", "letters", NULL);
 	fd = vw_open_rw(n);
 	assert_int_equal(pwrite(fd, &byte, 1, 0), 1);
 	vw_ok(vw_set("t", "live", "0"));
@@ -667,7 +674,7 @@ VW_TEST(a_successful_write_clears_last_error)
 	vw_expect(vw_set("t", "size", "0"), -ERANGE);
 	vw_expect_attr("t", "size", "4096");
 	vw_ok(vw_mkdir("u"));
-	vw_ok(vw_set("u", "size", "4K"));
+	vw_ok(vw_set("u", "size", vw_pages_text(1)));
 	expect_message("t", "size 0");
 }
 
@@ -724,7 +731,9 @@ VW_TEST(only_live_and_target_pid_can_be_written_while_live)
 		vw_expect_attr("t", defaults[i][0], defaults[i][1]);
 	vw_ok(vw_set("t", "live", "0"));
 	for (size_t i = 0; i < COUNT(frozen); i++)
-		vw_ok(vw_set("t", frozen[i][0], frozen[i][2]));
+		vw_expect(vw_set("t", frozen[i][0], frozen[i][2]),
+			  strcmp(frozen[i][2], "wc") || vw_is_available("cache_modes", "wc") ?
+			  0 : -EINVAL);
 }
 
 VW_TEST(a_change_of_target_pid_while_live_takes_effect)
@@ -801,7 +810,7 @@ VW_TEST(max_buffer_mb_limits_the_total_of_all_buffers)
 	expect_failure("b", "live", "1", ENOMEM, "4");
 	vw_ok(vw_set("b", "size", "1M"));
 	vw_ok(vw_set("b", "live", "1"));
-	vw_make_pending("c", "size", "4K", NULL);
+	vw_make_pending("c", "size", vw_pages_text(1), NULL);
 	expect_failure("c", "live", "1", ENOMEM, "4");
 	vw_ok(vw_set("a", "live", "0"));
 	vw_ok(vw_set("c", "live", "1"));
@@ -823,7 +832,7 @@ VW_TEST(max_buffer_mb_counts_whole_chunks)
 		expect_message("a", "max_buffer_mb");
 		vw_ok(vw_file_write(MAX_BUFFER_MB, "4"));
 		vw_ok(vw_set("a", "live", "1"));
-		vw_make_pending("b", "size", "4K", NULL);
+		vw_make_pending("b", "size", vw_pages_text(1), NULL);
 		expect_failure("b", "live", "1", ENOMEM, "4");
 		vw_ok(vw_rmdir("a"));
 		vw_ok(vw_set("b", "live", "1"));
@@ -832,7 +841,8 @@ VW_TEST(max_buffer_mb_counts_whole_chunks)
 
 	/* The smallest kmalloc chunk is four pages. */
 	vw_make("a", "size", "4084K", NULL);
-	vw_make_pending("b", "buffer_type", "kmalloc", "map_mode", "remap", "size", "4K", NULL);
+	vw_make_pending("b", "buffer_type", "kmalloc", "map_mode", "remap", "size",
+			vw_pages_text(1), NULL);
 	expect_failure("b", "live", "1", ENOMEM, "4");
 	vw_ok(vw_set("a", "live", "0"));
 	vw_ok(vw_set("a", "size", "4080K"));
@@ -1032,6 +1042,8 @@ VW_TEST(sigkill_ends_the_creation_of_a_large_buffer)
 	int status;
 
 	for (size_t i = 0; i < COUNT(kinds); i++) {
+		if (!vw_is_available("cache_modes", kinds[i][1]))
+			continue;
 		vw_make_pending("t", "buffer_type", kinds[i][0], "cache_mode", kinds[i][1], "fill",
 				kinds[i][2], "size", "128M", NULL);
 		child = vw_fork(set_live, NULL);
@@ -1286,7 +1298,8 @@ VW_TEST(mappings_keep_their_data_after_rmdir)
 	char *shared, *private;
 	int n, fd;
 
-	n = vw_make("t", "size", "64K", "fill", "digits", "fault_around", "4K", NULL);
+	n = vw_make("t", "size", vw_pages_text(16), "fill", "digits", "fault_around",
+		    vw_pages_text(1), NULL);
 	fd = vw_open_rw(n);
 	shared = vw_map(fd, 16 * PAGE, 0, RW, MAP_SHARED);
 	private = vw_map(fd, 16 * PAGE, 0, RW, MAP_PRIVATE);
@@ -1312,7 +1325,7 @@ VW_TEST(a_number_is_reused_while_its_old_device_is_still_open)
 	char *old, *new;
 	int n, fd, fresh;
 
-	n = vw_make("a", "size", "4K", "fill", "digits", NULL);
+	n = vw_make("a", "size", vw_pages_text(1), "fill", "digits", NULL);
 	fd = vw_open_rw(n);
 	old = vw_map(fd, PAGE, 0, RW, MAP_SHARED);
 	vw_ok(vw_rmdir("a"));
@@ -1359,7 +1372,7 @@ VW_TEST(removing_a_device_ends_its_scans)
 		struct vw_child child;
 		int n, fd;
 
-		n = vw_make("t", "size", "4K", NULL);
+		n = vw_make("t", "size", vw_pages_text(1), NULL);
 		fd = vw_open_rw(n);
 		child = vw_fork(scan_until_gone, &fd);
 		vw_hear(&child);
@@ -1394,7 +1407,7 @@ VW_TEST(rmdir_does_not_disturb_page_faults)
 	int n, fd;
 	void *map;
 
-	n = vw_make("t", "size", "1M", "fill", "letters", "fault_around", "4K", NULL);
+	n = vw_make("t", "size", "1M", "fill", "letters", "fault_around", vw_pages_text(1), NULL);
 	fd = vw_open_rw(n);
 	map = vw_map(fd, MIB, 0, PROT_READ, MAP_SHARED);
 	child = vw_fork(fault_repeatedly, &map);
@@ -1455,7 +1468,7 @@ VW_TEST(sysfs_shows_the_values_from_configfs)
 	char text[64];
 	int n;
 
-	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "16K",
+	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", vw_pages_text(4),
 		    "numa_node", "0", "target_pid", "1", NULL);
 	for (size_t i = 0; i < COUNT(shown); i++) {
 		if (vw_sysfs(n, shown[i][0], text, sizeof(text)) < 0)
@@ -1507,7 +1520,7 @@ VW_TEST(reset_clears_event_counters_only)
 	char *map;
 	int n, fd;
 
-	n = vw_make("t", "fault_around", "4K", NULL);
+	n = vw_make("t", "fault_around", vw_pages_text(1), NULL);
 	fd = vw_open_rw(n);
 	map = vw_map(fd, 2 * PAGE, 0, RW, MAP_SHARED);
 	map[0] = 1;

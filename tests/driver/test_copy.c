@@ -166,7 +166,7 @@ VW_TEST_TYPICAL(data_is_copied_from_another_buffer)
 	vw_expect(vw_sys(pread(dev.fd, wanted, SIZE, 0)), SIZE);
 	for (size_t i = 0; i < COUNT(types); i++) {
 		other = vw_open_rw(vw_make("source", "buffer_type", types[i], "map_mode", "fault",
-					   "size", "64K", NULL));
+					   "size", vw_pages_text(16), NULL));
 		fill_pattern_from(11 * i, source, SIZE);
 		vw_expect(vw_sys(pwrite(other, source, SIZE, 0)), SIZE);
 		for (size_t j = 0; j < COUNT(spans); j++) {
@@ -560,7 +560,7 @@ VW_TEST_TYPICAL(a_source_range_beyond_its_buffer_fails_with_efault)
 	dev = vw_device_make();
 	other = vw_open_rw(vw_make("source", "buffer_type", combo->type, "map_mode",
 				   combo->mode, "cache_mode", combo->cache,
-				   "size", "16K", "fill", "digits", NULL));
+				   "size", vw_pages_text(4), "fill", "digits", NULL));
 	for (__u64 offset = 0; offset < 16 * KIB; offset += 1000) {
 		__u64 most = 16 * KIB - offset;
 
@@ -586,7 +586,7 @@ VW_TEST_TYPICAL(a_removed_source_buffer_fails_with_efault)
 	dev = vw_device_make();
 	other = vw_open_rw(vw_make("source", "buffer_type", combo->type, "map_mode",
 				   combo->mode, "cache_mode", combo->cache,
-				   "size", "16K", "fill", "digits", NULL));
+				   "size", vw_pages_text(4), "fill", "digits", NULL));
 	vw_ok(vw_locate(other, 0, &location));
 	expect_copy(BETWEEN, 0, location.kaddr, 8, 8);
 	/* A mapping keeps the memory, but not the device, alive. */
@@ -612,7 +612,7 @@ VW_TEST(a_source_range_cannot_span_two_buffers)
 	for (size_t i = 0; i < COUNT(location); i++) {
 		snprintf(name, sizeof(name), "s%zu", i);
 		other = vw_open_rw(vw_make(name, "buffer_type", "kmalloc", "map_mode", "fault",
-					   "size", "4K", NULL));
+					   "size", vw_pages_text(1), NULL));
 		vw_ok(vw_locate(other, 0, &location[i]));
 		close(other);
 	}
@@ -964,7 +964,7 @@ VW_TEST_ALL(copies_to_a_shared_mapping_make_pages_dirty)
 
 	/* The target maps the tracked buffer; another buffer is copied. */
 	open_tracked(combo);
-	other = vw_open_rw(vw_make("source", "size", "64K", "fill", "digits", NULL));
+	other = vw_open_rw(vw_make("source", "size", vw_pages_text(16), "fill", "digits", NULL));
 	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	target = map + 3 * PAGE - 100;
 	for (size_t i = 0; i < SIZE; i++)
@@ -1019,7 +1019,7 @@ VW_TEST_ALL(copies_to_a_private_mapping_do_not_change_the_buffer)
 	int other;
 
 	dev = vw_device_make_combo(combo, SIZE, "letters");
-	other = vw_open_rw(vw_make("source", "size", "64K", "fill", "digits", NULL));
+	other = vw_open_rw(vw_make("source", "size", vw_pages_text(16), "fill", "digits", NULL));
 	map = vw_map(dev.fd, SIZE, 0, RW, MAP_PRIVATE);
 	/* PFN mappings cannot be accessed. */
 	if (!vw_is_refcounted(combo) || strcmp(combo->cache, "wb")) {
@@ -1109,7 +1109,8 @@ VW_TEST(the_source_can_be_removed_during_copies)
 	assert_int_equal(pthread_create(&copier.thread, NULL, copy_from_a_source, &copier), 0);
 	for (end = vw_now() + 5 * SECOND; vw_now() < end; rounds++) {
 		other = vw_open_rw(vw_make("source", "buffer_type", types[rounds % 4], "map_mode",
-					   "fault", "size", "64K", "fill", "letters", NULL));
+					   "fault", "size", vw_pages_text(16), "fill", "letters",
+					   NULL));
 		vw_ok(vw_locate(other, 0, &location));
 		close(other);
 		__atomic_store_n(&source_addr, location.kaddr, __ATOMIC_RELAXED);
@@ -1300,9 +1301,11 @@ VW_TEST(two_buffers_can_be_copied_to_each_other_concurrently)
 	struct vmwalk_locate location;
 	static struct pair pair[2];
 
-	dev.n = vw_make("a", "size", "64K", "fill", "letters", "track_dirty", "1", NULL);
+	dev.n = vw_make("a", "size", vw_pages_text(16), "fill", "letters", "track_dirty", "1",
+			NULL);
 	pair[0].to = vw_open_rw(dev.n);
-	pair[1].to = vw_open_rw(vw_make("b", "size", "64K", "fill", "letters", "track_dirty", "1",
+	pair[1].to = vw_open_rw(vw_make("b", "size", vw_pages_text(16), "fill", "letters",
+					"track_dirty", "1",
 					NULL));
 	for (int i = 0; i < 2; i++) {
 		vw_ok(vw_locate(pair[!i].to, 0, &location));

@@ -599,8 +599,6 @@ VW_TEST(track_dirty_is_refused_for_huge_insert_or_for_all_refcounted_pages)
 	for (size_t i = 0; i < VW_COMBOS; i++) {
 		const struct vw_combo *combo = &vw_combos[i];
 
-		if (!vw_is_offered(combo))
-			continue;
 		refcounted += vw_is_refcounted(combo);
 		vw_make_pending("t", "buffer_type", combo->type, "map_mode", combo->mode,
 				"cache_mode", combo->cache, "track_dirty", "1", NULL);

@@ -27,7 +27,6 @@
 #ifndef MAP_HUGE_SHIFT
 #define MAP_HUGE_SHIFT	26
 #endif
-#define HUGE_2MB	(21 << MAP_HUGE_SHIFT)
 
 static struct vw_device dev;
 
@@ -196,15 +195,15 @@ VW_TEST(map_hugetlb_needs_a_supported_page_size)
 	struct vmwalk_vma vma;
 	long long map;
 
-	dev = vw_device_make_with("fault_around", "4K", NULL);
+	dev = vw_device_make_with("fault_around", vw_pages_text(1), NULL);
 	vw_expect(try_map(PMD_SIZE, RW, MAP_PRIVATE | MAP_HUGETLB, file, 0), -EINVAL);
 	vw_expect(try_map(PMD_SIZE, RW, ANON | MAP_HUGETLB | 13 << MAP_HUGE_SHIFT, -1, 0), -EINVAL);
-	map = try_map(PAGE, RW, ANON | MAP_HUGETLB | HUGE_2MB, -1, 0);
+	map = try_map(PAGE, RW, ANON | HUGE_PMD, -1, 0);
 	if (map < 0)
 		vw_skip("no huge pages: %s", strerror(-(int)map));
 	vma = vma_at((void *)(uintptr_t)map);
 	assert_int_equal(vma.end - vma.start, PMD_SIZE);
-	assert_int_equal(vma.page_shift, 21);
+	assert_int_equal(vma.page_shift, PMD_SHIFT);
 	close(file);
 }
 
@@ -237,7 +236,7 @@ VW_TEST(read_implies_exec_makes_readable_mappings_executable)
 	int before = personality(0xffffffff);
 	void *map;
 
-	dev = vw_device_make_with("fault_around", "4K", NULL);
+	dev = vw_device_make_with("fault_around", vw_pages_text(1), NULL);
 	assert_false(vma_at(vw_anon(PAGE)).attrs & VMWALK_VMA_EXEC);
 	vw_expect(vw_sys(personality(before | READ_IMPLIES_EXEC)), before);
 	map = mmap(NULL, PAGE, RW, ANON, -1, 0);
@@ -250,7 +249,7 @@ VW_TEST(adjacent_mappings_with_the_same_attributes_are_merged)
 	struct vmwalk_vma vma;
 	char *at;
 
-	dev = vw_device_make_with("fault_around", "4K", NULL);
+	dev = vw_device_make_with("fault_around", vw_pages_text(1), NULL);
 	at = vw_anon(4 * PAGE);
 	vw_ok(vw_sys(munmap(at, 4 * PAGE)));
 	at = mmap(at, PAGE, PROT_NONE, ANON | MAP_FIXED, -1, 0);
@@ -277,7 +276,7 @@ VW_TEST(private_writable_memory_is_accounted)
 		{ RW, MAP_SHARED, true, false },
 	};
 
-	dev = vw_device_make_with("fault_around", "4K", NULL);
+	dev = vw_device_make_with("fault_around", vw_pages_text(1), NULL);
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		void *map = mmap(NULL, PAGE, kinds[i].prot, kinds[i].flags,
 				 kinds[i].file ? file : -1, 0);
@@ -297,7 +296,7 @@ VW_TEST(map_noreserve_is_honoured_unless_overcommit_is_disabled)
 	char before[16];
 	void *map;
 
-	dev = vw_device_make_with("fault_around", "4K", NULL);
+	dev = vw_device_make_with("fault_around", vw_pages_text(1), NULL);
 	map = mmap(NULL, PAGE, RW, ANON | MAP_NORESERVE, -1, 0);
 	assert_int_equal(vma_at(map).vm_flags & (VM_NORESERVE | VM_ACCOUNT), VM_NORESERVE);
 	munmap(map, PAGE);
@@ -317,7 +316,7 @@ VW_TEST(shared_anonymous_memory_has_a_file_and_private_has_none)
 	struct vmwalk_vma vma;
 	void *map;
 
-	dev = vw_device_make_with("fault_around", "4K", NULL);
+	dev = vw_device_make_with("fault_around", vw_pages_text(1), NULL);
 	map = vw_anon(PAGE);
 	vma = vma_at(map);
 	assert_false(vma.attrs & VMWALK_VMA_FILE);
@@ -335,7 +334,7 @@ VW_TEST(shared_mappings_of_read_only_files_cannot_become_writable)
 	unsigned long flags;
 	void *map;
 
-	dev = vw_device_make_with("fault_around", "4K", NULL);
+	dev = vw_device_make_with("fault_around", vw_pages_text(1), NULL);
 	map = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, again, 0);
 	assert_ptr_not_equal(map, MAP_FAILED);
 	vw_expect(vw_sys(mprotect(map, PAGE, RW)), -EACCES);
@@ -465,7 +464,10 @@ VW_TEST(mprotect_keeps_the_memory_type)
 	int device;
 	char *map;
 
-	device = vw_open_rw(vw_make("t", "buffer_type", "pages", "cache_mode", "wc", "size", "16K",
+	if (!vw_is_available("cache_modes", "wc"))
+		vw_skip("available_cache_modes does not list wc");
+	device = vw_open_rw(vw_make("t", "buffer_type", "pages", "cache_mode", "wc", "size",
+				    vw_pages_text(4),
 				    NULL));
 	map = vw_map(device, 4 * PAGE, 0, RW, MAP_SHARED);
 	vw_poke(map, 1);
@@ -547,7 +549,7 @@ VW_TEST(the_kernel_faults_in_the_stack_for_a_signal_frame)
 {
 	struct vw_child child;
 
-	dev = vw_device_make_with("fault_around", "4K", NULL);
+	dev = vw_device_make_with("fault_around", vw_pages_text(1), NULL);
 	vw_expect_stat(dev.n, "faults", 0);
 	vw_in_child(signal_on_device_stack, NULL);
 	assert_true(vw_stat(dev.n, "write_faults") > 0);

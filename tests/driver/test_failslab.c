@@ -100,7 +100,8 @@ static void set_live_at_each_failure(const struct vw_combo *combo)
 	int fd;
 
 	vw_make_pending("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
-			combo->cache, "size", "64K", "fill", "letters", "track_dirty", "1", NULL);
+			combo->cache, "size", vw_pages_text(16), "fill", "letters", "track_dirty",
+			"1", NULL);
 	for (nth = 1; nth < LIMIT; nth++) {
 		fail_nth(nth);
 		rc = vw_set("t", "live", "1");
@@ -151,7 +152,7 @@ VW_TEST(rmdir_and_live_0_need_no_memory)
 		for (nth = 1; nth < LIMIT; nth++) {
 			bool failed;
 
-			vw_make("t", "size", "4K", NULL);
+			vw_make("t", "size", vw_pages_text(1), NULL);
 			fail_nth(nth);
 			rc = by_rmdir ? vw_rmdir("t") : vw_set("t", "live", "0");
 			failed = has_failed();
@@ -178,7 +179,7 @@ VW_TEST_TYPICAL(failed_open_and_mmap_have_no_effect)
 
 	need_fault_injection();
 	vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
-		combo->cache, "size", "64K", "fill", "letters", NULL);
+		combo->cache, "size", vw_pages_text(16), "fill", "letters", NULL);
 	for (nth = 1; nth < LIMIT; nth++) {
 		fail_nth(nth);
 		fd = vw_open(0, O_RDWR);
@@ -297,7 +298,8 @@ VW_TEST_TYPICAL(a_failed_clear_loses_no_page)
 	if (!strcmp(combo->type, "huge") && !strcmp(combo->mode, "insert"))
 		return;		/* does not support track_dirty */
 	fd = vw_open_rw(vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode,
-				"cache_mode", combo->cache, "size", "64K", "track_dirty", "1",
+				"cache_mode", combo->cache, "size", vw_pages_text(16),
+				"track_dirty", "1",
 				NULL));
 	for (nth = 1; nth < LIMIT; nth++) {
 		vw_expect(vw_sys(pwrite(fd, "x", 1, 3 * PAGE)), 1);

@@ -101,7 +101,7 @@ static struct vw_child start_target(int (*body)(void *))
 	progress = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
 	wide = vw_anon_aligned(WIDE, PMD_SIZE);
 	wide_file = create_file();
-	fd = vw_open_rw(vw_make("t", "size", "64K", NULL));
+	fd = vw_open_rw(vw_make("t", "size", vw_pages_text(16), NULL));
 	child = vw_fork(body, NULL);
 	vw_hear(&child);
 	snprintf(text, sizeof(text), "%d", child.pid);
@@ -773,7 +773,7 @@ VW_TEST(walks_make_progress_on_a_contended_page_table_lock)
 	struct vw_child child;
 	__u64 i, limit;
 
-	fd = vw_open_rw(vw_make("t", "size", "64K", NULL));
+	fd = vw_open_rw(vw_make("t", "size", vw_pages_text(16), NULL));
 	hot = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
 	child = vw_fork(keep_hot, NULL);
 	vw_hear(&child);

@@ -344,8 +344,10 @@ VW_TEST(the_linear_map_has_the_buffers_cache_mode)
 	struct vmwalk_walk walk;
 	__u64 frames[16], base, bits[COUNT(caches)];
 
-	for (size_t i = 0; i < COUNT(caches); i++)
-		vw_need_offered("cache_modes", caches[i]);
+	for (size_t i = 0; i < COUNT(caches); i++) {
+		if (!vw_is_available("cache_modes", caches[i]))
+			vw_skip("available_cache_modes does not list %s", caches[i]);
+	}
 	dev = vw_device_make();
 	base = linear_base();
 	for (size_t i = 0; i < COUNT(caches); i++) {

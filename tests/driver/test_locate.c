@@ -193,7 +193,7 @@ VW_TEST(buffers_with_numa_node_are_located)
 VW_TEST(no_two_buffers_share_an_address)
 {
 	struct vmwalk_locate location[VW_COMBOS];
-	char name[16], bytes[16];
+	char name[32], bytes[16];
 
 	for (size_t i = 0; i < VW_COMBOS; i++) {
 		snprintf(name, sizeof(name), "t%zu", i);

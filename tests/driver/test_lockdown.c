@@ -45,7 +45,8 @@ static void make_device(void)
 {
 	char path[64];
 
-	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "64K", "fill",
+	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", vw_pages_text(16),
+		    "fill",
 		    "letters", NULL);
 	snprintf(path, sizeof(path), "/dev/vmwalk%d", n);
 	assert_int_equal(chmod(path, 0666), 0);

@@ -50,7 +50,8 @@ static struct device make_device(const struct vw_combo *combo, const char *fill)
 
 	snprintf(bytes, sizeof(bytes), "%lu", SIZE);
 	dev.n = vw_make("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
-			combo->cache, "size", bytes, "fill", fill, "fault_around", "4K", NULL);
+			combo->cache, "size", bytes, "fill", fill, "fault_around",
+			vw_pages_text(1), NULL);
 	dev.fd = vw_open_rw(dev.n);
 	dev.faults = !strcmp(combo->mode, "fault");
 	get_pfns(dev.n, dev.fd, PAGES, dev.frames);
@@ -807,7 +808,7 @@ VW_TEST(fault_around_does_not_replace_private_copies)
 	char *map;
 	int n, fd;
 
-	n = vw_make("t", "size", "64K", "fill", "digits", NULL);
+	n = vw_make("t", "size", vw_pages_text(16), "fill", "digits", NULL);
 	fd = vw_open_rw(n);
 	map = vw_anon_aligned(16 * PAGE, 16 * PAGE);
 	assert_ptr_equal(mmap(map, 16 * PAGE, RW, MAP_PRIVATE | MAP_FIXED, fd, 0), map);

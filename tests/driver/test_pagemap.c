@@ -447,7 +447,7 @@ VW_TEST(scans_of_pages_at_table_boundaries_match_pagemap)
 
 static int map_devices(void *arg)
 {
-	char name[16];
+	char name[32];
 
 	(void)arg;
 	for (size_t i = 0; i < VW_COMBOS; i++) {
@@ -472,12 +472,13 @@ static int map_devices(void *arg)
 VW_TEST(scans_of_the_devices_mappings_match_pagemap)
 {
 	size_t present, swapped;
-	char name[16];
+	char name[32];
 
 	for (size_t i = 0; i < VW_COMBOS; i++) {
 		snprintf(name, sizeof(name), "d%zu", i);
 		vw_make(name, "buffer_type", vw_combos[i].type, "map_mode", vw_combos[i].mode,
-			"cache_mode", vw_combos[i].cache, "size", "64K", "fault_around", "4K",
+			"cache_mode", vw_combos[i].cache, "size", vw_pages_text(16),
+			"fault_around", vw_pages_text(1),
 			NULL);
 	}
 	compare_stopped(map_devices, &present, &swapped);

@@ -40,7 +40,7 @@ VW_TEST_ALL(an_untouched_page_of_a_fault_mapping_takes_one_fault)
 	char *map;
 
 	dev = vw_device_make_with("buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
-				  combo->cache, "fault_around", "4K", NULL);
+				  combo->cache, "fault_around", vw_pages_text(1), NULL);
 	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	expect_faults_on_device(map, lazy);
 	expect_faults_on_device(map, 0);
@@ -89,7 +89,8 @@ VW_TEST_ALL(with_track_dirty_the_first_write_takes_a_fault)
 	if (!strcmp(combo->type, "huge") && !strcmp(combo->mode, "insert"))
 		vw_skip("this combination does not support track_dirty");
 	dev = vw_device_make_with("buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
-				  combo->cache, "fault_around", "4K", "track_dirty", "1", NULL);
+				  combo->cache, "fault_around", vw_pages_text(1), "track_dirty",
+				  "1", NULL);
 	map = vw_map(dev.fd, SIZE, 0, RW, MAP_SHARED);
 	expect_faults_on_device(map, first);
 	expect_faults_on_device(map + 1, 0);
@@ -384,7 +385,8 @@ VW_TEST(a_mapping_of_a_removed_instance_can_be_written)
 	char *map;
 
 	dev = vw_device_make();
-	other = vw_open_rw(vw_make("other", "size", "64K", "fill", "letters", "fault_around", "4K",
+	other = vw_open_rw(vw_make("other", "size", vw_pages_text(16), "fill", "letters",
+				   "fault_around", vw_pages_text(1),
 				   NULL));
 	map = vw_map(other, SIZE, 0, RW, MAP_SHARED);
 	expect_faults(map, 1);

@@ -659,7 +659,7 @@ VW_TEST(ksm_pages_have_the_same_pfn)
 	if (vw_file_read(KSM "run", run, sizeof(run)) < 0 ||
 	    vw_file_read(KSM "pages_to_scan", pages_to_scan, sizeof(pages_to_scan)) < 0 || kpf < 0)
 		vw_skip("this kernel has no KSM");
-	fd = vw_open_rw(vw_make("t", "size", "4K", NULL));
+	fd = vw_open_rw(vw_make("t", "size", vw_pages_text(1), NULL));
 	at = vw_anon(SAME_PAGES * PAGE);
 	madvise(at, SAME_PAGES * PAGE, MADV_NOHUGEPAGE);
 	memset(at, 'k', SAME_PAGES * PAGE);

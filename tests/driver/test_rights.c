@@ -28,7 +28,7 @@ static void make_device(void)
 {
 	char path[64];
 
-	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
+	n = vw_make("t", "size", vw_pages_text(16), "fill", "letters", NULL);
 	snprintf(path, sizeof(path), "/dev/vmwalk%d", n);
 	assert_int_equal(chmod(path, 0666), 0);
 	vw_allow_target_write(true);
@@ -557,7 +557,7 @@ VW_TEST(writing_to_another_process_requires_allow_target_write)
 
 	assert_true(vw_file_read(VW_TARGET_WRITE, text, sizeof(text)) > 0);
 	assert_string_equal(text, "N");
-	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
+	n = vw_make("t", "size", vw_pages_text(16), "fill", "letters", NULL);
 	fd = vw_open_rw(n);
 	common = vw_anon(2 * PAGE);
 	target = start_target(run_target);
@@ -622,7 +622,7 @@ VW_TEST(writing_to_own_memory_does_not_require_allow_target_write)
 {
 	struct vw_child child;
 
-	n = vw_make("t", "size", "64K", "fill", "letters", NULL);
+	n = vw_make("t", "size", vw_pages_text(16), "fill", "letters", NULL);
 	common = vw_anon(2 * PAGE);
 	child = vw_fork(write_to_itself, NULL);
 	vw_hear(&child);
@@ -932,7 +932,8 @@ VW_TEST(phys_addr_requires_cap_sys_admin)
 	static __u64 caps[] = { 0, CAP(CAP_SYS_PTRACE) | CAP(CAP_DAC_OVERRIDE) };
 	char path[128];
 
-	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "64K", NULL);
+	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", vw_pages_text(16),
+		    NULL);
 	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/phys_addr", n);
 	chmod(path, 0444);
 	for (size_t i = 0; i < COUNT(caps); i++)
@@ -969,7 +970,8 @@ VW_TEST(phys_addr_depends_on_the_opener_of_the_sysfs_file)
 	char path[128];
 	int file;
 
-	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", "64K", NULL);
+	n = vw_make("t", "buffer_type", "kmalloc", "map_mode", "remap", "size", vw_pages_text(16),
+		    NULL);
 	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/phys_addr", n);
 	child = vw_fork(open_phys_addr_and_send_it, path);
 	file = vw_receive_fd(child.fd);

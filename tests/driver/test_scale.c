@@ -150,7 +150,7 @@ VW_TEST(the_thousandth_instance_works_like_the_first)
 static void half_a_round_one_by_one(void)
 {
 	for (int i = 0; i < instances / 2; i++) {
-		vw_make("t", "size", "16K", NULL);
+		vw_make("t", "size", vw_pages_text(4), NULL);
 		use_one(0);
 		vw_ok(vw_rmdir("t"));
 	}

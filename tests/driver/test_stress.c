@@ -918,7 +918,7 @@ VW_TEST(a_call_during_exec_never_mixes_two_mms)
 	int rc;
 
 	pool = make_pool();
-	fd = vw_open_rw(vw_make("t", "size", "4K", NULL));
+	fd = vw_open_rw(vw_make("t", "size", vw_pages_text(1), NULL));
 	child = vw_fork(start_exec_loop, &pool.file);
 	vw_set_target(child.pid);
 	/* Continue, up to a limit, until both programs were seen. */
@@ -1035,7 +1035,7 @@ VW_TEST(an_ending_target_is_walked_exactly)
 	pool = make_pool();
 	ending.pool = &pool;
 	seed = 4;
-	fd = vw_open_rw(vw_make("t", "size", "4K", NULL));
+	fd = vw_open_rw(vw_make("t", "size", vw_pages_text(1), NULL));
 	for (; rounds < ENDS || (rounds < 200 && vw_now() < limit); rounds++) {
 		ending.end = rounds % ENDS;
 		ending.delay = vw_random(&seed) % 3000;

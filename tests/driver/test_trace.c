@@ -82,13 +82,13 @@ VW_TEST_TYPICAL(live_and_dead_are_traced)
 			combo->cache, "size", "20K", NULL);
 	n = vw_number("t");
 	vw_ok(vw_set("t", "live", "0"));
-	vw_ok(vw_set("t", "cache_mode", "uc"));
+	vw_ok(vw_set("t", "map_mode", "insert"));
 	vw_ok(vw_set("t", "buffer_type", "kmalloc"));
 	vw_expect(vw_set("t", "live", "1"), -EINVAL);
 	expect_no_event();
 
 	vw_ok(vw_set("t", "buffer_type", combo->type));
-	vw_ok(vw_set("t", "cache_mode", combo->cache));
+	vw_ok(vw_set("t", "map_mode", combo->mode));
 	vw_ok(vw_set("t", "live", "1"));
 	assert_true(vw_sysfs(n, "segments", segments, sizeof(segments)) > 0);
 	expect_event("vmwalk_live: instance=%d buffer_type=%s map_mode=%s size=20480 segments=%s",
@@ -141,7 +141,8 @@ VW_TEST(each_kind_of_fault_is_traced)
 	int n, fd;
 
 	start_trace();
-	n = vw_make("t", "buffer_type", "dma", "map_mode", "fault", "size", "64K", "fault_around",
+	n = vw_make("t", "buffer_type", "dma", "map_mode", "fault", "size", vw_pages_text(16),
+		    "fault_around",
 		    "4K", "track_dirty", "1", NULL);
 	fd = vw_open_rw(n);
 	map = vw_map(fd, 16 * PAGE, 0, RW, MAP_SHARED);

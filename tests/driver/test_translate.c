@@ -220,7 +220,7 @@ static void note_files(void)
 	     ABSENT | VMWALK_WRITE, PAGE_SHIFT);
 	close(file);
 
-	remapped = vw_open_rw(vw_make("r", "size", "64K", "map_mode", "remap", NULL));
+	remapped = vw_open_rw(vw_make("r", "size", vw_pages_text(16), "map_mode", "remap", NULL));
 	at = vw_map(remapped, 64 * KIB, 0, RW, MAP_SHARED);
 	note("a PFN mapping", at + 7 * PAGE + 4095, VMWALK_PRESENT | VMWALK_SPECIAL | VMWALK_WRITE,
 	     ABSENT | VMWALK_FILE | VMWALK_ZERO, PAGE_SHIFT);

@@ -352,7 +352,7 @@ VW_TEST(the_device_flag_is_set_for_this_device_only)
 	int other, number;
 
 	dev = vw_device_make();
-	number = vw_make("other", "size", "64K", NULL);
+	number = vw_make("other", "size", vw_pages_text(16), NULL);
 	other = vw_open_rw(number);
 	own = vw_map(dev.fd, 64 * KIB, 0, RW, MAP_SHARED);
 	others = vw_map(other, 64 * KIB, 0, RW, MAP_SHARED);
@@ -398,12 +398,12 @@ VW_TEST(a_new_device_with_the_same_number_is_another_device)
 	int first, again;
 	char *old, *new;
 
-	first = vw_make("first", "size", "64K", NULL);
+	first = vw_make("first", "size", vw_pages_text(16), NULL);
 	dev.fd = vw_open_rw(first);
 	old = vw_map(dev.fd, 64 * KIB, 0, RW, MAP_SHARED);
 	assert_true(vma_at(old).attrs & VMWALK_VMA_DEVICE);
 	vw_ok(vw_rmdir("first"));
-	again = vw_make("t", "size", "64K", NULL);
+	again = vw_make("t", "size", vw_pages_text(16), NULL);
 	if (again != first)
 		vw_skip("the new instance has a different number");
 	dev.fd = vw_open_rw(again);

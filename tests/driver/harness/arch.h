@@ -19,10 +19,12 @@
  * vw_entry_is_exec()	whether the page is executable in user mode
  * vw_entry_forged()	a present, writable entry of user space
  * VW_IS_X86		for what other architectures do not have
+ * VW_IS_USER_HALF	user space is the lower half of what the tables translate
  */
 #if defined(__x86_64__)
 
 #define VW_IS_X86	true
+#define VW_IS_USER_HALF	true
 #define VW_EMPTY_BITS	0x60ULL			/* some CPUs set accessed and dirty */
 #define VW_PROT_BITS	(BIT_ULL(63) | 0x9fULL)
 
@@ -54,6 +56,7 @@ static inline __u64 vw_entry_forged(__u64 pfn)
 #elif defined(__aarch64__)
 
 #define VW_IS_X86	false
+#define VW_IS_USER_HALF	false
 #define VW_EMPTY_BITS	0ULL
 /* AttrIndx, USER, nG, PXN, UXN. The hardware may clear RDONLY. */
 #define VW_PROT_BITS	(0x1cULL | BIT_ULL(6) | BIT_ULL(11) | BIT_ULL(53) | BIT_ULL(54))
@@ -88,6 +91,7 @@ static inline __u64 vw_entry_forged(__u64 pfn)
 #elif defined(__riscv)
 
 #define VW_IS_X86	false
+#define VW_IS_USER_HALF	true
 #define VW_EMPTY_BITS	0ULL
 #define VW_PROT_BITS	(BIT_ULL(1) | BIT_ULL(3) | BIT_ULL(4) | BIT_ULL(61) | BIT_ULL(62))
 

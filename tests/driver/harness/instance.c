@@ -10,7 +10,7 @@
 
 #include "harness.h"
 
-const struct vw_combo vw_combos[VW_COMBOS] = {
+struct vw_combo vw_combos[] = {
 	{ "kmalloc", "remap", "wb", true },
 	{ "kmalloc", "fault", "wb", true },
 	{ "vmalloc", "remap", "wb", false },
@@ -32,7 +32,9 @@ const struct vw_combo vw_combos[VW_COMBOS] = {
 	{ "dma", "fault", "wb", false },
 };
 
-static bool is_in_list(const char *names, const char *name)
+size_t vw_nr_combos = COUNT(vw_combos);
+
+bool vw_is_available(const char *names, const char *name)
 {
 	char path[64], list[512], *word;
 
@@ -44,16 +46,18 @@ static bool is_in_list(const char *names, const char *name)
 	return word;
 }
 
-bool vw_is_offered(const struct vw_combo *combo)
+void vw_drop_combos(void)
 {
-	return is_in_list("buffer_types", combo->type) && is_in_list("map_modes", combo->mode) &&
-	       is_in_list("cache_modes", combo->cache);
-}
+	size_t kept = 0;
 
-void vw_need_offered(const char *names, const char *name)
-{
-	if (!is_in_list(names, name))
-		vw_skip("available_%s does not list %s", names, name);
+	for (size_t i = 0; i < vw_nr_combos && vw_exists(VW_CONFIGFS); i++) {
+		if (vw_is_available("buffer_types", vw_combos[i].type) &&
+		    vw_is_available("map_modes", vw_combos[i].mode) &&
+		    vw_is_available("cache_modes", vw_combos[i].cache))
+			vw_combos[kept++] = vw_combos[i];
+	}
+	if (vw_exists(VW_CONFIGFS))
+		vw_nr_combos = kept;
 }
 
 int vw_mkdir(const char *instance)

@@ -19,14 +19,15 @@ struct vw_combo {
 	bool typical;		/* one of a minimal set that covers all paths */
 };
 
-/* All combinations. */
-extern const struct vw_combo vw_combos[];
-#define VW_COMBOS	19
+/* All combinations that the kernel offers. */
+extern struct vw_combo vw_combos[];
+extern size_t vw_nr_combos;
+#define VW_COMBOS	vw_nr_combos
 
-/* Whether the kernel offers the type and both modes. */
-bool vw_is_offered(const struct vw_combo *combo);
-/* The same for one name of available_NAMES; skips the test if it is missing. */
-void vw_need_offered(const char *names, const char *name);
+/* Removes combinations that available_* do not list. The harness calls it. */
+void vw_drop_combos(void);
+/* Whether available_NAMES lists the name. */
+bool vw_is_available(const char *names, const char *name);
 /* Whether shared mappings hold refcounted pages; else they are PFN mappings. */
 bool vw_is_refcounted(const struct vw_combo *combo);
 

@@ -51,7 +51,7 @@ void vw_frames(pid_t pid, const void *addr, size_t pages, __u64 *frames)
 
 	/* The harness removes the instance after each test. */
 	if (!vw_exists(VW_CONFIGFS "/frames"))
-		fd = vw_open_rw(vw_make("frames", "size", "4K", NULL));
+		fd = vw_open_rw(vw_make("frames", "size", vw_pages_text(1), NULL));
 	snprintf(text, sizeof(text), "%d", pid);
 	vw_ok(vw_set("frames", "target_pid", text));
 	vw_ok(vw_scan_all(fd, &scan, pages, &found));
@@ -142,7 +142,7 @@ static void expect_valid_level(const struct vmwalk_walk *walk, int i, int levels
 	__u64 index = walk->addr >> shift_of(i, levels), entries = PTRS, value;
 
 	if (i == VMWALK_PGD)
-		entries = (vw_user_end() >> shift_of(i, levels)) + !VW_IS_X86 - 1;
+		entries = ALIGN_UP(vw_user_end(), 2 * PAGE) >> shift_of(i, levels);
 	assert_true(level->flags & VMWALK_LEVEL_READ);
 	assert_false(level->flags & VMWALK_LEVEL_FOLDED);
 	assert_true(!(level->flags & VMWALK_LEVEL_LEAF) ==

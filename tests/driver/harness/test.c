@@ -151,8 +151,6 @@ static void run_body(void **state)
 {
 	const struct run *run = *state;
 
-	if (run->combo && !vw_is_offered(run->combo))
-		vw_skip("the kernel does not offer this combination");
 	if (run->combo)
 		run->test->combo_body(run->combo);
 	else
@@ -237,6 +235,7 @@ int vw_main(int argc, char **argv)
 	size_t count;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	vw_drop_combos();
 	runs = select_runs(argv + 1 + list, &count);
 	if (!count) {
 		fprintf(stderr, "%s: no test has such a name; --list prints all names\n", argv[0]);
