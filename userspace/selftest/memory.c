@@ -188,7 +188,7 @@ static enum result large_folio(struct kind_memory *memory)
 	return PASS;
 }
 
-/* Bytes of transparent huge pages in this process, in KiB */
+/* Transparent huge pages of this process, in KiB */
 static long huge_pages_kib(void)
 {
 	FILE *smaps = fopen("/proc/self/smaps_rollup", "re");
