@@ -8,6 +8,7 @@
 
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/mutex.h>
@@ -44,9 +45,77 @@
 /* Pages per set_pages_array_*(): a call takes some milliseconds. */
 #define SET_MEMORY_PAGES	1024UL
 
+/*
+ * GFP flags of the zones that an allocation may be limited to, from the largest
+ * zone to the smallest. A zone that the kernel does not have is the same as 0.
+ */
+static const gfp_t zone_flags[] = { 0, __GFP_DMA32, __GFP_DMA };
+
+/*
+ * Returns the first PFN above a zone and all zones below it, which the page
+ * allocator falls back to; 0 if they have no memory.
+ */
+static unsigned long zone_end(gfp_t zone, int node)
+{
+	unsigned long end = 0;
+	unsigned int i;
+	int nid;
+
+	for_each_online_node(nid) {
+		struct zone *zones = NODE_DATA(nid)->node_zones;
+
+		if (node != NUMA_NO_NODE && nid != node)
+			continue;
+		for (i = 0; i <= gfp_zone(zone); i++)
+			if (populated_zone(&zones[i]))
+				end = max(end, zone_end_pfn(&zones[i]));
+	}
+
+	return end;
+}
+
+/* The first PFN that is too high for the buffer. */
+static unsigned long limit_pfn(const struct vmwalk_buffer *buffer)
+{
+	return 1UL << (buffer->address_bits - PAGE_SHIFT);
+}
+
+/*
+ * Choose the largest zone that lies below the limit, together with all zones
+ * below it. On some architectures the limits of the zones depend on the
+ * machine, so compare where their memory ends.
+ */
+static int limit_by_zone(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg)
+{
+	unsigned int i, bits, smallest = VMWALK_MAX_ADDRESS_BITS;
+	char where[16] = "";
+	unsigned long end;
+
+	for (i = 0; i < ARRAY_SIZE(zone_flags); i++) {
+		if (zone_flags[i] & ~buffer->type->zones)
+			continue;
+		end = zone_end(zone_flags[i], node);
+		if (!end)
+			continue;
+		if (end <= limit_pfn(buffer)) {
+			buffer->zone = zone_flags[i];
+			return 0;
+		}
+		bits = order_base_2(end) + PAGE_SHIFT;
+		smallest = min(smallest, bits);
+	}
+
+	if (node != NUMA_NO_NODE)
+		snprintf(where, sizeof(where), " on node %d", node);
+	return vmwalk_errmsg_set(errmsg, -EOPNOTSUPP,
+		"address_bits %u: no memory zone%s that this buffer_type can use lies below 2^%u; use %u or more",
+		buffer->address_bits, where, buffer->address_bits, smallest);
+}
+
 /**
  * struct supply - snapshot of the page allocator's free memory
- * @where: " on node N", or empty for the whole machine
+ * @where: " on node N" and " with address_bits N", or empty if the allocation
+ *         is not limited
  * @available: bytes that can be allocated without swapping, outside CMA areas
  * @largest: bytes in the largest free chunk
  * @pmds: number of free chunks of PMD_SIZE
@@ -56,7 +125,7 @@
  * The counters are read without locks, so the snapshot is approximate.
  */
 struct supply {
-	char where[24];
+	char where[48];
 	u64 available;
 	u64 largest;
 	u64 pmds;
@@ -90,31 +159,38 @@ static long count_zone(struct supply *supply, struct zone *zone)
 			      high_wmark_pages(zone));
 }
 
-static long count_node(struct supply *supply, int node)
+/* Count the zones that the buffer may be allocated from. */
+static long count_node(struct supply *supply, const struct vmwalk_buffer *buffer, int node)
 {
 	struct zone *zones = NODE_DATA(node)->node_zones;
 	long pages = 0;
 	unsigned int i;
 
-	for (i = 0; i < MAX_NR_ZONES; i++)
-		if (populated_zone(&zones[i]))
+	for (i = 0; i <= gfp_zone(buffer->zone); i++)
+		if (populated_zone(&zones[i]) && zones[i].zone_start_pfn < limit_pfn(buffer))
 			pages += count_zone(supply, &zones[i]);
 
 	return pages;
 }
 
-static void count_supply(struct supply *supply, int node)
+static void count_supply(struct supply *supply, const struct vmwalk_buffer *buffer, int node)
 {
-	long pages = si_mem_available();
+	long pages = si_mem_available(), counted = 0;
+	size_t len = 0;
+	int nid;
 
 	memset(supply, 0, sizeof(*supply));
-	if (node == NUMA_NO_NODE) {
-		for_each_online_node(node)
-			count_node(supply, node);
-	} else {
-		snprintf(supply->where, sizeof(supply->where), " on node %d", node);
-		pages = min(pages, count_node(supply, node));
-	}
+	for_each_online_node(nid)
+		if (node == NUMA_NO_NODE || nid == node)
+			counted += count_node(supply, buffer, nid);
+
+	if (node != NUMA_NO_NODE)
+		len = scnprintf(supply->where, sizeof(supply->where), " on node %d", node);
+	if (buffer->address_bits < VMWALK_MAX_ADDRESS_BITS)
+		len += scnprintf(supply->where + len, sizeof(supply->where) - len,
+				 " with address_bits %u", buffer->address_bits);
+	if (len)
+		pages = min(pages, counted);
 	supply->available = (u64)pages << PAGE_SHIFT;
 	supply->available -= min(supply->available, supply->cma_free);
 }
@@ -137,7 +213,7 @@ int vmwalk_alloc_check(const struct vmwalk_buffer *buffer, unsigned long done, i
 	struct supply supply;
 	u64 available;
 
-	count_supply(&supply, node);
+	count_supply(&supply, buffer, node);
 	available = supply.available + ((u64)done << PAGE_SHIFT);
 	if (buffer->type->from_cma)
 		available += supply.cma_free;
@@ -151,9 +227,9 @@ int vmwalk_alloc_check(const struct vmwalk_buffer *buffer, unsigned long done, i
 			     buffer->size, supply.where, available);
 }
 
-static gfp_t gfp_on(int node)
+static gfp_t gfp_for(const struct vmwalk_buffer *buffer, int node)
 {
-	return VMWALK_GFP | (node == NUMA_NO_NODE ? 0 : __GFP_THISNODE);
+	return VMWALK_GFP | buffer->zone | (node == NUMA_NO_NODE ? 0 : __GFP_THISNODE);
 }
 
 /* The largest kmalloc() that is served from a slab, in pages. */
@@ -166,7 +242,7 @@ static int set_contig_error(const struct vmwalk_buffer *buffer, int node, const 
 	struct supply supply;
 	char cma[80] = "";
 
-	count_supply(&supply, node);
+	count_supply(&supply, buffer, node);
 	if (buffer->type->from_cma && supply.cma)
 		snprintf(cma, sizeof(cma), "; free in CMA areas: %llu of %llu bytes",
 			 supply.cma_free, supply.cma);
@@ -193,7 +269,7 @@ static int kmalloc_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_
 			"size %zu exceeds the limit of kmalloc, %lu bytes",
 			buffer->size, KMALLOC_MAX_SIZE);
 
-	buffer->kaddr = kmalloc_node(size, gfp_on(node), node);
+	buffer->kaddr = kmalloc_node(size, gfp_for(buffer, node), node);
 	if (!buffer->kaddr)
 		return set_contig_error(buffer, node, "kmalloc", errmsg);
 
@@ -241,7 +317,7 @@ static int set_chunk_error(const struct vmwalk_buffer *buffer, unsigned long don
 	u64 bytes = (u64)done << PAGE_SHIFT;
 	struct supply supply;
 
-	count_supply(&supply, node);
+	count_supply(&supply, buffer, node);
 	if (order)
 		return vmwalk_errmsg_set(errmsg, -ENOMEM,
 				     "size %zu: no more chunks of %lu bytes after %llu bytes, or memory cgroup limit reached (free chunks%s: %llu; available: %llu bytes)",
@@ -257,9 +333,9 @@ static int set_chunk_error(const struct vmwalk_buffer *buffer, unsigned long don
  * Try one round of compaction first, with __GFP_NORETRY. If that fails, try
  * again with __GFP_RETRY_MAYFAIL, which also reclaims page cache.
  */
-static struct page *alloc_chunk(int node, unsigned int order)
+static struct page *alloc_chunk(const struct vmwalk_buffer *buffer, int node, unsigned int order)
 {
-	gfp_t gfp = gfp_on(node);
+	gfp_t gfp = gfp_for(buffer, node);
 	struct page *chunk;
 
 	if (!order)
@@ -291,7 +367,7 @@ static int alloc_chunks(struct vmwalk_buffer *buffer, int node, unsigned int ord
 				err = -EINTR;
 			if (err)
 				break;
-			chunk = alloc_chunk(node, order);
+			chunk = alloc_chunk(buffer, node, order);
 			if (!chunk) {
 				err = set_chunk_error(buffer, i, node, order, errmsg);
 				break;
@@ -309,7 +385,7 @@ static int alloc_chunks(struct vmwalk_buffer *buffer, int node, unsigned int ord
 /*
  * Allocate single pages and vmap() them, as vmalloc() does. No exported vmalloc
  * function both takes a node and charges the memory cgroup, and none reliably
- * stops on a fatal signal.
+ * stops on a fatal signal. __vmalloc() does not document zone flags either.
  */
 static int vmap_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg)
 {
@@ -340,7 +416,7 @@ static int vmalloc_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_
 {
 	unsigned long i;
 
-	if (node != NUMA_NO_NODE || buffer->nr_pages > CHECK_PAGES)
+	if (node != NUMA_NO_NODE || buffer->zone || buffer->nr_pages > CHECK_PAGES)
 		return vmap_create(buffer, node, errmsg);
 
 	buffer->kaddr = __vmalloc(buffer->size, VMWALK_GFP);
@@ -438,9 +514,38 @@ static unsigned long huge_charge(unsigned long nr_pages)
 	return round_up(nr_pages, HUGE_PAGES);
 }
 
-/* The DMA API allocates for a device. This one can address all memory. */
+/*
+ * The DMA API allocates for a device. This one can address all memory, except
+ * while a buffer with fewer address_bits is allocated.
+ */
 static struct platform_device *dma_device;
-static DEFINE_MUTEX(dma_node_lock);	/* protects the device's node */
+static DEFINE_MUTEX(dma_lock);	/* protects the device's node and mask */
+
+/* Check that the DMA API supports the mask. It chooses the zone itself. */
+static int limit_by_mask(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg)
+{
+	struct device *dev = &dma_device->dev;
+	unsigned int bits = buffer->address_bits;
+
+	/* The DMA API decrypts memory if the mask has no encryption bit. */
+	if (vmwalk_host_is_encrypted())
+		return vmwalk_errmsg_set(errmsg, -EOPNOTSUPP,
+			"address_bits %u: buffer_type dma supports no limit on a machine with encrypted memory; use another buffer_type",
+			bits);
+
+	if (mutex_lock_killable(&dma_lock))
+		return -EINTR;
+	while (bits < VMWALK_MAX_ADDRESS_BITS && dma_set_coherent_mask(dev, DMA_BIT_MASK(bits)))
+		bits++;
+	dma_set_coherent_mask(dev, DMA_BIT_MASK(VMWALK_MAX_ADDRESS_BITS));
+	mutex_unlock(&dma_lock);
+
+	if (bits == buffer->address_bits)
+		return 0;
+	return vmwalk_errmsg_set(errmsg, -EOPNOTSUPP,
+		"address_bits %u: the DMA API supports no mask of fewer than %u bits; use %u or more",
+		buffer->address_bits, bits, bits);
+}
 
 /*
  * If a device is not coherent, the DMA API maps memory without caching. All
@@ -463,11 +568,15 @@ static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_errm
 	struct sg_table sgt;
 	int err;
 
-	if (mutex_lock_killable(&dma_node_lock))
+	if (mutex_lock_killable(&dma_lock))
 		return -EINTR;
 	set_dev_node(dev, node);
-	buffer->kaddr = dma_alloc_attrs(dev, buffer->size, &buffer->dma, gfp_on(node), 0);
-	mutex_unlock(&dma_node_lock);
+	if (!dma_set_coherent_mask(dev, DMA_BIT_MASK(buffer->address_bits)))
+		buffer->kaddr = dma_alloc_attrs(dev, buffer->size, &buffer->dma,
+						gfp_for(buffer, node), 0);
+	/* Some DMA operations check the mask when they free memory. */
+	dma_set_coherent_mask(dev, DMA_BIT_MASK(VMWALK_MAX_ADDRESS_BITS));
+	mutex_unlock(&dma_lock);
 	if (!buffer->kaddr)
 		return set_contig_error(buffer, node, "the DMA API", errmsg);
 
@@ -508,29 +617,39 @@ static unsigned long same_charge(unsigned long nr_pages)
 
 const struct vmwalk_buffer_type vmwalk_buffer_type_ops[] = {
 	[VMWALK_BUFFER_KMALLOC] = {
+		.limit = limit_by_zone,
 		.create = kmalloc_create,
 		.destroy = kmalloc_destroy,
 		.charge = kmalloc_charge,
+		/* kmalloc() has no flag for ZONE_DMA32. */
+		.zones = __GFP_DMA,
 	},
 	[VMWALK_BUFFER_VMALLOC] = {
+		.limit = limit_by_zone,
 		.create = vmalloc_create,
 		.destroy = vmalloc_destroy,
 		.charge = same_charge,
 		.refcounted = true,
+		.zones = __GFP_DMA | __GFP_DMA32,
 	},
 	[VMWALK_BUFFER_PAGES] = {
+		.limit = limit_by_zone,
 		.create = pages_create,
 		.destroy = pages_destroy,
 		.charge = same_charge,
 		.refcounted = true,
+		.zones = __GFP_DMA | __GFP_DMA32,
 	},
 	[VMWALK_BUFFER_HUGE] = {
+		.limit = limit_by_zone,
 		.create = huge_create,
 		.destroy = huge_destroy,
 		.charge = huge_charge,
 		.refcounted = true,
+		.zones = __GFP_DMA | __GFP_DMA32,
 	},
 	[VMWALK_BUFFER_DMA] = {
+		.limit = limit_by_mask,
 		.create = dma_create,
 		.destroy = dma_destroy,
 		.charge = dma_charge,
@@ -545,7 +664,7 @@ static void __init exclude_unavailable(void)
 		vmwalk_config_exclude_cache_modes(VMWALK_BUFFER_PAGES,
 						  BIT(VMWALK_CACHE_WC) | BIT(VMWALK_CACHE_UC));
 	/* In a guest with encrypted memory, DMA memory is not encrypted. */
-	if (vmwalk_dma_is_decrypted())
+	if (vmwalk_guest_is_encrypted())
 		vmwalk_config_exclude_type(VMWALK_BUFFER_DMA);
 }
 

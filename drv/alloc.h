@@ -14,6 +14,9 @@ struct vmwalk_errmsg;
 
 /**
  * struct vmwalk_buffer_type - operations of a buffer type
+ * @limit: prepares @create for fewer than VMWALK_MAX_ADDRESS_BITS address_bits.
+ *         Returns 0; -EINTR on a fatal signal; or -EOPNOTSUPP with @errmsg set
+ *         if the kernel cannot limit the allocation
  * @create: allocates zeroed memory on a NUMA node (NUMA_NO_NODE: any node) and
  *          fills in the buffer's pages. Returns 0; -EINTR on a fatal signal; or
  *          another negative errno with @errmsg set. On error nothing stays
@@ -24,13 +27,16 @@ struct vmwalk_errmsg;
  * @refcounted: each page has its own reference count, so that page tables can
  *              hold references; required by VMWALK_MAP_INSERT, see config.c
  * @from_cma: the memory may come from a CMA area
+ * @zones: GFP flags of the zones that @create can be limited to
  */
 struct vmwalk_buffer_type {
+	int (*limit)(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg);
 	int (*create)(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg);
 	void (*destroy)(struct vmwalk_buffer *buffer);
 	unsigned long (*charge)(unsigned long nr_pages);
 	bool refcounted;
 	bool from_cma;
+	gfp_t zones;
 };
 
 /* Indexed by VMWALK_BUFFER_*. */

@@ -58,17 +58,43 @@ static void uncharge_pages(unsigned long pages)
 	atomic_long_sub(pages, &buffer_pages);
 }
 
-static unsigned long count_segments(const struct vmwalk_buffer *buffer)
+/*
+ * Let the allocation be limited by address_bits, and check that the buffer fits
+ * into the memory that is available.
+ */
+static int prepare_alloc(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg)
 {
-	unsigned long i, segments = 1;
+	int err = 0;
 
-	for (i = 1; i < buffer->nr_pages; i++) {
-		if (vmwalk_buffer_pfn(buffer, i) != vmwalk_buffer_pfn(buffer, i - 1) + 1)
-			segments++;
+	if (buffer->address_bits < VMWALK_MAX_ADDRESS_BITS)
+		err = buffer->type->limit(buffer, node, errmsg);
+
+	return err ?: vmwalk_alloc_check(buffer, 0, node, errmsg);
+}
+
+/*
+ * Count the segments, and find the highest page and check it: memory may have
+ * been added to the zone, and a DMA mask limits addresses as a device sees
+ * them.
+ */
+static int measure_pages(struct vmwalk_buffer *buffer, struct vmwalk_errmsg *errmsg)
+{
+	unsigned long i, pfn, previous = 0;
+
+	for (i = 0; i < buffer->nr_pages; i++) {
+		pfn = vmwalk_buffer_pfn(buffer, i);
+		if (!i || pfn != previous + 1)
+			buffer->segments++;
+		buffer->highest_pfn = max(buffer->highest_pfn, pfn);
+		previous = pfn;
 		cond_resched();
 	}
+	if (!(buffer->highest_pfn >> (buffer->address_bits - PAGE_SHIFT)))
+		return 0;
 
-	return segments;
+	return vmwalk_errmsg_set(errmsg, -ENOMEM,
+		"address_bits %u: the kernel allocated memory above 2^%u; try again, or use another buffer_type",
+		buffer->address_bits, buffer->address_bits);
 }
 
 /* Returns 0; -EINTR on a fatal signal. */
@@ -112,6 +138,7 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 		.cache_mode = config->cache_mode,
 		.size = config->size,
 		.nr_pages = config->size >> PAGE_SHIFT,
+		.address_bits = config->address_bits,
 	};
 	buffer->charged = type->charge(buffer->nr_pages);
 
@@ -119,7 +146,7 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 	if (err)
 		return err;
 
-	err = vmwalk_alloc_check(buffer, 0, config->numa_node, errmsg);
+	err = prepare_alloc(buffer, config->numa_node, errmsg);
 	if (err)
 		goto err_uncharge;
 
@@ -136,10 +163,11 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 	if (err)
 		goto err_free;
 
-	err = pattern ? fill_buffer(buffer, pattern) : 0;
+	err = measure_pages(buffer, errmsg);
+	if (!err && pattern)
+		err = fill_buffer(buffer, pattern);
 	if (err)
 		goto err_destroy;
-	buffer->segments = count_segments(buffer);
 
 	return 0;
 

@@ -25,7 +25,10 @@ struct vmwalk_errmsg;
  * @size: size in bytes, a multiple of PAGE_SIZE
  * @nr_pages: size in pages
  * @pages: array of the buffer's pages
+ * @address_bits: all pages lie below physical address 2^address_bits
+ * @zone: GFP flag of the zone to allocate from; 0: all zones
  * @segments: number of physically contiguous segments
+ * @highest_pfn: the highest PFN of @pages
  * @charged: pages that count towards max_buffer_mb
  * @vmapped: @kaddr is a vmap() of @pages, not a vmalloc()
  * @dma: DMA address, needed to free the buffer
@@ -40,7 +43,10 @@ struct vmwalk_buffer {
 	size_t size;
 	unsigned long nr_pages;
 	struct page **pages;
+	unsigned int address_bits;
+	gfp_t zone;
 	unsigned long segments;
+	unsigned long highest_pfn;
 	unsigned long charged;
 	bool vmapped;
 	dma_addr_t dma;

@@ -297,15 +297,14 @@ static inline unsigned long vmwalk_zero_pfn(void)
 #endif
 }
 
-/* Is the memory of DMA buffers encrypted otherwise than that of programs? */
-static inline bool vmwalk_dma_is_decrypted(void)
-{
+/* Memory encryption. Older kernels do not tell host and guest apart. */
 #ifdef VMWALK_HAVE_CC_PLATFORM
-	return cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT);
+#define vmwalk_guest_is_encrypted()	cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT)
+#define vmwalk_host_is_encrypted()	cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT)
 #else
-	return mem_encrypt_active();
+#define vmwalk_guest_is_encrypted()	mem_encrypt_active()
+#define vmwalk_host_is_encrypted()	mem_encrypt_active()
 #endif
-}
 
 /* --- Page-table entries --------------------------------------------------- */
 

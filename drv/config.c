@@ -330,6 +330,37 @@ const struct vmwalk_attr vmwalk_attr_numa_node = {
 	.name = "numa_node", .show = show_numa_node, .store = store_numa_node,
 };
 
+static ssize_t show_address_bits(const struct vmwalk_config *config, char *page)
+{
+	return sysfs_emit(page, "%u\n", config->address_bits);
+}
+
+/* At least PAGE_SHIFT: no page lies below a smaller power of two. */
+static int store_address_bits(struct vmwalk_config *config, const char *text,
+			      struct vmwalk_errmsg *errmsg)
+{
+	int err, bits;
+
+	err = kstrtoint(text, 10, &bits);
+	if (!err && (bits < PAGE_SHIFT || bits > VMWALK_MAX_ADDRESS_BITS))
+		err = -ERANGE;
+	if (err == -ERANGE)
+		return vmwalk_errmsg_set(errmsg, err,
+					 "address_bits %.32s is out of range, %d to %d",
+					 text, PAGE_SHIFT, VMWALK_MAX_ADDRESS_BITS);
+	if (err)
+		return vmwalk_errmsg_set(errmsg, err,
+					 "address_bits takes a number of bits, not '%.32s'",
+					 text);
+
+	config->address_bits = bits;
+	return 0;
+}
+
+const struct vmwalk_attr vmwalk_attr_address_bits = {
+	.name = "address_bits", .show = show_address_bits, .store = store_address_bits,
+};
+
 static ssize_t show_track_dirty(const struct vmwalk_config *config, char *page)
 {
 	return sysfs_emit(page, "%d\n", config->track_dirty);
@@ -361,6 +392,7 @@ void vmwalk_config_init(struct vmwalk_config *config)
 		.map_mode = VMWALK_MAP_FAULT,
 		.cache_mode = VMWALK_CACHE_WB,
 		.numa_node = NUMA_NO_NODE,
+		.address_bits = VMWALK_MAX_ADDRESS_BITS,
 		.size = SZ_1M,
 		.fault_around = SZ_64K,
 	};

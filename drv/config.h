@@ -28,12 +28,16 @@ extern const struct vmwalk_names vmwalk_fills;
 
 ssize_t vmwalk_names_show(const struct vmwalk_names *names, char *page);
 
+/* The address_bits that allow all physical memory. */
+#define VMWALK_MAX_ADDRESS_BITS	64
+
 struct vmwalk_config {
 	unsigned int buffer_type;	/* VMWALK_BUFFER_* */
 	unsigned int map_mode;		/* VMWALK_MAP_* */
 	unsigned int cache_mode;	/* VMWALK_CACHE_* */
 	unsigned int fill;		/* index in vmwalk_fills */
 	int numa_node;			/* NUMA_NO_NODE: any node */
+	unsigned int address_bits;	/* all pages lie below 2^address_bits */
 	u64 size;			/* in bytes, a multiple of PAGE_SIZE */
 	unsigned long fault_around;	/* in bytes, a power of two */
 	bool track_dirty;
@@ -59,6 +63,7 @@ extern const struct vmwalk_attr vmwalk_attr_size;
 extern const struct vmwalk_attr vmwalk_attr_map_mode;
 extern const struct vmwalk_attr vmwalk_attr_cache_mode;
 extern const struct vmwalk_attr vmwalk_attr_numa_node;
+extern const struct vmwalk_attr vmwalk_attr_address_bits;
 extern const struct vmwalk_attr vmwalk_attr_fill;
 extern const struct vmwalk_attr vmwalk_attr_track_dirty;
 extern const struct vmwalk_attr vmwalk_attr_fault_around;

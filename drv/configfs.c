@@ -127,6 +127,7 @@ VMWALK_INSTANCE_ATTR(size);
 VMWALK_INSTANCE_ATTR(map_mode);
 VMWALK_INSTANCE_ATTR(cache_mode);
 VMWALK_INSTANCE_ATTR(numa_node);
+VMWALK_INSTANCE_ATTR(address_bits);
 VMWALK_INSTANCE_ATTR(fill);
 VMWALK_INSTANCE_ATTR(track_dirty);
 VMWALK_INSTANCE_ATTR(fault_around);
@@ -254,6 +255,7 @@ static struct configfs_attribute *vmwalk_instance_attrs[] = {
 	&vmwalk_instance_attr_map_mode,
 	&vmwalk_instance_attr_cache_mode,
 	&vmwalk_instance_attr_numa_node,
+	&vmwalk_instance_attr_address_bits,
 	&vmwalk_instance_attr_fill,
 	&vmwalk_instance_attr_track_dirty,
 	&vmwalk_instance_attr_fault_around,

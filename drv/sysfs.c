@@ -60,26 +60,48 @@ static ssize_t target_pid_show(struct device *dev, struct device_attribute *attr
 static DEVICE_ATTR_RO(target_pid);
 
 /*
- * Reads 0x0 if the buffer is not contiguous, or if the opener lacks
- * CAP_SYS_ADMIN, as in /proc/PID/pagemap. Only binary attributes get the struct
- * file, which has the opener's credentials.
+ * Physical addresses read 0x0 if the opener lacks CAP_SYS_ADMIN, as in
+ * /proc/PID/pagemap. Only binary attributes get the struct file, which has the
+ * opener's credentials.
  */
-static ssize_t phys_addr_read(struct file *file, struct kobject *kobj, vmwalk_bin_attribute *attr,
-			      char *buf, loff_t offset, size_t count)
+static ssize_t read_phys(struct file *file, u64 phys, char *buf, loff_t offset, size_t count)
 {
-	struct vmwalk_device *device = dev_get_drvdata(kobj_to_dev(kobj));
 	char text[32];
-	u64 phys = 0;
 	int len;
 
-	if (device->buffer.segments == 1 && file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN) &&
-	    !security_locked_down(LOCKDOWN_KCORE))
-		phys = PFN_PHYS(vmwalk_buffer_pfn(&device->buffer, 0));
+	if (phys && (!file_ns_capable(file, &init_user_ns, CAP_SYS_ADMIN) ||
+		     security_locked_down(LOCKDOWN_KCORE)))
+		phys = 0;
 	len = scnprintf(text, sizeof(text), "0x%llx\n", phys);
 
 	return memory_read_from_buffer(buf, count, &offset, text, len);
 }
+
+/* Reads 0x0 also if the buffer is not contiguous. */
+static ssize_t phys_addr_read(struct file *file, struct kobject *kobj, vmwalk_bin_attribute *attr,
+			      char *buf, loff_t offset, size_t count)
+{
+	struct vmwalk_device *device = dev_get_drvdata(kobj_to_dev(kobj));
+	u64 phys = 0;
+
+	if (device->buffer.segments == 1)
+		phys = PFN_PHYS(vmwalk_buffer_pfn(&device->buffer, 0));
+
+	return read_phys(file, phys, buf, offset, count);
+}
 static BIN_ATTR_RO(phys_addr, 0);
+
+/* The last byte of the highest page. */
+static ssize_t phys_addr_max_read(struct file *file, struct kobject *kobj,
+				  vmwalk_bin_attribute *attr, char *buf, loff_t offset,
+				  size_t count)
+{
+	struct vmwalk_device *device = dev_get_drvdata(kobj_to_dev(kobj));
+	u64 phys = PFN_PHYS(device->buffer.highest_pfn) + PAGE_SIZE - 1;
+
+	return read_phys(file, phys, buf, offset, count);
+}
+static BIN_ATTR_RO(phys_addr_max, 0);
 
 static ssize_t segments_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -103,6 +125,7 @@ static struct attribute *vmwalk_attrs[] = {
 
 static vmwalk_bin_attribute *vmwalk_bin_attrs[] = {
 	&bin_attr_phys_addr,
+	&bin_attr_phys_addr_max,
 	NULL
 };
 

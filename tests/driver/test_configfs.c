@@ -27,6 +27,7 @@ static const char * const defaults[][2] = {
 	{ "map_mode", "fault" },
 	{ "cache_mode", "wb" },
 	{ "numa_node", "-1" },
+	{ "address_bits", "64" },
 	{ "fill", "zero" },
 	{ "track_dirty", "0" },
 	{ "fault_around", "65536" },
@@ -656,10 +657,10 @@ VW_TEST(a_successful_write_clears_last_error)
 {
 	static const char * const good[][2] = {
 		{ "buffer_type", "pages" }, { "size", "4K" }, { "map_mode", "remap" },
-		{ "cache_mode", "wb" }, { "numa_node", "-1" }, { "fill", "digits" },
-		{ "track_dirty", "0" }, { "fault_around", "4K" }, { "target_pid", "0" },
-		{ "live", "0" }, { "live", "1" }, { "live", "1" }, { "target_pid", "0" },
-		{ "live", "0" },
+		{ "cache_mode", "wb" }, { "numa_node", "-1" }, { "address_bits", "64" },
+		{ "fill", "digits" }, { "track_dirty", "0" }, { "fault_around", "4K" },
+		{ "target_pid", "0" }, { "live", "0" }, { "live", "1" }, { "live", "1" },
+		{ "target_pid", "0" }, { "live", "0" },
 	};
 
 	vw_ok(vw_mkdir("t"));
@@ -689,8 +690,8 @@ VW_TEST(each_instance_has_its_own_last_error)
 VW_TEST(values_longer_than_a_page_fail)
 {
 	static const char * const attrs[] = {
-		"live", "size", "buffer_type", "map_mode", "cache_mode", "numa_node", "fill",
-		"track_dirty", "fault_around", "target_pid",
+		"live", "size", "buffer_type", "map_mode", "cache_mode", "numa_node",
+		"address_bits", "fill", "track_dirty", "fault_around", "target_pid",
 	};
 	char *text = malloc(2 * PAGE);
 	int rc;
@@ -718,7 +719,8 @@ VW_TEST(only_live_and_target_pid_can_be_written_while_live)
 		/* attribute, current value, another valid value */
 		{ "buffer_type", "vmalloc", "kmalloc" }, { "size", "1048576", "4096" },
 		{ "map_mode", "fault", "remap" }, { "cache_mode", "wb", "wc" },
-		{ "numa_node", "-1", "0" }, { "fill", "zero", "digits" },
+		{ "numa_node", "-1", "0" }, { "address_bits", "64", "63" },
+		{ "fill", "zero", "digits" },
 		{ "track_dirty", "0", "1" }, { "fault_around", "65536", "4096" },
 	};
 
@@ -1550,7 +1552,8 @@ VW_TEST(sysfs_attributes_are_read_only)
 {
 	static const char * const files[] = {
 		"name", "buffer_type", "size", "target_pid", "map_mode", "cache_mode", "numa_node",
-		"phys_addr", "segments", "stats/faults", "stats/mapped_pages", "stats/walks",
+		"phys_addr", "phys_addr_max", "segments", "stats/faults", "stats/mapped_pages",
+		"stats/walks",
 	};
 	char path[128];
 	int n, rc;

@@ -11,8 +11,8 @@ bats_require_minimum_version 1.5.0
 load helper
 
 # All writable attributes
-WRITABLE='buffer_type cache_mode fault_around fill live map_mode numa_node size target_pid'
-WRITABLE+=' track_dirty'
+WRITABLE='address_bits buffer_type cache_mode fault_around fill live map_mode numa_node size'
+WRITABLE+=' target_pid track_dirty'
 
 # expect STATUS LINE...: the last run ended with this status and output.
 expect()
@@ -123,6 +123,7 @@ create_with()
 		map_mode=remap
 		cache_mode=wb
 		numa_node=0
+		address_bits=63
 		fill=letters
 		track_dirty=0
 		fault_around=4K
@@ -167,7 +168,7 @@ create_with()
 
 @test "create: an invalid value fails with last_error and leaves no instance" {
 	mkdir "$VMWALK/reference"
-	for pair in size=0 size= buffer_type=page map_mode=Remap cache_mode=wt numa_node=-2 \
+	for pair in size=0 size= buffer_type=page map_mode=Remap cache_mode=wt numa_node=-2 address_bits=65 \
 		    fill=ones track_dirty=2 fault_around=12K target_pid=99999999 live=2; do
 		message=$(driver_error "${pair%%=*}" "${pair#*=}")
 		[[ $message ]]

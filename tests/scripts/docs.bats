@@ -61,7 +61,7 @@ existing()
 				last = $i
 			}
 		}' "$BATS_TEST_DIRNAME/configfs-vmwalk")
-	[[ $(wc -l <<<"$defaults") == 10 ]]
+	[[ $(wc -l <<<"$defaults") == 11 ]]
 	while read -r attribute value; do
 		echo "$attribute: $value"
 		[[ $(get_attribute a "$attribute") == "$value" ]]

@@ -28,6 +28,7 @@ static const struct {
 	{ &vmwalk_attr_map_mode, "map_mode", "fault\n" },
 	{ &vmwalk_attr_cache_mode, "cache_mode", "wb\n" },
 	{ &vmwalk_attr_numa_node, "numa_node", "-1\n" },
+	{ &vmwalk_attr_address_bits, "address_bits", "64\n" },
 	{ &vmwalk_attr_fill, "fill", "zero\n" },
 	{ &vmwalk_attr_track_dirty, "track_dirty", "0\n" },
 	{ &vmwalk_attr_fault_around, "fault_around", "65536\n" },
@@ -40,6 +41,7 @@ static const struct vmwalk_config not_default = {
 	.cache_mode = VMWALK_CACHE_UC,
 	.fill = 2,
 	.numa_node = 3,
+	.address_bits = 32,
 	.size = 3 * PAGE_SIZE,
 	.fault_around = 2 * PAGE_SIZE,
 	.track_dirty = true,
@@ -577,6 +579,47 @@ VW_TEST(numa_node_rejects_other_text)
 		expect_rejected(&vmwalk_attr_numa_node, cases[i], -EINVAL, node_syntax);
 }
 
+/* --- address_bits --------------------------------------------------------- */
+
+static const char bits_range[] = "address_bits %s is out of range, 12 to 64";
+static const char bits_syntax[] = "address_bits takes a number of bits, not '%s'";
+
+VW_TEST(address_bits_accepts_numbers_from_a_page_to_64)
+{
+	char text[16];
+
+	for (int bits = PAGE_SHIFT; bits <= 64; bits++) {
+		snprintf(text, sizeof(text), "%d", bits);
+		expect_accepted(&vmwalk_attr_address_bits, text, text);
+	}
+	expect_accepted(&vmwalk_attr_address_bits, "+32", "32");
+	expect_accepted(&vmwalk_attr_address_bits, "0032", "32");
+}
+
+VW_TEST(address_bits_rejects_numbers_out_of_range)
+{
+	static const char *const cases[] = {
+		"0", "1", "11", "65", "128", "-1", "-32", "2147483647", "-2147483648",
+		/* Modulo 2^32 or 2^64, these are 32. */
+		"4294967328", "18446744073709551648", "-4294967264",
+		"99999999999999999999999999999999",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		expect_rejected(&vmwalk_attr_address_bits, cases[i], -ERANGE, bits_range);
+}
+
+VW_TEST(address_bits_rejects_other_text)
+{
+	static const char *const cases[] = {
+		"", "-", "+", "x", "0x20", "32K", "4G", "32bit", "32 bits", "3 2", " 32", "32 ",
+		"32.0", "32x", "dma32", "any", "--32", "1e1",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		expect_rejected(&vmwalk_attr_address_bits, cases[i], -EINVAL, bits_syntax);
+}
+
 /* --- track_dirty ---------------------------------------------------------- */
 
 VW_TEST(track_dirty_accepts_0_and_1)
@@ -613,6 +656,7 @@ VW_TEST(messages_quote_32_bytes_of_the_value)
 		{ &vmwalk_attr_cache_mode,
 		  "cache_mode takes one of the names in available_cache_modes, not '%s'" },
 		{ &vmwalk_attr_numa_node, node_syntax },
+		{ &vmwalk_attr_address_bits, bits_syntax },
 		{ &vmwalk_attr_fill, "fill takes one of the names in available_fills, not '%s'" },
 		{ &vmwalk_attr_track_dirty, "track_dirty takes 0 or 1, not '%s'" },
 		{ &vmwalk_attr_fault_around, around_syntax },
@@ -642,6 +686,7 @@ VW_TEST(messages_quote_32_bytes_of_a_number)
 	} cases[] = {
 		{ &vmwalk_attr_size, size_range },
 		{ &vmwalk_attr_numa_node, node_range },
+		{ &vmwalk_attr_address_bits, bits_range },
 		{ &vmwalk_attr_fault_around, around_range },
 	};
 	static const char quoted[] = "12345678901234567890123456789012";
@@ -765,7 +810,7 @@ VW_TEST(validate_decides_every_combination)
 }
 
 /* These attributes have no invalid combinations. */
-VW_TEST(validate_ignores_sizes_nodes_and_fills)
+VW_TEST(validate_ignores_sizes_places_and_fills)
 {
 	struct vmwalk_config config = not_default;
 	struct vmwalk_errmsg errmsg;
@@ -774,6 +819,7 @@ VW_TEST(validate_ignores_sizes_nodes_and_fills)
 	config.size = PAGE_SIZE;
 	config.fault_around = PMD_SIZE;
 	config.numa_node = NUMA_NO_NODE;
+	config.address_bits = PAGE_SHIFT;
 	config.fill = 0;
 	vw_ok(vmwalk_config_validate(&config, &errmsg));
 }

@@ -182,6 +182,27 @@ int vw_make_combo(const struct vw_combo *combo, size_t size, const char *fill)
 		       combo->cache, "size", bytes, "fill", fill, NULL);
 }
 
+int vw_smallest_bits(const char *type)
+{
+	char message[512] = "", *use;
+	int bits;
+
+	/* The smallest value that can be set: only the first page is below it. */
+	vw_make_pending("bits", "buffer_type", type, "map_mode", "remap", NULL);
+	for (bits = 1; bits < 64; bits++) {
+		snprintf(message, sizeof(message), "%d", bits);
+		if (!vw_set("bits", "address_bits", message))
+			break;
+	}
+	vw_expect(vw_set("bits", "live", "1"), -EOPNOTSUPP);
+	vw_get("bits", "last_error", message, sizeof(message));
+	use = strstr(message, "; use ");
+	if (!use || sscanf(use, "; use %d or more", &bits) != 1)
+		vw_skip("buffer_type %s: %s", type, message);
+	vw_ok(vw_rmdir("bits"));
+	return bits;
+}
+
 bool vw_is_refcounted(const struct vw_combo *combo)
 {
 	if (!strcmp(combo->mode, "insert"))

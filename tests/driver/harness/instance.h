@@ -55,6 +55,9 @@ int vw_make(const char *instance, ...) __attribute__((sentinel));
 /* The instance "t" of a combination, with this size in bytes and this fill. */
 int vw_make_combo(const struct vw_combo *combo, size_t size, const char *fill);
 
+/* The smallest address_bits that a buffer type supports on this machine. */
+int vw_smallest_bits(const char *type);
+
 /* Sets the target of the instance "t"; 0: the caller. */
 void vw_set_target(pid_t pid);
 /* Sets the module parameter allow_target_write until the test ends. */
