@@ -32,8 +32,8 @@ capture_item()
 	mkdir -p "$item"
 	echo 1 >"$item/../abi_version"
 	for pair in dev_name="$2" live=0 buffer_type=vmalloc size=1048576 map_mode=fault \
-		cache_mode=wb numa_node=-1 fill=zero fault_around=65536 track_dirty=0 \
-		target_pid=0 last_error= "${@:3}"; do
+		cache_mode=wb numa_node=-1 address_bits=64 fill=zero fault_around=65536 \
+		track_dirty=0 target_pid=0 last_error= "${@:3}"; do
 		echo "${pair#*=}" >"$item/${pair%%=*}"
 	done
 }
@@ -453,6 +453,7 @@ AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufff
 		  map_mode        fault
 		  cache_mode      wb
 		  numa_node       -1
+		  address_bits    64
 		  fill            zero
 		  fault_around    64K
 		  track_dirty     0
@@ -464,26 +465,30 @@ AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufff
 		(has("sysfs") or has("stats") | not)'
 }
 
-@test "show: a live instance has counters, and phys_addr is an address, hidden or -" {
+@test "show: a live instance has counters, and addresses are shown, hidden or -" {
 	local sysfs=$VMWALK_SYSROOT/sys/class/vmwalk/vmwalk0
 
 	capture_item demo vmwalk0 live=1
 	mkdir -p "$sysfs/stats"
 	echo 12345678901234567890 >"$sysfs/stats/faults"
-	while read -r address segments shown json; do
+	while read -r address max segments shown max_shown json max_json; do
 		echo "$address" >"$sysfs/phys_addr"
+		echo "$max" >"$sysfs/phys_addr_max"
 		echo "$segments" >"$sysfs/segments"
 		run --separate-stderr vmwalk show demo
 		[[ $status == 0 ]]
 		[[ $output == *$'\n'"  phys_addr       $shown"$'\n'* ]]
+		[[ $output == *$'\n'"  phys_addr_max   $max_shown"$'\n'* ]]
 		[[ $output == *$'\n'"  segments        $segments"$'\n'* ]]
 		[[ $output == *$'\n'"  faults          12345678901234567890"$'\n'* ]]
-		vmwalk show demo --json | jq -e --argjson phys "$json" --argjson segments "$segments" \
-			'.sysfs == { phys_addr: $phys, segments: $segments } and .stats.walks == null'
+		vmwalk show demo --json | jq -e --argjson phys "$json" --argjson max "$max_json" \
+			--argjson segments "$segments" '.stats.walks == null and
+			.sysfs == { phys_addr: $phys, phys_addr_max: $max, segments: $segments }'
 	done <<-'END'
-		0x12340000 1 0x12340000 "0x12340000"
-		0x0 1 hidden "hidden"
-		0x0 7 - null
+		0x12340000 0x12340fff 1 0x12340000 0x12340fff "0x12340000" "0x12340fff"
+		0x0 0x0 1 hidden hidden "hidden" "hidden"
+		0x0 0x0 7 - hidden null "hidden"
+		0x0 0x12347fff 7 - 0x12347fff null "0x12347fff"
 	END
 }
 

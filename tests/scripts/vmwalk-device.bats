@@ -71,7 +71,7 @@ pagemap()
 
 @test "create prints the device path and sets the attributes" {
 	run --separate-stderr vmwalk create demo --type kmalloc --size 16K --map-mode remap \
-		--cache-mode wb --node 0 --fill letters --pid $$ --fault-around 8K
+		--cache-mode wb --node 0 --address-bits 63 --fill letters --pid $$ --fault-around 8K
 	prints <<<"/dev/$(get_attribute demo dev_name)"
 	[[ -c $output ]]
 	while read -r attribute value; do
@@ -83,6 +83,7 @@ pagemap()
 		map_mode remap
 		cache_mode wb
 		numa_node 0
+		address_bits 63
 		fill letters
 		target_pid $$
 		fault_around 8192
@@ -94,17 +95,18 @@ pagemap()
 @test "create without options uses the defaults of the driver" {
 	vmwalk create plain
 	mkdir "$VMWALK/reference"
-	for attribute in buffer_type size map_mode cache_mode numa_node fill target_pid fault_around; do
+	for attribute in buffer_type size map_mode cache_mode numa_node address_bits fill target_pid \
+		fault_around; do
 		[[ $(<"$VMWALK/plain/$attribute") == "$(<"$VMWALK/reference/$attribute")" ]]
 	done
 }
 
 @test "create prints the error message of the driver and leaves no instance" {
 	declare -A attribute=([type]=buffer_type [size]=size [map-mode]=map_mode
-		[cache-mode]=cache_mode [node]=numa_node [fill]=fill [pid]=target_pid
+		[cache-mode]=cache_mode [node]=numa_node [address-bits]=address_bits [fill]=fill [pid]=target_pid
 		[fault-around]=fault_around)
 
-	for option in type=nonsense size= map-mode=x cache-mode=wt node=-2 fill=x pid=4194303 \
+	for option in type=nonsense size= map-mode=x cache-mode=wt node=-2 address-bits=65 fill=x pid=4194303 \
 		fault-around=12K; do
 		mkdir "$VMWALK/reference"
 		run ! set_attribute reference "${attribute[${option%%=*}]}" "${option#*=}"
@@ -270,6 +272,19 @@ pagemap()
 	vmwalk create pieces --type vmalloc --size 4M
 	[[ $(</sys/class/vmwalk/vmwalk1/segments) == 1 ]] ||
 		vmwalk show pieces --json | jq -e '.sysfs.phys_addr == null'
+}
+
+@test "show prints an address below the limit, to root only" {
+	local bits
+
+	run --separate-stderr vmwalk create demo --address-bits 16
+	[[ $status == 1 && $stderr =~ 'use '([0-9]+)' or more'$ ]]
+	bits=${BASH_REMATCH[1]}
+	vmwalk create demo --address-bits "$bits"
+	vmwalk show demo --json | jq -e --argjson bits "$bits" '.configfs.address_bits == $bits'
+	(($(vmwalk show demo --json | jq -r .sysfs.phys_addr_max) >> bits == 0))
+	[[ $(vmwalk show demo --json | jq -r .sysfs.phys_addr_max) =~ ^0x[0-9a-f]+fff$ ]]
+	as_nobody vmwalk show demo --json | jq -e '.sysfs.phys_addr_max == "hidden"'
 }
 
 @test "walk prints the PFNs that pagemap has" {

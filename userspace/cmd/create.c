@@ -15,6 +15,7 @@ static const struct verb_option create_options[] = {
 	{ "map-mode", 'm', "MODE", "how mmap maps the buffer: remap, insert or fault" },
 	{ "cache-mode", 'c', "MODE", "cache mode of the buffer: wb, wc or uc" },
 	{ "node", 'N', "NODE", "NUMA node to allocate from; -1: any" },
+	{ "address-bits", 'b', "N", "allocate below physical address 2^N; 64: anywhere" },
 	{ "fill", 'f', "FILL", "initial contents: zero, digits or letters" },
 	{ "pid", 'p', "PID", "process to walk; 0: the caller" },
 	{ "fault-around", 'a', "BYTES", "bytes that one page fault maps" },
@@ -23,8 +24,8 @@ static const struct verb_option create_options[] = {
 
 /* Attributes that the options set, in the same order */
 static const char *const create_attributes[] = {
-	"buffer_type", "size", "map_mode",   "cache_mode",
-	"numa_node",   "fill", "target_pid", "fault_around",
+	"buffer_type",  "size", "map_mode",   "cache_mode",   "numa_node",
+	"address_bits", "fill", "target_pid", "fault_around",
 };
 
 #define NR_CREATE ARRAY_SIZE(create_attributes)

@@ -23,6 +23,7 @@ static const struct field configfs_fields[] = {
 	{ "map_mode" },
 	{ "cache_mode" },
 	{ "numa_node", CELL_NUMBER },
+	{ "address_bits", CELL_NUMBER },
 	{ "fill" },
 	{ "fault_around", CELL_NUMBER, true },
 	{ "track_dirty", CELL_BOOLEAN },
@@ -34,6 +35,7 @@ static const struct field configfs_fields[] = {
 /* Files of sysfs whose values are not in configfs */
 static const struct field sysfs_fields[] = {
 	{ "phys_addr" },
+	{ "phys_addr_max" },
 	{ "segments", CELL_NUMBER },
 	{},
 };
@@ -75,12 +77,14 @@ static char *read_sysfs(const struct vmwalk_instance *instance, const char *file
 	char *value = vmwalk_device_get(dev_name, file);
 	char *segments;
 
-	if (!value || strcmp(file, "phys_addr") || strtoull(value, NULL, 16))
+	if (!value || !strstr(file, "phys_addr") || strtoull(value, NULL, 16))
 		return value;
 
-	/* 0: the buffer is not contiguous, or its address is hidden. */
-	segments = vmwalk_device_get(dev_name, "segments");
+	/* 0: the address is hidden, or the buffer has no single address. */
 	free(value);
+	if (!strcmp(file, "phys_addr_max"))
+		return strdup("hidden");
+	segments = vmwalk_device_get(dev_name, "segments");
 	value = segments && strcmp(segments, "1") ? NULL : strdup("hidden");
 	free(segments);
 	return value;
