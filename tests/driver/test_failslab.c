@@ -92,7 +92,7 @@ VW_TEST(a_failed_mkdir_has_no_effect)
 	vw_ok(vw_set("t", "live", "1"));
 }
 
-static void set_live_at_each_failure(const struct vw_combo *combo)
+static void set_live_at_each_failure(const struct vw_combo *combo, const char *bits)
 {
 	int rc, failures = 0, nth;
 	struct vmwalk_info info;
@@ -101,7 +101,7 @@ static void set_live_at_each_failure(const struct vw_combo *combo)
 
 	vw_make_pending("t", "buffer_type", combo->type, "map_mode", combo->mode, "cache_mode",
 			combo->cache, "size", vw_pages_text(16), "fill", "letters", "track_dirty",
-			"1", NULL);
+			"1", "address_bits", bits, NULL);
 	for (nth = 1; nth < LIMIT; nth++) {
 		fail_nth(nth);
 		rc = vw_set("t", "live", "1");
@@ -128,8 +128,8 @@ static void set_live_at_each_failure(const struct vw_combo *combo)
 		close(fd);
 		vw_ok(vw_set("t", "live", "0"));
 	}
-	print_message("# %s %s: %d failure points, %d errors\n", combo->type, combo->cache, nth - 1,
-		      failures);
+	print_message("# %s %s, address_bits %s: %d failure points, %d errors\n", combo->type,
+		      combo->cache, bits, nth - 1, failures);
 	assert_true(nth < LIMIT && failures > 0);
 	vw_ok(vw_rmdir("t"));
 }
@@ -140,7 +140,20 @@ VW_TEST(a_failed_live_1_has_no_effect)
 	/* The map mode does not change the allocations. */
 	for (size_t i = 0; i < VW_COMBOS; i++)
 		if (!strcmp(vw_combos[i].mode, "remap"))
-			set_live_at_each_failure(&vw_combos[i]);
+			set_live_at_each_failure(&vw_combos[i], "64");
+}
+
+VW_TEST(a_failed_live_1_in_the_lowest_zone_has_no_effect)
+{
+	char bits[16];
+
+	need_fault_injection();
+	for (size_t i = 0; i < VW_COMBOS; i++) {
+		if (strcmp(vw_combos[i].mode, "remap") || strcmp(vw_combos[i].cache, "wb"))
+			continue;
+		snprintf(bits, sizeof(bits), "%d", vw_smallest_bits(vw_combos[i].type));
+		set_live_at_each_failure(&vw_combos[i], bits);
+	}
 }
 
 VW_TEST(rmdir_and_live_0_need_no_memory)
@@ -326,7 +339,7 @@ VW_TEST(a_failed_attribute_write_keeps_the_value)
 {
 	static const char * const writes[][3] = {
 		{ "size", "8K", "8192" }, { "fill", "digits", "digits" },
-		{ "map_mode", "remap", "remap" },
+		{ "map_mode", "remap", "remap" }, { "address_bits", "32", "32" },
 		{ "target_pid", "1", "1" }, { "fault_around", "4K", "4096" },
 	};
 	char before[64], after[64];

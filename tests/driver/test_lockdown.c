@@ -113,15 +113,20 @@ static void expect_with(__u64 caps, bool own, enum sight sees)
 	vw_in_child(check_access, &arg);
 }
 
-static int open_phys_addr(void)
+static int open_sysfs(const char *name)
 {
 	char path[128];
 	int file;
 
-	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/phys_addr", n);
+	snprintf(path, sizeof(path), VW_CLASS "/vmwalk%d/%s", n, name);
 	file = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(file >= 0);
 	return file;
+}
+
+static int open_phys_addr(void)
+{
+	return open_sysfs("phys_addr");
 }
 
 static __u64 read_phys_addr(int file)
@@ -227,13 +232,16 @@ VW_TEST(no_capability_overrides_lockdown)
 	}
 }
 
-VW_TEST(phys_addr_reads_0)
+VW_TEST(phys_addr_and_phys_addr_max_read_0)
 {
 	int file;
 
 	lock_down();
 	make_device();
 	file = open_phys_addr();
+	vw_expect(read_phys_addr(file), 0);
+	close(file);
+	file = open_sysfs("phys_addr_max");
 	vw_expect(read_phys_addr(file), 0);
 	close(file);
 }

@@ -463,6 +463,7 @@ static void make_instance(struct user *user, const char *instance)
 	static const char * const sizes[] = { "4K", "64K", "1M", "2M", "4M", "8M" };
 	static const char * const windows[] = { "4K", "64K", "2M" };
 	static const char * const fills[] = { "zero", "letters" };
+	static const char * const bits[] = { "64", "64", "32", "24" };
 	const struct vw_combo *combo = &vw_combos[below(user, VW_COMBOS)];
 
 	if (vw_mkdir(instance))
@@ -473,6 +474,7 @@ static void make_instance(struct user *user, const char *instance)
 	set_one_of(user, instance, "size", sizes, COUNT(sizes));
 	set_one_of(user, instance, "fault_around", windows, COUNT(windows));
 	set_one_of(user, instance, "fill", fills, COUNT(fills));
+	set_one_of(user, instance, "address_bits", bits, COUNT(bits));
 	if (one_in(user, 2))
 		vw_set(instance, "track_dirty", "1");
 	vw_set(instance, "live", "1");
@@ -490,9 +492,9 @@ static void set_some_target(struct user *user, const char *instance)
 static void read_all_of(unsigned int n)
 {
 	static const char * const names[] = {
-		"name", "target_pid", "phys_addr", "segments", "stats/mapped_pages",
-		"stats/mappings", "stats/dirty_pages", "stats/faults", "stats/opens",
-		"stats/extents",
+		"name", "target_pid", "phys_addr", "phys_addr_max", "segments",
+		"stats/mapped_pages", "stats/mappings", "stats/dirty_pages", "stats/faults",
+		"stats/opens", "stats/extents",
 	};
 	char path[128], text[128];
 
