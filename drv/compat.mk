@@ -23,7 +23,7 @@ vmwalk-compat-flags := $(sort $(shell \
 	$(call vmwalk-has,VMWALK_HAVE_CONST_BIN_ATTR,sysfs.h,const struct bin_attribute *const *f; void g(struct attribute_group *a) { a->bin_attrs = f; }) \
 	$(call vmwalk-has,VMWALK_HAVE_COPY_SPLICE_READ,fs.h,ssize_t (*f)(struct file *$(comma) loff_t *$(comma) struct pipe_inode_info *$(comma) size_t$(comma) unsigned int) = copy_splice_read;) \
 	$(call vmwalk-has,VMWALK_HAVE_EXEC_STATE,sched.h sched/exec_state.h,struct user_namespace *f(struct task_struct *t) { return rcu_dereference(t->exec_state)->user_ns; }) \
-	$(call vmwalk-has,VMWALK_HAVE_FILE_USER_INODE,fs.h,struct inode *(*f)(const struct file *) = file_user_inode;) \
+	$(call vmwalk-has,VMWALK_HAVE_FILE_USER_INODE,fs.h,const struct inode *f(const struct file *x) { return file_user_inode(x); }) \
 	$(call vmwalk-has,VMWALK_HAVE_FOLIO,pagemap.h,int (*f)(struct folio *) = folio_lock_killable;) \
 	$(call vmwalk-has,VMWALK_HAVE_KMAP_LOCAL,highmem.h,void *f(struct page *p) { return kmap_local_page(p); }) \
 	$(call vmwalk-has,VMWALK_HAVE_MAP_PAGES_RETURN,mm.h,vm_fault_t f(struct vm_operations_struct *o) { return o->map_pages(NULL$(comma) 0$(comma) 0); }) \
