@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <linux/bits.h>
 #include <linux/ctype.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
@@ -822,4 +823,41 @@ VW_TEST(validate_ignores_sizes_places_and_fills)
 	config.address_bits = PAGE_SHIFT;
 	config.fill = 0;
 	vw_ok(vmwalk_config_validate(&config, &errmsg));
+}
+
+/* The last tests: what they exclude stays excluded. */
+VW_TEST(excluded_cache_modes_are_neither_listed_nor_accepted)
+{
+	static const char fmt[] =
+		"cache_mode takes one of the names in available_cache_modes, not '%s'";
+	struct vmwalk_config config;
+	struct vmwalk_errmsg errmsg;
+
+	vmwalk_config_init(&config);
+	config.buffer_type = VMWALK_BUFFER_PAGES;
+	config.cache_mode = VMWALK_CACHE_WC;
+	vw_ok(vmwalk_config_validate(&config, &errmsg));
+
+	vmwalk_config_exclude_cache_modes(VMWALK_BUFFER_PAGES,
+					  BIT(VMWALK_CACHE_WC) | BIT(VMWALK_CACHE_UC));
+	vmwalk_names_show(&vmwalk_cache_modes, page);
+	assert_string_equal(page, "wb\n");
+	expect_rejected(&vmwalk_attr_cache_mode, "wc", -EINVAL, fmt);
+	expect_rejected(&vmwalk_attr_cache_mode, "uc", -EINVAL, fmt);
+	vw_expect(vmwalk_config_validate(&config, &errmsg), -EINVAL);
+	config.cache_mode = VMWALK_CACHE_WB;
+	vw_ok(vmwalk_config_validate(&config, &errmsg));
+}
+
+VW_TEST(an_excluded_buffer_type_is_neither_listed_nor_accepted)
+{
+	static const char fmt[] =
+		"buffer_type takes one of the names in available_buffer_types, not '%s'";
+
+	vmwalk_config_exclude_type(VMWALK_BUFFER_DMA);
+	vmwalk_names_show(&vmwalk_buffer_types, page);
+	assert_string_equal(page, "kmalloc vmalloc pages huge\n");
+	vmwalk_names_show(&vmwalk_map_modes, page);
+	assert_string_equal(page, "remap insert fault\n");
+	expect_rejected(&vmwalk_attr_buffer_type, "dma", -EINVAL, fmt);
 }
