@@ -7,7 +7,8 @@
  * Lock order, outermost first:
  *
  *   vmwalk_instance.lock
- *     dma_node_lock of alloc.c
+ *     dma_lock of alloc.c
+ *     mmap_lock of the caller, for the test of check_unmapping() in dirty.c
  *     mmap_lock of a target, for reading
  *       vmwalk_device.dirty.clear_lock, which page faults never take
  *         vmwalk_device.dirty.lock, or the lock of a page of the buffer
@@ -18,7 +19,7 @@
  *     vmwalk_stats.reset_lock
  *
  * The lock of a page table is also taken inside dirty.lock and inside the lock
- * of a page. It is a leaf, like dma_node_lock, xa_lock, target_lock and
+ * of a page. It is a leaf, like dma_lock, xa_lock, target_lock and
  * reset_lock: no other lock of the driver is taken inside these. The core takes
  * i_mmap_rwsem inside the mmap_lock of a process that maps a device.
  */
