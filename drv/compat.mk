@@ -6,11 +6,14 @@
 # change its arguments.
 
 # $(call vmwalk-has,MACRO,HEADERS,SOURCE): prints -DMACRO if SOURCE compiles.
-# The probes run at the same time.
+# Only errors in SOURCE count, and warnings about types. The probes run at the
+# same time.
 comma := ,
 vmwalk-has = { printf '%s\n' $(foreach header,$(2),'$(pound)include <linux/$(header)>') '$(3)' | \
 	$(CC) $(LINUXINCLUDE) $(KBUILD_CPPFLAGS) $(KBUILD_CFLAGS) \
-	-DKBUILD_MODNAME='"vmwalk"' -fsyntax-only -x c - >/dev/null 2>&1 && echo -D$(1); } &
+	-DKBUILD_MODNAME='"vmwalk"' -Wno-error -Werror=implicit-function-declaration \
+	-Werror=incompatible-pointer-types -Werror=int-conversion -fsyntax-only -x c - \
+	>/dev/null 2>&1 && echo -D$(1); } &
 
 vmwalk-swap-headers := mm.h swap.h swapops.h userfaultfd_k.h
 
