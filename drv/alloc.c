@@ -560,6 +560,14 @@ static unsigned int dma_cache_mode(struct device *dev)
 	       pgprot_val(pgprot_writecombine(PAGE_KERNEL)) ? VMWALK_CACHE_WC : VMWALK_CACHE_UC;
 }
 
+/* Some DMA operations check the mask when they free memory. */
+static void dma_destroy(struct vmwalk_buffer *buffer)
+{
+	mutex_lock(&dma_lock);
+	dma_free_attrs(&dma_device->dev, buffer->size, buffer->kaddr, buffer->dma, 0);
+	mutex_unlock(&dma_lock);
+}
+
 static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg)
 {
 	struct device *dev = &dma_device->dev;
@@ -574,7 +582,6 @@ static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_errm
 	if (!dma_set_coherent_mask(dev, DMA_BIT_MASK(buffer->address_bits)))
 		buffer->kaddr = dma_alloc_attrs(dev, buffer->size, &buffer->dma,
 						gfp_for(buffer, node), 0);
-	/* Some DMA operations check the mask when they free memory. */
 	dma_set_coherent_mask(dev, DMA_BIT_MASK(VMWALK_MAX_ADDRESS_BITS));
 	mutex_unlock(&dma_lock);
 	if (!buffer->kaddr)
@@ -583,7 +590,7 @@ static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_errm
 	/* Only the DMA API knows which pages @kaddr maps. */
 	err = dma_get_sgtable_attrs(dev, &sgt, buffer->kaddr, buffer->dma, buffer->size, 0);
 	if (err) {
-		dma_free_attrs(dev, buffer->size, buffer->kaddr, buffer->dma, 0);
+		dma_destroy(buffer);
 		return vmwalk_errmsg_set(errmsg, -ENOMEM,
 				     "size %zu: no memory for the buffer's scatterlist",
 				     buffer->size);
@@ -597,11 +604,6 @@ static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_errm
 	buffer->cache_mode = dma_cache_mode(dev);
 
 	return 0;
-}
-
-static void dma_destroy(struct vmwalk_buffer *buffer)
-{
-	dma_free_attrs(&dma_device->dev, buffer->size, buffer->kaddr, buffer->dma, 0);
 }
 
 /* Chunks above KMALLOC_MAX_SIZE come from CMA, which does not round up. */

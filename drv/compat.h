@@ -98,7 +98,7 @@ static inline bool vmwalk_task_is_dumpable(struct task_struct *task, struct mm_s
 #endif
 }
 
-/* Does the opener have CAP_SYS_PTRACE in the namespace of the task's program? */
+/* Does the opener have CAP_SYS_PTRACE in the namespace of the task? */
 static inline bool vmwalk_may_ptrace(const struct file *file, struct task_struct *task,
 				     struct mm_struct *mm)
 {
@@ -194,13 +194,25 @@ static inline unsigned long vmwalk_unmapped_area(struct file *file, unsigned lon
 #endif
 }
 
-/* Choose an address whose alignment allows PMD mappings. */
+/*
+ * Choose an address whose alignment allows PMD mappings. Before Linux 5.18,
+ * thp_get_unmapped_area() does so for DAX files only.
+ */
 static inline unsigned long vmwalk_unmapped_pmd_area(struct file *file, unsigned long addr,
 						     unsigned long len, unsigned long pgoff,
 						     unsigned long flags)
 {
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
-	return thp_get_unmapped_area(file, addr, len, pgoff, flags);
+	unsigned long padded, ret = thp_get_unmapped_area(file, addr, len, pgoff, flags);
+
+	if (IS_ERR_VALUE(ret) || addr || len < PMD_SIZE ||
+	    IS_ALIGNED(ret - (pgoff << PAGE_SHIFT), PMD_SIZE))
+		return ret;
+
+	padded = vmwalk_unmapped_area(file, addr, len + PMD_SIZE, pgoff, flags);
+	if (IS_ERR_VALUE(padded))
+		return ret;
+	return padded + (((pgoff << PAGE_SHIFT) - padded) & ~PMD_MASK);
 #else
 	return vmwalk_unmapped_area(file, addr, len, pgoff, flags);
 #endif
@@ -235,16 +247,6 @@ static inline vm_fault_t vmwalk_insert_pfn_pmd(struct vm_fault *vmf, unsigned lo
 #define vmwalk_map_pages_t	void
 #define VMWALK_MAPPED_NONE
 #endif
-
-/* Does the fault replace a PTE marker? */
-static inline bool vmwalk_fault_has_marker(const struct vm_fault *vmf)
-{
-#ifdef VMWALK_HAVE_ORIG_PTE
-	return vmf->flags & FAULT_FLAG_ORIG_PTE_VALID && !pte_none(vmf->orig_pte);
-#else
-	return false;
-#endif
-}
 
 #ifdef VMWALK_HAVE_ZAP_VMA_PTES
 #define vmwalk_zap_pfns		zap_vma_ptes

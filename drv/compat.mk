@@ -6,8 +6,8 @@
 # change its arguments.
 
 # $(call vmwalk-has,MACRO,HEADERS,SOURCE): prints -DMACRO if SOURCE compiles.
-# Only errors in SOURCE count, and warnings about types. The probes run at the
-# same time.
+# Only errors in SOURCE count, and warnings about types. Four probes run at the
+# same time: a compiler takes 100 MB.
 comma := ,
 vmwalk-has = { printf '%s\n' $(foreach header,$(2),'$(pound)include <linux/$(header)>') '$(3)' | \
 	$(CC) $(LINUXINCLUDE) $(KBUILD_CPPFLAGS) $(KBUILD_CFLAGS) \
@@ -23,26 +23,31 @@ vmwalk-compat-flags := $(sort $(shell \
 	$(call vmwalk-has,VMWALK_HAVE_CACHE_MODES,mm.h set_memory.h,int (*f)(struct page **$(comma) int) = set_pages_array_wc;) \
 	$(call vmwalk-has,VMWALK_HAVE_CAN_ODIRECT,fs.h,fmode_t f = FMODE_CAN_ODIRECT;) \
 	$(call vmwalk-has,VMWALK_HAVE_CC_PLATFORM,cc_platform.h,int f = CC_ATTR_GUEST_MEM_ENCRYPT;) \
+	wait; \
 	$(call vmwalk-has,VMWALK_HAVE_CONST_BIN_ATTR,sysfs.h,const struct bin_attribute *const *f; void g(struct attribute_group *a) { a->bin_attrs = f; }) \
 	$(call vmwalk-has,VMWALK_HAVE_COPY_SPLICE_READ,fs.h,ssize_t (*f)(struct file *$(comma) loff_t *$(comma) struct pipe_inode_info *$(comma) size_t$(comma) unsigned int) = copy_splice_read;) \
 	$(call vmwalk-has,VMWALK_HAVE_EXEC_STATE,sched.h sched/exec_state.h,struct user_namespace *f(struct task_struct *t) { return rcu_dereference(t->exec_state)->user_ns; }) \
 	$(call vmwalk-has,VMWALK_HAVE_FILE_USER_INODE,fs.h,const struct inode *f(const struct file *x) { return file_user_inode(x); }) \
+	wait; \
 	$(call vmwalk-has,VMWALK_HAVE_FOLIO,pagemap.h,int (*f)(struct folio *) = folio_lock_killable;) \
 	$(call vmwalk-has,VMWALK_HAVE_KMAP_LOCAL,highmem.h,void *f(struct page *p) { return kmap_local_page(p); }) \
 	$(call vmwalk-has,VMWALK_HAVE_MAP_PAGES_RETURN,mm.h,vm_fault_t f(struct vm_operations_struct *o) { return o->map_pages(NULL$(comma) 0$(comma) 0); }) \
-	$(call vmwalk-has,VMWALK_HAVE_ORIG_PTE,mm.h,int f = FAULT_FLAG_ORIG_PTE_VALID;) \
 	$(call vmwalk-has,VMWALK_HAVE_PAGE_ENTRY_SIZE,mm.h,enum page_entry_size f = PE_SIZE_PMD;) \
+	wait; \
 	$(call vmwalk-has,VMWALK_HAVE_PFN_T,pfn_t.h,pfn_t f;) \
 	$(call vmwalk-has,VMWALK_HAVE_PTE_MARKER,$(vmwalk-swap-headers),bool f(swp_entry_t e) { return is_pte_marker_entry(e); }) \
 	$(call vmwalk-has,VMWALK_HAVE_PTE_UFFD,$(vmwalk-swap-headers),int f(pte_t p) { return pte_uffd(p); }) \
 	$(call vmwalk-has,VMWALK_HAVE_SET_PTES,mm.h,void f(pte_t *p) { set_ptes(NULL$(comma) 0$(comma) p$(comma) *p$(comma) 1); }) \
+	wait; \
 	$(call vmwalk-has,VMWALK_HAVE_SOFTLEAF,$(vmwalk-swap-headers) leafops.h,bool f(softleaf_t e) { return softleaf_is_marker(e); }) \
 	$(call vmwalk-has,VMWALK_HAVE_UNMAPPED_AREA_FILE,sched/mm.h,unsigned long (*f)(struct file *$(comma) unsigned long$(comma) unsigned long$(comma) unsigned long$(comma) unsigned long) = mm_get_unmapped_area;) \
 	$(call vmwalk-has,VMWALK_HAVE_UNMAPPED_AREA_MM,sched/mm.h,unsigned long (*f)(struct mm_struct *$(comma) struct file *$(comma) unsigned long$(comma) unsigned long$(comma) unsigned long$(comma) unsigned long) = mm_get_unmapped_area;) \
 	$(call vmwalk-has,VMWALK_HAVE_VM_FLAGS_MOD,mm.h,void (*f)(struct vm_area_struct *$(comma) vm_flags_t$(comma) vm_flags_t) = vm_flags_mod;) \
+	wait; \
 	$(call vmwalk-has,VMWALK_HAVE_VMA_ITERATOR,mm.h,void f(struct vma_iterator *i$(comma) struct mm_struct *m) { vma_iter_init(i$(comma) m$(comma) 0); }) \
 	$(call vmwalk-has,VMWALK_HAVE_VMA_LOOKUP,mm.h,struct vm_area_struct *(*f)(struct mm_struct *$(comma) unsigned long) = vma_lookup;) \
 	$(call vmwalk-has,VMWALK_HAVE_ZAP_VMA_PTES,mm.h,void (*f)(struct vm_area_struct *$(comma) unsigned long$(comma) unsigned long) = zap_vma_ptes;) \
 	$(call vmwalk-has,VMWALK_HAVE_ZERO_PFN,mm.h pgtable.h,unsigned long f(void) { return zero_pfn(0); }) \
+	wait; \
 	$(call vmwalk-has,VMWALK_HAVE_ZONE_CMA_PAGES,mmzone.h,unsigned long f(struct zone *z) { return zone_cma_pages(z); }) \
 	wait))

@@ -188,7 +188,7 @@ static struct vmwalk_device *vmwalk_device_alloc(unsigned int number, const char
 	if (err)
 		goto err_free_inode;
 
-	err = vmwalk_dirty_init(device, errmsg);
+	err = vmwalk_dirty_init(device, vmwalk_fs_mount, errmsg);
 	if (err)
 		goto err_free_buffer;
 

@@ -30,7 +30,6 @@
  * page has been unmapped; until then clear_lock keeps other clearing calls from
  * reporting the page a second time.
  */
-#include <linux/anon_inodes.h>
 #include <linux/bitmap.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -59,10 +58,13 @@ static bool has_page_flags(const struct vmwalk_device *device)
 
 static int unmap_test_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	struct vmwalk_device *device = file->private_data;
+	struct page *page = file->private_data;
 
-	vm_flags_mod(vma, VM_MIXEDMAP | VM_DONTEXPAND, 0);
-	return vm_insert_page(vma, vma->vm_start, device->buffer.pages[0]);
+	/* remap_file_pages() calls this function a second time. */
+	if (!page)
+		return -ENODEV;
+	vm_flags_mod(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTCOPY, 0);
+	return vm_insert_page(vma, vma->vm_start, page);
 }
 
 static const struct file_operations unmap_test_fops = {
@@ -70,60 +72,86 @@ static const struct file_operations unmap_test_fops = {
 	.mmap = unmap_test_mmap,
 };
 
+/* Returns a file of the device's inode that can map one page of the buffer. */
+static struct file *open_unmap_test(struct vmwalk_device *device, struct vfsmount *mount)
+{
+	struct file *file;
+
+	if (!try_module_get(THIS_MODULE))
+		return ERR_PTR(-ENODEV);
+	ihold(device->inode);
+	file = alloc_file_pseudo(device->inode, mount, VMWALK_NAME, O_RDWR, &unmap_test_fops);
+	if (IS_ERR(file)) {
+		iput(device->inode);
+		module_put(THIS_MODULE);
+		return file;
+	}
+	/* The module is put with the file. */
+	file->private_data = device->buffer.pages[0];
+
+	return file;
+}
+
 /*
  * Does unmap_mapping_range() unmap refcounted pages? Older kernels take pages
  * that are not in the page cache for copies of a private mapping, and skip
- * them. Maps a page into the caller's memory to find out. Returns a negative
- * errno if that fails.
+ * them. Map a page into the caller's memory to find out. Other threads of the
+ * caller may unmap or move it meanwhile: the file and the page are referenced.
+ *
+ * Return: 1 or 0; a negative errno if the test is not possible.
  */
-static int unmaps_refcounted(struct vmwalk_device *device)
+static int unmaps_refcounted(struct vmwalk_device *device, struct vfsmount *mount)
 {
-	struct address_space *mapping = device->inode->i_mapping;
-	struct vmwalk_entry entry;
-	unsigned long addr;
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
 	struct file *file;
-	int err = 0;
+	unsigned long addr;
+	int result, err;
 
-	if (!current->mm)
+	if (!mm)
 		return -ESRCH;
-	file = anon_inode_getfile("[" VMWALK_NAME "]", &unmap_test_fops, device,
-				  O_RDWR | O_CLOEXEC);
+	file = open_unmap_test(device, mount);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 
-	file->f_mapping = mapping;
 	addr = vm_mmap(file, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+	file->private_data = NULL;
 	if (IS_ERR_VALUE(addr)) {
-		err = addr;
-		goto out;
+		fput(file);
+		return addr;
 	}
-	unmap_mapping_range(mapping, 0, PAGE_SIZE, 0);
-	mmap_read_lock(current->mm);
-	entry = vmwalk_walk_addr(current->mm, addr, NULL);
-	mmap_read_unlock(current->mm);
-	vm_munmap(addr, PAGE_SIZE);
-out:
-	file->f_mapping = file_inode(file)->i_mapping;
+
+	unmap_mapping_range(device->inode->i_mapping, 0, PAGE_SIZE, 0);
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, addr);
+	result = !vma || vma->vm_file != file ? -EAGAIN :
+		 !vmwalk_walk_addr(mm, addr, NULL).present;
+	mmap_read_unlock(mm);
+	/* After -EAGAIN, the address may belong to another mapping. */
+	err = result < 0 ? result : vm_munmap(addr, PAGE_SIZE);
 	fput(file);
-	return err ?: !entry.present;
+
+	return err ?: result;
 }
 
 /* Check that clearing can unmap the pages of the buffer. */
-static int check_unmapping(struct vmwalk_device *device, struct vmwalk_errmsg *errmsg)
+static int check_unmapping(struct vmwalk_device *device, struct vfsmount *mount,
+			   struct vmwalk_errmsg *errmsg)
 {
-	static int works;	/* 0: not known; 1: yes; -EOPNOTSUPP: no */
-	int err;
+	static int works = -1;	/* 1 or 0; -1: not known */
+	int result = READ_ONCE(works);
 
 	if (!has_page_flags(device))
 		return 0;
-	if (!READ_ONCE(works)) {
-		err = unmaps_refcounted(device);
-		if (err < 0)
-			return vmwalk_errmsg_set(errmsg, err,
-				"track_dirty: could not map a page for a test: error %d", -err);
-		WRITE_ONCE(works, err ?: -EOPNOTSUPP);
+	if (result < 0) {
+		result = unmaps_refcounted(device, mount);
+		if (result < 0)
+			return vmwalk_errmsg_set(errmsg, result,
+				"track_dirty: could not map a page to test the kernel: error %d",
+				-result);
+		WRITE_ONCE(works, result);
 	}
-	if (READ_ONCE(works) > 0)
+	if (result)
 		return 0;
 
 	return vmwalk_errmsg_set(errmsg, -EOPNOTSUPP,
@@ -133,12 +161,14 @@ static int check_unmapping(struct vmwalk_device *device, struct vmwalk_errmsg *e
 /**
  * vmwalk_dirty_init - start to track writes, if the configuration says so
  * @device: a new device, with its buffer and inode
+ * @mount: the mount of the inode's file system
  * @errmsg: set on error
  *
  * Return: 0; -ENOMEM; -EOPNOTSUPP if the kernel can't track writes to the
- * buffer.
+ * buffer; another negative errno if it can't be tested.
  */
-int vmwalk_dirty_init(struct vmwalk_device *device, struct vmwalk_errmsg *errmsg)
+int vmwalk_dirty_init(struct vmwalk_device *device, struct vfsmount *mount,
+		      struct vmwalk_errmsg *errmsg)
 {
 	struct vmwalk_dirty_tracker *tracker = &device->dirty;
 	unsigned long words = BITS_TO_LONGS(device->buffer.nr_pages);
@@ -149,7 +179,7 @@ int vmwalk_dirty_init(struct vmwalk_device *device, struct vmwalk_errmsg *errmsg
 	if (!device->config.track_dirty)
 		return 0;
 
-	err = check_unmapping(device, errmsg);
+	err = check_unmapping(device, mount, errmsg);
 	if (err)
 		return err;
 	tracker->bits = kvcalloc(words, sizeof(*tracker->bits),

@@ -13,6 +13,7 @@
 
 struct vmwalk_device;
 struct vmwalk_errmsg;
+struct vfsmount;
 
 /* Without track_dirty, bits is NULL and the locks are not used. */
 struct vmwalk_dirty_tracker {
@@ -21,7 +22,8 @@ struct vmwalk_dirty_tracker {
 	struct mutex clear_lock;	/* serializes clearing, see dirty.c */
 };
 
-int vmwalk_dirty_init(struct vmwalk_device *device, struct vmwalk_errmsg *errmsg);
+int vmwalk_dirty_init(struct vmwalk_device *device, struct vfsmount *mount,
+		      struct vmwalk_errmsg *errmsg);
 void vmwalk_dirty_free(struct vmwalk_dirty_tracker *tracker);
 
 /* Setting bits: page faults, and writes by the driver. */

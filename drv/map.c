@@ -66,23 +66,12 @@ static pgprot_t page_prot(const struct vmwalk_device *device, unsigned long vm_f
  * @vma: the VMA
  * @index: index of the first page in the buffer
  * @count: number of pages
- * @fault: the address that has faulted; -1 if none
  */
 struct pfn_range {
 	struct vm_area_struct *vma;
 	unsigned long index;
 	unsigned long count;
-	unsigned long fault;
 };
-
-/*
- * May the PTE be set? A marker at the address of the fault is replaced: else
- * the fault would repeat forever. Other markers may forbid access.
- */
-static bool is_vacant(pte_t pte, unsigned long addr, const struct pfn_range *range)
-{
-	return pte_none(pte) || (addr == range->fault && !pte_present(pte));
-}
 
 /* Called with the page table locked. @addr is the address of the first page. */
 static int fill_ptes(pte_t *ptep, unsigned long addr, void *data)
@@ -99,8 +88,7 @@ static int fill_ptes(pte_t *ptep, unsigned long addr, void *data)
 	for (i = 0; i < range->count; i += contig) {
 		for (contig = 0; i + contig < range->count; contig++)
 			if (pages[i + contig] != pages[i] + contig ||
-			    !is_vacant(READ_ONCE(ptep[i + contig]),
-				       addr + (i + contig) * PAGE_SIZE, range))
+			    !pte_none(READ_ONCE(ptep[i + contig])))
 				break;
 		if (!contig) {
 			contig = 1;
@@ -123,7 +111,7 @@ static int fill_ptes(pte_t *ptep, unsigned long addr, void *data)
 static int map_pfns(struct vm_area_struct *vma, unsigned long addr, unsigned long index,
 		    unsigned long count)
 {
-	struct pfn_range range = { .vma = vma, .index = index, .count = count, .fault = -1 };
+	struct pfn_range range = { .vma = vma, .index = index, .count = count };
 
 	/* One page is enough: we only need the page table, locked. */
 	return apply_to_page_range(vma->vm_mm, addr, PAGE_SIZE, fill_ptes, &range) ? -ENOMEM : 0;
@@ -215,9 +203,33 @@ static vm_fault_t map_pmd(struct vm_fault *vmf)
 }
 
 /*
+ * Newer kernels free an empty page table while faults run. If that happens
+ * after the table has been created, the kernel's helper returns -ENOMEM, too.
+ */
+#define MAP_TRIES	3
+
+/*
+ * Install PFNs. If a PMD entry has taken the place of the page table, or may
+ * take it, return 0: the access faults again.
+ */
+static int map_window_pfns(struct vm_fault *vmf, unsigned long addr, struct pfn_range *range)
+{
+	int err = 0, tries;
+
+	for (tries = 0; tries < MAP_TRIES; tries++) {
+		if (map_pfns_in_table(vmf, addr, range) || pmd_fits(vmf->vma, vmf->address))
+			return 0;
+		err = map_pfns(vmf->vma, addr, range->index, range->count);
+		if (!err)
+			return 0;
+	}
+
+	return err;
+}
+
+/*
  * Install the aligned window of fault_around bytes. It lies in one page table,
- * so it is installed as a whole or not at all. If the page table has just been
- * freed, or replaced by a PMD entry, return: the access faults again if it must.
+ * so it is installed as a whole or not at all.
  */
 static vm_fault_t map_window(struct vm_fault *vmf)
 {
@@ -230,17 +242,14 @@ static vm_fault_t map_window(struct vm_fault *vmf)
 		.vma = vma,
 		.index = linear_page_index(vma, start),
 		.count = (end - start) >> PAGE_SHIFT,
-		.fault = vmf->address & PAGE_MASK,
 	};
-	int err = 0;
+	int err;
 
-	if (!is_pfnmap(vma))
-		err = map_pages(vma, start, range.index, range.count);
-	else if (!map_pfns_in_table(vmf, start, &range) && !pmd_fits(vma, vmf->address))
-		err = map_pfns(vma, start, range.index, range.count);
-
+	err = is_pfnmap(vma) ? map_window_pfns(vmf, start, &range) :
+			       map_pages(vma, start, range.index, range.count);
 	if (err == -ENOMEM)
 		return VM_FAULT_OOM;
+	/* -EFAULT: the page table has just been freed. */
 	return err && err != -EFAULT ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 }
 
@@ -283,14 +292,11 @@ static vm_fault_t vmwalk_vm_fault(struct vm_fault *vmf)
 			return count_fault(vmf, VMWALK_HUGE_FAULTS, ret);
 	}
 
-	/*
-	 * The core copies the page and drops the reference, or replaces a PTE
-	 * marker by the page.
-	 */
-	if (!is_pfnmap(vma) && ((write && vmwalk_vma_is_cow(vma)) || vmwalk_fault_has_marker(vmf))) {
+	if (write && vmwalk_vma_is_cow(vma) && !is_pfnmap(vma)) {
+		/* The core copies the page and drops the reference. */
 		vmf->page = device->buffer.pages[vmf->pgoff];
 		get_page(vmf->page);
-		return count_fault(vmf, write ? VMWALK_WRITE_FAULTS : VMWALK_READ_FAULTS, 0);
+		return count_fault(vmf, VMWALK_WRITE_FAULTS, 0);
 	}
 
 	ret = map_window(vmf);

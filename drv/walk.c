@@ -89,6 +89,25 @@ int vmwalk_walk_paging_levels(void)
 	return VMWALK_LEVELS - (mm_p4d_folded(NULL) ? 1 : 0) - (mm_pud_folded(NULL) ? 1 : 0);
 }
 
+/* Some kernels protect the entries of some hugetlb sizes by another lock. */
+static spinlock_t *lock_of_pte(struct mm_struct *mm, struct hstate *hstate, pmd_t pmd,
+			       unsigned long addr)
+{
+	return hstate ? huge_pte_lockptr(hstate, mm, pte_offset_kernel(&pmd, addr)) :
+			pte_lockptr(mm, &pmd);
+}
+
+static spinlock_t *lock_of_pmd(struct mm_struct *mm, struct hstate *hstate, pmd_t *pmdp)
+{
+	return hstate && huge_page_size(hstate) >= PMD_SIZE ?
+	       huge_pte_lockptr(hstate, mm, (pte_t *)pmdp) : pmd_lockptr(mm, pmdp);
+}
+
+static struct hstate *vma_hstate(struct vm_area_struct *vma)
+{
+	return vma && is_vm_hugetlb_page(vma) ? hstate_vma(vma) : NULL;
+}
+
 /* Leaf entries, empty entries, and entries that are not present. */
 static bool pmd_ends_walk(pmd_t pmd)
 {
@@ -183,7 +202,7 @@ static __always_inline unsigned int read_upper(pgd_t *top, unsigned long addr,
 static unsigned long walk_ptes(struct mm_struct *mm, pmd_t *pmdp, pmd_t pmd, unsigned long addr,
 			       unsigned long end, struct vmwalk_walker *walker)
 {
-	spinlock_t *lock = pte_lockptr(mm, &pmd);	/* protects entries */
+	spinlock_t *lock = lock_of_pte(mm, walker->hstate, pmd, addr);
 
 	if (!lock_table(lock, walker->waits))
 		return addr;
@@ -233,7 +252,7 @@ static unsigned long skip_empty(const void *entryp, unsigned long addr, unsigned
 static unsigned long walk_pmd(struct mm_struct *mm, pmd_t *pmdp, unsigned long addr,
 			      unsigned long end, struct vmwalk_walker *walker)
 {
-	spinlock_t *lock = pmd_lockptr(mm, pmdp);	/* protects entries */
+	spinlock_t *lock = lock_of_pmd(mm, walker->hstate, pmdp);
 	pmd_t pmd;
 
 	if (!lock_table(lock, walker->waits))
@@ -356,6 +375,7 @@ unsigned long vmwalk_walk_range(struct vm_area_struct *vma, unsigned long addr, 
 	unsigned int failures = 0;
 	unsigned long next;
 
+	walker->hstate = vma_hstate(vma);
 	for (; addr < end && !walker->stop; addr = next) {
 		walker->waits = failures == TRIES;
 		next = walker->waits ? walk_step_waiting(vma->vm_mm, addr, end, walker) :
@@ -428,6 +448,7 @@ static struct vmwalk_entry empty_entry(unsigned int level)
  * @mm: the mm that is walked
  * @addr: the address
  * @vma: the VMA that covers the address, or NULL
+ * @hstate: of a hugetlb VMA, otherwise NULL
  * @deepest: the lowest level whose table may be read
  * @levels: array of VMWALK_LEVELS, filled in for each level; or NULL
  * @entry: set to the entry at which the walk ends
@@ -438,6 +459,7 @@ struct addr_walk {
 	struct mm_struct *mm;
 	unsigned long addr;
 	struct vm_area_struct *vma;
+	struct hstate *hstate;
 	unsigned int deepest;
 	struct vmwalk_level *levels;
 	struct vmwalk_entry *entry;
@@ -471,7 +493,7 @@ static bool finish_at_pud(const struct addr_walk *walk, pud_t *pudp)
 
 static bool finish_at_pmd(const struct addr_walk *walk, pmd_t *pmdp)
 {
-	spinlock_t *lock = pmd_lockptr(walk->mm, pmdp);	/* protects entries */
+	spinlock_t *lock = lock_of_pmd(walk->mm, walk->hstate, pmdp);
 	bool ends;
 	pmd_t pmd;
 
@@ -480,7 +502,8 @@ static bool finish_at_pmd(const struct addr_walk *walk, pmd_t *pmdp)
 	pmd = vmwalk_pmdp_get(pmdp);
 	ends = pmd_ends_walk(pmd);
 	if (ends) {
-		note_level(walk->levels, VMWALK_PMD, walk->mm->pgd, pmdp, pmd_val(pmd));
+		note_level(walk->levels, VMWALK_PMD, walk->mm->pgd, pmdp,
+			   pmd_val(READ_ONCE(*pmdp)));
 		*walk->entry = vmwalk_entry_from_pmd(pmd, walk->addr);
 		vmwalk_entry_decode(walk->entry, walk->vma);
 	}
@@ -491,7 +514,7 @@ static bool finish_at_pmd(const struct addr_walk *walk, pmd_t *pmdp)
 
 static bool finish_at_pte(const struct addr_walk *walk, pmd_t *pmdp, pmd_t pmd)
 {
-	spinlock_t *lock = pte_lockptr(walk->mm, &pmd);	/* protects entries */
+	spinlock_t *lock = lock_of_pte(walk->mm, walk->hstate, pmd, walk->addr);
 	pte_t *ptep, pte;
 	bool same;
 
@@ -501,7 +524,8 @@ static bool finish_at_pte(const struct addr_walk *walk, pmd_t *pmdp, pmd_t pmd)
 	if (same) {
 		ptep = pte_offset_kernel(&pmd, walk->addr);
 		pte = vmwalk_ptep_get(ptep);
-		note_level(walk->levels, VMWALK_PTE, walk->mm->pgd, ptep, pte_val(pte));
+		note_level(walk->levels, VMWALK_PTE, walk->mm->pgd, ptep,
+			   pte_val(READ_ONCE(*ptep)));
 		*walk->entry = vmwalk_entry_from_pte(pte, walk->addr);
 		vmwalk_entry_decode(walk->entry, walk->vma);
 	}
@@ -590,6 +614,7 @@ struct vmwalk_entry vmwalk_walk_addr(struct mm_struct *mm, unsigned long addr,
 	unsigned int failures = 0;
 	bool done;
 
+	walk.hstate = vma_hstate(walk.vma);
 	if (!walk.vma)
 		walk.deepest = deepest_table(mm, addr);
 	do {

@@ -14,6 +14,7 @@
 
 #include "entry.h"
 
+struct hstate;
 struct vmwalk_level;
 
 /**
@@ -26,6 +27,7 @@ struct vmwalk_level;
  *         release its lock; a step is one PTE table or less
  * @contended_mm: the walk stops as soon as a task waits for the mmap_lock of
  *                this mm; NULL if the caller holds another lock
+ * @hstate: of a hugetlb VMA, otherwise NULL; set by vmwalk_walk_range()
  * @waits: true: wait for page-table locks, with interrupts on; false: only try
  *         to take them, with interrupts off. Set by vmwalk_walk_range()
  * @stop: stops the walk: set by @ptes or @leaf, and by the walk itself when
@@ -41,6 +43,7 @@ struct vmwalk_walker {
 			      unsigned long addr, unsigned long end);
 	unsigned int steps;
 	struct mm_struct *contended_mm;
+	struct hstate *hstate;
 	bool waits;
 	bool stop;
 };

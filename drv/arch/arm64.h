@@ -34,7 +34,7 @@ static inline bool vmwalk_pte_exec(pte_t pte)
 
 static inline bool vmwalk_pte_protnone(pte_t pte)
 {
-	return !(pte_val(pte) & (PTE_VALID | PTE_USER));
+	return (pte_val(pte) & (PTE_VALID | PTE_USER | PTE_UXN)) == PTE_UXN;
 }
 
 /* The contiguous bit is the same in PTEs and PMD entries. */

@@ -31,8 +31,12 @@ static inline bool vmwalk_pte_protnone(pte_t pte)
 	return (pte_val(pte) & (_PAGE_PRESENT | _PAGE_PROT_NONE)) == _PAGE_PROT_NONE;
 }
 
-/* Svnapot: all PTEs of a group have the same PFN, which holds the order. */
-#define vmwalk_pte_order(pte)	(pte_napot(pte) ? napot_cont_order(pte) : 0)
+/*
+ * Svnapot: all PTEs of a group have the same PFN, which holds the order. CPUs
+ * without Svnapot may use the bit otherwise.
+ */
+#define vmwalk_pte_order(pte) \
+	(has_svnapot() && pte_napot(pte) ? napot_cont_order(pte) : 0)
 
 /* pte_pfn() returns the PFN of the first page of the group. */
 static inline unsigned long vmwalk_pte_pfn(pte_t pte, unsigned long addr)
