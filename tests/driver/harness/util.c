@@ -104,7 +104,8 @@ bool vw_has_symbol(const char *name)
 	if (!file)
 		vw_fail("/proc/kallsyms: %s", strerror(errno));
 	while (!found && fgets(line, sizeof(line), file))
-		found = sscanf(line, "%*s %*s %255s", symbol) == 1 && !strcmp(symbol, name);
+		found = strstr(line, name) && sscanf(line, "%*s %*s %255s", symbol) == 1 &&
+			!strcmp(symbol, name);
 	fclose(file);
 	return found;
 }
