@@ -313,25 +313,38 @@ static void expect_on_disk_at(int line, struct disk *disk)
 #define NULLB	"/sys/kernel/config/nullb"
 #define SLOW	NULLB "/slow"
 
-static struct disk open_slow_disk(void)
+/* The tests share it: the kernel reads each new disk once, which takes long. */
+static void make_slow_disk(void)
 {
 	static const char * const attrs[][2] = {
 		{ "size", "16" }, { "blocksize", "512" }, { "memory_backed", "1" },
 		{ "irqmode", "2" }, { "completion_nsec", "1000000000" }, { "power", "1" },
 	};
-	char path[128], index[16];
-	int fd;
+	static bool made;
+	char path[128];
 
+	if (made)
+		return;
 	if (!vw_exists(NULLB))
 		load_module("null_blk nr_devices=0");
 	if (!vw_exists(NULLB))
 		vw_skip("needs null_blk");
+	/* An earlier run of this program has left its own. */
 	rmdir(SLOW);
 	vw_ok(vw_sys(mkdir(SLOW, 0755)));
 	for (size_t i = 0; i < COUNT(attrs); i++) {
 		snprintf(path, sizeof(path), SLOW "/%s", attrs[i][0]);
 		vw_ok(vw_file_write(path, attrs[i][1]));
 	}
+	made = true;
+}
+
+static struct disk open_slow_disk(void)
+{
+	char path[128], index[16];
+	int fd;
+
+	make_slow_disk();
 	/* Newer kernels use the name of the configfs directory. */
 	fd = open("/dev/slow", O_RDWR | O_DIRECT | O_CLOEXEC);
 	if (fd < 0) {
@@ -341,12 +354,6 @@ static struct disk open_slow_disk(void)
 	}
 	assert_true(fd >= 0);
 	return make_disk(fd);
-}
-
-static void close_slow_disk(struct disk *disk)
-{
-	close_disk(disk);
-	vw_ok(vw_sys(rmdir(SLOW)));
 }
 
 /* Transfers between memory and DISK_AT: number of bytes, or -errno. */
@@ -800,7 +807,7 @@ VW_TEST_TYPICAL(a_direct_read_that_ends_after_clearing_is_reported_as_dirty)
 	expect_written(&buf, 0, 0);
 	drop_view(&view);
 	close_ring();
-	close_slow_disk(&disk);
+	close_disk(&disk);
 }
 
 /* DIRTY could not report later writes to registered pages. */
@@ -1295,7 +1302,7 @@ VW_TEST_TYPICAL(pages_in_direct_io_outlive_mapping_and_instance)
 		remove_instance(&buf);
 	}
 	close_ring();
-	close_slow_disk(&disk);
+	close_disk(&disk);
 }
 
 struct doomed {
@@ -1370,7 +1377,7 @@ VW_TEST_TYPICAL(a_process_killed_while_waiting_for_a_disk_leaves_no_mapping)
 	vw_kill(&child);
 	expect_nothing_left(&buf);
 	remove_instance(&buf);
-	close_slow_disk(&disk);
+	close_disk(&disk);
 }
 
 /* Large enough to notice in MemFree if each round loses a buffer. */
