@@ -322,6 +322,15 @@ make_layers()
 	[[ ${lines[-1]} == '2 passed, 0 failed, 0 skipped' ]]
 }
 
+@test "tests/run: shows how many tests there are before the first, and at each file" {
+	mkdir tests/scripts
+	printf '@test "%s works" {\n}\n' one two >tests/scripts/vmwalk-command.bats
+	stub "$TMP/bin/bats" <<<'printf "1..2\nok 1 one works\nok 2 two works\n"'
+	run -0 tests/run vmwalk-command.bats vmwalk-command.bats:two
+	[[ ${lines[0]} == 1..3 && ${lines[1]} == '# vmwalk-command.bats: test 1 of 3' ]]
+	output_has '# vmwalk-command.bats: test 3 of 3'
+}
+
 @test "tests/run: ignores an exported CDPATH" {
 	mkdir tests/scripts
 	: >tests/scripts/vmwalk-command.bats
