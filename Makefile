@@ -147,11 +147,14 @@ no-lab:
 check:
 	@$(vm)/check --command --lockdown '$(check-lockdown)' --kernel $(KERNEL) $(check-levels) \
 		--timeout 3600 -- \
-		/usr/lib/vmwalk/tests/run --driver --scripts
+		/usr/lib/vmwalk/tests/run --driver -- /usr/lib/vmwalk/tests/run --scripts
 
+# These take about as long as all others together.
+check-debug: slow := test_failslab test_gup test_mmap_modes test_scale test_translate
 check-debug:
 	@$(vm)/check --lockdown lockdown=confidentiality --kernel debug --timeout 5400 -- \
-		/usr/lib/vmwalk/tests/run --driver
+		/usr/lib/vmwalk/tests/run --driver $(addprefix --except ,$(slow)) -- \
+		/usr/lib/vmwalk/tests/run $(slow)
 
 bench:
 	@$(vm)/bench --kernel $(KERNEL)
