@@ -17,6 +17,7 @@ SIZE=72K
 
 setup()
 {
+	locate_errors
 	vmwalk_setup
 	modprobe -q brd || true
 	[[ -b $DISK ]] || skip "no RAM disk: $DISK does not exist"
