@@ -148,23 +148,68 @@ vmwalk_teardown()
 	return "$status"
 }
 
+# sessions PAGE [BEFORE AFTER]: runs the sessions that a page of the documents
+# shows, in $PWD. The files "shown" and "ran" have what the page shows and what
+# the commands printed. BEFORE and AFTER are commands to run before and after
+# the first command. A session is a console block; its lines that begin with
+# "# " are commands of root.
+sessions()
+{
+	# shellcheck disable=SC2016 # Markdown
+	sed -n '/^```console$/,/^```$/{/^```/d;p}' "$1" >shown
+	{
+		echo 'exec 2>&1'
+		[[ ! ${2-} ]] || echo "$2"
+		while read -r line; do
+			printf 'printf "%%s\n" %q\n%s\n' "# $line" "$line"
+			[[ ! ${3-} ]] || echo "$3"
+			set -- "$1"
+		done < <(sed -n 's/^# //p' shown)
+	} >script
+	bash <script | sed 's/^bash: line [0-9]*: /bash: /' >ran
+}
+
 # run_lab NAME: runs a lab once for all tests of a file, called by setup_file.
-# $LAB_OUTPUT is the file with its output. A second run goes on concurrently, in
-# an unusual environment. $LAB_STATUS has the exit status of both.
+# $LAB_OUTPUT is the file with its output. The sessions of its page run, of
+# which the lab is the first command; "shown" and "ran" are in
+# $BATS_FILE_TMPDIR. A second run of the lab goes on concurrently with the first,
+# in an unusual environment. $LAB_STATUS has the exit status of both.
 run_lab()
 {
-	local lab=/usr/lib/vmwalk/labs/$1 first=0 second=0
+	local lab=/usr/lib/vmwalk/labs/$1
 
 	export LAB_OUTPUT=$BATS_FILE_TMPDIR/output LAB_STATUS
+	LAB_PAGE=$BATS_TEST_DIRNAME/labs/$1.md
+	export LAB_PAGE
 	vmwalk_setup
-	(umask 077; env SHELLOPTS=noclobber POSIXLY_CORRECT=1 CDPATH=/ "$lab") \
-		>"$BATS_FILE_TMPDIR/second" &
-	"$lab" >"$LAB_OUTPUT" || first=$?
-	wait $! || second=$?
-	LAB_STATUS="$first $second"
+	cd "$BATS_FILE_TMPDIR" || return
+	# shellcheck disable=SC2016 # for the script
+	sessions "$LAB_PAGE" \
+		"(umask 077; env SHELLOPTS=noclobber POSIXLY_CORRECT=1 CDPATH=/ $lab) >second 2>&1 &" \
+		'first=$?; wait $!; echo "$first $?" >status'
+	LAB_STATUS=$(<status)
+	# The lines between the first two commands
+	awk '/^# / { if (seen++) exit; next } { print }' ran >"$LAB_OUTPUT"
 	no_instances
 	vmwalk_teardown
-	((first != 4)) || skip "$(<"$LAB_OUTPUT")"
+	[[ $LAB_STATUS != '4 '* ]] || skip "$(<"$LAB_OUTPUT")"
+}
+
+# expect_session: compares what a lab's page shows with what was printed. Leaves
+# out hexadecimal numbers, the widths of columns, and what the page names in
+# comments that have a command for sed:
+# <!-- varies: s/[0-9]+ ns/# ns/ -->
+expect_session()
+{
+	local file
+
+	sed -n 's/^<!-- varies: \(.*\) -->$/\1/p' "$LAB_PAGE" >"$BATS_TEST_TMPDIR/varies"
+	for file in shown ran; do
+		sed -E -e 's/0x[0-9a-f]+/#/g' -e 's/ +/ /g' -e 's/ $//' "$BATS_FILE_TMPDIR/$file" |
+			sed -E -f "$BATS_TEST_TMPDIR/varies" >"$BATS_TEST_TMPDIR/$file"
+	done
+	[[ -s $BATS_TEST_TMPDIR/shown ]]
+	diff "$BATS_TEST_TMPDIR"/{shown,ran}
 }
 
 # keeps_users_instance LAB NAME: succeeds if the lab fails because an instance

@@ -63,10 +63,10 @@ KINDS=("a 4 KiB page" "a 2 MiB page" "an untouched page")
 	fi
 }
 
-@test "two concurrent runs succeed" {
-	[[ $LAB_STATUS == '0 0' ]]
+@test "the sessions go as the page shows them" {
+	expect_session
 }
 
-@test "the lab leaves a user's instance of the same name alone" {
-	keeps_users_instance follow-the-walk walk
+@test "two concurrent runs succeed" {
+	[[ $LAB_STATUS == '0 0' ]]
 }

@@ -46,6 +46,10 @@ faults()
 	[[ ${buffer[1]} == "${buffer[0]}" ]]
 }
 
+@test "the sessions go as the page shows them" {
+	expect_session
+}
+
 @test "two concurrent runs succeed" {
 	[[ $LAB_STATUS == '0 0' ]]
 }

@@ -107,10 +107,10 @@ of()
 	fi
 }
 
-@test "two concurrent runs succeed" {
-	[[ $LAB_STATUS == '0 0' ]]
+@test "the sessions go as the page shows them" {
+	expect_session
 }
 
-@test "the lab leaves a user's instance of the same name alone" {
-	keeps_users_instance kernel-map vmalloc
+@test "two concurrent runs succeed" {
+	[[ $LAB_STATUS == '0 0' ]]
 }

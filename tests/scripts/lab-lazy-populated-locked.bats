@@ -164,10 +164,10 @@ flags()
 	END
 }
 
-@test "two concurrent runs succeed" {
-	[[ $LAB_STATUS == '0 0' ]]
+@test "the sessions go as the page shows them" {
+	expect_session
 }
 
-@test "the lab leaves a user's instance of the same name alone" {
-	keeps_users_instance lazy-populated-locked tracked
+@test "two concurrent runs succeed" {
+	[[ $LAB_STATUS == '0 0' ]]
 }

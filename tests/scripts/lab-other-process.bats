@@ -37,10 +37,10 @@ shown()
 	[[ $(shown ps) == "watch 1h 2m 3s" ]]
 }
 
-@test "two concurrent runs succeed" {
-	[[ $LAB_STATUS == '0 0' ]]
+@test "the sessions go as the page shows them" {
+	expect_session
 }
 
-@test "the lab leaves a user's instance of the same name alone" {
-	keeps_users_instance other-process memory
+@test "two concurrent runs succeed" {
+	[[ $LAB_STATUS == '0 0' ]]
 }

@@ -92,12 +92,12 @@ after()
 	grep -Ex '  IOCTL_GET_PFN without CAP_SYS_ADMIN: 0x[0-9a-f]+ EPERM' "$LAB_OUTPUT"
 }
 
-@test "two concurrent runs succeed" {
-	[[ $LAB_STATUS == '0 0' ]]
+@test "the sessions go as the page shows them" {
+	expect_session
 }
 
-@test "the lab leaves a user's instance of the same name alone" {
-	keeps_users_instance where-is-my-process where
+@test "two concurrent runs succeed" {
+	[[ $LAB_STATUS == '0 0' ]]
 }
 
 @test "the lab ends if its target is killed" {

@@ -43,11 +43,14 @@ pagemap()
 # the others are what the driver reports.
 follow()
 {
-	local address walk levels shift level state table index entry next=- physical=none
+	local address rows levels=0 shift level state table index entry next=- physical=none
 
 	printf -v address '0x%x' "$2"
-	walk=$(vmwalk walk --device "$run-walk" --json "$address")
-	levels=$(jq '[.levels[] | select(.state != "folded")] | length' <<<"$walk")
+	rows=$(vmwalk walk --device "$run-walk" --json "$address" |
+		jq -r '.levels[] | "\(.level) \(.state) \(.table) \(.index) \(.entry)"')
+	while read -r level state _; do
+		[[ $state == folded ]] || levels=$((levels + 1))
+	done <<<"$rows"
 	shift=$((12 + 9 * levels))
 
 	printf '%s: address %s, %s levels\n' "$1" "$address" "$levels"
@@ -72,7 +75,7 @@ follow()
 			printf '%-6s  %5s  %8s\n' offset "$((shift - 1))-0" \
 				"$(printf '0x%x' $((address & (1 << shift) - 1)))"
 		fi
-	done < <(jq -r '.levels[] | "\(.level) \(.state) \(.table) \(.index) \(.entry)"' <<<"$walk")
+	done <<<"$rows"
 
 	printf 'physical address: %s computed, %s in /proc/%d/pagemap\n\n' "$physical" \
 		"$(pagemap "$address")" "$pid"
