@@ -42,6 +42,26 @@ int vw_leak_rounds(void)
 	return vw_exists("/sys/kernel/debug/kmemleak") ? 1 : ROUNDS;
 }
 
+/*
+ * Free pages, with those on the lists of a CPU. These lists, which the kernel
+ * lengthens while large blocks are freed, are not part of nr_free_pages.
+ */
+static long long free_pages(void)
+{
+	long long pages = vw_field("/proc/vmstat", "nr_free_pages"), count;
+	char line[256];
+	FILE *zones;
+
+	zones = fopen("/proc/zoneinfo", "re");
+	while (zones && fgets(line, sizeof(line), zones)) {
+		if (sscanf(line, " count: %lld", &count) == 1)
+			pages += count;
+	}
+	if (zones)
+		fclose(zones);
+	return pages;
+}
+
 /* Reads the number of objects of each slab cache, and other memory in use. */
 static void read_numbers(struct numbers *numbers)
 {
@@ -65,7 +85,7 @@ static void read_numbers(struct numbers *numbers)
 	}
 	if (file)
 		fclose(file);
-	note(numbers, "pages in use", -vw_field("/proc/vmstat", "nr_free_pages"));
+	note(numbers, "pages in use", -free_pages());
 	note(numbers, "pages of vmalloc", vw_field("/proc/meminfo", "VmallocUsed") / 4);
 	/* A per-CPU counter has eight bytes on each CPU. */
 	note(numbers, "numbers per CPU", vw_field("/proc/meminfo", "Percpu") * 1024 / 8 /
