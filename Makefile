@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 KDIR ?= /lib/modules/$(shell uname -r)/build
 # The build for this machine. Kernels of the VM are built in build/KERNEL.
 OUT ?= build/host
-KERNEL ?= 6.1
+KERNEL ?= 6.12
 
 version := $(file <VERSION)
 override OUT := $(abspath $(OUT))
@@ -14,9 +14,12 @@ override OUT := $(abspath $(OUT))
 export PATH := $(PATH):/usr/sbin:/sbin
 vm := tests/vm
 # Test four page-table levels on 6.1 and five, if the CPU has them, elsewhere.
-check-levels := $(if $(filter 6.1,$(KERNEL)),--levels 4)
+check-levels := $(if $(filter 6.1amd64,$(KERNEL)$(or $(ARCH),amd64)),--levels 4)
 # Lockdown requires signed modules. Only the debug kernel's key is available.
 check-lockdown := $(if $(filter debug,$(KERNEL)),lockdown=confidentiality)
+# The kernel and machine of the VM
+vm-kernel := --kernel $(KERNEL) $(if $(ARCH),--arch $(ARCH)) $(if $(PAGE),--page $(PAGE)) \
+	$(if $(CPU),--cpu $(CPU))
 lab-names := $(patsubst userspace/labs/%.sh,%,$(wildcard userspace/labs/*.sh))
 build = $(MAKE) -C $(1) O=$(OUT)/$(1) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
 
@@ -32,6 +35,7 @@ help:
 	@echo 'In a throw-away VM:'
 	@echo '  make demo           create an instance and walk a process'
 	@echo '  make check          run all tests'
+	@echo '  make check-matrix   test all kernels and architectures'
 	@echo '  make check-debug    run the driver tests on a kernel with KASAN, lockdep, kmemleak'
 	@echo '  make bench          compare the cost of vmwalk and of kernel interfaces'
 	@echo '  make labs           run all labs'
@@ -52,8 +56,11 @@ help:
 	@echo '                      (now $(KDIR))'
 	@echo '  OUT                 build directory for this machine (now $(OUT))'
 	@echo '  DESTDIR, PREFIX     where to install (now $(DESTDIR)$(PREFIX))'
-	@echo '  KERNEL              kernel of the VM: 6.1, 6.12, debug, or the path of an image'
-	@echo '                      (now $(KERNEL))'
+	@echo '  KERNEL              kernel of the VM: 5.10, 6.1, 6.12, 7.3, debug, or the path of an'
+	@echo '                      image (now $(KERNEL))'
+	@echo '  ARCH                architecture of the VM: amd64, arm64 or riscv64 (now $(or $(ARCH),amd64))'
+	@echo '  PAGE                page size of an arm64 VM: 4k or 16k (now $(or $(PAGE),4k))'
+	@echo '  CPU                 CPU of the VM, such as cortex-a57 (now $(or $(CPU),max))'
 	@echo '  LEVELS              page-table levels in the VM of a lab: 4 or 5'
 
 # Kbuild puts objects beside the sources. Build a copy, to have one per kernel.
@@ -126,11 +133,11 @@ load: module
 	insmod $(OUT)/drv/vmwalk.ko
 
 demo:
-	@$(vm)/run --kernel $(KERNEL) -- /usr/lib/vmwalk/demo </dev/null
+	@$(vm)/run $(vm-kernel) -- /usr/lib/vmwalk/demo </dev/null
 
 # The shell after a lab may be used for four hours. LEVELS is 4 or 5, as for
 # tests/vm/run --levels.
-run-lab = $(vm)/run --kernel $(KERNEL) $(if $(LEVELS),--levels $(LEVELS)) --timeout 14400 -- \
+run-lab = $(vm)/run $(vm-kernel) $(if $(LEVELS),--levels $(LEVELS)) --timeout 14400 -- \
 	/usr/lib/vmwalk/lab
 
 lab: $(if $(filter $(lab-names),$(LAB)),,no-lab)
@@ -145,7 +152,7 @@ no-lab:
 	@false
 
 check:
-	@$(vm)/check --command --lockdown '$(check-lockdown)' --kernel $(KERNEL) $(check-levels) \
+	@$(vm)/check --command --lockdown '$(check-lockdown)' $(vm-kernel) $(check-levels) \
 		--timeout 3600 -- \
 		/usr/lib/vmwalk/tests/run --driver --labs -- /usr/lib/vmwalk/tests/run --scripts
 
@@ -156,8 +163,11 @@ check-debug:
 		/usr/lib/vmwalk/tests/run --driver $(addprefix --except ,$(slow)) -- \
 		/usr/lib/vmwalk/tests/run $(slow)
 
+check-matrix:
+	@$(vm)/matrix
+
 bench:
-	@$(vm)/bench --kernel $(KERNEL)
+	@$(vm)/bench $(vm-kernel)
 
 unit: check-path
 	@$(call build,tests/unit) --no-print-directory check
@@ -166,14 +176,14 @@ lint:
 	@$(vm)/lint
 
 format:
-	@$(vm)/root clang-format -i $(wildcard userspace/*/*.[ch] userspace/*/*/*.[ch])
+	@$(vm)/root --group lint clang-format -i $(wildcard userspace/*/*.[ch] userspace/*/*/*.[ch])
 
 kerneldoc:
-	@$(vm)/root tests/lint/kernel-doc build/kernel-doc
+	@$(vm)/root --group lint tests/lint/kernel-doc build/kernel-doc
 
 clean:
 	rm -rf build
 
 .PHONY: all help module module-uncounted check-path userspace install install-module no-module \
 	install-userspace install-uncounted install-tests load demo lab labs no-lab check \
-	check-debug bench unit lint format kerneldoc clean
+	check-matrix check-debug bench unit lint format kerneldoc clean

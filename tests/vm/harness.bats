@@ -17,12 +17,12 @@ ODD="it's, a \"tree\": 100% \$HOME \`id\` #1; (x)"
 
 setup()
 {
-	unset CDPATH KDIR KERNEL LAB LEVELS MAKEFLAGS OUT VMWALK_CACHE XDG_CACHE_HOME
+	unset ARCH CDPATH CPU KDIR KERNEL LAB LEVELS MAKEFLAGS OUT PAGE VMWALK_CACHE XDG_CACHE_HOME
 	export TMP=$BATS_TEST_TMPDIR
 	export HOME=$TMP/home
 	PATH=$TMP/bin:$PATH
-	mkdir -p "$HOME" "$TMP/bin" "$TMP/root/boot"
-	: >"$TMP/root/boot/vmlinuz-6.1.0-cloud-amd64"
+	mkdir -p "$HOME" "$TMP/bin" "$TMP/kernel-1"
+	: >"$TMP/kernel-1/image"
 	make_tree "$TMP/tree"
 }
 
@@ -34,7 +34,8 @@ stub()
 }
 
 # make_tree DIRECTORY: copies the files under test to DIRECTORY and changes to
-# it. The stub of tests/vm/root runs commands in DIRECTORY, except make.
+# it. The stub of tests/vm/root runs commands in DIRECTORY, except make: it
+# appends these to make.log.
 make_tree()
 {
 	mkdir -p "$1"/{userspace,configfs-scripts,tests}
@@ -44,10 +45,15 @@ make_tree()
 
 	stub tests/vm/setup </dev/null
 	stub tests/vm/pack <<<': >"$1/initramfs"'
+	stub tests/lint/features </dev/null
+	stub tests/vm/kernel <<<'[[ $1 == --suite ]] && echo trixie || echo "$TMP/kernel-1"'
+	stub tests/vm/guest <<<'echo "$TMP/guest-1"'
 	stub tests/vm/root <<-'END'
+		while [[ ${1-} == --* ]]; do shift 2; done
 		(($#)) || { echo "$TMP/root"; exit; }
 		cd "$(realpath "${0%/*}/../..")" || exit
-		[[ " $* " == *' make '* ]] || exec "$@"
+		[[ " $* " != *' make '* ]] || { echo "$*" >>"$TMP/make.log"; exit 0; }
+		exec "${@/#\/src/$PWD}"
 	END
 	printf 'all install:\n\t@echo userspace: $@\n' >userspace/Makefile
 	: >configfs-scripts/vmwalk-create
@@ -61,7 +67,6 @@ stub_qemu()
 		for argument; do
 			case $last in
 			-initrd)	grep -aoE '(export|stty) .*' "$argument" ;;
-			-kernel)	;;
 			*)		[[ $argument != *"$PWD"* ]] || echo "an option has the path: $argument" ;;
 			esac
 			[[ $argument != file,id=*,path=* ]] || echo 0 >"${argument#*path=}"
@@ -118,7 +123,7 @@ print_directories()
 		echo error >err
 		echo 7 >status
 	END
-	run -7 --separate-stderr timeout 60 tests/vm/run true
+	run -7 --separate-stderr timeout 60 tests/vm/run --accel tcg true
 	[[ $output == output && $stderr == *error* ]]
 }
 
@@ -129,9 +134,102 @@ print_directories()
 	[[ $output != *'an option has'* ]]
 }
 
+@test "run: rejects values that the architecture does not have" {
+	for options in '--arch ppc64' '--page 16k' '--arch riscv64 --page 16k' '--levels 3' \
+		'--arch riscv64 --levels 6' '--arch arm64 --levels 4' '--arch arm64 --kernel debug' \
+		'--arch arm64 --accel kvm'; do
+		# shellcheck disable=SC2086 # several words
+		run -125 tests/vm/run $options true
+		output_has 'must be' || output_has "can't be set" || output_has requires
+	done
+}
+
+@test "run: builds with the compilers of the architecture" {
+	stub_qemu
+	ln -s qemu-system-x86_64 "$TMP/bin/qemu-system-aarch64"
+	run -0 tests/vm/run --arch arm64 --page 16k true
+	output=$(<"$TMP/make.log")
+	output_has 'OUT=build/6.12-arm64-16k ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- '
+	output_has 'CC=aarch64-linux-gnu-gcc --sysroot=/cache/guest-1 '
+}
+
+@test "run: fails if the driver does not find a feature of the kernel" {
+	stub tests/lint/features <<<'echo "no $*" >&2; exit 1'
+	run -125 tests/vm/run --kernel 6.1 true
+	output_has "no 6.1 amd64 $PWD/build/6.1/drv"
+}
+
+# Creates stubs of what tests/vm/setup creates. All are missing once.
+stub_parts()
+{
+	cp "$SOURCE/tests/vm/setup" tests/vm/setup
+	stub "$TMP/bin/mmdebstrap" </dev/null
+	stub "$TMP/bin/newuidmap" </dev/null
+	for part in root guest debug-kernel; do
+		stub "tests/vm/$part" <<-'END'
+			part=$TMP/made-${0##*/}-${*/#--missing/}
+			part=${part// /}
+			[[ $1 == --missing ]] || { echo "messages of ${0##*/}"; : >"$part"; exit; }
+			[[ ! -f $part ]]
+		END
+	done
+}
+
+@test "setup: prints a line for each missing part, and nothing else" {
+	stub_parts
+	run -0 tests/vm/setup root: guest:arm64 kernel:debug:amd64
+	[[ ${#lines[@]} == 4 ]]
+	[[ ${lines[0]} == 'vmwalk: creating the Debian trixie root, about '*' min (step 1 of 4)' ]]
+	[[ ${lines[3]} == 'vmwalk: building the debug kernel, about '*' min (step 4 of 4)' ]]
+	run -0 tests/vm/setup root: guest:arm64 kernel:debug:amd64
+	[[ ! $output ]]
+}
+
+@test "setup: shows the end of the log if a part fails" {
+	stub_parts
+	stub tests/vm/guest <<<'[[ $1 == --missing ]] || { seq 100; exit 7; }'
+	run -125 tests/vm/setup guest:arm64
+	[[ ${lines[-1]} == 100 && ${lines[-20]} == 81 ]]
+	output_has ' failed; the end of '
+}
+
+# Creates a stub of tests/vm/run for tests/vm/matrix. Two rows fail: one guest
+# stops early.
+stub_rows()
+{
+	stub tests/vm/run <<-'END'
+		echo "$*" >>"$TMP/rows"
+		case $* in
+		*5.10*amd64*)	echo 'the guest stopped'; exit 125 ;;
+		*riscv64*3*)	echo '3 passed, 2 failed, 1 skipped'; exit 1 ;;
+		*)		echo '10 passed, 0 failed, 1 skipped' ;;
+		esac
+	END
+}
+
+@test "matrix: prints a row for each kernel and machine, and the sums" {
+	stub_rows
+	run -1 tests/vm/matrix
+	[[ $(wc -l <"$TMP/rows") == 14 ]]
+	grep -q -- '--kernel 6.12 --arch arm64 --page 4k --cpu cortex-a57 .*/tests/run --driver' "$TMP/rows"
+	grep -q -- '--kernel 7.3 --arch arm64 --page 16k .*/tests/run --smoke' "$TMP/rows"
+	[[ $output =~ 7.3\ +arm64\ +16k\ +smoke\ +10\ +0\ +1\ +[0-9]+ ]]
+	output_has '5.10 failed with status 125; the end of '
+	output_has '    the guest stopped'
+	[[ ${lines[-1]} == '123 passed, 3 failed, 13 skipped' ]]
+}
+
+@test "matrix: --smoke runs the smoke test, --except leaves out a row" {
+	stub_rows
+	run -0 tests/vm/matrix --smoke --except 5.10 --except 6.12 --except 6.12-riscv64-sv39
+	[[ $(wc -l <"$TMP/rows") == 11 ]]
+	! grep -q -- '--driver' "$TMP/rows"
+	[[ ${lines[-1]} == '110 passed, 0 failed, 11 skipped' ]]
+}
+
 @test "root: does not evaluate the cache's path when it unmounts the root" {
 	cp "$SOURCE/tests/vm/root" tests/vm/root
-	stub "$TMP/bin/sha256sum" <<<'echo 0123456789ab'
+	stub "$TMP/bin/sha256sum" <<<'cat >/dev/null; echo 0123456789ab'
 	stub "$TMP/bin/mountpoint" <<<'exit 1'
 	stub "$TMP/bin/mount" </dev/null
 	stub "$TMP/bin/umount" <<<'echo "umount $*"'
@@ -142,9 +240,9 @@ print_directories()
 		exec "$@"
 	END
 	export VMWALK_CACHE="$TMP/\$(touch $TMP/evaluated) \"x\""
-	mkdir -p "$VMWALK_CACHE/root-bookworm-0123456789ab"
+	mkdir -p "$VMWALK_CACHE/root-trixie-0123456789ab/etc"
 	run ! tests/vm/root true
-	output_has "umount -l $VMWALK_CACHE/root-bookworm-0123456789ab"
+	output_has "umount -l $VMWALK_CACHE/root-trixie-0123456789ab"
 	[[ ! -e $TMP/evaluated ]]
 }
 
@@ -426,7 +524,7 @@ not ok 3 - c: works
 # Creates stubs of the commands that .ci/run calls.
 stub_steps()
 {
-	stub tests/vm/debug-kernel </dev/null
+	stub tests/vm/matrix <<<'[[ $1 == --parts ]] || echo "5 passed, 0 failed, 0 skipped"'
 	stub "$TMP/bin/make" <<-'END'
 		[[ $* != *lint* ]] || exit 0
 		echo '10 passed, 1 failed, 2 skipped'
@@ -437,11 +535,11 @@ stub_steps()
 @test "ci: prints and adds up the tests of all steps, and fails if one fails" {
 	stub_steps
 	run -1 .ci/run
-	for step in 'make lint' 'make KERNEL=6.12 check' 'make check-debug'; do
+	for step in 'make lint' 'make check' 'make check-debug' tests/vm/matrix; do
 		output_has "=== $step"
 	done
-	output_has '=== make KERNEL=6.12 check failed with status 1'
-	[[ ${lines[-1]} == '20 passed, 2 failed, 4 skipped' ]]
+	output_has '=== make check failed with status 1'
+	[[ ${lines[-1]} == '25 passed, 2 failed, 4 skipped' ]]
 }
 
 @test "ci: counts a failed step without tests as a failed test" {
@@ -449,7 +547,18 @@ stub_steps()
 	stub "$TMP/bin/make" <<<'[[ $* != *lint* ]]'
 	run -1 .ci/run
 	output_has '=== make lint failed with status 1'
-	[[ ${lines[-1]} == '0 passed, 1 failed, 0 skipped' ]]
+	[[ ${lines[-1]} == '5 passed, 1 failed, 0 skipped' ]]
+}
+
+@test "ci: shows the set-up in the background, and fails if it fails" {
+	stub_steps
+	stub "$TMP/bin/make" </dev/null
+	stub tests/vm/matrix <<<'[[ $1 == --parts ]] && echo other || echo "5 passed, 0 failed, 0 skipped"'
+	stub tests/vm/setup <<<'[[ $1 != other ]] || { echo "a step"; exit 125; }'
+	run -1 .ci/run
+	output_has $'=== set-up of the other kernels'
+	output_has $'\na step\n'
+	[[ ${lines[-1]} == '5 passed, 1 failed, 0 skipped' ]]
 }
 
 @test "ci: ignores an exported CDPATH" {

@@ -48,3 +48,26 @@ with_lock()
 		flock 9
 	fi
 }
+
+# Programs in the guest, also for tests/run --command in the root
+guest_packages=(
+	bash bats coreutils diffutils findutils fio gawk grep gzip jq kmod mount ncurses-bin procps psmisc sed
+	strace util-linux util-linux-extra
+)
+
+# debootstrap DIRECTORY SUITE SOURCE OPTION...: creates a Debian system in
+# DIRECTORY with mmdebstrap, from SOURCE, which is a line of sources.list or
+# empty. All files belong to the caller.
+debootstrap()
+{
+	local directory=$1 suite=$2 source=$3 mode=unshare
+	shift 3
+
+	((EUID)) || mode=root
+	# TMPDIR: /tmp may be in memory, and the cache may be in a directory
+	# that the user IDs of mode unshare can't access.
+	TMPDIR=/var/tmp mmdebstrap --mode=$mode --dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+		"$@" --format=tar "$suite" - ${source:+"$source"} 9>&- |
+		tar -C "$directory" --exclude='./dev/*' --no-same-owner -xf - 9>&-
+}
