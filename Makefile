@@ -176,9 +176,11 @@ lint:
 	@$(vm)/lint
 
 format:
+	@$(vm)/setup root:lint
 	@$(vm)/root --group lint clang-format -i $(wildcard userspace/*/*.[ch] userspace/*/*/*.[ch])
 
 kerneldoc:
+	@$(vm)/setup root:lint
 	@$(vm)/root --group lint tests/lint/kernel-doc build/kernel-doc
 
 clean:
