@@ -260,8 +260,9 @@ struct vmwalk_walk {
  *       pages are not present, or if PFNs are withheld
  * @pages: number of pages of the page size (512 for a 2 MiB page on x86-64)
  * @flags: VMWALK_PRESENT to VMWALK_HUGE, as selected by return_mask of the scan
- * @page_shift: log2 of the bytes that an entry covers; the smallest, if the
- *              extent has entries of several levels
+ * @page_shift: log2 of the bytes that an entry covers, as in struct
+ *              vmwalk_walk; the smallest, if the extent has entries of several
+ *              sizes
  * @node: NUMA node of the pages; -1 if unknown
  */
 struct vmwalk_extent {

@@ -169,8 +169,11 @@ static bool agrees(int interface, const struct answer *answer, const struct answ
 	    answer->state != (walk->state & interfaces[interface].flags))
 		return false;
 	/* SCAN does not report empty entries. */
-	return !interfaces[interface].page_shift || !(walk->state & VMWALK_PRESENT) ||
-		answer->page_shift == walk->page_shift;
+	if (!interfaces[interface].page_shift || !(walk->state & VMWALK_PRESENT))
+		return true;
+	/* An extent of several page sizes has the smallest one. */
+	return interface == SCAN ? answer->page_shift <= walk->page_shift :
+				   answer->page_shift == walk->page_shift;
 }
 
 static enum result compare(const struct region *region, int interface, const struct answer *answers,
