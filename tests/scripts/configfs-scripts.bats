@@ -549,7 +549,7 @@ create_with()
 	run vmwalk-show $'two\nlines'
 	[[ $status == 0 && $output == *$'\n''  live             0'$'\n'* ]]
 	run vmwalk-create $'two\nmore' depth=1
-	[[ $status == 1 && $output == *"unknown attribute 'depth' (known: buffer_type "* ]]
+	[[ $status == 1 && $output == *"unknown attribute 'depth' (known: address_bits "* ]]
 }
 
 @test "all: control characters in names are not printed" {
