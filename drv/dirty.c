@@ -138,21 +138,17 @@ static int unmaps_refcounted(struct vmwalk_device *device, struct vfsmount *moun
 static int check_unmapping(struct vmwalk_device *device, struct vfsmount *mount,
 			   struct vmwalk_errmsg *errmsg)
 {
-	static int works = -1;	/* 1 or 0; -1: not known */
-	int result = READ_ONCE(works);
+	int result;
 
 	if (!has_page_flags(device))
 		return 0;
-	if (result < 0) {
-		result = unmaps_refcounted(device, mount);
-		if (result < 0)
-			return vmwalk_errmsg_set(errmsg, result,
-				"track_dirty: could not map a page to test the kernel: error %d",
-				-result);
-		WRITE_ONCE(works, result);
-	}
-	if (result)
+
+	result = unmaps_refcounted(device, mount);
+	if (result > 0)
 		return 0;
+	if (result < 0)
+		return vmwalk_errmsg_set(errmsg, result,
+			"track_dirty: could not map a page to test the kernel: error %d", -result);
 
 	return vmwalk_errmsg_set(errmsg, -EOPNOTSUPP,
 		"track_dirty needs map_mode remap on this kernel, which can't unmap refcounted pages of a file");

@@ -615,6 +615,84 @@ VW_TEST(track_dirty_is_refused_for_huge_insert_or_for_all_refcounted_pages)
 	assert_true(refused == 1 || refused == refcounted);
 }
 
+/* --- The test of the kernel when a device is published -------------------- */
+
+static bool stop_threads;
+
+static void *fork_repeatedly(__attribute__((unused)) void *arg)
+{
+	pid_t pid;
+
+	while (!__atomic_load_n(&stop_threads, __ATOMIC_RELAXED)) {
+		pid = fork();
+		if (!pid)
+			_exit(0);
+		if (pid > 0)
+			waitpid(pid, NULL, 0);
+	}
+	return NULL;
+}
+
+/* Unmaps every mapping of a vmwalk file as soon as it shows up. */
+static void *unmap_repeatedly(__attribute__((unused)) void *arg)
+{
+	unsigned long start, end;
+	char line[512];
+	FILE *maps;
+
+	while (!__atomic_load_n(&stop_threads, __ATOMIC_RELAXED)) {
+		maps = fopen("/proc/self/maps", "re");
+		while (maps && fgets(line, sizeof(line), maps))
+			if (strstr(line, "/vmwalk (deleted)") && sscanf(line, "%lx-%lx", &start, &end) == 2)
+				munmap((void *)start, end - start);
+		if (maps)
+			fclose(maps);
+	}
+	return NULL;
+}
+
+static void publish_beside(void *(*other)(void *), int allowed)
+{
+	int err, published = 0;
+	pthread_t thread;
+
+	vw_make_pending("t", "buffer_type", "pages", "map_mode", "insert", "track_dirty", "1",
+			NULL);
+	err = vw_set("t", "live", "1");
+	if (err == -EOPNOTSUPP)
+		vw_skip("track_dirty does not support map_mode insert on this kernel");
+	vw_ok(err);
+	vw_set_ok("t", "live", "0");
+
+	stop_threads = false;
+	vw_ok(pthread_create(&thread, NULL, other, NULL));
+	for (int i = 0; i < 200; i++) {
+		err = vw_set("t", "live", "1");
+		if (err)
+			vw_expect(err, allowed);
+		if (err)
+			continue;
+		published++;
+		vw_expect_stat(vw_number("t"), "mappings", 0);
+		vw_expect_stat(vw_number("t"), "mapped_pages", 0);
+		vw_set_ok("t", "live", "0");
+	}
+	__atomic_store_n(&stop_threads, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_true(published > 0);
+	vw_ok(vw_rmdir("t"));
+}
+
+VW_TEST(a_device_published_while_threads_fork_has_no_mapping)
+{
+	publish_beside(fork_repeatedly, 0);
+}
+
+VW_TEST(a_device_published_while_threads_unmap_its_page_has_no_mapping)
+{
+	publish_beside(unmap_repeatedly, -EAGAIN);
+}
+
 VW_TEST_TYPICAL(without_track_dirty_calls_fail_with_enodata)
 {
 	__u64 bitmap[1] = { 5 }, pages;
