@@ -22,6 +22,7 @@ struct answer {
 	__u64 pfn;
 	__u32 state;
 	__u32 page_shift;
+	__u64 extent; /* SCAN: start of the extent */
 };
 
 static uintptr_t page_address(const struct region *region, size_t page)
@@ -89,8 +90,12 @@ static int add_extent(const struct vmwalk_extent *extent, void *data)
 	size_t i;
 
 	for (i = 0; i < extent->pages && first + i < output->region->pages; i++)
-		output->answers[first + i] = (struct answer){ extent->pfn ? extent->pfn + i : 0,
-							      extent->flags, extent->page_shift };
+		output->answers[first + i] = (struct answer){
+			.pfn = extent->pfn ? extent->pfn + i : 0,
+			.state = extent->flags,
+			.page_shift = extent->page_shift,
+			.extent = extent->start,
+		};
 	return 0;
 }
 
@@ -155,7 +160,7 @@ static const struct {
 	[WALK] = { "WALK", ask_walk, VMWALK_STATE_ALL, true },
 	[GET_PFN] = { "GET_PFN", ask_get_pfn, VMWALK_PRESENT },
 	[TRANSLATE] = { "TRANSLATE", ask_translate, VMWALK_STATE_ALL, true },
-	[SCAN] = { "SCAN", ask_scan, VMWALK_STATE_ALL, true },
+	[SCAN] = { "SCAN", ask_scan, VMWALK_STATE_ALL },
 	[PAGEMAP] = { "pagemap", ask_pagemap, VMWALK_PRESENT | VMWALK_SWAP },
 	[LOCATE] = { "LOCATE", ask_locate, VMWALK_PRESENT },
 };
@@ -168,12 +173,9 @@ static bool agrees(int interface, const struct answer *answer, const struct answ
 	if (answer->pfn != walk->pfn ||
 	    answer->state != (walk->state & interfaces[interface].flags))
 		return false;
-	/* SCAN does not report empty entries. */
-	if (!interfaces[interface].page_shift || !(walk->state & VMWALK_PRESENT))
-		return true;
-	/* An extent of several page sizes has the smallest one. */
-	return interface == SCAN ? answer->page_shift <= walk->page_shift :
-				   answer->page_shift == walk->page_shift;
+	/* The level of an empty entry is not reported by all. */
+	return !interfaces[interface].page_shift || !(walk->state & VMWALK_PRESENT) ||
+		answer->page_shift == walk->page_shift;
 }
 
 static enum result compare(const struct region *region, int interface, const struct answer *answers,
@@ -190,6 +192,26 @@ static enum result compare(const struct region *region, int interface, const str
 			    walks[i].page_shift, interfaces[interface].name,
 			    (unsigned long long)answers[i].pfn, answers[i].state,
 			    answers[i].page_shift);
+	}
+	return PASS;
+}
+
+/* The page_shift of an extent is that of its smallest entry. */
+static enum result check_extents(const struct region *region, const struct answer *answers,
+				 const struct answer *walks)
+{
+	size_t first, end;
+	__u32 smallest;
+
+	for (first = 0; first < region->pages; first = end) {
+		smallest = walks[first].page_shift;
+		for (end = first;
+		     end < region->pages && answers[end].extent == answers[first].extent; end++)
+			if (walks[end].page_shift < smallest)
+				smallest = walks[end].page_shift;
+		if (answers[first].extent && answers[first].page_shift != smallest)
+			return fail("pages %zu to %zu: SCAN says page_shift %u, WALK %u", first,
+				    end - 1, answers[first].page_shift, smallest);
 	}
 	return PASS;
 }
@@ -224,6 +246,8 @@ static enum result check_once(const struct region *region, __u32 has, __u32 lack
 			result = check_flags(region, answers, has, lacks);
 		else
 			result = compare(region, i, answers, walks);
+		if (i == SCAN && result == PASS)
+			result = check_extents(region, answers, walks);
 		if (i == WALK)
 			walks = answers;
 		else
