@@ -40,7 +40,7 @@
 #endif
 
 #ifndef VMWALK_HAVE_PROBES
-#error "vmwalk: the probes of compat.mk fail: run the command of a probe to see the compiler's error"
+#error "vmwalk: the probes of compat.mk fail; run one by hand to see the error"
 #endif
 
 /* --- Files and sysfs ------------------------------------------------------ */
@@ -134,11 +134,10 @@ static inline struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned l
 }
 #endif
 
-/**
- * struct vmwalk_vma_iter - iterates over the VMAs of a range
- *
- * vmwalk_vma_next() returns the next VMA that overlaps the range, or NULL. The
- * caller holds mmap_lock from vmwalk_vma_iter_init() on.
+/*
+ * Iterator over the VMAs of a range. vmwalk_vma_next() returns the next VMA that
+ * overlaps the range, or NULL. The caller holds mmap_lock from
+ * vmwalk_vma_iter_init() on.
  */
 struct vmwalk_vma_iter {
 #ifdef VMWALK_HAVE_VMA_ITERATOR
@@ -319,7 +318,10 @@ static inline unsigned long vmwalk_zero_pfn(void)
 #ifdef VMWALK_HAVE_PTE_MARKER
 #define vmwalk_pte_is_marker(pte)	is_pte_marker_entry(pte_to_swp_entry(pte))
 #else
-#define vmwalk_pte_is_marker(pte)	false
+static inline bool vmwalk_pte_is_marker(pte_t pte)
+{
+	return false;
+}
 #endif
 #endif
 
@@ -330,16 +332,19 @@ static inline unsigned long vmwalk_zero_pfn(void)
 #if defined(VMWALK_HAVE_PTE_UFFD)
 #define vmwalk_pte_uffd_wp(pte)		pte_uffd(pte)
 #define vmwalk_swp_uffd_wp(pte)		(pte_swp_uffd(pte) || pte_swp_uffd_any(pte))
-#define vmwalk_vma_uffd_wp(vma)		(!(vma) || userfaultfd_wp(vma))
 #else
 #define vmwalk_pte_uffd_wp(pte)		pte_uffd_wp(pte)
-#define vmwalk_vma_uffd_wp(vma)		true
 #ifdef VMWALK_HAVE_PTE_MARKER
 #define vmwalk_swp_uffd_wp(pte)		(pte_swp_uffd_wp(pte) || pte_swp_uffd_wp_any(pte))
 #else
 #define vmwalk_swp_uffd_wp(pte)		pte_swp_uffd_wp(pte)
 #endif
 #endif
+
+static inline bool vmwalk_vma_uffd_wp(struct vm_area_struct *vma)
+{
+	return !IS_ENABLED(VMWALK_HAVE_PTE_UFFD) || !vma || userfaultfd_wp(vma);
+}
 
 /* Are page tables of the current mm not freed while interrupts are off? */
 #define VMWALK_IRQS_OFF_KEEP_TABLES \

@@ -124,7 +124,7 @@ static int map_pfns(struct vm_area_struct *vma, unsigned long addr, unsigned lon
  */
 static bool map_pfns_in_table(struct vm_fault *vmf, unsigned long addr, struct pfn_range *range)
 {
-	spinlock_t *lock;
+	spinlock_t *lock;	/* protects the PTEs */
 	bool same = false;
 	pmd_t pmd;
 

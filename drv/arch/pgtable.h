@@ -53,15 +53,25 @@
  * The order of a group is log2 of its entries, 0 for a single entry.
  */
 #ifndef vmwalk_pte_order
-#define vmwalk_pte_order(pte)	0
+static inline unsigned int vmwalk_pte_order(pte_t pte)
+{
+	return 0;
+}
 #endif
+
 #ifndef vmwalk_pmd_order
-#define vmwalk_pmd_order(pmd)	0
+static inline unsigned int vmwalk_pmd_order(pmd_t pmd)
+{
+	return 0;
+}
 #endif
 
 /* The PFN of the page at an address that a present PTE maps. */
 #ifndef vmwalk_pte_pfn
-#define vmwalk_pte_pfn(pte, addr)	pte_pfn(pte)
+static inline unsigned long vmwalk_pte_pfn(pte_t pte, unsigned long addr)
+{
+	return pte_pfn(pte);
+}
 #endif
 
 /* Read a PTE, with the accessed and dirty bits of its group. */
@@ -164,9 +174,11 @@ static inline unsigned int vmwalk_real_level(unsigned int level)
  */
 #ifndef vmwalk_pte_is_comparable
 #define vmwalk_pte_is_comparable(pte)	(pte_present(pte) && !vmwalk_pte_order(pte))
-#endif
-#ifndef vmwalk_pmd_is_comparable
-#define vmwalk_pmd_is_comparable(pmd)	true
+
+static inline bool vmwalk_pmd_is_comparable(pmd_t pmd)
+{
+	return true;
+}
 #endif
 
 /* No entry has all flags set, so these match none. */

@@ -43,6 +43,7 @@ static inline unsigned long vmwalk_pte_pfn(pte_t pte, unsigned long addr)
 {
 	return pte_pfn(pte) + (PFN_DOWN(addr) & (BIT(vmwalk_pte_order(pte)) - 1));
 }
+
 #define vmwalk_pte_pfn vmwalk_pte_pfn
 
 /* p4d_offset() and pud_offset() are not exported. */
@@ -50,12 +51,14 @@ static inline p4d_t *vmwalk_p4d_offset(pgd_t *pgdp, pgd_t pgd, unsigned long add
 {
 	return mm_p4d_folded(NULL) ? (p4d_t *)pgdp : pgd_pgtable(pgd) + p4d_index(addr);
 }
+
 #define vmwalk_p4d_offset vmwalk_p4d_offset
 
 static inline pud_t *vmwalk_pud_offset(p4d_t *p4dp, p4d_t p4d, unsigned long addr)
 {
 	return mm_pud_folded(NULL) ? (pud_t *)p4dp : p4d_pgtable(p4d) + pud_index(addr);
 }
+
 #define vmwalk_pud_offset vmwalk_pud_offset
 
 /*

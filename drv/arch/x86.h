@@ -27,13 +27,13 @@ static inline bool vmwalk_pte_is_comparable(pte_t pte)
 {
 	return pte_flags(pte) & _PAGE_PRESENT && !cpu_feature_enabled(X86_FEATURE_XENPV);
 }
+
 #define vmwalk_pte_is_comparable vmwalk_pte_is_comparable
 
 static inline bool vmwalk_pmd_is_comparable(pmd_t pmd)
 {
 	return !cpu_feature_enabled(X86_FEATURE_XENPV);
 }
-#define vmwalk_pmd_is_comparable vmwalk_pmd_is_comparable
 
 static inline bool vmwalk_pte_user(pte_t pte)
 {

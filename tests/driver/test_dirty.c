@@ -617,13 +617,12 @@ VW_TEST(track_dirty_is_refused_for_huge_insert_or_for_all_refcounted_pages)
 
 /* --- The test of the kernel when a device is published -------------------- */
 
-static bool stop_threads;
-
-static void *fork_repeatedly(__attribute__((unused)) void *arg)
+static void *fork_repeatedly(void *arg)
 {
+	const bool *stop = arg;
 	pid_t pid;
 
-	while (!__atomic_load_n(&stop_threads, __ATOMIC_RELAXED)) {
+	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
 		pid = fork();
 		if (!pid)
 			_exit(0);
@@ -634,16 +633,18 @@ static void *fork_repeatedly(__attribute__((unused)) void *arg)
 }
 
 /* Unmaps every mapping of a vmwalk file as soon as it shows up. */
-static void *unmap_repeatedly(__attribute__((unused)) void *arg)
+static void *unmap_repeatedly(void *arg)
 {
+	const bool *stop = arg;
 	unsigned long start, end;
 	char line[512];
 	FILE *maps;
 
-	while (!__atomic_load_n(&stop_threads, __ATOMIC_RELAXED)) {
+	while (!__atomic_load_n(stop, __ATOMIC_RELAXED)) {
 		maps = fopen("/proc/self/maps", "re");
 		while (maps && fgets(line, sizeof(line), maps))
-			if (strstr(line, "/vmwalk (deleted)") && sscanf(line, "%lx-%lx", &start, &end) == 2)
+			if (strstr(line, "/vmwalk (deleted)") &&
+			    sscanf(line, "%lx-%lx", &start, &end) == 2)
 				munmap((void *)start, end - start);
 		if (maps)
 			fclose(maps);
@@ -654,6 +655,7 @@ static void *unmap_repeatedly(__attribute__((unused)) void *arg)
 static void publish_beside(void *(*other)(void *), int allowed)
 {
 	int err, published = 0;
+	bool stop = false;
 	pthread_t thread;
 
 	vw_make_pending("t", "buffer_type", "pages", "map_mode", "insert", "track_dirty", "1",
@@ -664,8 +666,7 @@ static void publish_beside(void *(*other)(void *), int allowed)
 	vw_ok(err);
 	vw_set_ok("t", "live", "0");
 
-	stop_threads = false;
-	vw_ok(pthread_create(&thread, NULL, other, NULL));
+	vw_ok(pthread_create(&thread, NULL, other, &stop));
 	for (int i = 0; i < 200; i++) {
 		err = vw_set("t", "live", "1");
 		if (err)
@@ -677,7 +678,7 @@ static void publish_beside(void *(*other)(void *), int allowed)
 		vw_expect_stat(vw_number("t"), "mapped_pages", 0);
 		vw_set_ok("t", "live", "0");
 	}
-	__atomic_store_n(&stop_threads, true, __ATOMIC_RELAXED);
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
 	assert_true(published > 0);
 	vw_ok(vw_rmdir("t"));

@@ -14,7 +14,6 @@
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
-
 /* Aborts if the base is not 10. */
 int kstrtoint(const char *text, unsigned int base, int *value);
 

@@ -8,7 +8,7 @@
 #define VMWALK_UNIT_LINUX_MM_H
 
 #define PAGE_SHIFT	12
-#define PAGE_SIZE	(1UL << PAGE_SHIFT)
+#define PAGE_SIZE	4096UL
 #define PMD_SIZE	(512 * PAGE_SIZE)
 #define PAGE_ALIGN(n)	(((n) + PAGE_SIZE - 1) & ~(__typeof__(n))(PAGE_SIZE - 1))
 
