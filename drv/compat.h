@@ -135,8 +135,8 @@ static inline struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned l
 #endif
 
 /*
- * Iterator over the VMAs of a range. vmwalk_vma_next() returns the next VMA that
- * overlaps the range, or NULL. The caller holds mmap_lock from
+ * Iterator over the VMAs of a range. vmwalk_vma_next() returns the next VMA
+ * that overlaps the range, or NULL. The caller holds mmap_lock from
  * vmwalk_vma_iter_init() on.
  */
 struct vmwalk_vma_iter {
@@ -343,7 +343,11 @@ static inline bool vmwalk_pte_is_marker(pte_t pte)
 
 static inline bool vmwalk_vma_uffd_wp(struct vm_area_struct *vma)
 {
-	return !IS_ENABLED(VMWALK_HAVE_PTE_UFFD) || !vma || userfaultfd_wp(vma);
+#ifdef VMWALK_HAVE_PTE_UFFD
+	return !vma || userfaultfd_wp(vma);
+#else
+	return true;
+#endif
 }
 
 /* Are page tables of the current mm not freed while interrupts are off? */
