@@ -305,7 +305,7 @@ static void size_of_entries(struct cell *cell, char *word)
 	vw_peek(cell->map + AT);
 	vw_ok(vw_walk(cell->fd, (uintptr_t)cell->map + AT, &walk));
 	vw_expect(walk.pfn, cell->frames[AT / PAGE]);
-	snprintf(word, WORD, "%s", walk.page_shift == PAGE_SHIFT ? "4 KiB" :
+	snprintf(word, WORD, "%s", vw_level_shift(walk.page_shift) == PAGE_SHIFT ? "4 KiB" :
 		 walk.page_shift == PMD_SHIFT ? "2 MiB" : "?");
 }
 
@@ -1199,7 +1199,7 @@ static unsigned int shift_at(int fd, const void *at)
 	struct vmwalk_walk walk;
 
 	vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
-	return walk.stop == VMWALK_STOP_PAGE ? walk.page_shift : 0;
+	return walk.stop == VMWALK_STOP_PAGE ? vw_level_shift(walk.page_shift) : 0;
 }
 
 struct layout {
@@ -1359,7 +1359,7 @@ static void expect_small_pages(int n, int fd, int share)
 	vw_expect_stat(n, "mapped_pages", 2 * PMD_PAGES);
 	for (char *at = map; at < map + 2 * PMD_SIZE; at += PMD_SIZE) {
 		vw_ok(vw_walk(fd, (uintptr_t)at, &walk));
-		vw_expect(walk.page_shift, PAGE_SHIFT);
+		vw_expect(vw_level_shift(walk.page_shift), PAGE_SHIFT);
 		vw_expect(get_page(at), -EFAULT);
 	}
 	assert_true(shows(map, 0, 2 * PMD_PAGES));

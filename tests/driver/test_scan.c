@@ -499,7 +499,7 @@ VW_TEST(a_scan_may_start_and_end_inside_a_huge_page)
 			assert_int_equal(extent.start, scan.start);
 			assert_int_equal(extent.pages, to - from);
 			assert_int_equal(extent.pfn, vw_pfn(at + from * PAGE));
-			assert_int_equal(extent.page_shift, PMD_SHIFT);
+			assert_int_equal(vw_level_shift(extent.page_shift), PMD_SHIFT);
 		}
 	}
 }
@@ -650,7 +650,7 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 		vw_expect(extents.calls, 1);
 		vw_expect(extents.count, 1);
 		vw_expect(extents.extent[0].pages, all);
-		vw_expect(extents.extent[0].page_shift, PAGE_SHIFT);
+		vw_expect(vw_level_shift(extents.extent[0].page_shift), PAGE_SHIFT);
 		vw_expect(extents.extent[0].flags, common);
 		vw_extents_free(&extents);
 	}
@@ -661,7 +661,7 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 		vw_ok(vw_scan_all(dev.fd, &scan, 4, &extents));
 		vw_expect(extents.pages, all);
 		vw_expect(extents.extent[0].pages, scan.max_pages);
-		vw_expect(extents.extent[0].page_shift,
+		vw_expect(vw_level_shift(extents.extent[0].page_shift),
 			  scan.max_pages > pages[0] ? (int)PAGE_SHIFT : shifts[0]);
 		vw_extents_free(&extents);
 	}
@@ -672,7 +672,7 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 	vw_expect(extents.count, count);
 	for (size_t i = 0; i < count; i++) {
 		vw_expect(extents.extent[i].pages, pages[i]);
-		vw_expect(extents.extent[i].page_shift, shifts[i]);
+		vw_expect(vw_level_shift(extents.extent[i].page_shift), shifts[i]);
 		vw_expect(extents.extent[i].flags,
 			  common | (shifts[i] > (int)PAGE_SHIFT ? VMWALK_HUGE : 0));
 	}
@@ -684,13 +684,13 @@ static void expect_parts(const char *at, const size_t *pages, const int *shifts,
 	vw_ok(vw_scan_all(dev.fd, &scan, 8, &extents));
 	vw_expect(extents.pages, huge);
 	for (size_t i = 0; i < extents.count; i++)
-		vw_expect(extents.extent[i].page_shift, PMD_SHIFT);
+		vw_expect(vw_level_shift(extents.extent[i].page_shift), PMD_SHIFT);
 	vw_extents_free(&extents);
 	scan.category_inverted = VMWALK_HUGE;
 	vw_ok(vw_scan_all(dev.fd, &scan, 8, &extents));
 	vw_expect(extents.pages, all - huge);
 	for (size_t i = 0; i < extents.count; i++)
-		vw_expect(extents.extent[i].page_shift, PAGE_SHIFT);
+		vw_expect(vw_level_shift(extents.extent[i].page_shift), PAGE_SHIFT);
 	vw_extents_free(&extents);
 }
 
@@ -718,7 +718,7 @@ VW_TEST(huge_and_small_pages_merge_where_pfns_are_contiguous)
 	vw_expect_valid_walk(&walk, dev.levels);
 	vw_expect(walk.state & (VMWALK_PRESENT | VMWALK_HUGE | VMWALK_SWAP | VMWALK_MIGRATION),
 		  VMWALK_PRESENT | VMWALK_HUGE);
-	vw_expect(walk.page_shift, PMD_SHIFT);
+	vw_expect(vw_level_shift(walk.page_shift), PMD_SHIFT);
 	for (int apart = 0; apart < 2; apart++) {
 		struct vmwalk_scan scan = vw_scan_args((uintptr_t)at, (uintptr_t)at + 2 * PMD_SIZE);
 		struct vmwalk_extent extent;
@@ -728,7 +728,7 @@ VW_TEST(huge_and_small_pages_merge_where_pfns_are_contiguous)
 		scan.vec_len = 1;
 		vw_expect(vw_ioctl(dev.fd, VMWALK_IOC_SCAN, &scan), 1);
 		vw_expect(extent.pages, 1024);
-		vw_expect(extent.page_shift, PMD_SHIFT);
+		vw_expect(vw_level_shift(extent.page_shift), PMD_SHIFT);
 	}
 }
 
@@ -756,7 +756,7 @@ VW_TEST(extents_merge_across_table_boundaries)
 		vw_expect(extents.count, 1);
 		vw_expect(extents.extent[0].start, (uintptr_t)at);
 		vw_expect(extents.extent[0].pages, 512);
-		vw_expect(extents.extent[0].page_shift, PAGE_SHIFT);
+		vw_expect(vw_level_shift(extents.extent[0].page_shift), PAGE_SHIFT);
 		vw_extents_free(&extents);
 		munmap(at, PMD_SIZE);
 	}

@@ -103,7 +103,7 @@ static __u32 shift_at(const void *addr)
 	struct vmwalk_walk walk;
 
 	vw_ok(vw_walk(dev.fd, (uintptr_t)addr, &walk));
-	return walk.page_shift;
+	return vw_level_shift(walk.page_shift);
 }
 
 static void note_huge_pages(void)
@@ -250,7 +250,7 @@ static void expect_known(const struct known *k, const struct vmwalk_translation 
 	if ((got->state & k->must) != k->must || got->state & k->mustnt)
 		vw_fail("%s: state 0x%x, must have 0x%x and not 0x%x", k->what, got->state,
 			k->must, k->mustnt);
-	if (k->shift && got->page_shift != k->shift)
+	if (k->shift && (int)vw_level_shift(got->page_shift) != k->shift)
 		vw_fail("%s: page_shift is %u, not %d", k->what, got->page_shift, k->shift);
 	if (!(got->state & VMWALK_PRESENT) && got->phys)
 		vw_fail("%s: not present, but phys is 0x%llx", k->what, got->phys);

@@ -38,7 +38,7 @@ static struct vmwalk_walk expect_page_at(const char *file, int line, const void 
 		vw_fail_at(file, line, "state is 0x%x, must have 0x%x and not 0x%x", walk.state,
 			   must, mustnt);
 	if (page_shift)
-		vw_expect_at(file, line, "page_shift", walk.page_shift, page_shift);
+		vw_expect_at(file, line, "page_shift", vw_level_shift(walk.page_shift), page_shift);
 	/* pagemap skips PFN mappings. */
 	if (entry & (PM_PRESENT | PM_SWAP) || !(walk.state & VMWALK_SPECIAL))
 		vw_expect_at(file, line, "pfn", walk.pfn,

@@ -122,6 +122,13 @@ bool vw_read_kernel(__u64 addr, void *to, size_t len)
 	return read_kcore(addr, false, to, len);
 }
 
+unsigned int vw_level_shift(unsigned int page_shift)
+{
+	if (page_shift < PMD_SHIFT)
+		return PAGE_SHIFT;
+	return page_shift < PUD_SHIFT ? PMD_SHIFT : page_shift;
+}
+
 /* log2 of the bytes that an entry of this level covers */
 static unsigned int shift_of(int level, int levels)
 {

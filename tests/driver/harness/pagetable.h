@@ -51,6 +51,12 @@ size_t vw_count_frames(pid_t pid, const void *addr, size_t pages, const __u64 *f
  */
 void vw_expect_valid_walk(const struct vmwalk_walk *walk, int levels);
 
+/*
+ * The page_shift of an entry of the same level. arm64 and riscv64 may map
+ * several contiguous entries as one larger one, also without being asked.
+ */
+unsigned int vw_level_shift(unsigned int page_shift);
+
 /* Kernel memory from /proc/kcore; false if it is not there. */
 bool vw_read_physical(__u64 phys, void *to, size_t len);
 bool vw_read_kernel(__u64 addr, void *to, size_t len);
