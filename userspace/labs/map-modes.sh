@@ -111,7 +111,7 @@ ratio()
 
 measure kmalloc remap
 measure vmalloc remap
-measure vmalloc fault "$page_size"
+measure vmalloc fault "$((page_size / 1024))K"
 measure vmalloc fault 64K
 measure vmalloc insert
 
