@@ -46,7 +46,8 @@
 /* --- Files and sysfs ------------------------------------------------------ */
 
 /*
- * The inode that user space sees: that of overlayfs, not of the layer below.
+ * The inode that user space sees: that of overlayfs, not of the underlying
+ * file. Older kernels have no helper for it.
  */
 #ifndef VMWALK_HAVE_FILE_USER_INODE
 #define file_user_inode(file) file_inode(file)
@@ -98,7 +99,7 @@ static inline bool vmwalk_task_is_dumpable(struct task_struct *task, struct mm_s
 #endif
 }
 
-/* Does the opener have CAP_SYS_PTRACE in the namespace of the task? */
+/* Does the opener have CAP_SYS_PTRACE in the task's user namespace? */
 static inline bool vmwalk_may_ptrace(const struct file *file, struct task_struct *task,
 				     struct mm_struct *mm)
 {
@@ -219,7 +220,7 @@ static inline unsigned long vmwalk_unmapped_pmd_area(struct file *file, unsigned
 
 /* --- Faults --------------------------------------------------------------- */
 
-/* Install a PMD at vmf->pmd, unless an entry exists there. */
+/* Install a PMD entry at vmf->pmd, unless one exists. */
 static inline vm_fault_t vmwalk_insert_pfn_pmd(struct vm_fault *vmf, unsigned long pfn)
 {
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
@@ -255,7 +256,7 @@ static inline vm_fault_t vmwalk_insert_pfn_pmd(struct vm_fault *vmf, unsigned lo
 
 /* --- Pages ---------------------------------------------------------------- */
 
-/* Can set_pages_array_*() change the memory type of the direct map? */
+/* Can the driver change the memory type of pages in the direct map? */
 #ifdef VMWALK_HAVE_CACHE_MODES
 #define VMWALK_CHANGES_CACHE_MODES	true
 #else
@@ -326,8 +327,8 @@ static inline bool vmwalk_pte_is_marker(pte_t pte)
 #endif
 
 /*
- * Write protection by userfaultfd, for present PTEs and others. Newer kernels
- * use the same bit for other protections, so the VMA decides.
+ * Write protection by userfaultfd, for present PTEs and for others. Newer
+ * kernels use the same bit for other protections: check the VMA, too.
  */
 #if defined(VMWALK_HAVE_PTE_UFFD)
 #define vmwalk_pte_uffd_wp(pte)		pte_uffd(pte)
@@ -350,7 +351,7 @@ static inline bool vmwalk_vma_uffd_wp(struct vm_area_struct *vma)
 #endif
 }
 
-/* Are page tables of the current mm not freed while interrupts are off? */
+/* Does disabling interrupts keep the current mm's page tables allocated? */
 #define VMWALK_IRQS_OFF_KEEP_TABLES \
 	(IS_ENABLED(CONFIG_HAVE_GUP_FAST) || IS_ENABLED(CONFIG_HAVE_FAST_GUP))
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Probes for features by compiling a line against the kernel's headers. The
-# kernel's version does not tell: distributions backport features. compat.h uses
-# the results. Probe signatures, not names: a function may keep its name and
-# change its arguments.
+# Probes for each feature by compiling a line against the kernel's headers. The
+# version of a kernel does not tell which features it has, since distributions
+# backport them. compat.h uses the results. Probe signatures, not names: a
+# function may keep its name and change its arguments.
 
 # $(call vmwalk-has,MACRO,HEADERS,SOURCE): prints -DMACRO if SOURCE compiles.
-# Only errors in SOURCE count, and warnings about types. Four probes run at the
-# same time: a compiler takes 100 MB.
+# Of the warnings, only those about types and undeclared functions count. Four
+# probes run at the same time: more would need too much memory, since each
+# compiler takes 100 MB.
 comma := ,
 vmwalk-has = { printf '%s\n' $(foreach header,$(2),'$(pound)include <linux/$(header)>') '$(3)' | \
 	$(CC) $(LINUXINCLUDE) $(KBUILD_CPPFLAGS) $(KBUILD_CFLAGS) \

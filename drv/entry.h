@@ -21,8 +21,8 @@
  *           true
  * @pfn: PFN of the page that holds the address, if @present
  * @level: VMWALK_PGD to VMWALK_PTE
- * @shift: log2 of the bytes that the entry covers; of its group, if the entry
- *         belongs to a group of contiguous entries
+ * @shift: log2 of the bytes that the entry covers, or that its group of
+ *         contiguous entries covers
  * @state: set by vmwalk_entry_decode(): VMWALK_PRESENT to VMWALK_HUGE; 0 for
  *         an empty entry, and for a marker without any of these flags
  * @node: set by vmwalk_entry_decode(): NUMA node of the page, or NUMA_NO_NODE

@@ -137,9 +137,9 @@ static unsigned long scan_entry(struct vmwalk_scanner *scanner, struct vmwalk_en
 }
 
 /*
- * Scan a PTE, or what is left of its group: all PTEs of a group have the same
- * flags and contiguous PFNs. noinline: keep struct vmwalk_entry out of the fast
- * paths' stack frames.
+ * Scan a PTE, or the rest of its group: all PTEs of a group have the same flags
+ * and contiguous PFNs. noinline: keep struct vmwalk_entry out of the stack
+ * frames of the fast paths.
  */
 static noinline unsigned long scan_one_pte(struct vmwalk_scanner *scanner, pte_t *ptep,
 					   unsigned long addr, unsigned long left)
@@ -461,7 +461,7 @@ unsigned long vmwalk_scan_vmas(struct vmwalk_scanner *scanner, unsigned long add
 	struct vmwalk_vma_iter iter;
 	struct vm_area_struct *vma;
 
-	/* The iterator treats an end of 0 as the largest address. */
+	/* The iterator may treat an end of 0 as the largest address. */
 	if (addr >= scanner->end) {
 		scanner->done = true;
 		return addr;

@@ -186,9 +186,9 @@ static bool is_own_memory(struct task_struct *thread, struct mm_struct *mm)
  *
  * ptrace_may_access() is not exported, so the driver has a rule of its own: the
  * opener needs CAP_SYS_PTRACE, even if both processes belong to the same user.
- * For an undumpable mm it also needs CAP_SYS_PTRACE in its namespace. commoncap
- * grants that to every opener with CAP_SYS_PTRACE in the initial namespace, but
- * other LSMs may not.
+ * For an undumpable process, the opener also needs CAP_SYS_PTRACE in the user
+ * namespace of the process. commoncap grants that to every opener with
+ * CAP_SYS_PTRACE in the initial namespace, but other LSMs may not.
  */
 static bool may_access_others(const struct vmwalk_file *vf, struct task_struct *thread,
 			      struct mm_struct *mm, bool write)

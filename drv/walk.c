@@ -89,7 +89,7 @@ int vmwalk_walk_paging_levels(void)
 	return VMWALK_LEVELS - (mm_p4d_folded(NULL) ? 1 : 0) - (mm_pud_folded(NULL) ? 1 : 0);
 }
 
-/* Some kernels protect the entries of some hugetlb sizes by another lock. */
+/* For some sizes of hugetlb pages, some kernels use another lock. */
 static spinlock_t *lock_of_pte(struct mm_struct *mm, struct hstate *hstate, pmd_t pmd,
 			       unsigned long addr)
 {
@@ -121,8 +121,8 @@ static bool pud_ends_walk(pud_t pud)
 
 /*
  * Note an entry that was read. @top: the top-level table, which may be smaller
- * than a page. All other tables are aligned to pages. The last entry that is
- * read for a level counts: if a level is folded, the entry above is read again.
+ * than a page. All other tables are aligned to pages. If a level is folded, the
+ * entry above is read again, and replaces the one that was noted first.
  */
 static void note_level(struct vmwalk_level *levels, unsigned int level, const pgd_t *top,
 		       const void *entryp, u64 entry)
@@ -169,7 +169,7 @@ struct upper {
  * Read the entries of @addr down to the PUD level, but no table below the level
  * @deepest. @top: the top-level table. @kernel: walk the kernel's page tables.
  * Returns the level of the last entry, even if this level is folded. The walk
- * ends there unless that is VMWALK_PUD.
+ * ends at this entry, unless the level is VMWALK_PUD.
  */
 static __always_inline unsigned int read_upper(pgd_t *top, unsigned long addr,
 					       unsigned int deepest, struct vmwalk_level *levels,
@@ -178,7 +178,10 @@ static __always_inline unsigned int read_upper(pgd_t *top, unsigned long addr,
 	pgd_t *pgdp = pgd_offset_pgd(top, addr), pgd;
 	p4d_t *p4dp, p4d;
 
-	/* The helpers for an entry of a folded level never return true. */
+	/*
+	 * If the level below is folded, *_none() and *_bad() are false: the
+	 * entry is checked as an entry of that level.
+	 */
 	pgd = READ_ENTRY(pgdp, kernel);
 	note_level(levels, VMWALK_PGD, top, pgdp, pgd_val(pgd));
 	if (pgd_none(pgd) || pgd_bad(pgd) || deepest < VMWALK_P4D)
@@ -448,7 +451,7 @@ static struct vmwalk_entry empty_entry(unsigned int level)
  * @mm: the mm that is walked
  * @addr: the address
  * @vma: the VMA that covers the address, or NULL
- * @hstate: of a hugetlb VMA, otherwise NULL
+ * @hstate: hstate of @vma if it is a hugetlb VMA, otherwise NULL
  * @deepest: the lowest level whose table may be read
  * @levels: array of VMWALK_LEVELS, filled in for each level; or NULL
  * @entry: set to the entry at which the walk ends
@@ -728,8 +731,9 @@ static struct vmwalk_entry walk_kernel_addr(unsigned long addr, struct vmwalk_le
  *
  * No lock that a module can take protects the kernel's tables. x86 frees them
  * only after an IPI to every CPU, so they are valid while interrupts are off.
- * Elsewhere they may be freed at any time. Their memory stays mapped, or reads
- * as empty: the result can be wrong, but the walk is safe.
+ * Other architectures may free them at any time. The memory of a freed table
+ * stays mapped, or reads as empty: the result can be wrong, but the walk is
+ * safe.
  *
  * Return: the entry at which the walk ends, not decoded.
  */

@@ -27,7 +27,7 @@ struct vmwalk_level;
  *         release its lock; a step is one PTE table or less
  * @contended_mm: the walk stops as soon as a task waits for the mmap_lock of
  *                this mm; NULL if the caller holds another lock
- * @hstate: of a hugetlb VMA, otherwise NULL; set by vmwalk_walk_range()
+ * @hstate: hstate of a hugetlb VMA, otherwise NULL; set by vmwalk_walk_range()
  * @waits: true: wait for page-table locks, with interrupts on; false: only try
  *         to take them, with interrupts off. Set by vmwalk_walk_range()
  * @stop: stops the walk: set by @ptes or @leaf, and by the walk itself when

@@ -4,8 +4,9 @@
  *
  * Copyright (C) The vmwalk authors
  *
- * With 52-bit physical addresses, the uppermost bits of the PFN are apart from
- * the others. They count as flags: entries that differ in them do not match.
+ * With 52-bit physical addresses, an entry stores the uppermost bits of the PFN
+ * apart from the others. These bits count as flags: entries that differ in them
+ * do not match.
  */
 #ifndef VMWALK_ARCH_ARM64_H
 #define VMWALK_ARCH_ARM64_H
@@ -45,8 +46,8 @@ static inline bool vmwalk_pte_protnone(pte_t pte)
 #define vmwalk_pmd_leaf(pmd)	(pmd_present(pmd) && !pmd_table(pmd))
 
 /*
- * pte_mkspecial: tells the compiler that the code for pages, which calls
- * functions that are not exported, is not needed.
+ * set_ptes() calls functions that are not exported, but not for special PTEs.
+ * pte_mkspecial() and inlining let the compiler drop these calls.
  */
 static __always_inline void vmwalk_set_ptes(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
 					    unsigned long pfn, pgprot_t prot, unsigned int count)
@@ -62,14 +63,15 @@ static __always_inline void vmwalk_set_ptes(struct mm_struct *mm, unsigned long 
 /* Without the check of debug kernels that the address is in the linear map. */
 #define vmwalk_linear_phys(addr)	((phys_addr_t)__pa_nodebug(addr))
 
-/* TASK_SIZE_MAX may exceed the range of the CPU. */
+/* TASK_SIZE_MAX may exceed the address range of the CPU. */
 #define VMWALK_USER_END			TASK_SIZE_64
 #define VMWALK_KERNEL_START		_PAGE_OFFSET(vabits_actual)
 
 /*
  * Kernel addresses have a top-level table of their own. Bits 2 to 5 of the
  * register are the uppermost bits of a 52-bit address. With 64 KiB pages, the
- * register may point into the table, which is aligned to a page.
+ * register may point to an entry inside the table. The table is aligned to a
+ * page, so the mask gives its address.
  */
 static inline pgd_t *vmwalk_kernel_pgd(void)
 {

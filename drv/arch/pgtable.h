@@ -4,8 +4,7 @@
  *
  * Copyright (C) The vmwalk authors
  *
- * ARCH.h has the page-table bits of an architecture, and no other file has. It
- * defines
+ * Only ARCH.h knows the page-table bits of an architecture. It defines
  *
  *   VMWALK_PFN_SHIFT             lowest bit of the PFN in an entry
  *   VMWALK_FLAGS_MASK            all bits of an entry but the PFN
@@ -20,8 +19,8 @@
  *   VMWALK_KERNEL_START          lowest kernel address
  *   vmwalk_kernel_pgd()          top-level table of kernel addresses
  *
- * and overrides the defaults below. PTEs are present where vmwalk_pte_exec() to
- * vmwalk_pte_protnone() get them.
+ * and overrides the defaults below. Call vmwalk_pte_user(), vmwalk_pte_exec()
+ * and vmwalk_pte_protnone() for present PTEs only.
  */
 #ifndef VMWALK_ARCH_PGTABLE_H
 #define VMWALK_ARCH_PGTABLE_H
@@ -48,9 +47,10 @@
 #endif
 
 /*
- * Groups of PTEs, or of PMD entries, that map one contiguous range for the
- * TLB. The CPU may set the accessed and dirty bits in any entry of the group.
- * The order of a group is log2 of its entries, 0 for a single entry.
+ * A group of adjacent PTEs, or of PMD entries, maps one contiguous range, which
+ * the CPU may cache as one TLB entry. The CPU may set the accessed and dirty
+ * bits in any entry of the group. The order of a group is log2 of the number of
+ * its entries; 0: a single entry.
  */
 #ifndef vmwalk_pte_order
 static inline unsigned int vmwalk_pte_order(pte_t pte)
@@ -122,8 +122,9 @@ static inline pmd_t vmwalk_pmdp_get(pmd_t *pmdp)
 #endif
 
 /*
- * The entry below an entry that was read before. The lockless helpers of the
- * kernel return a pointer to their argument, a copy, if the level is folded.
+ * Get the pointer to the next lower entry. @pgd and @p4d are the values that
+ * were read from @pgdp and @p4dp. If the level is folded, the kernel's lockless
+ * helpers would return a pointer to the copy.
  */
 #ifndef vmwalk_p4d_offset
 #define vmwalk_p4d_offset(pgdp, pgd, addr) \
@@ -135,8 +136,8 @@ static inline pmd_t vmwalk_pmdp_get(pmd_t *pmdp)
 #endif
 
 /*
- * The end of the range that one entry maps, but at most @end. The kernel's
- * helpers return @end if a level was folded when the kernel was built.
+ * Get the end of the range that one entry covers, but at most @end. The helpers
+ * of the kernel return @end if the level was folded when the kernel was built.
  */
 static inline unsigned long vmwalk_p4d_addr_end(unsigned long addr, unsigned long end)
 {
@@ -151,11 +152,13 @@ static inline unsigned long vmwalk_pud_addr_end(unsigned long addr, unsigned lon
 }
 
 /**
- * vmwalk_real_level - the level whose table has the entries of a level
+ * vmwalk_real_level - get the level whose entries the helpers of a level read
  * @level: VMWALK_PGD to VMWALK_PTE
  *
  * A folded level has no table: the kernel's helpers for this level read the
  * entry of the level above.
+ *
+ * Return: @level, or a higher level if @level is folded.
  */
 static inline unsigned int vmwalk_real_level(unsigned int level)
 {
@@ -170,7 +173,7 @@ static inline unsigned int vmwalk_real_level(unsigned int level)
 /*
  * Comparing entries. The difference of two entries with the same flags is the
  * distance of their pages. The helpers below need comparable entries. An entry
- * of a group is not comparable: its flags depend on the others.
+ * of a group is not comparable: its flags depend on the rest of the group.
  */
 #ifndef vmwalk_pte_is_comparable
 #define vmwalk_pte_is_comparable(pte)	(pte_present(pte) && !vmwalk_pte_order(pte))
@@ -181,7 +184,7 @@ static inline bool vmwalk_pmd_is_comparable(pmd_t pmd)
 }
 #endif
 
-/* No entry has all flags set, so these match none. */
+/* No entry has all flags set, so these values match no entry. */
 #define VMWALK_PTE_NO_MATCH	vmwalk_raw_pte(VMWALK_FLAGS_MASK)
 #define VMWALK_PMD_NO_MATCH	vmwalk_raw_pmd(VMWALK_FLAGS_MASK)
 
@@ -204,7 +207,7 @@ static inline phys_addr_t vmwalk_raw_phys_delta(u64 from, u64 to)
 	return (to - from) >> VMWALK_PFN_SHIFT << PAGE_SHIFT;
 }
 
-/* Bytes from the page of @from to the page of @to, which has the same flags. */
+/* Bytes from the page of @from to the page of @to. The flags are the same. */
 static inline phys_addr_t vmwalk_pte_phys_delta(pte_t from, pte_t to)
 {
 	return vmwalk_raw_phys_delta(vmwalk_pte_raw(from), vmwalk_pte_raw(to));

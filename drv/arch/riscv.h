@@ -32,8 +32,8 @@ static inline bool vmwalk_pte_protnone(pte_t pte)
 }
 
 /*
- * Svnapot: all PTEs of a group have the same PFN, which holds the order. CPUs
- * without Svnapot may use the bit otherwise.
+ * Svnapot: all PTEs of a group have the same PFN, whose low bits encode the
+ * order. CPUs without Svnapot may use the N bit for other purposes.
  */
 #define vmwalk_pte_order(pte) \
 	(has_svnapot() && pte_napot(pte) ? napot_cont_order(pte) : 0)
@@ -62,8 +62,8 @@ static inline pud_t *vmwalk_pud_offset(p4d_t *p4dp, p4d_t p4d, unsigned long add
 #define vmwalk_pud_offset vmwalk_pud_offset
 
 /*
- * set_pte_at() calls a function that is not exported, to flush the instruction
- * cache. These PTEs are not executable.
+ * Use set_pte(): set_pte_at() flushes the instruction cache, with a function
+ * that is not exported. These PTEs are not executable.
  */
 static inline void vmwalk_set_ptes(struct mm_struct *mm, unsigned long addr, pte_t *ptep,
 				   unsigned long pfn, pgprot_t prot, unsigned int count)
@@ -75,7 +75,7 @@ static inline void vmwalk_set_ptes(struct mm_struct *mm, unsigned long addr, pte
 /* Without the check of debug kernels that the address is in the linear map. */
 #define vmwalk_linear_phys(addr)	((phys_addr_t)__va_to_pa_nodebug(addr))
 
-/* TASK_SIZE_MAX may exceed the range of the CPU. */
+/* TASK_SIZE_MAX may exceed the address range of the CPU. */
 #define VMWALK_USER_END			TASK_SIZE_64
 
 /* Every process's top-level table points to the kernel's tables. */

@@ -13,7 +13,7 @@
 #define VMWALK_PFN_SHIFT	PAGE_SHIFT
 #define VMWALK_FLAGS_MASK	PTE_FLAGS_MASK
 
-/* The values in memory, not those that Xen PV guests translate. */
+/* The values in memory: in a Xen PV guest, pte_val() translates them. */
 #define vmwalk_pte_raw(pte)	native_pte_val(pte)
 #define vmwalk_raw_pte(raw)	native_make_pte(raw)
 #define vmwalk_pmd_raw(pmd)	native_pmd_val(pmd)

@@ -11,8 +11,8 @@
  * are the same for 32-bit and 64-bit programs.
  *
  * Fields are marked (in), (out) or (in, out). Addresses, lengths and offsets
- * are in bytes. User addresses may have a tag, as the CPU allows; the tag is
- * ignored. PFNs count pages of the size that VMWALK_IOC_INFO reports.
+ * are in bytes. User addresses may be tagged if the CPU supports this; the tag
+ * is ignored. PFNs count pages of the size that VMWALK_IOC_INFO reports.
  *
  * On error an ioctl returns -1, sets errno, and leaves the caller's structure
  * unchanged:
@@ -224,8 +224,8 @@ struct vmwalk_level {
  * @phys: (out) physical address of the byte at @addr; 0 if none
  * @state: (out) flags VMWALK_PRESENT to VMWALK_HUGE
  * @page_shift: (out) log2 of the bytes that the last entry covers: 12, 21, 30,
- *              39 or 48 on x86-64. On arm64 and RISC-V, several entries can map
- *              one contiguous range for the TLB; then log2 of that range
+ *              39 or 48 on x86-64. On arm64 and RISC-V, a group of entries can
+ *              map one contiguous range; then log2 of the bytes in that range
  * @stop_level: (out) VMWALK_PGD to VMWALK_PTE: the last level that was read
  * @stop: (out) one of VMWALK_STOP_*
  * @level: (out) the levels, from VMWALK_PGD down
