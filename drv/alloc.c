@@ -47,13 +47,14 @@
 
 /*
  * GFP flags of the zones that an allocation may be limited to, from the largest
- * zone to the smallest. A zone that the kernel does not have is the same as 0.
+ * zone to the smallest. If the kernel does not have a zone, its flag has the
+ * same effect as 0.
  */
 static const gfp_t zone_flags[] = { 0, __GFP_DMA32, __GFP_DMA };
 
 /*
- * Returns the first PFN above a zone and all zones below it, which the page
- * allocator falls back to; 0 if they have no memory.
+ * Returns the first PFN above a zone and above all lower zones, which the page
+ * allocator falls back to; 0 if these zones have no memory.
  */
 static unsigned long zone_end(gfp_t zone, int node)
 {
@@ -83,7 +84,7 @@ static unsigned long limit_pfn(const struct vmwalk_buffer *buffer)
 /*
  * Choose the largest zone that lies below the limit, together with all zones
  * below it. On some architectures the limits of the zones depend on the
- * machine, so compare where their memory ends.
+ * machine, so compare the end of their memory.
  */
 static int limit_by_zone(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg)
 {
@@ -159,7 +160,7 @@ static long count_zone(struct supply *supply, struct zone *zone)
 			      high_wmark_pages(zone));
 }
 
-/* Count the zones that the buffer may be allocated from. */
+/* Count the memory of the zones that the buffer may be allocated from. */
 static long count_node(struct supply *supply, const struct vmwalk_buffer *buffer, int node)
 {
 	struct zone *zones = NODE_DATA(node)->node_zones;
@@ -521,7 +522,7 @@ static unsigned long huge_charge(unsigned long nr_pages)
 static struct platform_device *dma_device;
 static DEFINE_MUTEX(dma_lock);	/* protects the device's node and mask */
 
-/* Check that the DMA API supports the mask. It chooses the zone itself. */
+/* Check that the DMA API, which chooses the zone, supports the mask. */
 static int limit_by_mask(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg)
 {
 	struct device *dev = &dma_device->dev;
@@ -548,8 +549,8 @@ static int limit_by_mask(struct vmwalk_buffer *buffer, int node, struct vmwalk_e
 }
 
 /*
- * If a device is not coherent, the DMA API maps memory without caching. All
- * mappings of a page must have the same memory type.
+ * The memory type that the DMA API has chosen. All mappings of a page must have
+ * the same type. If a device is not coherent, its memory is not cacheable.
  */
 static unsigned int dma_cache_mode(struct device *dev)
 {
@@ -560,7 +561,7 @@ static unsigned int dma_cache_mode(struct device *dev)
 	       pgprot_val(pgprot_writecombine(PAGE_KERNEL)) ? VMWALK_CACHE_WC : VMWALK_CACHE_UC;
 }
 
-/* Some DMA operations check the mask when they free memory. */
+/* Hold the lock: some DMA operations check the mask when they free memory. */
 static void dma_destroy(struct vmwalk_buffer *buffer)
 {
 	mutex_lock(&dma_lock);
@@ -659,7 +660,7 @@ const struct vmwalk_buffer_type vmwalk_buffer_type_ops[] = {
 	},
 };
 
-/* Exclude from the configuration what this machine can't allocate. */
+/* Exclude buffer types and cache modes that this machine does not support. */
 static void __init exclude_unavailable(void)
 {
 	if (!VMWALK_CHANGES_CACHE_MODES)

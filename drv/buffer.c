@@ -59,8 +59,8 @@ static void uncharge_pages(unsigned long pages)
 }
 
 /*
- * Let the allocation be limited by address_bits, and check that the buffer fits
- * into the memory that is available.
+ * Limit the allocation to address_bits, and check that enough memory is
+ * available.
  */
 static int prepare_alloc(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg)
 {
@@ -73,9 +73,8 @@ static int prepare_alloc(struct vmwalk_buffer *buffer, int node, struct vmwalk_e
 }
 
 /*
- * Count the segments, and find the highest page and check it: memory may have
- * been added to the zone, and a DMA mask limits addresses as a device sees
- * them.
+ * Count the segments, and check the highest page: memory may have been added to
+ * the zone, and a DMA mask limits addresses as a device sees them.
  */
 static int measure_pages(struct vmwalk_buffer *buffer, struct vmwalk_errmsg *errmsg)
 {

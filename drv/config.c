@@ -69,8 +69,8 @@ const struct vmwalk_names vmwalk_fills = {
 
 /*
  * The modes that each buffer type supports: a bit for each VMWALK_MAP_* and
- * VMWALK_CACHE_*. Types with VMWALK_MAP_INSERT are refcounted in alloc.c. What
- * this machine does not support is removed when the module is loaded.
+ * VMWALK_CACHE_*. Types with VMWALK_MAP_INSERT are refcounted in alloc.c. Modes
+ * that this machine does not support are removed when the module is loaded.
  */
 static struct {
 	unsigned long map_modes;

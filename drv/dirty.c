@@ -86,17 +86,18 @@ static struct file *open_unmap_test(struct vmwalk_device *device, struct vfsmoun
 		module_put(THIS_MODULE);
 		return file;
 	}
-	/* The module is put with the file. */
+	/* fput() also puts the module. */
 	file->private_data = device->buffer.pages[0];
 
 	return file;
 }
 
 /*
- * Does unmap_mapping_range() unmap refcounted pages? Older kernels take pages
- * that are not in the page cache for copies of a private mapping, and skip
- * them. Map a page into the caller's memory to find out. Other threads of the
- * caller may unmap or move it meanwhile: the file and the page are referenced.
+ * Does unmap_mapping_range() unmap refcounted pages? Older kernels mistake
+ * pages that are not in the page cache for copies of a private mapping, and
+ * skip them. Map a page into the caller's memory to find out. Other threads of
+ * the caller may unmap or move the mapping meanwhile: look it up again, and
+ * hold references to the file and the page.
  *
  * Return: 1 or 0; a negative errno if the test is not possible.
  */
@@ -155,13 +156,13 @@ static int check_unmapping(struct vmwalk_device *device, struct vfsmount *mount,
 }
 
 /**
- * vmwalk_dirty_init - start to track writes, if the configuration says so
+ * vmwalk_dirty_init - start to track writes, if track_dirty is set
  * @device: a new device, with its buffer and inode
  * @mount: the mount of the inode's file system
  * @errmsg: set on error
  *
  * Return: 0; -ENOMEM; -EOPNOTSUPP if the kernel can't track writes to the
- * buffer; another negative errno if it can't be tested.
+ * buffer; another negative errno if the kernel can't be tested.
  */
 int vmwalk_dirty_init(struct vmwalk_device *device, struct vfsmount *mount,
 		      struct vmwalk_errmsg *errmsg)

@@ -118,9 +118,9 @@ static int map_pfns(struct vm_area_struct *vma, unsigned long addr, unsigned lon
 }
 
 /*
- * Install PFNs in the page table that vmf->pmd points to. Returns false if it
- * points to none. The core may free an empty page table while faults run; RCU
- * keeps the table until it is locked, and the entry is read again.
+ * Install PFNs in the page table that vmf->pmd points to. Returns false if no
+ * page table exists. The core may free an empty page table while faults run:
+ * RCU keeps the table until it is locked and the PMD entry has been read again.
  */
 static bool map_pfns_in_table(struct vm_fault *vmf, unsigned long addr, struct pfn_range *range)
 {
@@ -172,9 +172,9 @@ static int map_pages(struct vm_area_struct *vma, unsigned long addr, unsigned lo
 }
 
 /*
- * Can a PMD entry map the aligned PMD_SIZE around an address? Not if each page
- * needs its own write fault: with track_dirty, or if the core tracks writes to
- * this VMA and has write-protected it for this purpose.
+ * Can a PMD entry map the aligned PMD_SIZE bytes around an address? Not if each
+ * page needs its own write fault: with track_dirty, or if the core tracks
+ * writes to this VMA and has write-protected it for this purpose.
  */
 static bool pmd_fits(const struct vm_area_struct *vma, unsigned long addr)
 {
@@ -203,14 +203,15 @@ static vm_fault_t map_pmd(struct vm_fault *vmf)
 }
 
 /*
- * Newer kernels free an empty page table while faults run. If that happens
- * after the table has been created, the kernel's helper returns -ENOMEM, too.
+ * Newer kernels free an empty page table while faults run. If they free the
+ * table that apply_to_page_range() has just created, it returns -ENOMEM, too:
+ * try again.
  */
 #define MAP_TRIES	3
 
 /*
- * Install PFNs. If a PMD entry has taken the place of the page table, or may
- * take it, return 0: the access faults again.
+ * Install PFNs. If a PMD entry has replaced the page table, or can map the
+ * range instead, return 0: the access faults again.
  */
 static int map_window_pfns(struct vm_fault *vmf, unsigned long addr, struct pfn_range *range)
 {
@@ -369,7 +370,10 @@ static int populate(struct vm_area_struct *vma)
 		next = pmd_addr_end(addr, vma->vm_end);
 		err = map(vma, addr, linear_page_index(vma, addr), (next - addr) >> PAGE_SHIFT);
 		if (err)
-			/* Nothing else frees the table: no memory for it. */
+			/*
+			 * mmap_lock is held for writing, so no table has been
+			 * freed: there is no memory for one.
+			 */
 			return err == -EFAULT ? -ENOMEM : err;
 		if (fatal_signal_pending(current))
 			return -EINTR;

@@ -44,7 +44,7 @@ VMWALK_SYSFS_CONFIG(size);
 VMWALK_SYSFS_CONFIG(map_mode);
 VMWALK_SYSFS_CONFIG(numa_node);
 
-/* Not that of the configuration: for dma, the DMA API chooses the mode. */
+/* May differ from the configuration: for dma, the DMA API chooses the mode. */
 static ssize_t cache_mode_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct vmwalk_device *device = dev_get_drvdata(dev);
