@@ -19,9 +19,9 @@
 : "${VMWALK:=$(awk '$3 == "configfs" { print $2; exit }' /proc/self/mounts)/vmwalk}"
 export KMSG_BAD VMWALK
 
-# Replaces bats's DEBUG trap, which takes a quarter of the time of starting a
-# process for each command, to know which one fails. The ERR trap of bash 5
-# knows the line, too.
+# Replaces the DEBUG trap that tells bats which command fails. It runs before
+# each command, and takes a quarter of the time of starting a process. The ERR
+# trap of bash 5 knows the line, too.
 locate_errors()
 {
 	trap - DEBUG
@@ -148,11 +148,11 @@ vmwalk_teardown()
 	return "$status"
 }
 
-# sessions PAGE [BEFORE AFTER]: runs the sessions that a page of the documents
-# shows, in $PWD. The files "shown" and "ran" have what the page shows and what
-# the commands printed. BEFORE and AFTER are commands to run before and after
-# the first command. A session is a console block; its lines that begin with
-# "# " are commands of root.
+# sessions PAGE [BEFORE AFTER]: runs the sessions on a page of docs/, in $PWD.
+# Writes the sessions as shown on the page to the file "shown", and the commands
+# and their actual output to "ran". BEFORE and AFTER are commands to run before
+# and after the first command. A session is a console block. Its lines that
+# begin with "# " are root's commands.
 sessions()
 {
 	# shellcheck disable=SC2016 # Markdown
@@ -170,10 +170,10 @@ sessions()
 }
 
 # run_lab NAME: runs a lab once for all tests of a file, called by setup_file.
-# $LAB_OUTPUT is the file with its output. The sessions of its page run, of
-# which the lab is the first command; "shown" and "ran" are in
-# $BATS_FILE_TMPDIR. A second run of the lab goes on concurrently with the first,
-# in an unusual environment. $LAB_STATUS has the exit status of both.
+# $LAB_OUTPUT is the file with its output. Runs the sessions on the lab's page,
+# whose first command is the lab: "shown" and "ran" are in $BATS_FILE_TMPDIR.
+# Runs the lab a second time concurrently, in an unusual environment.
+# $LAB_STATUS has the exit status of both runs.
 run_lab()
 {
 	local lab=/usr/lib/vmwalk/labs/$1
@@ -195,9 +195,9 @@ run_lab()
 	[[ $LAB_STATUS != '4 '* ]] || skip "$(<"$LAB_OUTPUT")"
 }
 
-# expect_session: compares what a lab's page shows with what was printed. Leaves
-# out hexadecimal numbers, the widths of columns, and what the page names in
-# comments that have a command for sed:
+# expect_session: compares the sessions on a lab's page with the actual output.
+# Ignores hexadecimal numbers and the widths of columns. Also applies the sed
+# commands in comments on the page, for other text that varies:
 # <!-- varies: s/[0-9]+ ns/# ns/ -->
 expect_session()
 {
