@@ -4,9 +4,10 @@
  *
  *   caller32 SOCKET DEVICE MEMORY ADDRESS LENGTH
  *
- * Maps the file MEMORY at ADDRESS. Each request is a u64: the number of an ioctl
- * in the low half, its argument in the high half. The answer is a u64, too: the
- * result, or a negative errno. SOCKET, DEVICE and MEMORY are descriptors.
+ * SOCKET, DEVICE and MEMORY are file descriptors. Maps the file MEMORY at
+ * ADDRESS. Each request on SOCKET is a u64: the number of an ioctl in the low
+ * half, its argument in the high half. Each answer is a u64, too: the result, or
+ * a negative errno.
  *
  * Copyright (C) The vmwalk authors
  */

@@ -27,7 +27,7 @@ struct zone {
 	__u64 managed;		/* pages */
 };
 
-/* From the lowest addresses to the highest. Kernel memory is in no other. */
+/* From the lowest addresses to the highest. Buffers come from no other zones. */
 static const char * const kinds[] = { "DMA", "DMA32", "Normal" };
 
 static struct zone zones[3 * 64];
@@ -120,7 +120,10 @@ static int smallest_by_zones(const char *type, int node)
 	return smallest;
 }
 
-/* The smallest zone; skips the test if filling it takes long. */
+/*
+ * The lowest zone, on the node where it is largest. Skips the test if filling
+ * the zone takes long.
+ */
 static const struct zone *small_zone(void)
 {
 	const struct zone *smallest = NULL;
@@ -187,7 +190,7 @@ static __u64 highest_pfn(size_t pages)
 	return highest;
 }
 
-/* The live instance "t" is below the limit, by its page tables and by sysfs. */
+/* Page tables and sysfs show that the live instance "t" is below the limit. */
 static void expect_below(int bits, size_t pages)
 {
 	__u64 highest = highest_pfn(pages);
@@ -259,7 +262,7 @@ VW_TEST(address_bits_rejects_other_values)
 
 /* --- The limit ------------------------------------------------------------ */
 
-/* Values that each kind of zone makes interesting. */
+/* The values near the end of each kind of zone. */
 static size_t list_bits(int *list, int node)
 {
 	size_t count = 0;

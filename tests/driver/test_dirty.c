@@ -588,8 +588,8 @@ VW_TEST(clearing_needs_a_file_open_for_writing)
 }
 
 /*
- * On old kernels, write-protecting a file mapping skips refcounted pages. There
- * the driver refuses track_dirty for all of them.
+ * Old kernels do not unmap refcounted pages of a file mapping. There the driver
+ * rejects track_dirty for all refcounted pages.
  */
 VW_TEST(track_dirty_is_refused_for_huge_insert_or_for_all_refcounted_pages)
 {

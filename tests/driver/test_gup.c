@@ -313,7 +313,7 @@ static void expect_on_disk_at(int line, struct disk *disk)
 #define NULLB	"/sys/kernel/config/nullb"
 #define SLOW	NULLB "/slow"
 
-/* The tests share it: the kernel reads each new disk once, which takes long. */
+/* The tests share the disk: the kernel reads each new disk, which takes long. */
 static void make_slow_disk(void)
 {
 	static const char * const attrs[][2] = {
@@ -329,7 +329,7 @@ static void make_slow_disk(void)
 		load_module("null_blk nr_devices=0");
 	if (!vw_exists(NULLB))
 		vw_skip("needs null_blk");
-	/* An earlier run of this program has left its own. */
+	/* Remove the disk of an earlier run of this program. */
 	rmdir(SLOW);
 	vw_ok(vw_sys(mkdir(SLOW, 0755)));
 	for (size_t i = 0; i < COUNT(attrs); i++) {

@@ -627,7 +627,7 @@ VW_TEST(get_pfn_beyond_user_space_fails_with_einval)
 	open_device();
 	vw_expect(get_pfn(vw_user_end() / PAGE + 1), -EINVAL);
 	for (size_t i = 0; i < COUNT(beyond); i++) {
-		/* The shift would lose the high bits of the others. */
+		/* Skip a page number whose address, without a tag, is in user space. */
 		if (beyond[i] > ~0ULL / PAGE || vw_is_beyond_user_space(beyond[i] * PAGE))
 			vw_expect(get_pfn(beyond[i]), -EINVAL);
 	}

@@ -1045,8 +1045,8 @@ static __u64 alias_flags(const char *cache)
 }
 
 /*
- * The user's and the kernel's entries of a page, in all mappings. sysfs has the
- * mode that the DMA API has chosen for a buffer of type dma.
+ * Checks the user's and the kernel's entries of each page, in all mappings. For
+ * a buffer of type dma, sysfs has the mode that the DMA API has chosen.
  */
 VW_TEST_ALL(all_entries_have_the_cache_mode_of_the_device)
 {

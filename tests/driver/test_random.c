@@ -612,7 +612,7 @@ static void remove_all(void)
 
 static __u64 seconds, seed;
 
-/* The first round, which is not measured, and the others share the time. */
+/* All rounds share the time, also the first one, which is not measured. */
 static void one_round(void)
 {
 	run_at_random(seconds * SECOND / (1 + vw_leak_rounds()), &seed);

@@ -20,8 +20,8 @@ struct choice {
 	const char *available;
 	char *text;
 	const char *name[16];
-	bool works[16];   /* in a combination */
-	bool skipped[16]; /* a combination */
+	bool works[16];   /* in at least one combination */
+	bool skipped[16]; /* in at least one combination */
 	size_t count;
 };
 
@@ -65,13 +65,13 @@ static size_t size_of(const char *type)
 	return !strcmp(type, "huge") ? 2 * pmd_size : 64 * page_size;
 }
 
-/* Contents of a word of the buffer; differ in each word and in each round. */
+/* The contents of a word of the buffer, different for each word and round */
 static __u64 word_at(size_t word, int round)
 {
 	return (2 * word + round + 1) * 0x9e3779b97f4a7c15;
 }
 
-/* Write and compare one word in each so many words. */
+/* Write and compare only every STRIDE-th word. */
 #define STRIDE   (512 / sizeof(__u64))
 #define WORDS(n) ((n) / sizeof(__u64))
 
@@ -168,7 +168,7 @@ static enum result check_device(struct vmwalk_instance *instance, size_t size)
 	return result;
 }
 
-/* Set live. *@rejected: the driver does not support the combination. */
+/* Write 1 to live. Set *@rejected if the driver does not support the combination. */
 static enum result publish(struct vmwalk_instance *instance, const char *type, bool *rejected)
 {
 	const char *message;

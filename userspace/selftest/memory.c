@@ -175,7 +175,7 @@ static enum result hole(struct kind_memory *memory)
 	return PASS;
 }
 
-/* MADV_HUGEPAGE, but less than a PMD entry maps: perhaps a large folio */
+/* Less than a PMD entry maps, with MADV_HUGEPAGE: the kernel may use a large folio. */
 static enum result large_folio(struct kind_memory *memory)
 {
 	size_t len = PAGES * page_size;
@@ -279,7 +279,7 @@ static enum result shared_anon(struct kind_memory *memory)
 	return result;
 }
 
-/* The file of this program, read */
+/* Map the file of this program, and read each page. */
 static enum result map_file(struct kind_memory *memory, int prot, int flags)
 {
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -319,7 +319,7 @@ static enum result private_copy(struct kind_memory *memory)
 	return result;
 }
 
-/* The page of an address that is mapped anyway */
+/* The page of an address that is already mapped */
 static enum result page_of(struct kind_memory *memory, uintptr_t address)
 {
 	memory->start = (char *)(address & -page_size);

@@ -17,7 +17,7 @@
 #define PAGEMAP_SWAP    0x4000000000000000ULL
 #define PAGEMAP_PRESENT 0x8000000000000000ULL
 
-/* What an interface tells about a page */
+/* The result of an interface for one page */
 struct answer {
 	__u64 pfn;
 	__u32 state;
@@ -133,7 +133,7 @@ static int ask_pagemap(const struct region *region, struct answer *answers)
 	return ret;
 }
 
-/* Of the device's buffer, not of the mapping */
+/* LOCATE gets the pages of the buffer, not those of the mapping. */
 static int ask_locate(const struct region *region, struct answer *answers)
 {
 	size_t i;
@@ -148,7 +148,7 @@ static int ask_locate(const struct region *region, struct answer *answers)
 	return 0;
 }
 
-/* The interfaces; WALK is the one that the others are compared with. */
+/* The interfaces. The results of all others are compared with those of WALK. */
 enum { WALK, GET_PFN, TRANSLATE, SCAN, PAGEMAP, LOCATE, INTERFACES };
 
 static const struct {
@@ -173,7 +173,7 @@ static bool agrees(int interface, const struct answer *answer, const struct answ
 	if (answer->pfn != walk->pfn ||
 	    answer->state != (walk->state & interfaces[interface].flags))
 		return false;
-	/* The level of an empty entry is not reported by all. */
+	/* Not all interfaces report the level of an empty entry. */
 	return !interfaces[interface].page_shift || !(walk->state & VMWALK_PRESENT) ||
 		answer->page_shift == walk->page_shift;
 }

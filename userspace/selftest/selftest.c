@@ -104,7 +104,7 @@ static void remove_and_die(int number)
 	raise(number);
 }
 
-/* SIGSEGV and SIGBUS: an access to the buffer may have failed. */
+/* An access to the buffer may cause SIGSEGV or SIGBUS if the driver fails. */
 static void handle_signals(void)
 {
 	const int numbers[] = { SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGSEGV, SIGBUS };

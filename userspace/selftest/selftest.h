@@ -28,12 +28,12 @@ extern size_t page_size;
 /* Number of bytes that a PMD entry maps */
 extern size_t pmd_size;
 
-/* Whether the machine can easily spare so much memory */
+/* Whether a quarter of the free memory is enough for @bytes */
 bool can_spare(size_t bytes);
 
 /*
- * Create a pending instance, the only one at a time. It is also removed if a
- * signal ends the program. Return NULL after fail().
+ * Create a pending instance. Only one can exist at a time. The instance is also
+ * removed if a signal ends the program. On error, call fail() and return NULL.
  */
 struct vmwalk_instance *make_instance(void);
 enum result set_attribute(struct vmwalk_instance *instance, const char *attr, const char *value);
@@ -55,7 +55,7 @@ struct region {
  */
 enum result check_region(const struct region *region, __u32 has, __u32 lacks);
 
-/* Two groups of tests, each with a function for the number of its tests */
+/* Two groups of tests: *_count() returns the number of tests that *_run() runs. */
 
 size_t buffers_count(void);
 void buffers_run(void);

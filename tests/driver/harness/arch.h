@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The bits of page-table entries on this architecture. No other file of the
- * tests knows them.
+ * tests depends on them.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -9,16 +9,16 @@
 #define VMWALK_TESTS_ARCH_H
 
 /*
- * vw_entry_phys()	physical address of the table or page. The machines
- *			under test have less memory than the bits that are
- *			left out can address
+ * vw_entry_phys()	physical address of the table or page, without the
+ *			uppermost bits of addresses of 52 bits: the machines
+ *			under test have less memory
  * vw_entry_caching()	caching of the page, comparable between mappings
- * VW_CACHING_*		its values for the cache modes
+ * VW_CACHING_*		values of vw_entry_caching() for the cache modes
  * VW_EMPTY_BITS	bits that may be set in an empty entry
  * VW_PROT_BITS		bits of an entry that come from vm_page_prot
  * vw_entry_is_exec()	whether the page is executable in user mode
  * vw_entry_forged()	a present, writable entry of user space
- * VW_IS_X86		for what other architectures do not have
+ * VW_IS_X86		for features that other architectures lack
  * VW_IS_USER_HALF	user space is the lower half of what the tables translate
  */
 #if defined(__x86_64__)
@@ -37,7 +37,7 @@ static inline __u64 vw_entry_phys(__u64 entry)
 	return entry & 0xffffffffff000;
 }
 
-/* The PAT bit of a PTE is PSE in entries above. */
+/* In entries of upper levels, the PAT bit of a PTE is PSE, and PAT is bit 12. */
 static inline __u64 vw_entry_caching(__u64 entry, bool is_pte)
 {
 	return entry & (VW_CACHING_WC | VW_CACHING_UC | (is_pte ? BIT_ULL(7) : BIT_ULL(12)));

@@ -187,7 +187,7 @@ int vw_smallest_bits(const char *type)
 	char message[512] = "", *use;
 	int bits;
 
-	/* The smallest value that can be set: only the first page is below it. */
+	/* With the smallest value that can be set, only the first page is below the limit. */
 	vw_make_pending("bits", "buffer_type", type, "map_mode", "remap", NULL);
 	for (bits = 1; bits < 64; bits++) {
 		snprintf(message, sizeof(message), "%d", bits);

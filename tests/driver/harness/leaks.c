@@ -43,8 +43,8 @@ int vw_leak_rounds(void)
 }
 
 /*
- * Free pages, with those on the lists of a CPU. These lists, which the kernel
- * lengthens while large blocks are freed, are not part of nr_free_pages.
+ * Free pages, including those on the lists of the CPUs, which nr_free_pages does
+ * not count. The kernel lengthens these lists while large blocks are freed.
  */
 static long long free_pages(void)
 {

@@ -12,8 +12,8 @@
  * pages in use, grow by half of @count or more in every round. Unrelated
  * changes do not occur in every round.
  *
- * A kernel with kmemleak gets one round: kmemleak, which the runner checks at
- * the end, finds each leaked object.
+ * On a kernel with kmemleak there is only one round: tests/run checks at the end
+ * whether kmemleak has found leaked objects.
  */
 void vw_expect_no_growth(void (*round)(void), int count);
 /* The number of rounds. */

@@ -135,7 +135,7 @@ static bool is_mappable(__u64 at)
 	return page == vw_pointer(at) || errno == EEXIST;
 }
 
-/* x86 does not map the page below a power of two. */
+/* On x86-64, user space ends one page below a power of two. */
 __u64 vw_user_end(void)
 {
 	static __u64 end;

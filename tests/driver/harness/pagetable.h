@@ -52,8 +52,9 @@ size_t vw_count_frames(pid_t pid, const void *addr, size_t pages, const __u64 *f
 void vw_expect_valid_walk(const struct vmwalk_walk *walk, int levels);
 
 /*
- * The page_shift of an entry of the same level. arm64 and riscv64 may map
- * several contiguous entries as one larger one, also without being asked.
+ * The page_shift of a single entry of the same level. On arm64 and riscv64,
+ * page_shift may be that of a group of contiguous entries, which the kernel may
+ * create at any time.
  */
 unsigned int vw_level_shift(unsigned int page_shift);
 

@@ -7,7 +7,7 @@
 #ifndef VMWALK_TESTS_UTIL_H
 #define VMWALK_TESTS_UTIL_H
 
-/* Of this machine, known before any test is registered. */
+/* Set for this machine before any test is registered */
 extern unsigned long vw_page_size;
 extern unsigned long vw_pmd_size;	/* what a PMD entry maps */
 extern unsigned int vw_page_shift;
@@ -45,7 +45,7 @@ const char *vw_error_name(long long rc, char *buf, size_t len);
 		vw_held;						\
 	})
 
-/* The size of so many pages as the value of an attribute. */
+/* The size of @pages pages, in bytes, as the value of an attribute */
 const char *vw_pages_text(size_t pages);
 /* CLOCK_MONOTONIC in nanoseconds. */
 __u64 vw_now(void);
