@@ -126,7 +126,7 @@ static __u64 base_of(const char *variable, __u64 with_four, __u64 with_five)
 	return dev.levels == 5 ? with_five : with_four;
 }
 
-/* Other architectures have no such variable: ask the driver for an address. */
+/* Only x86-64 has page_offset_base: get the address of a buffer instead. */
 static __u64 linear_base(void)
 {
 	struct vmwalk_locate location;
@@ -177,7 +177,7 @@ VW_TEST(kernel_code_is_executable_and_read_only)
 	if (!find_resource("Kernel code", &start, &end))
 		vw_skip("/proc/iomem does not list the kernel's code");
 	assert_int_equal(walk_to(first).phys, start);
-	/* Other architectures include the read-only data. */
+	/* On other architectures, /proc/iomem includes the read-only data. */
 	if (VW_IS_X86)
 		assert_int_equal(walk_to(last).phys, end);
 	else

@@ -825,7 +825,7 @@ VW_TEST(validate_ignores_sizes_places_and_fills)
 	vw_ok(vmwalk_config_validate(&config, &errmsg));
 }
 
-/* The last tests: what they exclude stays excluded. */
+/* Keep these tests last: what they exclude stays excluded. */
 VW_TEST(excluded_cache_modes_are_neither_listed_nor_accepted)
 {
 	static const char fmt[] =

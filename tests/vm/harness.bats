@@ -159,7 +159,8 @@ print_directories()
 	output_has "no 6.1 amd64 $PWD/build/6.1/drv"
 }
 
-# Creates stubs of what tests/vm/setup creates. All are missing once.
+# Creates stubs of the scripts that tests/vm/setup calls. Each part is missing
+# until setup has created it.
 stub_parts()
 {
 	cp "$SOURCE/tests/vm/setup" tests/vm/setup
@@ -193,8 +194,8 @@ stub_parts()
 	output_has ' failed; the end of '
 }
 
-# Creates a stub of tests/vm/run for tests/vm/matrix. Two rows fail: one guest
-# stops early.
+# Creates a stub of tests/vm/run for tests/vm/matrix. Two rows fail; in one of
+# them the guest stops early.
 stub_rows()
 {
 	stub tests/vm/run <<-'END'

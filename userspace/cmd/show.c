@@ -80,7 +80,7 @@ static char *read_sysfs(const struct vmwalk_instance *instance, const char *file
 	if (!value || !strstr(file, "phys_addr") || strtoull(value, NULL, 16))
 		return value;
 
-	/* 0: the address is hidden, or the buffer has no single address. */
+	/* 0: the address is hidden or, for phys_addr, the buffer is not contiguous. */
 	free(value);
 	if (!strcmp(file, "phys_addr_max"))
 		return strdup("hidden");

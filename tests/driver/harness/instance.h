@@ -26,7 +26,7 @@ extern size_t vw_nr_combos;
 
 /* Removes combinations that available_* do not list. The harness calls it. */
 void vw_drop_combos(void);
-/* Whether available_NAMES lists the name. */
+/* Whether available_@names lists @name. */
 bool vw_is_available(const char *names, const char *name);
 /* Whether shared mappings hold refcounted pages; else they are PFN mappings. */
 bool vw_is_refcounted(const struct vw_combo *combo);
@@ -35,8 +35,8 @@ int vw_mkdir(const char *instance);
 int vw_rmdir(const char *instance);
 int vw_set(const char *instance, const char *attr, const char *value);
 /*
- * The same, but fails the test, with last_error; skips it if the kernel does not
- * support track_dirty.
+ * The same, but an error fails the test and shows last_error. Skips the test if
+ * the kernel does not support track_dirty.
  */
 void vw_set_ok(const char *instance, const char *attr, const char *value);
 int vw_get(const char *instance, const char *attr, char *buf, size_t len);

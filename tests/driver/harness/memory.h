@@ -63,7 +63,7 @@ void *vw_pointer(uintptr_t at);
 
 /* The end of user space on this machine. */
 __u64 vw_user_end(void);
-/* Whether an address is not one of user space. */
+/* Whether an address is outside user space. */
 bool vw_is_beyond_user_space(__u64 addr);
 /* Swaps a range out; false if the kernel does not. */
 bool vw_swap_out(void *addr, size_t len);
