@@ -1034,3 +1034,56 @@ VW_TEST_TYPICAL(concurrent_faults_map_each_page_once)
 	vw_ok(pthread_join(thread, NULL));
 	pthread_barrier_destroy(&pair.barrier);
 }
+
+struct discarder {
+	char *map;			/* one page table */
+	bool stop;
+};
+
+static void *discard_repeatedly(void *arg)
+{
+	struct discarder *discarder = arg;
+
+	/* Fails for shared PFN mappings, which then stay mapped. */
+	while (!__atomic_load_n(&discarder->stop, __ATOMIC_RELAXED))
+		madvise(discarder->map, PMD_SIZE, MADV_DONTNEED);
+	return NULL;
+}
+
+/*
+ * Newer kernels free an empty page table while faults install pages in it. Such
+ * a fault must try again: an error would let read() end early.
+ */
+static void read_beside_discarding(const char *mode, int share)
+{
+	struct discarder discarder = { .stop = false };
+	int n = vw_make("t", "buffer_type", "vmalloc", "map_mode", mode, "size",
+			vw_pages_text(PMD_SIZE / PAGE), NULL);
+	int fd = vw_open_rw(n), zeroes = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	void *addr = vw_anon_aligned(PMD_SIZE, PMD_SIZE);
+	pthread_t thread;
+
+	assert_true(zeroes >= 0);
+	discarder.map = mmap(addr, PMD_SIZE, RW, share | MAP_FIXED, fd, 0);
+	assert_ptr_equal(discarder.map, addr);
+	vw_ok(pthread_create(&thread, NULL, discard_repeatedly, &discarder));
+	for (int i = 0; i < 1000; i++)
+		vw_expect(vw_sys(read(zeroes, discarder.map, 8 * PAGE)), 8 * PAGE);
+	__atomic_store_n(&discarder.stop, true, __ATOMIC_RELAXED);
+	vw_ok(pthread_join(thread, NULL));
+	munmap(discarder.map, PMD_SIZE);
+	vw_expect_stat(n, "mapped_pages", 0);
+	vw_expect_stat(n, "failed_faults", 0);
+	close(zeroes);
+	close(fd);
+	vw_ok(vw_rmdir("t"));
+}
+
+VW_TEST(reading_into_a_mapping_succeeds_while_it_is_discarded)
+{
+	static const char *const modes[] = { "remap", "insert", "fault" };
+
+	for (size_t i = 0; i < COUNT(modes); i++)
+		for (size_t j = 0; j < COUNT(shares); j++)
+			read_beside_discarding(modes[i], shares[j]);
+}
