@@ -205,9 +205,9 @@ static vm_fault_t map_pmd(struct vm_fault *vmf)
 /*
  * Newer kernels free an empty page table while faults run. If they free the
  * table that apply_to_page_range() has just created, it returns -ENOMEM, too:
- * try again.
+ * try again. A loop of madvise() was seen to win three times in a row.
  */
-#define MAP_TRIES	3
+#define MAP_TRIES	16
 
 /*
  * Install PFNs. If a PMD entry has replaced the page table, or can map the
@@ -221,8 +221,8 @@ static int map_window_pfns(struct vm_fault *vmf, unsigned long addr, struct pfn_
 		if (map_pfns_in_table(vmf, addr, range) || pmd_fits(vmf->vma, vmf->address))
 			return 0;
 		err = map_pfns(vmf->vma, addr, range->index, range->count);
-		if (!err)
-			return 0;
+		if (!err || fatal_signal_pending(current))
+			break;
 	}
 
 	return err;

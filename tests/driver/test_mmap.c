@@ -1067,8 +1067,14 @@ static void read_beside_discarding(const char *mode, int share)
 	discarder.map = mmap(addr, PMD_SIZE, RW, share | MAP_FIXED, fd, 0);
 	assert_ptr_equal(discarder.map, addr);
 	vw_ok(pthread_create(&thread, NULL, discard_repeatedly, &discarder));
-	for (int i = 0; i < 1000; i++)
-		vw_expect(vw_sys(read(zeroes, discarder.map, 8 * PAGE)), 8 * PAGE);
+	for (int i = 0; i < 1000; i++) {
+		long done = vw_sys(read(zeroes, discarder.map, 8 * PAGE));
+
+		if (done != 8 * (long)PAGE)
+			vw_fail("%s, %s, round %d: read() returned %ld, failed faults: %lld", mode,
+				share == MAP_SHARED ? "shared" : "private", i, done,
+				vw_stat(n, "failed_faults"));
+	}
 	__atomic_store_n(&discarder.stop, true, __ATOMIC_RELAXED);
 	vw_ok(pthread_join(thread, NULL));
 	munmap(discarder.map, PMD_SIZE);
