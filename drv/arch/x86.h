@@ -5,7 +5,8 @@
  * Copyright (C) The vmwalk authors
  *
  * A PTE has its flags at both ends and the physical address of the page in the
- * middle. Entries without _PAGE_PRESENT hold the inverted PFN.
+ * middle. Entries that are neither empty nor _PAGE_PRESENT hold the inverted
+ * PFN.
  */
 #ifndef VMWALK_ARCH_X86_H
 #define VMWALK_ARCH_X86_H

@@ -591,7 +591,7 @@ VW_TEST(clearing_needs_a_file_open_for_writing)
  * Old kernels do not unmap refcounted pages of a file mapping. There the driver
  * rejects track_dirty for all refcounted pages.
  */
-VW_TEST(track_dirty_is_refused_for_huge_insert_or_for_all_refcounted_pages)
+VW_TEST(track_dirty_is_rejected_for_huge_insert_or_for_all_refcounted_pages)
 {
 	size_t refused = 0, refcounted = 0;
 	char errmsg[512];
