@@ -28,6 +28,19 @@
 
 #define KSM	"/sys/kernel/mm/ksm/"
 
+/* Linux 7.3 and later; the headers may be older. */
+#ifndef UFFDIO_RWPROTECT
+struct uffdio_rwprotect {
+	struct uffdio_range range;
+	__u64 mode;
+};
+
+#define UFFD_FEATURE_RWP		(1 << 17)
+#define UFFDIO_REGISTER_MODE_RWP	((__u64)1 << 3)
+#define UFFDIO_RWPROTECT		_IOWR(UFFDIO, 0x09, struct uffdio_rwprotect)
+#define UFFDIO_RWPROTECT_MODE_RWP	((__u64)1 << 0)
+#endif
+
 /* The kernel may change even a stopped process's memory: retry a mismatch. */
 #define TRIES	10
 
@@ -465,6 +478,47 @@ VW_TEST(each_category_selects_the_same_pages_as_pagemap_scan)
 	}
 	vw_kill(&child);
 	close(pagemap);
+}
+
+/*
+ * The kernel marks write-protected and read-write-protected pages with the same
+ * bit of an entry. The mode of the VMA tells which they are.
+ */
+VW_TEST(read_write_protected_pages_are_not_reported_as_write_protected)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = UFFD_FEATURE_RWP };
+	struct vw_device dev = vw_device_make();
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	char *at = vw_anon(4 * PAGE);
+	struct vmwalk_scan args = vw_scan_args((uintptr_t)at, (uintptr_t)at + 4 * PAGE);
+	struct vw_extents extents;
+	struct vmwalk_walk before, walk;
+
+	memset(at, 1, 4 * PAGE);
+	vw_ok(vw_walk(dev.fd, (uintptr_t)at, &before));
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
+		vw_skip("this kernel has no read-write protection of userfaultfd");
+	assert_return_code(ioctl(uffd, UFFDIO_REGISTER, &(struct uffdio_register){
+		.range = { (uintptr_t)at, 4 * PAGE },
+		.mode = UFFDIO_REGISTER_MODE_RWP,
+	}), errno);
+	assert_return_code(ioctl(uffd, UFFDIO_RWPROTECT, &(struct uffdio_rwprotect){
+		.range = { (uintptr_t)at, 2 * PAGE },
+		.mode = UFFDIO_RWPROTECT_MODE_RWP,
+	}), errno);
+
+	vw_ok(vw_walk(dev.fd, (uintptr_t)at, &walk));
+	vw_expect(walk.pfn, before.pfn);
+	vw_expect(walk.state & (VMWALK_PRESENT | VMWALK_PROTNONE | VMWALK_EXEC | VMWALK_UFFD_WP),
+		  VMWALK_PRESENT | VMWALK_PROTNONE);
+	args.return_mask = VMWALK_PRESENT | VMWALK_PROTNONE | VMWALK_UFFD_WP;
+	vw_ok(vw_scan_all(dev.fd, &args, 8, &extents));
+	vw_expect(extents.pages, 4);
+	vw_expect(vw_extent_at(&extents, at + PAGE)->flags & args.return_mask,
+		  VMWALK_PRESENT | VMWALK_PROTNONE);
+	vw_expect(vw_extent_at(&extents, at + 2 * PAGE)->flags & args.return_mask, VMWALK_PRESENT);
+	vw_extents_free(&extents);
+	close(uffd);
 }
 
 VW_TEST(random_masks_select_the_same_pages_as_pagemap_scan)
