@@ -267,6 +267,18 @@ VW_TEST_TYPICAL(fsync_and_msync_succeed)
 	}
 }
 
+/* Old kernels do not send the data of any character device. */
+static bool sendfile_reads_devices(int out)
+{
+	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	bool reads = sendfile(out, zero, NULL, 1) == 1;
+
+	close(zero);
+	vw_ok(vw_sys(ftruncate(out, 0)));
+	vw_ok(vw_sys(lseek(out, 0, SEEK_SET)));
+	return reads;
+}
+
 VW_TEST_TYPICAL(splice_and_sendfile_read_and_write_the_buffer)
 {
 	char data[SIZE], back[SIZE];
@@ -286,8 +298,14 @@ VW_TEST_TYPICAL(splice_and_sendfile_read_and_write_the_buffer)
 	pos = SIZE;
 	vw_expect(vw_sys(splice(fd, &pos, ends[1], NULL, 1, 0)), 0);
 
-	vw_expect(vw_sys(sendfile(copy, fd, NULL, 2 * SIZE)), SIZE);
-	vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), SIZE);
+	if (sendfile_reads_devices(copy)) {
+		vw_expect(vw_sys(sendfile(copy, fd, NULL, 2 * SIZE)), SIZE);
+		vw_expect(vw_sys(lseek(fd, 0, SEEK_CUR)), SIZE);
+	} else {
+		vw_expect(vw_sys(sendfile(copy, fd, NULL, 2 * SIZE)), -EINVAL);
+		vw_expect(vw_sys(pread(fd, data, SIZE, 0)), SIZE);
+		vw_expect(vw_sys(pwrite(copy, data, SIZE, 0)), SIZE);
+	}
 	vw_expect(vw_sys(pread(copy, data, SIZE, 0)), SIZE);
 	assert_true(vw_holds_fill(data, "letters", 0, SIZE));
 

@@ -1053,12 +1053,15 @@ VW_TEST(sigkill_ends_the_creation_of_a_large_buffer)
 		whole = vw_hear(&child);
 		vw_join_ok(&child);
 
-		/* The write may complete before the signal arrives. */
+		/*
+		 * The write may complete before the signal arrives, since the
+		 * first write may have been slower. Kill earlier each time.
+		 */
 		for (int try = 0; try < 100; try++) {
 			vw_ok(vw_set("t", "live", "0"));
 			child = vw_fork(set_live, NULL);
 			vw_hear(&child);
-			while (!has_ended(&child) && cpu_time(child.pid) < whole / 2)
+			while (!has_ended(&child) && cpu_time(child.pid) < whole / (try + 2))
 				sched_yield();
 			kill(child.pid, SIGKILL);
 			status = vw_join(&child);
