@@ -546,10 +546,28 @@ static void queue_ring_io(bool write, int fd, void *at, size_t len)
 	submit();
 }
 
+/*
+ * Linux 5.10 reports EIO instead of EFAULT for asynchronous I/O of a disk with
+ * memory that cannot be accessed.
+ */
+static int inaccessible_memory(int fd)
+{
+	void *none = vw_map(-1, PAGE, 0, PROT_NONE, ANON);
+	int error;
+
+	queue_ring_io(false, fd, none, PAGE);
+	error = completion();
+	munmap(none, PAGE);
+	return error;
+}
+
 static long long ring_io(bool write, int fd, void *at, size_t len)
 {
+	long long result;
+
 	queue_ring_io(write, fd, at, len);
-	return completion();
+	result = completion();
+	return result == -EIO && inaccessible_memory(fd) == -EIO ? -EFAULT : result;
 }
 
 static long long fixed_io(bool write, int fd, void *at, size_t len)
