@@ -561,13 +561,18 @@ static int inaccessible_memory(int fd)
 	return error;
 }
 
+/* Waits for I/O that was queued: number of bytes, or -errno. */
+static long long finish_ring_io(int fd)
+{
+	long long result = completion();
+
+	return result == -EIO && inaccessible_memory(fd) == -EIO ? -EFAULT : result;
+}
+
 static long long ring_io(bool write, int fd, void *at, size_t len)
 {
-	long long result;
-
 	queue_ring_io(write, fd, at, len);
-	result = completion();
-	return result == -EIO && inaccessible_memory(fd) == -EIO ? -EFAULT : result;
+	return finish_ring_io(fd);
 }
 
 static long long fixed_io(bool write, int fd, void *at, size_t len)
@@ -820,7 +825,7 @@ VW_TEST_TYPICAL(a_direct_read_that_ends_after_clearing_is_reported_as_dirty)
 			expect_written(&buf, at, len);
 		}
 	} else {
-		expect_moved(&buf, completion(), (long long)len);
+		expect_moved(&buf, finish_ring_io(disk.fd), (long long)len);
 	}
 	expect_written(&buf, 0, 0);
 	drop_view(&view);
@@ -1315,7 +1320,7 @@ VW_TEST_TYPICAL(pages_in_direct_io_outlive_mapping_and_instance)
 		vw_expect(vw_sys(pread(disk.fd, disk.seen, len, DISK_AT)), len);
 		expect_same("the disk", disk.seen, buf.want + at, len);
 	} else {
-		expect_moved(&buf, completion(), (long long)len);
+		expect_moved(&buf, finish_ring_io(disk.fd), (long long)len);
 		drop_view(&view);
 		remove_instance(&buf);
 	}
