@@ -613,27 +613,12 @@ struct reader {
 	long long rc;
 };
 
-#define ANY_CPU	-1
-
-static void run_on(int cpu, int policy)
-{
-	struct sched_param param = { .sched_priority = policy == SCHED_FIFO ? 10 : 0 };
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	for (int i = 0; i < CPU_SETSIZE; i++)
-		if (i == cpu || cpu == ANY_CPU)
-			CPU_SET(i, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-	sched_setscheduler(0, policy, &param);
-}
-
 static void *read_once(void *arg)
 {
 	struct reader *reader = arg;
 	char text[32];
 
-	run_on(0, SCHED_OTHER);
+	vw_run_on(0, SCHED_OTHER);
 	__atomic_store_n(&reader->begun, true, __ATOMIC_SEQ_CST);
 	reader->rc = vw_sys(pread(reader->file, text, sizeof(text), 0));
 	__atomic_store_n(&reader->done, true, __ATOMIC_SEQ_CST);
@@ -675,9 +660,8 @@ static void expect_read_ends_with_its_device(const char *file)
 
 VW_TEST(a_read_of_dirty_pages_ends_when_the_device_is_removed)
 {
-	run_on(0, SCHED_FIFO);
+	vw_run_on(0, SCHED_FIFO);
 	expect_read_ends_with_its_device("dirty_pages");
-	run_on(ANY_CPU, SCHED_OTHER);
 }
 
 static int read_repeatedly(void *arg)
@@ -779,7 +763,7 @@ VW_TEST(walks_make_progress_on_a_contended_page_table_lock)
 	vw_hear(&child);
 	vw_set_target(child.pid);
 	for (int cpu = 0; cpu < 2 && cpu < sysconf(_SC_NPROCESSORS_ONLN); cpu++) {
-		run_on(cpu, SCHED_OTHER);
+		vw_run_on(cpu, SCHED_OTHER);
 		limit = vw_now() + 120 * SECOND;
 		for (i = 0; i < wanted && vw_now() < limit; i++) {
 			__u64 addr = (uintptr_t)hot + i % 512 * PAGE;
@@ -798,7 +782,6 @@ VW_TEST(walks_make_progress_on_a_contended_page_table_lock)
 		print_message("# CPU %d: %llu of each call\n", cpu, i);
 		vw_expect(i, wanted);
 	}
-	run_on(ANY_CPU, SCHED_OTHER);
 	vw_kill(&child);
 	munmap(hot, PMD_SIZE);
 }

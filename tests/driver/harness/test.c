@@ -118,6 +118,7 @@ static int teardown(void **state)
 	int rc = 0;
 
 	(void)state;
+	vw_run_on(VW_ANY_CPU, SCHED_OTHER);
 	vw_kill_children();
 	vw_drop_devices();
 	if (!vw_remove_instances())

@@ -59,6 +59,19 @@ __u64 vw_env(const char *name, __u64 otherwise)
 	return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
+void vw_run_on(int cpu, int policy)
+{
+	struct sched_param param = { .sched_priority = policy == SCHED_FIFO ? 10 : 0 };
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (i == cpu || cpu == VW_ANY_CPU)
+			CPU_SET(i, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	sched_setscheduler(0, policy, &param);
+}
+
 int vw_file_read(const char *path, char *buf, size_t len)
 {
 	ssize_t n;

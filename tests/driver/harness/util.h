@@ -55,6 +55,13 @@ __u64 vw_random(__u64 *seed);
 __u64 vw_env(const char *name, __u64 otherwise);
 
 /*
+ * Pins the calling thread to a CPU and sets its policy, SCHED_OTHER or
+ * SCHED_FIFO. After each test the harness restores VW_ANY_CPU, SCHED_OTHER.
+ */
+#define VW_ANY_CPU	-1
+void vw_run_on(int cpu, int policy);
+
+/*
  * Reads a whole short file, without its last newline: its length, or a negative
  * errno.
  */
