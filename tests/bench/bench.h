@@ -64,6 +64,9 @@ void bench_scan_mapped(const struct bench_row *row);
 void bench_scan_reserved(const struct bench_row *row);
 void bench_scan_vmas(const struct bench_row *row);
 void bench_walk_one(const struct bench_row *row);
+void bench_walk_levels(const struct bench_row *row);
+void bench_translate_1(const struct bench_row *row);
+void bench_translate_16(const struct bench_row *row);
 void bench_translate_random(const struct bench_row *row);
 void bench_target_p99(const struct bench_row *row);
 

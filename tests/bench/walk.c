@@ -285,6 +285,16 @@ static __u64 call_nothing(__u64 addr)
 	return syscall(SYS_getppid);
 }
 
+/* VMWALK_IOC_WALK of one address, with all levels. */
+static __u64 walk_levels(__u64 addr)
+{
+	struct vmwalk_walk walk = { .size = sizeof(walk), .addr = addr };
+
+	if (ioctl(lookups.range.device, VMWALK_IOC_WALK, &walk))
+		bench_die("VMWALK_IOC_WALK of 0x%llx: %m", addr);
+	return walk.pfn;
+}
+
 /* The cost of an ioctl that does nothing. */
 static __u64 call_unknown(__u64 addr)
 {
@@ -305,10 +315,11 @@ static double call_one(void *arg)
 	return (double)(end - start) / CALLS;
 }
 
-void bench_walk_one(const struct bench_row *row)
+/* Compares a call that returns a PFN with pagemap, then measures it. */
+static void compare_calls(const struct bench_row *row, const char *name, __u64 (*ours)(__u64 addr))
 {
 	struct bench_side sides[] = {
-		{ .name = "vmwalk", .run = call_one, .arg = get_pfn },
+		{ .name = "vmwalk", .run = call_one, .arg = ours },
 		{ .name = "pagemap", .run = call_one, .arg = pread_pagemap },
 		{ .name = "unknown_ioctl", .run = call_one, .arg = call_unknown },
 		{ .name = "getppid", .run = call_one, .arg = call_nothing },
@@ -318,25 +329,41 @@ void bench_walk_one(const struct bench_row *row)
 	*range = bench_reserve(512 * BENCH_PAGE, true);
 	bench_populate(range, 0, 512 * BENCH_PAGE, BENCH_PAGE);
 	for (__u64 at = range->start; at < range->end; at += BENCH_PAGE)
-		if (!bench_frame(range, at) || get_pfn(at) != bench_frame(range, at))
-			bench_die("VMWALK_IOC_GET_PFN and pagemap differ at 0x%llx", at);
+		if (!bench_frame(range, at) || ours(at) != bench_frame(range, at))
+			bench_die("%s and pagemap differ at 0x%llx", name, at);
 	bench_compare(row, sides, BENCH_COUNT(sides));
 	bench_release(range);
 }
 
-static double translate(void *arg)
+void bench_walk_one(const struct bench_row *row)
+{
+	compare_calls(row, "VMWALK_IOC_GET_PFN", get_pfn);
+}
+
+void bench_walk_levels(const struct bench_row *row)
+{
+	compare_calls(row, "VMWALK_IOC_WALK", walk_levels);
+}
+
+static void translate_some(size_t count)
 {
 	struct vmwalk_translate args = {
 		.size = sizeof(args),
 		.vec = (__u64)lookups.vec,
-		.vec_len = PAGES,
+		.vec_len = count,
 	};
+
+	if (ioctl(lookups.range.device, VMWALK_IOC_TRANSLATE, &args))
+		bench_die("VMWALK_IOC_TRANSLATE: %m");
+}
+
+static double translate(void *arg)
+{
 	__u64 start, end;
 
 	(void)arg;
 	start = bench_now();
-	if (ioctl(lookups.range.device, VMWALK_IOC_TRANSLATE, &args))
-		bench_die("VMWALK_IOC_TRANSLATE: %m");
+	translate_some(PAGES);
 	end = bench_now();
 
 	return (double)(end - start) / PAGES;
@@ -384,17 +411,17 @@ static void shuffle_addresses(void)
 	}
 }
 
-static void check_translations(void)
+static void check_translations(size_t count)
 {
-	translate(NULL);
-	for (size_t i = 0; i < PAGES; i++) {
+	translate_some(count);
+	for (size_t i = 0; i < count; i++) {
 		const struct vmwalk_translation *ours = &lookups.vec[i];
 		__u64 frame = bench_frame(&lookups.range, ours->addr);
 
 		if (!frame || ours->phys != frame * BENCH_PAGE + ours->addr % BENCH_PAGE)
 			bench_die("0x%llx: VMWALK_IOC_TRANSLATE returns 0x%llx, pagemap PFN 0x%llx",
 				  ours->addr, ours->phys, frame);
-		if (!(ours->state & VMWALK_PRESENT) || ours->page_shift != 12)
+		if (!(ours->state & VMWALK_PRESENT) || (1UL << ours->page_shift) < BENCH_PAGE)
 			bench_die("0x%llx: VMWALK_IOC_TRANSLATE returns state 0x%x, page_shift %u",
 				  ours->addr, ours->state, ours->page_shift);
 		if (i < PREADS && get_pfn(ours->addr) != frame)
@@ -414,9 +441,64 @@ void bench_translate_random(const struct bench_row *row)
 	lookups.range = bench_reserve(PAGES * BENCH_PAGE, true);
 	bench_populate(&lookups.range, 0, PAGES * BENCH_PAGE, BENCH_PAGE);
 	shuffle_addresses();
-	check_translations();
+	check_translations(PAGES);
 	bench_compare(row, sides, BENCH_COUNT(sides));
 	bench_release(&lookups.range);
+}
+
+/* Repeats a translation of the first addresses of the array. */
+static double translate_few(void *arg)
+{
+	const size_t count = *(const size_t *)arg;
+	__u64 start, end;
+
+	start = bench_now();
+	for (int i = 0; i < CALLS; i++)
+		translate_some(count);
+	end = bench_now();
+
+	return (double)(end - start) / CALLS / count;
+}
+
+static double translate_few_by_pagemap(void *arg)
+{
+	const size_t count = *(const size_t *)arg;
+	__u64 start, end;
+
+	start = bench_now();
+	for (int i = 0; i < CALLS; i++)
+		for (size_t j = 0; j < count; j++)
+			pread_pagemap(lookups.vec[j].addr);
+	end = bench_now();
+
+	return (double)(end - start) / CALLS / count;
+}
+
+/* The addresses are as far apart as those of bench_translate_random(). */
+static void compare_few(const struct bench_row *row, size_t count)
+{
+	struct bench_side sides[] = {
+		{ .name = "vmwalk", .run = translate_few, .arg = &count },
+		{ .name = "pagemap", .run = translate_few_by_pagemap, .arg = &count },
+		{ .name = "unknown_ioctl", .run = call_one, .arg = call_unknown },
+	};
+
+	lookups.range = bench_reserve(PAGES * BENCH_PAGE, true);
+	bench_populate(&lookups.range, 0, PAGES * BENCH_PAGE, BENCH_PAGE);
+	shuffle_addresses();
+	check_translations(count);
+	bench_compare(row, sides, BENCH_COUNT(sides));
+	bench_release(&lookups.range);
+}
+
+void bench_translate_1(const struct bench_row *row)
+{
+	compare_few(row, 1);
+}
+
+void bench_translate_16(const struct bench_row *row)
+{
+	compare_few(row, 16);
 }
 
 /* --- Latency of the target -------------------------------------------- */
