@@ -327,6 +327,28 @@ static inline bool vmwalk_pte_is_marker(pte_t pte)
 #endif
 
 /*
+ * What pagemap reports of a PTE that is neither empty nor present: its entry;
+ * whether the entry has the PFN of a page, as that of a migration has; the PFN;
+ * and whether it guards a range (MADV_GUARD_INSTALL).
+ */
+#if defined(VMWALK_HAVE_SOFTLEAF)
+#define vmwalk_swp_entry(pte)		softleaf_from_pte(pte)
+#define vmwalk_swp_has_pfn(entry)	softleaf_has_pfn(entry)
+#define vmwalk_swp_pfn(entry)		softleaf_to_pfn(entry)
+#define vmwalk_swp_is_guard(entry)	softleaf_is_guard_marker(entry)
+#else
+#define vmwalk_swp_entry(pte)		pte_to_swp_entry(pte)
+#define vmwalk_swp_is_guard(entry)	false
+#ifdef VMWALK_HAVE_SWP_OFFSET_PFN
+#define vmwalk_swp_has_pfn(entry)	is_pfn_swap_entry(entry)
+#define vmwalk_swp_pfn(entry)		swp_offset_pfn(entry)
+#else
+#define vmwalk_swp_has_pfn(entry)	(is_migration_entry(entry) || is_device_private_entry(entry))
+#define vmwalk_swp_pfn(entry)		swp_offset(entry)
+#endif
+#endif
+
+/*
  * Write protection by userfaultfd, for present PTEs and for others. Newer
  * kernels use the same bit for other protections: check the VMA, too.
  */

@@ -41,14 +41,15 @@ vmwalk-compat-flags := $(sort $(shell \
 	$(call vmwalk-has,VMWALK_HAVE_SET_PTES,mm.h,void f(pte_t *p) { set_ptes(NULL$(comma) 0$(comma) p$(comma) *p$(comma) 1); }) \
 	wait; \
 	$(call vmwalk-has,VMWALK_HAVE_SOFTLEAF,$(vmwalk-swap-headers) leafops.h,bool f(softleaf_t e) { return softleaf_is_marker(e); }) \
+	$(call vmwalk-has,VMWALK_HAVE_SWP_OFFSET_PFN,$(vmwalk-swap-headers),unsigned long f(swp_entry_t e) { return swp_offset_pfn(e); }) \
 	$(call vmwalk-has,VMWALK_HAVE_UNMAPPED_AREA_FILE,sched/mm.h,unsigned long (*f)(struct file *$(comma) unsigned long$(comma) unsigned long$(comma) unsigned long$(comma) unsigned long) = mm_get_unmapped_area;) \
 	$(call vmwalk-has,VMWALK_HAVE_UNMAPPED_AREA_MM,sched/mm.h,unsigned long (*f)(struct mm_struct *$(comma) struct file *$(comma) unsigned long$(comma) unsigned long$(comma) unsigned long$(comma) unsigned long) = mm_get_unmapped_area;) \
-	$(call vmwalk-has,VMWALK_HAVE_VM_FLAGS_MOD,mm.h,void (*f)(struct vm_area_struct *$(comma) vm_flags_t$(comma) vm_flags_t) = vm_flags_mod;) \
 	wait; \
+	$(call vmwalk-has,VMWALK_HAVE_VM_FLAGS_MOD,mm.h,void (*f)(struct vm_area_struct *$(comma) vm_flags_t$(comma) vm_flags_t) = vm_flags_mod;) \
 	$(call vmwalk-has,VMWALK_HAVE_VMA_ITERATOR,mm.h,void f(struct vma_iterator *i$(comma) struct mm_struct *m) { vma_iter_init(i$(comma) m$(comma) 0); }) \
 	$(call vmwalk-has,VMWALK_HAVE_VMA_LOOKUP,mm.h,struct vm_area_struct *(*f)(struct mm_struct *$(comma) unsigned long) = vma_lookup;) \
 	$(call vmwalk-has,VMWALK_HAVE_ZAP_VMA_PTES,mm.h,void (*f)(struct vm_area_struct *$(comma) unsigned long$(comma) unsigned long) = zap_vma_ptes;) \
-	$(call vmwalk-has,VMWALK_HAVE_ZERO_PFN,mm.h pgtable.h,unsigned long f(void) { return zero_pfn(0); }) \
 	wait; \
+	$(call vmwalk-has,VMWALK_HAVE_ZERO_PFN,mm.h pgtable.h,unsigned long f(void) { return zero_pfn(0); }) \
 	$(call vmwalk-has,VMWALK_HAVE_ZONE_CMA_PAGES,mmzone.h,unsigned long f(struct zone *z) { return zone_cma_pages(z); }) \
 	wait))

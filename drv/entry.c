@@ -224,6 +224,62 @@ void vmwalk_entry_decode(struct vmwalk_entry *entry, struct vm_area_struct *vma)
 	}
 }
 
+/* The frame of pagemap, and whether the page is file memory. */
+static u64 absent_to_pagemap(pte_t pte)
+{
+	swp_entry_t entry = vmwalk_swp_entry(pte);
+	unsigned long offset = swp_offset(entry);
+	u64 flags = VMWALK_PM_SWAP;
+
+	if (pte_swp_soft_dirty(pte))
+		flags |= VMWALK_PM_SOFT_DIRTY;
+	if (vmwalk_swp_is_guard(entry))
+		flags |= VMWALK_PM_GUARD;
+	if (vmwalk_swp_has_pfn(entry)) {
+		offset = vmwalk_swp_pfn(entry);
+		if (!PageAnon(pfn_to_page(offset)))
+			flags |= VMWALK_PM_FILE;
+	}
+
+	return flags | ((swp_type(entry) | offset << MAX_SWAPFILES_SHIFT) & VMWALK_PM_FRAME);
+}
+
+/**
+ * vmwalk_entry_to_pagemap - convert an entry to the format of /proc/PID/pagemap
+ * @entry: the entry, decoded; the caller holds the lock of the page table
+ * @vma: the VMA of the address
+ *
+ * Differs from pagemap in three points: pagemap treats PFN mappings
+ * (VM_PFNMAP) as empty; bit 56 (mapped once) is not set; and the huge zero page
+ * is not a file page, as on some kernels.
+ *
+ * Return: the pagemap entry; of a huge entry that is not present, that of its
+ * first page.
+ */
+u64 vmwalk_entry_to_pagemap(const struct vmwalk_entry *entry, struct vm_area_struct *vma)
+{
+	const bool hugetlb = is_vm_hugetlb_page(vma);
+	u64 value = vmwalk_vma_to_pagemap(vma);
+
+	if (entry->state & VMWALK_UFFD_WP)
+		value |= VMWALK_PM_UFFD_WP;
+	if (entry->present) {
+		value |= VMWALK_PM_PRESENT | entry->pfn;
+		/* Pagemap does not report soft-dirty and swap of hugetlb pages. */
+		if (entry->state & VMWALK_SOFT_DIRTY && !hugetlb)
+			value |= VMWALK_PM_SOFT_DIRTY;
+		/* A driver can map the zero page as a page of its file. */
+		if (entry->state & VMWALK_FILE ||
+		    (entry->state & VMWALK_ZERO && entry->level == VMWALK_PTE &&
+		     !pte_special(entry->pte)))
+			value |= VMWALK_PM_FILE;
+	} else if (!pte_none(entry->pte) && !hugetlb) {
+		value |= absent_to_pagemap(entry->pte);
+	}
+
+	return value;
+}
+
 /**
  * vmwalk_entry_decode_kernel - decode an entry of the kernel's page tables
  * @entry: the entry

@@ -7,7 +7,8 @@
 #ifndef VMWALK_ENTRY_H
 #define VMWALK_ENTRY_H
 
-#include <linux/mm_types.h>
+#include <linux/bits.h>
+#include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/types.h>
 
@@ -41,7 +42,23 @@ struct vmwalk_entry vmwalk_entry_from_pte(pte_t pte, unsigned long addr);
 struct vmwalk_entry vmwalk_entry_from_pmd(pmd_t pmd, unsigned long addr);
 struct vmwalk_entry vmwalk_entry_from_pud(pud_t pud, unsigned long addr);
 void vmwalk_entry_decode(struct vmwalk_entry *entry, struct vm_area_struct *vma);
+u64 vmwalk_entry_to_pagemap(const struct vmwalk_entry *entry, struct vm_area_struct *vma);
 u32 vmwalk_entry_decode_kernel(const struct vmwalk_entry *entry);
+
+/* Entries of /proc/PID/pagemap. Bit 56, mapped once, is never set. */
+#define VMWALK_PM_FRAME		GENMASK_ULL(54, 0)
+#define VMWALK_PM_SOFT_DIRTY	BIT_ULL(55)
+#define VMWALK_PM_UFFD_WP	BIT_ULL(57)
+#define VMWALK_PM_GUARD		BIT_ULL(58)
+#define VMWALK_PM_FILE		BIT_ULL(61)
+#define VMWALK_PM_SWAP		BIT_ULL(62)
+#define VMWALK_PM_PRESENT	BIT_ULL(63)
+
+/* The pagemap entry of a page of @vma whose entry is empty. */
+static inline u64 vmwalk_vma_to_pagemap(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_SOFTDIRTY ? VMWALK_PM_SOFT_DIRTY : 0;
+}
 
 /**
  * struct vmwalk_template - a decoded PTE that other PTEs are compared with

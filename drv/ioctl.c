@@ -85,7 +85,7 @@ static const struct ioctl_op ioctl_ops[] = {
 	IOCTL_OP(VMWALK_IOC_WALK, vmwalk_ioctl_walk, struct vmwalk_walk,
 		 VMWALK_WALK_SIZE_VER0, VMWALK_WALK_KERNEL),
 	IOCTL_OP(VMWALK_IOC_SCAN, vmwalk_ioctl_scan, struct vmwalk_scan,
-		 VMWALK_SCAN_SIZE_VER0, VMWALK_SCAN_TO_BUFFER),
+		 VMWALK_SCAN_SIZE_VER0, VMWALK_SCAN_TO_BUFFER | VMWALK_SCAN_PAGEMAP),
 	IOCTL_OP(VMWALK_IOC_DIRTY, vmwalk_ioctl_dirty, struct vmwalk_dirty,
 		 VMWALK_DIRTY_SIZE_VER0, VMWALK_DIRTY_CLEAR),
 	IOCTL_OP(VMWALK_IOC_TRANSLATE, vmwalk_ioctl_translate, struct vmwalk_translate,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ioctls that report the extents of a range: SCAN and LOG.
+ * Ioctls that report the pages of a range: SCAN and LOG.
  *
  * Copyright (C) The vmwalk authors
  *
@@ -10,7 +10,8 @@
  *     vmwalk_scan_vmas()  iterates over VMAs
  *       vmwalk_walk_range()  walks the page tables of one VMA
  *
- * Copy extents to user space only after releasing mmap_lock. A page fault
+ * With VMWALK_SCAN_PAGEMAP, scan_pagemap() and vmwalk_pagemap_vmas() are the
+ * outer loops. Copy results to user space only after releasing mmap_lock. A page fault
  * during the copy takes the caller's mmap_lock for reading. If the scan still
  * held the lock and a writer had queued for it, that would deadlock.
  */
@@ -23,6 +24,7 @@
 #include <linux/printk.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -30,48 +32,53 @@
 #include "device.h"
 #include "file.h"
 #include "ioctl.h"
+#include "pagemap.h"
 #include "scan.h"
 #include "target.h"
 #include "trace.h"
 
-/* Extents to gather before flushing them: an array of one page. */
-#define CHUNK_EXTENTS		(PAGE_SIZE / sizeof(struct vmwalk_extent))
+/*
+ * Results of up to SMALL_WORDS words are gathered on the stack, others in an
+ * array of up to CHUNK_SIZE bytes.
+ */
+#define SMALL_WORDS		32
+#define CHUNK_SIZE		SZ_16K
 
 /**
- * struct scan_output - destination of the extents of a scan
- * @put: moves extents from the start of @extents to their destination; returns
- *       0, -EFAULT or -EINTR. NULL if @extents is the destination
- * @extents: array that the scanner fills
- * @capacity: extents that fit into @extents
- * @pos: destination of the next extent: user address or buffer offset
+ * struct scan_output - destination of the results of a scan
+ * @put: moves bytes from the start of @array to their destination; returns 0,
+ *       -EFAULT or -EINTR. NULL if @array is the destination
+ * @array: extents or pagemap entries, which the scan fills in
+ * @size: bytes in @array
+ * @small: an array of SMALL_WORDS words, which @array may be
+ * @pos: destination of the next result: user address or buffer offset
  * @device: the device
  * @target: PID of the target in the initial pid namespace, for the kernel log
  */
 struct scan_output {
-	int (*put)(struct scan_output *output, unsigned long count);
-	struct vmwalk_extent *extents;
-	unsigned long capacity;
+	int (*put)(struct scan_output *output, size_t len);
+	void *array;
+	size_t size;
+	u64 *small;
 	u64 pos;
 	struct vmwalk_device *device;
 	int target;
 };
 
-static int put_to_user(struct scan_output *output, unsigned long count)
+static int put_to_user(struct scan_output *output, size_t len)
 {
-	size_t len = count * sizeof(*output->extents);
-
-	if (copy_to_user(u64_to_user_ptr(output->pos), output->extents, len))
+	if (copy_to_user(u64_to_user_ptr(output->pos), output->array, len))
 		return -EFAULT;
 	output->pos += len;
 
 	return 0;
 }
 
-static int put_to_buffer(struct scan_output *output, unsigned long count)
+static int put_to_buffer(struct scan_output *output, size_t len)
 {
 	const struct vmwalk_buffer *buffer = &output->device->buffer;
-	size_t part, len = count * sizeof(*output->extents);
-	const void *from = output->extents;
+	const void *from = output->array;
+	size_t part;
 	void *to;
 
 	for (; len; len -= part, output->pos += part, from += part) {
@@ -84,18 +91,27 @@ static int put_to_buffer(struct scan_output *output, unsigned long count)
 	return 0;
 }
 
-static int alloc_chunk(struct scan_output *output)
+/* Bytes per element of @vec. */
+static size_t element_size(const struct vmwalk_scan *scan)
 {
-	output->extents = (struct vmwalk_extent *)__get_free_page(GFP_KERNEL_ACCOUNT);
-	output->capacity = CHUNK_EXTENTS;
+	return scan->flags & VMWALK_SCAN_PAGEMAP ? sizeof(u64) : sizeof(struct vmwalk_extent);
+}
 
-	return output->extents ? 0 : -ENOMEM;
+static int alloc_chunk(struct scan_output *output, const struct vmwalk_scan *scan)
+{
+	output->size = min_t(u64, scan->vec_len, CHUNK_SIZE / element_size(scan)) *
+		       element_size(scan);
+	output->array = output->small;
+	if (output->size > SMALL_WORDS * sizeof(u64))
+		output->array = kvmalloc(output->size, GFP_KERNEL_ACCOUNT);
+
+	return output->array ? 0 : -ENOMEM;
 }
 
 static void close_output(struct scan_output *output)
 {
-	if (output->put)
-		free_page((unsigned long)output->extents);
+	if (output->put && output->array != output->small)
+		kvfree(output->array);
 }
 
 /* Returns 0 with @walk_end set, or -EINTR, -ESRCH or -EFAULT. */
@@ -113,7 +129,7 @@ static int scan_range(struct vmwalk_scanner *scanner, struct scan_output *output
 
 		if (!scanner->done && output->put && scanner->count == scanner->capacity) {
 			/* The last extent stays: it may still grow. */
-			err = output->put(output, scanner->count - 1);
+			err = output->put(output, (scanner->count - 1) * sizeof(*scanner->out));
 			if (err)
 				return err;
 			vmwalk_scan_flushed(scanner);
@@ -129,37 +145,92 @@ static int scan_range(struct vmwalk_scanner *scanner, struct scan_output *output
 	 */
 	*walk_end = addr < scanner->end ? addr : scanner->arg->end;
 
-	return output->put ? output->put(output, scanner->count) : 0;
+	return output->put ? output->put(output, scanner->count * sizeof(*scanner->out)) : 0;
 }
 
-/* Returns the number of extents, or a negative errno. */
+/* Sets the numbers of extents and of their pages. Returns as scan_range(). */
+static int scan_extents(struct mm_struct *mm, struct vmwalk_scan *scan, bool hide_pfns,
+			struct scan_output *output, u64 *extents, u64 *pages)
+{
+	struct vmwalk_scanner scanner;
+	int err;
+
+	vmwalk_scan_init(&scanner, mm, scan, hide_pfns, output->array,
+			 output->size / sizeof(*scanner.out));
+	err = scan_range(&scanner, output, &scan->walk_end);
+	*extents = scanner.flushed + scanner.count;
+	*pages = vmwalk_scan_pages(&scanner);
+
+	return err;
+}
+
+/* Sets the number of pages reported. Returns as scan_range(). */
+static int scan_pagemap(struct mm_struct *mm, struct vmwalk_scan *scan, bool hide_pfns,
+			struct scan_output *output, u64 *pages)
+{
+	const unsigned long start = untagged_addr(scan->start), end = vmwalk_scan_end(scan);
+	const unsigned long capacity = output->size / sizeof(u64);
+	const u64 total = min_t(u64, scan->vec_len, (end - start) >> PAGE_SHIFT);
+	struct vmwalk_pagemap pagemap;
+	unsigned long count = 0;	/* entries in the array */
+	int err;
+
+	*pages = 0;
+	vmwalk_pagemap_init(&pagemap, mm, start, hide_pfns);
+	do {
+		err = vmwalk_target_lock(mm);
+		if (err)
+			return err;
+		count += vmwalk_pagemap_vmas(&pagemap, (u64 *)output->array + count,
+					     min_t(u64, capacity - count, total - *pages - count));
+		vmwalk_target_unlock(mm);
+
+		if (output->put && (count == capacity || *pages + count == total)) {
+			err = output->put(output, count * sizeof(u64));
+			if (err)
+				return err;
+			*pages += count;
+			count = 0;
+		}
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		vmwalk_walk_yield(&mm->mmap_lock);
+	} while (*pages + count < total);
+	*pages += count;
+	scan->walk_end = pagemap.next < end ? pagemap.next : scan->end;
+
+	return 0;
+}
+
+/* Returns the number of elements of the output, or a negative errno. */
 static long scan_to_output(struct vmwalk_file *vf, struct vmwalk_scan *scan,
 			   struct scan_output *output)
 {
 	struct vmwalk_device *device = vf->device;
-	struct vmwalk_scanner scanner;
+	u64 extents = 0, pages, elements;
 	u64 started = ktime_get_ns();
 	struct mm_struct *mm;
-	u64 extents, pages;
+	bool hide_pfns;
 	long ret;
 
 	mm = vmwalk_target_mm(vf, &output->target);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 
-	vmwalk_scan_init(&scanner, mm, scan, !vmwalk_file_sees_pfns(vf), output->extents,
-			 output->capacity);
-	ret = scan_range(&scanner, output, &scan->walk_end);
+	hide_pfns = !vmwalk_file_sees_pfns(vf);
+	if (scan->flags & VMWALK_SCAN_PAGEMAP)
+		ret = scan_pagemap(mm, scan, hide_pfns, output, &pages);
+	else
+		ret = scan_extents(mm, scan, hide_pfns, output, &extents, &pages);
 	mmdrop(mm);
 
-	extents = scanner.flushed + scanner.count;
-	pages = vmwalk_scan_pages(&scanner);
+	elements = scan->flags & VMWALK_SCAN_PAGEMAP ? pages : extents;
 	if (scan->flags & VMWALK_SCAN_TO_BUFFER)
-		vmwalk_dirty_mark(device, scan->vec, extents * sizeof(struct vmwalk_extent));
+		vmwalk_dirty_mark(device, scan->vec, elements * element_size(scan));
 	vmwalk_stats_count_walk(&device->stats, started, pages, extents);
 	trace_vmwalk_scan(device, scan, pages, extents, ret);
 
-	return ret ?: min_t(u64, extents, INT_MAX);
+	return ret ?: min_t(u64, elements, INT_MAX);
 }
 
 static int validate_scan(const struct vmwalk_device *device, const struct vmwalk_scan *scan)
@@ -171,44 +242,50 @@ static int validate_scan(const struct vmwalk_device *device, const struct vmwalk
 	     scan->return_mask) & ~(u64)VMWALK_STATE_ALL)
 		return -EINVAL;
 
+	if (scan->flags & VMWALK_SCAN_PAGEMAP &&
+	    (scan->category_inverted | scan->category_mask | scan->category_anyof_mask |
+	     scan->return_mask | scan->max_pages))
+		return -EINVAL;
+
 	if (!PAGE_ALIGNED(start) || start > end || start > VMWALK_USER_END)
 		return -EINVAL;
 
-	if (!scan->vec_len || scan->vec_len > U64_MAX / sizeof(struct vmwalk_extent))
+	if (!scan->vec_len || scan->vec_len > U64_MAX / element_size(scan))
 		return -EINVAL;
 	if (!(scan->flags & VMWALK_SCAN_TO_BUFFER))
 		return 0;
 
 	if (!IS_ALIGNED(scan->vec, sizeof(u64)) || scan->vec > size ||
-	    scan->vec_len > (size - scan->vec) / sizeof(struct vmwalk_extent))
+	    scan->vec_len > (size - scan->vec) / element_size(scan))
 		return -EINVAL;
 
 	return 0;
 }
 
+/* Opens @output, which has its device and small array. */
 static int open_output(struct scan_output *output, const struct vmwalk_scan *scan,
 		       const struct vmwalk_file *vf)
 {
 	struct vmwalk_device *device = vf->device;
 
-	*output = (struct scan_output) { .device = device, .pos = scan->vec };
+	output->pos = scan->vec;
 	if (scan->flags & VMWALK_SCAN_TO_BUFFER) {
 		if (!vmwalk_file_is_writable(vf))
 			return -EPERM;
 		if (device->buffer.kaddr) {
-			output->extents = device->buffer.kaddr + scan->vec;
-			output->capacity = scan->vec_len;
+			output->array = device->buffer.kaddr + scan->vec;
+			output->size = scan->vec_len * element_size(scan);
 			return 0;
 		}
 		output->put = put_to_buffer;
 	} else {
 		if (!access_ok(u64_to_user_ptr(scan->vec),
-			       scan->vec_len * sizeof(struct vmwalk_extent)))
+			       scan->vec_len * element_size(scan)))
 			return -EFAULT;
 		output->put = put_to_user;
 	}
 
-	return alloc_chunk(output);
+	return alloc_chunk(output, scan);
 }
 
 /**
@@ -219,7 +296,8 @@ long vmwalk_ioctl_scan(struct vmwalk_call *call)
 {
 	struct vmwalk_scan *scan = call->arg;
 	struct vmwalk_file *vf = call->vf;
-	struct scan_output output;
+	u64 small[SMALL_WORDS];
+	struct scan_output output = { .small = small, .device = vf->device };
 	long ret;
 
 	ret = validate_scan(vf->device, scan);
@@ -264,15 +342,16 @@ static void log_extent(const struct scan_output *output, const struct vmwalk_ext
 		extent->page_shift, extent->node, flags);
 }
 
-static int put_to_log(struct scan_output *output, unsigned long count)
+static int put_to_log(struct scan_output *output, size_t len)
 {
-	unsigned long i;
+	const struct vmwalk_extent *extents = output->array;
+	unsigned long i, count = len / sizeof(*extents);
 
 	/* printk() may wait for a serial console. */
 	for (i = 0; i < count; i++) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		log_extent(output, &output->extents[i]);
+		log_extent(output, &extents[i]);
 		cond_resched();
 	}
 
@@ -287,7 +366,8 @@ long vmwalk_ioctl_log(struct vmwalk_call *call)
 {
 	struct vmwalk_log *log = call->arg;
 	struct vmwalk_file *vf = call->vf;
-	struct scan_output output = { .put = put_to_log, .device = vf->device };
+	u64 small[SMALL_WORDS];
+	struct scan_output output = { .put = put_to_log, .small = small, .device = vf->device };
 	struct vmwalk_scan scan = {
 		.start = log->start,
 		.end = log->end,
@@ -304,7 +384,7 @@ long vmwalk_ioctl_log(struct vmwalk_call *call)
 	if (!vmwalk_file_sees_pfns(vf))
 		return -EPERM;
 
-	ret = alloc_chunk(&output);
+	ret = alloc_chunk(&output, &scan);
 	if (ret)
 		return ret;
 	ret = scan_to_output(vf, &scan, &output);

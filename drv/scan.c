@@ -395,6 +395,17 @@ static unsigned long scan_leaf(struct vmwalk_walker *walker, struct vmwalk_entry
 }
 
 /**
+ * vmwalk_scan_end - the end of the range that a scan covers
+ * @arg: the caller's arguments
+ */
+unsigned long vmwalk_scan_end(const struct vmwalk_scan *arg)
+{
+	const u64 end = untagged_addr(arg->end);
+
+	return end > VMWALK_USER_END ? VMWALK_USER_END : PAGE_ALIGN(end);
+}
+
+/**
  * vmwalk_scan_init - start a scan
  * @scanner: set up
  * @mm: the mm to scan
@@ -407,13 +418,11 @@ void vmwalk_scan_init(struct vmwalk_scanner *scanner, struct mm_struct *mm,
 		      const struct vmwalk_scan *arg, bool hide_pfns, struct vmwalk_extent *out,
 		      unsigned long capacity)
 {
-	const u64 end = untagged_addr(arg->end);
-
 	*scanner = (struct vmwalk_scanner) {
 		.walker = { .ptes = scan_ptes, .leaf = scan_leaf, .contended_mm = mm },
 		.mm = mm,
 		.arg = arg,
-		.end = end > VMWALK_USER_END ? VMWALK_USER_END : PAGE_ALIGN(end),
+		.end = vmwalk_scan_end(arg),
 		.hide_pfns = hide_pfns,
 		.out = out,
 		.capacity = min_t(u64, capacity, arg->vec_len),

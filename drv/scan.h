@@ -61,6 +61,7 @@ struct vmwalk_scanner {
 	bool done;
 };
 
+unsigned long vmwalk_scan_end(const struct vmwalk_scan *arg);
 void vmwalk_scan_init(struct vmwalk_scanner *scanner, struct mm_struct *mm,
 		      const struct vmwalk_scan *arg, bool hide_pfns, struct vmwalk_extent *out,
 		      unsigned long capacity);

@@ -15,6 +15,7 @@
 #include <asm/sysreg.h>
 
 #define VMWALK_PFN_SHIFT	PAGE_SHIFT
+#define VMWALK_USE_MASK		(PTE_RDONLY | PTE_AF)
 #define VMWALK_FLAGS_MASK	(~(pteval_t)PTE_ADDR_LOW)
 
 #define vmwalk_pte_raw(pte)	pte_val(pte)

@@ -8,6 +8,8 @@
  *
  *   VMWALK_PFN_SHIFT             lowest bit of the PFN in an entry
  *   VMWALK_FLAGS_MASK            all bits of an entry but the PFN
+ *   VMWALK_USE_MASK              those of them below the PFN that say whether a
+ *                                page is writable, accessed and dirty
  *   vmwalk_pte_raw, vmwalk_raw_pte, vmwalk_pmd_raw, vmwalk_raw_pmd
  *                                convert between entries and their values
  *   vmwalk_pte_user(pte)         user mode may access the page
@@ -169,6 +171,8 @@ static inline unsigned int vmwalk_real_level(unsigned int level)
 
 	return level;
 }
+
+static_assert(!(VMWALK_USE_MASK >> VMWALK_PFN_SHIFT));
 
 /*
  * Comparing entries. The difference of two entries with the same flags is the

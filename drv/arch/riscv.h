@@ -12,6 +12,7 @@
 #endif
 
 #define VMWALK_PFN_SHIFT	_PAGE_PFN_SHIFT
+#define VMWALK_USE_MASK		(_PAGE_WRITE | _PAGE_ACCESSED | _PAGE_DIRTY)
 #define VMWALK_FLAGS_MASK	(~(unsigned long)_PAGE_PFN_MASK)
 
 #define vmwalk_pte_raw(pte)	pte_val(pte)

@@ -12,6 +12,7 @@
 #define VMWALK_ARCH_X86_H
 
 #define VMWALK_PFN_SHIFT	PAGE_SHIFT
+#define VMWALK_USE_MASK		(_PAGE_RW | _PAGE_ACCESSED | _PAGE_DIRTY)
 #define VMWALK_FLAGS_MASK	PTE_FLAGS_MASK
 
 /* The values in memory: in a Xen PV guest, pte_val() translates them. */

@@ -276,6 +276,7 @@ struct vmwalk_extent {
 
 /* Flags of struct vmwalk_scan. */
 #define VMWALK_SCAN_TO_BUFFER	0x0001	/* vec is a buffer offset */
+#define VMWALK_SCAN_PAGEMAP	0x0002	/* report entries of pagemap */
 
 /**
  * struct vmwalk_scan - report the extents of a range of addresses
@@ -302,6 +303,13 @@ struct vmwalk_extent {
  * written. The masks work as those of PAGEMAP_SCAN. Pages with an empty entry
  * are never reported. If the opener lacks CAP_SYS_ADMIN, PFNs are withheld, and
  * do not separate extents.
+ *
+ * With VMWALK_SCAN_PAGEMAP, @vec is an array of __u64 with an element for each
+ * page of the range, in the format of /proc/PID/pagemap, and @vec_len is its
+ * capacity in elements. @max_pages and the masks must be zero. Returns the
+ * number of elements. The elements differ from those of pagemap in three
+ * points: bit 56 (mapped once) is never set; PFN mappings, which pagemap leaves
+ * out, are reported; and bit 61 (file) of the huge zero page is not set.
  */
 struct vmwalk_scan {
 	__u32 size;

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * SCAN compared with /proc/PID/pagemap over whole stopped processes: both must
- * report the same present addresses with the same PFNs.
+ * report the same present addresses with the same PFNs; and with
+ * VMWALK_SCAN_PAGEMAP the same entries.
  *
  * Copyright (C) The vmwalk authors
  */
 #define _GNU_SOURCE
+#include <linux/kernel-page-flags.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 #include "harness.h"
 
@@ -187,6 +191,103 @@ static void expect_walks(int fd, const struct pages *pages)
 	}
 }
 
+/* --- Entries of pagemap ---------------------------------------------------- */
+
+/* Whether a page is the huge zero page, which some kernels count as a file's. */
+static bool is_huge_zero(__u64 entry)
+{
+	static int flags = -1;
+	__u64 value;
+
+	if (flags < 0)
+		flags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	return entry & PM_PRESENT &&
+	       pread(flags, &value, 8, PM_PFN(entry) * 8) == 8 &&
+	       value & BIT_ULL(KPF_ZERO_PAGE) && value & BIT_ULL(KPF_THP);
+}
+
+/*
+ * Compare entries that a scan has returned with those of pagemap. @hidden: a PFN
+ * mapping, which pagemap reports as empty.
+ */
+static void expect_entries(const __u64 *ours, const __u64 *theirs, size_t count, __u64 addr,
+			   bool hidden)
+{
+	for (size_t i = 0; i < count; i++) {
+		__u64 wanted = theirs[i] & ~PM_EXCLUSIVE, got = ours[i];
+
+		if (hidden && got & PM_PRESENT) {
+			vw_expect(wanted & ~PM_SOFT_DIRTY, 0);
+			vw_expect(got & (PM_FILE | PM_SWAP | PM_UFFD_WP), 0);
+			got &= PM_SOFT_DIRTY;
+			wanted |= got;
+		}
+		if (got != wanted && (got | PM_FILE) == wanted && is_huge_zero(got))
+			continue;
+		if (got != wanted)
+			vw_fail("0x%llx: a scan returns 0x%llx, pagemap 0x%llx",
+				addr + i * PAGE, ours[i], theirs[i]);
+	}
+}
+
+#define ENTRIES	16384
+
+/* Compare the entries of a range. Counts those that are not 0. */
+static size_t compare_range(int fd, pid_t pid, __u64 start, __u64 end, bool hidden)
+{
+	static __u64 before[ENTRIES], ours[ENTRIES], after[ENTRIES];
+	size_t count, used = 0;
+
+	for (; start < end; start += count * PAGE) {
+		count = (end - start) / PAGE < ENTRIES ? (end - start) / PAGE : ENTRIES;
+		for (int try = 0;; try++) {
+			vw_expect(vw_pagemap(pid, start, count, before), count);
+			vw_expect(vw_scan_pagemap(fd, start, count, ours), count);
+			vw_expect(vw_pagemap(pid, start, count, after), count);
+			if (!memcmp(before, after, count * sizeof(*after)))
+				break;
+			if (try == 20)
+				vw_fail("the pages of %d changed in all attempts", pid);
+		}
+		expect_entries(ours, after, count, start, hidden);
+		for (size_t i = 0; i < count; i++)
+			used += !!ours[i];
+	}
+	return used;
+}
+
+/* Compare the entries of all mappings of a process, and of pages between them. */
+static void compare_all_entries(int fd, pid_t pid)
+{
+	__u64 start = 0, end = 0, last = 0;
+	char path[64], line[1024];
+	size_t used = 0;
+	FILE *smaps;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
+	smaps = fopen(path, "re");
+	if (!smaps)
+		vw_fail("no smaps of %d", pid);
+	while (fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%llx-%llx ", &start, &end) == 2)
+			continue;
+		if (strncmp(line, "VmFlags:", 8) || start >= vw_user_end())
+			continue;
+		/* Up to 600 pages of the hole before the mapping. */
+		if (start - last > 600 * PAGE)
+			last = start - 600 * PAGE;
+		used += compare_range(fd, pid, last, start, false);
+		used += compare_range(fd, pid, start, end, strstr(line, " pf "));
+		last = end;
+	}
+	fclose(smaps);
+	assert_true(used);
+	/* One call that covers many mappings and holes. */
+	if (last < vw_user_end() - 64 * PAGE)
+		compare_range(fd, pid, last - 64 * PAGE, last + 64 * PAGE, false);
+	print_message("# %zu entries match\n", used);
+}
+
 /* Compare a stopped process, and count its present and swapped pages. */
 static void compare(pid_t pid, size_t *present, size_t *swapped)
 {
@@ -213,6 +314,7 @@ static void compare(pid_t pid, size_t *present, size_t *swapped)
 		expect_same(&after, &found);
 	}
 	expect_walks(fd, &after);
+	compare_all_entries(fd, pid);
 	*present = 0;
 	*swapped = 0;
 	for (size_t i = 0; i < after.count; i++)
@@ -482,4 +584,171 @@ VW_TEST(scans_of_the_devices_mappings_match_pagemap)
 			NULL);
 	}
 	compare_stopped(map_devices, &present, &swapped);
+}
+
+static int map_soft_dirty(void *arg)
+{
+	char *at, *file;
+	int memfd;
+
+	(void)arg;
+	at = mmap(NULL, 2 * MIB, RW, ANON, -1, 0);
+	memfd = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	vw_check(at != MAP_FAILED && memfd >= 0 && !ftruncate(memfd, MIB));
+	file = mmap(NULL, MIB, RW, MAP_SHARED, memfd, 0);
+	vw_check(file != MAP_FAILED);
+	madvise(at, 2 * MIB, MADV_NOHUGEPAGE);
+	memset(at, 1, MIB);
+	memset(file, 1, MIB / 2);
+	if (vw_file_write("/proc/self/clear_refs", "4"))
+		return VW_CHILD_SKIPPED;
+	for (size_t i = 0; i < MIB; i += 3 * PAGE)
+		vw_poke(at + i, 2);
+	for (size_t i = 0; i < MIB / 2; i += 2 * PAGE)
+		vw_poke(file + i, 2);
+	vw_swap_out(at + MIB / 2, MIB / 4);
+	/* A mapping that is newer than clear_refs: its empty pages are dirty. */
+	vw_check(mmap(NULL, MIB, RW, ANON, -1, 0) != MAP_FAILED);
+	raise(SIGSTOP);
+	return 0;
+}
+
+VW_TEST(entries_of_soft_dirty_pages_match_pagemap)
+{
+	size_t present, swapped;
+
+	compare_stopped(map_soft_dirty, &present, &swapped);
+	assert_true(present > 200);
+}
+
+static int uffd_with(__u64 features)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (uffd < 0)
+		return -1;
+	if (ioctl(uffd, UFFDIO_API, &api)) {
+		close(uffd);
+		return -1;
+	}
+	return uffd;
+}
+
+static bool write_protect(int uffd, char *at, size_t len)
+{
+	struct uffdio_register reg = {
+		.range = { (uintptr_t)at, len },
+		.mode = UFFDIO_REGISTER_MODE_WP,
+	};
+	struct uffdio_writeprotect protect = {
+		.range = { (uintptr_t)at, len / 2 },
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+
+	return !ioctl(uffd, UFFDIO_REGISTER, &reg) && !ioctl(uffd, UFFDIO_WRITEPROTECT, &protect);
+}
+
+/* Present, swapped, and untouched pages (markers), where the kernel can. */
+static int map_write_protected(void *arg)
+{
+	const __u64 hugetlbfs_shmem = BIT_ULL(12), unpopulated = BIT_ULL(13);
+	int uffd, file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	char *at, *shared, *huge;
+
+	(void)arg;
+	vw_check(file >= 0 && !ftruncate(file, 64 * PAGE));
+	at = mmap(NULL, 64 * PAGE, RW, ANON, -1, 0);
+	shared = mmap(NULL, 64 * PAGE, RW, MAP_SHARED, file, 0);
+	vw_check(at != MAP_FAILED && shared != MAP_FAILED);
+	madvise(at, 64 * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 64; i += 2) {
+		vw_poke(at + i * PAGE, 1);
+		vw_poke(shared + i * PAGE, 1);
+	}
+	uffd = uffd_with(UFFD_FEATURE_PAGEFAULT_FLAG_WP | hugetlbfs_shmem | unpopulated);
+	if (uffd < 0)
+		uffd = uffd_with(UFFD_FEATURE_PAGEFAULT_FLAG_WP | hugetlbfs_shmem);
+	if (uffd >= 0) {
+		vw_check(write_protect(uffd, shared, 64 * PAGE));
+		huge = mmap(NULL, 4 * PMD_SIZE, RW, ANON | HUGE_PMD, -1, 0);
+		if (huge != MAP_FAILED) {
+			vw_poke(huge, 1);
+			vw_check(write_protect(uffd, huge, 4 * PMD_SIZE));
+		}
+	} else {
+		uffd = uffd_with(UFFD_FEATURE_PAGEFAULT_FLAG_WP);
+		if (uffd < 0)
+			return VW_CHILD_SKIPPED;
+	}
+	vw_check(write_protect(uffd, at, 64 * PAGE));
+	vw_swap_out(at + 16 * PAGE, 32 * PAGE);
+	raise(SIGSTOP);
+	return 0;
+}
+
+VW_TEST(entries_of_pages_with_uffd_wp_match_pagemap)
+{
+	size_t present, swapped;
+
+	compare_stopped(map_write_protected, &present, &swapped);
+}
+
+#define MADV_GUARD_INSTALL	102	/* Linux 6.13 and later */
+
+static int map_guards(void *arg)
+{
+	char *at = mmap(NULL, 64 * PAGE, RW, ANON, -1, 0);
+
+	(void)arg;
+	vw_check(at != MAP_FAILED);
+	memset(at, 1, 32 * PAGE);
+	if (madvise(at + 16 * PAGE, 32 * PAGE, MADV_GUARD_INSTALL))
+		return VW_CHILD_SKIPPED;
+	raise(SIGSTOP);
+	return 0;
+}
+
+VW_TEST(entries_of_guard_regions_match_pagemap)
+{
+	size_t present, swapped;
+
+	compare_stopped(map_guards, &present, &swapped);
+}
+
+/* Every page has another protection or state than the page before. */
+static int map_all_different(void *arg)
+{
+	char *at, *file;
+	int memfd;
+
+	(void)arg;
+	memfd = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	vw_check(memfd >= 0 && !ftruncate(memfd, 512 * PAGE));
+	at = mmap(NULL, 512 * PAGE, RW, ANON, -1, 0);
+	file = mmap(NULL, 512 * PAGE, RW, MAP_PRIVATE, memfd, 0);
+	vw_check(at != MAP_FAILED && file != MAP_FAILED);
+	madvise(at, 512 * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < 512; i++) {
+		/* A page, the zero page, nothing, PROT_NONE, read-only. */
+		if (i % 5 != 2)
+			vw_peek(at + i * PAGE);
+		if (i % 5 != 1 && i % 5 != 2)
+			vw_poke(at + i * PAGE, 1);
+		if (i % 5 > 2)
+			mprotect(at + i * PAGE, PAGE, i % 5 == 3 ? PROT_NONE : PROT_READ);
+		vw_peek(file + i * PAGE);
+		if (i % 2)
+			vw_poke(file + i * PAGE, 1);
+	}
+	raise(SIGSTOP);
+	return 0;
+}
+
+VW_TEST(entries_of_pages_that_all_differ_match_pagemap)
+{
+	size_t present, swapped;
+
+	compare_stopped(map_all_different, &present, &swapped);
+	assert_true(present > 900);
 }

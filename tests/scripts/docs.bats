@@ -120,8 +120,8 @@ without_numbers()
 		<(find "$VMWALK/a" -type f -printf '%f\n' | sort)
 }
 
-# The pages on calls; README is what they share.
-calls()
+# The pages on calls and on flags of calls; README is what they share.
+pages()
 {
 	local page
 
@@ -131,6 +131,12 @@ calls()
 	done
 }
 
+# The pages on calls.
+calls()
+{
+	pages | grep -vx scan_pagemap
+}
+
 @test "uapi: every call has a page, no other, and README names them all" {
 	declared=$(sed -n 's/^#define VMWALK_IOC_\([A-Z_]*\)\t*_IO.*/\L\1/p' "$header" | sort)
 	[[ $declared == *scan* ]]
@@ -138,6 +144,9 @@ calls()
 	# shellcheck disable=SC2016 # the backquotes are Markdown's
 	diff <(echo "$declared") <(sed -n 's/^| \[`VMWALK_IOC_[A-Z_]*`\](\([a-z_]*\).md) .*/\1/p' \
 		"$BATS_TEST_DIRNAME/uapi-README.md" | sort)
+	for page in $(pages); do
+		grep -q "^| .*]($page.md)" "$BATS_TEST_DIRNAME/uapi-README.md"
+	done
 }
 
 # fields STRUCTURE...: prints the names of their fields, in order.
@@ -174,7 +183,7 @@ fields()
 }
 
 @test "uapi: every page shows the very source of its example" {
-	for call in $(calls); do
+	for call in $(pages); do
 		echo "$call"
 		source=$EXAMPLES/uapi/$call.c
 		[[ $(wc -l <"$source") -gt 20 ]]
@@ -182,7 +191,7 @@ fields()
 		diff <(sed '1,/^ \*\/$/d' "$source") \
 			<(sed -n '/^```c$/,/^```$/{/^```/d;p}' "$BATS_TEST_DIRNAME/uapi-$call.md")
 	done
-	[[ $(calls | wc -l) == $(find "$EXAMPLES/uapi" -name '*.c' | wc -l) ]]
+	[[ $(pages | wc -l) == $(find "$EXAMPLES/uapi" -name '*.c' | wc -l) ]]
 }
 
 # What differs from one machine and one run to the next: addresses, indices, pids, the node, and what
@@ -197,7 +206,7 @@ without_addresses()
 	local call failed=
 
 	cd "$BATS_TEST_TMPDIR"
-	for call in $(calls); do
+	for call in $(pages); do
 		echo "$call"
 		sessions "$BATS_TEST_DIRNAME/uapi-$call.md"
 		[[ $(wc -l <script) -ge 4 ]]

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -201,4 +202,20 @@ int vmwalk_file_scan(struct vmwalk_file *file, struct vmwalk_scan *scan,
 
 	free(extents);
 	return ret;
+}
+
+long vmwalk_file_pagemap(struct vmwalk_file *file, __u64 addr, __u64 *vec, size_t count)
+{
+	struct vmwalk_scan scan = {
+		.size = sizeof(scan),
+		.flags = VMWALK_SCAN_PAGEMAP,
+		.start = addr,
+		.vec = (uintptr_t)vec,
+	};
+
+	/* The driver returns an int, and limits the end to that of user space. */
+	scan.vec_len = count < INT_MAX ? count : INT_MAX;
+	if (__builtin_add_overflow(addr, scan.vec_len * file->page_size, &scan.end))
+		scan.end = UINT64_MAX;
+	return ioctl(file->fd, VMWALK_IOC_SCAN, &scan);
 }

@@ -284,6 +284,22 @@ int vmwalk_file_scan(struct vmwalk_file *file, struct vmwalk_scan *scan,
 		     int (*fn)(const struct vmwalk_extent *extent, void *data), void *data);
 
 /**
+ * vmwalk_file_pagemap() - read entries in the format of /proc/PID/pagemap
+ * @file: the file
+ * @addr: address of the first page of the target, a multiple of the page size
+ * @vec: filled in with an entry for each page
+ * @count: number of entries, at least 1
+ *
+ * Replaces pread(pagemap, vec, count * 8, addr / page_size * 8) of an open
+ * /proc/PID/pagemap. docs/uapi/scan_pagemap.md lists the bits that differ.
+ *
+ * Return: the number of entries, at most INT_MAX, and less than @count at the end
+ * of user space; or -1 with errno set. EINVAL: @addr is not a multiple of the
+ * page size, or is beyond user space.
+ */
+long vmwalk_file_pagemap(struct vmwalk_file *file, __u64 addr, __u64 *vec, size_t count);
+
+/**
  * vmwalk_file_vma() - get the target's mapping at an address, or the next one
  * @file: the file
  * @vma: addr is set by the caller; the fields marked (out) are filled in

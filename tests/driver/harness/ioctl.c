@@ -95,6 +95,20 @@ struct vmwalk_scan vw_scan_args(__u64 start, __u64 end)
 	};
 }
 
+long long vw_scan_pagemap(int fd, __u64 start, size_t pages, __u64 *entries)
+{
+	struct vmwalk_scan scan = {
+		.size = sizeof(scan),
+		.flags = VMWALK_SCAN_PAGEMAP,
+		.start = start,
+		.end = start + pages * PAGE,
+		.vec = (uintptr_t)entries,
+		.vec_len = pages,
+	};
+
+	return vw_ioctl(fd, VMWALK_IOC_SCAN, &scan);
+}
+
 struct vmwalk_log vw_log_args(__u64 start, __u64 end)
 {
 	return (struct vmwalk_log){

@@ -24,6 +24,8 @@ int vw_poke_by_driver(int fd, const void *at, __u32 value);
 
 /* Arguments of a SCAN that returns every page and all flags. */
 struct vmwalk_scan vw_scan_args(__u64 start, __u64 end);
+/* SCAN with PAGEMAP: the number of entries, or a negative errno. */
+long long vw_scan_pagemap(int fd, __u64 start, size_t pages, __u64 *entries);
 /* Arguments of a LOG with the largest number of lines. */
 struct vmwalk_log vw_log_args(__u64 start, __u64 end);
 
