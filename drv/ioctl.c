@@ -5,8 +5,10 @@
  * Copyright (C) The vmwalk authors
  */
 #include <linux/fs.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "device.h"
@@ -38,6 +40,7 @@ static long vmwalk_ioctl_info(struct vmwalk_call *call)
  * @cmd: VMWALK_IOC_*
  * @flags: the flags that the ioctl defines
  * @size: size of the structure
+ * @in_size: size of the first part of it, which has all fields that are inputs
  * @min_size: size of the structure in the first version of the ABI
  * @handler: validates all fields but size and flags, and performs the ioctl
  */
@@ -45,6 +48,7 @@ struct ioctl_op {
 	unsigned int cmd;
 	u32 flags;
 	u16 size;
+	u16 in_size;
 	u16 min_size;
 	long (*handler)(struct vmwalk_call *call);
 };
@@ -69,37 +73,45 @@ union ioctl_arg {
 	struct vmwalk_poke poke;
 };
 
-#define IOCTL_OP(_cmd, _handler, _struct, _min_size, _flags)			\
+/*
+ * @_out is the first of the fields at the end that are outputs: they are not
+ * copied in, but read as 0.
+ */
+#define IOCTL_OP(_cmd, _handler, _struct, _out, _min_size, _flags)		\
 	[_IOC_NR(_cmd)] = {							\
 		.cmd = _cmd,							\
 		.flags = _flags,						\
 		.size = sizeof(_struct) +					\
-			BUILD_BUG_ON_ZERO(sizeof(_struct) > sizeof(union ioctl_arg)), \
+			BUILD_BUG_ON_ZERO(sizeof(_struct) > sizeof(union ioctl_arg)) + \
+			BUILD_BUG_ON_ZERO(sizeof(_struct) % sizeof(u64)),	\
+		.in_size = ALIGN(_out, sizeof(u64)),				\
 		.min_size = _min_size,						\
 		.handler = _handler,						\
 	}
 
 static const struct ioctl_op ioctl_ops[] = {
 	IOCTL_OP(VMWALK_IOC_INFO, vmwalk_ioctl_info, struct vmwalk_info,
-		 VMWALK_INFO_SIZE_VER0, 0),
+		 offsetof(struct vmwalk_info, abi_version), VMWALK_INFO_SIZE_VER0, 0),
 	IOCTL_OP(VMWALK_IOC_WALK, vmwalk_ioctl_walk, struct vmwalk_walk,
-		 VMWALK_WALK_SIZE_VER0, VMWALK_WALK_KERNEL),
+		 offsetof(struct vmwalk_walk, pfn), VMWALK_WALK_SIZE_VER0, VMWALK_WALK_KERNEL),
 	IOCTL_OP(VMWALK_IOC_SCAN, vmwalk_ioctl_scan, struct vmwalk_scan,
-		 VMWALK_SCAN_SIZE_VER0, VMWALK_SCAN_TO_BUFFER | VMWALK_SCAN_PAGEMAP),
+		 sizeof(struct vmwalk_scan), VMWALK_SCAN_SIZE_VER0,
+		 VMWALK_SCAN_TO_BUFFER | VMWALK_SCAN_PAGEMAP),
 	IOCTL_OP(VMWALK_IOC_DIRTY, vmwalk_ioctl_dirty, struct vmwalk_dirty,
-		 VMWALK_DIRTY_SIZE_VER0, VMWALK_DIRTY_CLEAR),
+		 offsetof(struct vmwalk_dirty, pages), VMWALK_DIRTY_SIZE_VER0,
+		 VMWALK_DIRTY_CLEAR),
 	IOCTL_OP(VMWALK_IOC_TRANSLATE, vmwalk_ioctl_translate, struct vmwalk_translate,
-		 VMWALK_TRANSLATE_SIZE_VER0, 0),
+		 sizeof(struct vmwalk_translate), VMWALK_TRANSLATE_SIZE_VER0, 0),
 	IOCTL_OP(VMWALK_IOC_VMA, vmwalk_ioctl_vma, struct vmwalk_vma,
-		 VMWALK_VMA_SIZE_VER0, 0),
+		 offsetof(struct vmwalk_vma, start), VMWALK_VMA_SIZE_VER0, 0),
 	IOCTL_OP(VMWALK_IOC_LOG, vmwalk_ioctl_log, struct vmwalk_log,
-		 VMWALK_LOG_SIZE_VER0, 0),
+		 sizeof(struct vmwalk_log), VMWALK_LOG_SIZE_VER0, 0),
 	IOCTL_OP(VMWALK_IOC_LOCATE, vmwalk_ioctl_locate, struct vmwalk_locate,
-		 VMWALK_LOCATE_SIZE_VER0, 0),
+		 offsetof(struct vmwalk_locate, kaddr), VMWALK_LOCATE_SIZE_VER0, 0),
 	IOCTL_OP(VMWALK_IOC_COPY, vmwalk_ioctl_copy, struct vmwalk_copy,
-		 VMWALK_COPY_SIZE_VER0, 0),
+		 offsetof(struct vmwalk_copy, copied), VMWALK_COPY_SIZE_VER0, 0),
 	IOCTL_OP(VMWALK_IOC_POKE, vmwalk_ioctl_poke, struct vmwalk_poke,
-		 VMWALK_POKE_SIZE_VER0, 0),
+		 offsetof(struct vmwalk_poke, faults), VMWALK_POKE_SIZE_VER0, 0),
 };
 
 /* The current layout of every structure is that of its first version. */
@@ -116,6 +128,81 @@ static_assert(sizeof(struct vmwalk_locate) == VMWALK_LOCATE_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_copy) == VMWALK_COPY_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_poke) == VMWALK_POKE_SIZE_VER0);
 
+/*
+ * Copying words one by one is faster than a call of copy_from_user() for the few
+ * words of a structure. Callers may pass unaligned structures: not all CPUs can
+ * access these by words.
+ */
+static int get_words(u64 *to, const u64 __user *from, size_t size)
+{
+	const u64 *end = to + size / sizeof(*to);
+
+	if (!IS_ALIGNED((unsigned long)from, sizeof(*from)))
+		return copy_from_user(to, from, size) ? -EFAULT : 0;
+	if (!user_read_access_begin(from, size))
+		return -EFAULT;
+	while (to < end)
+		unsafe_get_user(*to++, from++, fault);
+	user_read_access_end();
+
+	return 0;
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+static int put_words(u64 __user *to, const u64 *from, size_t size)
+{
+	const u64 *end = from + size / sizeof(*from);
+
+	if (!IS_ALIGNED((unsigned long)to, sizeof(*to)) || size % sizeof(*to))
+		return copy_to_user(to, from, size) ? -EFAULT : 0;
+	if (!user_write_access_begin(to, size))
+		return -EFAULT;
+	while (from < end)
+		unsafe_put_user(*from++, to++, fault);
+	user_write_access_end();
+
+	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+/**
+ * vmwalk_call_respond - copy a result to the caller
+ * @call: the ioctl
+ *
+ * Copies as much of the structure as the caller knows.
+ *
+ * Return: 0, or -EFAULT.
+ */
+int vmwalk_call_respond(const struct vmwalk_call *call)
+{
+	return put_words(call->user, call->arg, min_t(size_t, call->user_size, call->size));
+}
+
+/*
+ * Copy the inputs of an extensible structure, whose size is @user_size, as
+ * copy_struct_from_user() copies the whole. @user_size is not less than the
+ * inputs. The rest of @arg is cleared.
+ */
+static int get_arg(union ioctl_arg *arg, const struct ioctl_op *op, void __user *user,
+		   u32 user_size)
+{
+	u64 *const words = (u64 *)arg;
+	int ret;
+
+	if (user_size > op->size) {
+		ret = check_zeroed_user(user + op->size, user_size - op->size);
+		if (ret <= 0)
+			return ret ?: -E2BIG;
+	}
+	memset64(words + op->in_size / sizeof(u64), 0, (op->size - op->in_size) / sizeof(u64));
+
+	return get_words(words, user, op->in_size);
+}
+
 /* Copy the caller's structure in, and run the handler on the copy. */
 static long call_with_struct(struct vmwalk_file *vf, const struct ioctl_op *op, void __user *user)
 {
@@ -130,7 +217,7 @@ static long call_with_struct(struct vmwalk_file *vf, const struct ioctl_op *op, 
 	if (call.user_size > PAGE_SIZE)
 		return -E2BIG;
 
-	err = copy_struct_from_user(&arg, op->size, user, call.user_size);
+	err = get_arg(&arg, op, user, call.user_size);
 	if (err)
 		return err;
 	/* Another thread may have changed the size since get_user(). */

@@ -7,8 +7,8 @@
 #ifndef VMWALK_IOCTL_H
 #define VMWALK_IOCTL_H
 
-#include <linux/minmax.h>
-#include <linux/uaccess.h>
+#include <linux/compiler.h>
+#include <linux/types.h>
 
 #include "uapi/vmwalk.h"
 
@@ -31,20 +31,7 @@ struct vmwalk_call {
 	u32 user_size;
 };
 
-/**
- * vmwalk_call_respond - copy a result to the caller
- * @call: the ioctl
- *
- * Copies as much of the structure as the caller knows.
- *
- * Return: 0, or -EFAULT.
- */
-static inline int vmwalk_call_respond(const struct vmwalk_call *call)
-{
-	return copy_to_user(call->user, call->arg, min_t(size_t, call->user_size, call->size)) ?
-	       -EFAULT : 0;
-}
-
+int vmwalk_call_respond(const struct vmwalk_call *call);
 long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* ioctl_walk.c */

@@ -227,7 +227,9 @@ static long scan_to_output(struct vmwalk_file *vf, struct vmwalk_scan *scan,
 	elements = scan->flags & VMWALK_SCAN_PAGEMAP ? pages : extents;
 	if (scan->flags & VMWALK_SCAN_TO_BUFFER)
 		vmwalk_dirty_mark(device, scan->vec, elements * element_size(scan));
-	vmwalk_stats_count_walk(&device->stats, started, pages, extents);
+	vmwalk_stats_count_walk(&device->stats, pages);
+	vmwalk_stats_add(&device->stats, VMWALK_EXTENTS, extents);
+	vmwalk_stats_add(&device->stats, VMWALK_WALK_NS, ktime_get_ns() - started);
 	trace_vmwalk_scan(device, scan, pages, extents, ret);
 
 	return ret ?: min_t(u64, elements, INT_MAX);

@@ -12,6 +12,7 @@
 #include <linux/pgtable.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -26,14 +27,11 @@
 #include "walk.h"
 
 /* Returns 0, -ENOENT, -EINTR, -ESRCH or -EPERM. */
-static long find_pfn(struct vmwalk_file *vf, unsigned long addr, unsigned long *pfn)
+static noinline long find_pfn(struct vmwalk_file *vf, unsigned long addr, unsigned long *pfn)
 {
 	struct vmwalk_entry entry;
 	struct mm_struct *mm;
 	int err;
-
-	if (vmwalk_target_is_caller(vf->device) && vmwalk_walk_addr_fast(addr, pfn))
-		return 0;
 
 	mm = vmwalk_target_mm(vf, NULL);
 	if (IS_ERR(mm))
@@ -46,6 +44,7 @@ static long find_pfn(struct vmwalk_file *vf, unsigned long addr, unsigned long *
 	vmwalk_target_unlock(mm);
 
 	*pfn = entry.pfn;
+	vmwalk_stats_count_walk(&vf->device->stats, entry.present);
 	err = entry.present ? 0 : -ENOENT;
 out:
 	mmdrop(mm);
@@ -60,20 +59,21 @@ out:
 long vmwalk_ioctl_get_pfn(struct vmwalk_file *vf, unsigned long page_number)
 {
 	unsigned long addr = untagged_addr(page_number << PAGE_SHIFT);
-	u64 started = ktime_get_ns();
 	unsigned long pfn;
-	long ret;
+	long err;
 
 	if (!vmwalk_file_sees_pfns(vf))
 		return -EPERM;
 	if (page_number > ULONG_MAX >> PAGE_SHIFT || addr >= VMWALK_USER_END)
 		return -EINVAL;
 
-	ret = find_pfn(vf, addr, &pfn);
-	if (!ret || ret == -ENOENT)
-		vmwalk_stats_count_walk(&vf->device->stats, started, !ret, 0);
-	if (ret)
-		return ret;
+	if (vmwalk_target_is_caller(vf->device) && vmwalk_walk_pfn_fast(addr, &pfn)) {
+		vmwalk_stats_count_walk(&vf->device->stats, 1);
+	} else {
+		err = find_pfn(vf, addr, &pfn);
+		if (err)
+			return err;
+	}
 
 	return pfn > INT_MAX ? -EOVERFLOW : pfn;
 }
@@ -94,8 +94,15 @@ static void hide_pfns(struct vmwalk_walk *walk)
 /* Returns 0, -EINTR, -ESRCH or -EPERM. */
 static int walk_target(struct vmwalk_file *vf, struct vmwalk_walk *walk, struct vmwalk_entry *entry)
 {
+	const unsigned long addr = untagged_addr(walk->addr);
 	struct mm_struct *mm;
 	int err;
+
+	if (vmwalk_target_is_caller(vf->device) &&
+	    vmwalk_walk_addr_fast(addr, walk->level, entry)) {
+		walk->state = entry->state;
+		return 0;
+	}
 
 	mm = vmwalk_target_mm(vf, NULL);
 	if (IS_ERR(mm))
@@ -104,7 +111,7 @@ static int walk_target(struct vmwalk_file *vf, struct vmwalk_walk *walk, struct 
 	err = vmwalk_target_lock(mm);
 	if (err)
 		goto out;
-	*entry = vmwalk_walk_addr(mm, untagged_addr(walk->addr), walk->level);
+	*entry = vmwalk_walk_addr(mm, addr, walk->level);
 	vmwalk_target_unlock(mm);
 	walk->state = entry->state;
 out:
@@ -131,7 +138,6 @@ long vmwalk_ioctl_walk(struct vmwalk_call *call)
 	struct vmwalk_file *vf = call->vf;
 	struct vmwalk_walk *walk = call->arg;
 	bool kernel = walk->flags & VMWALK_WALK_KERNEL;
-	u64 started = ktime_get_ns();
 	struct vmwalk_entry entry;
 	int err;
 
@@ -152,13 +158,16 @@ long vmwalk_ioctl_walk(struct vmwalk_call *call)
 	if (!vmwalk_file_sees_pfns(vf))
 		hide_pfns(walk);
 
-	vmwalk_stats_count_walk(&vf->device->stats, started, entry.present, 0);
+	vmwalk_stats_count_walk(&vf->device->stats, entry.present);
 	return vmwalk_call_respond(call);
 }
 
-/* Translations per hold of mmap_lock: an array of four pages. */
-#define TRANSLATIONS_SIZE	(4 * PAGE_SIZE)
-#define CHUNK_TRANSLATIONS	(TRANSLATIONS_SIZE / sizeof(struct vmwalk_translation))
+/*
+ * Few addresses are translated in an array on the stack, others in one of up to
+ * CHUNK_TRANSLATIONS elements, per hold of mmap_lock.
+ */
+#define FEW_TRANSLATIONS	16
+#define CHUNK_TRANSLATIONS	(SZ_16K / sizeof(struct vmwalk_translation))
 
 /*
  * Copying four addresses per iteration speeds up translate_random in the
@@ -251,6 +260,28 @@ static int run_translate(struct mm_struct *mm, const struct vmwalk_translate *tr
 	return 0;
 }
 
+static int translate_few(struct mm_struct *mm, const struct vmwalk_translate *translate,
+			 bool hide_pfns)
+{
+	struct vmwalk_translation items[FEW_TRANSLATIONS];
+
+	return run_translate(mm, translate, hide_pfns, items);
+}
+
+static int translate_many(struct mm_struct *mm, const struct vmwalk_translate *translate,
+			  bool hide_pfns)
+{
+	struct vmwalk_translation *items;
+	int err;
+
+	items = kvmalloc_array(min_t(u64, translate->vec_len, CHUNK_TRANSLATIONS),
+			       sizeof(*items), GFP_KERNEL_ACCOUNT);
+	err = items ? run_translate(mm, translate, hide_pfns, items) : -ENOMEM;
+	kvfree(items);
+
+	return err;
+}
+
 /**
  * vmwalk_ioctl_translate - VMWALK_IOC_TRANSLATE
  * @call: has a struct vmwalk_translate
@@ -258,30 +289,36 @@ static int run_translate(struct mm_struct *mm, const struct vmwalk_translate *tr
 long vmwalk_ioctl_translate(struct vmwalk_call *call)
 {
 	const struct vmwalk_translate *translate = call->arg;
+	const bool few = translate->vec_len <= FEW_TRANSLATIONS;
 	struct vmwalk_file *vf = call->vf;
-	struct vmwalk_translation *items;
-	u64 started = ktime_get_ns();
+	u64 started = few ? 0 : ktime_get_ns();
 	struct mm_struct *mm;
+	bool hide_pfns;
 	int err;
 
 	if (!IS_ALIGNED(translate->vec, sizeof(u64)) || !translate->vec_len ||
-	    translate->vec_len > U64_MAX / sizeof(*items))
+	    translate->vec_len > U64_MAX / sizeof(struct vmwalk_translation))
 		return -EINVAL;
-	if (!access_ok(u64_to_user_ptr(translate->vec), translate->vec_len * sizeof(*items)))
+	if (!access_ok(u64_to_user_ptr(translate->vec),
+		       translate->vec_len * sizeof(struct vmwalk_translation)))
 		return -EFAULT;
 
 	mm = vmwalk_target_mm(vf, NULL);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 
-	items = kvmalloc(TRANSLATIONS_SIZE, GFP_KERNEL_ACCOUNT);
-	err = items ? run_translate(mm, translate, !vmwalk_file_sees_pfns(vf), items) : -ENOMEM;
-	kvfree(items);
+	hide_pfns = !vmwalk_file_sees_pfns(vf);
+	err = few ? translate_few(mm, translate, hide_pfns) :
+		    translate_many(mm, translate, hide_pfns);
 	mmdrop(mm);
-	if (!err)
-		vmwalk_stats_count_walk(&vf->device->stats, started, translate->vec_len, 0);
+	if (err)
+		return err;
 
-	return err;
+	vmwalk_stats_count_walk(&vf->device->stats, translate->vec_len);
+	if (!few)
+		vmwalk_stats_add(&vf->device->stats, VMWALK_WALK_NS, ktime_get_ns() - started);
+
+	return 0;
 }
 
 static u32 vma_attrs(const struct vmwalk_device *device, struct vm_area_struct *vma)

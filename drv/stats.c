@@ -7,7 +7,6 @@
  */
 #include <linux/cpumask.h>
 #include <linux/gfp.h>
-#include <linux/ktime.h>
 
 #include "stats.h"
 
@@ -70,19 +69,4 @@ u64 vmwalk_stats_read(struct vmwalk_stats *stats, enum vmwalk_counter counter)
 	spin_unlock(&stats->reset_lock);
 
 	return n;
-}
-
-/**
- * vmwalk_stats_count_walk - count a finished walk
- * @stats: the counters
- * @started: ktime_get_ns() at the start of the walk
- * @pages: number of pages reported
- * @extents: number of extents returned
- */
-void vmwalk_stats_count_walk(struct vmwalk_stats *stats, u64 started, u64 pages, u64 extents)
-{
-	vmwalk_stats_add(stats, VMWALK_WALKS, 1);
-	vmwalk_stats_add(stats, VMWALK_WALKED_PAGES, pages);
-	vmwalk_stats_add(stats, VMWALK_WALK_NS, ktime_get_ns() - started);
-	vmwalk_stats_add(stats, VMWALK_EXTENTS, extents);
 }

@@ -636,45 +636,111 @@ struct vmwalk_entry vmwalk_walk_addr(struct mm_struct *mm, unsigned long addr,
 	return entry;
 }
 
+/*
+ * Lockless walks of the current mm, with interrupts off. Its tables are freed
+ * only after this CPU has answered an IPI, or after an RCU grace period, as
+ * get_user_pages_fast() relies on. This does not hold for the mm of another
+ * process.
+ *
+ * Returns the PTE of an address. NULL if the walk ends above the PTE level:
+ * there is a huge page, or the entry may be in the middle of a change.
+ */
+static __always_inline pte_t *find_pte_fast(unsigned long addr, struct vmwalk_level *levels)
+{
+	pgd_t *const top = current->mm->pgd;
+	struct upper upper;
+	pmd_t *pmdp, pmd;
+
+	if (read_upper(top, addr, VMWALK_PTE, levels, &upper, false) < VMWALK_PUD ||
+	    pud_ends_walk(upper.pud))
+		return NULL;
+	note_level(levels, VMWALK_PUD, top, upper.pudp, pud_val(upper.pud));
+
+	pmdp = pmd_offset_lockless(upper.pudp, upper.pud, addr);
+	pmd = READ_ONCE(*pmdp);
+	if (pmd_ends_walk(pmd))
+		return NULL;
+	note_level(levels, VMWALK_PMD, top, pmdp, pmd_val(pmd));
+
+	return pte_offset_kernel(&pmd, addr);
+}
+
 /**
- * vmwalk_walk_addr_fast - look up a PFN of the caller's own mm without a lock
+ * vmwalk_walk_pfn_fast - look up a PFN of the caller's own mm without a lock
  * @addr: a user address
  * @pfn: set to the PFN of the page
  *
- * Tables of the current mm are freed only after this CPU has answered an IPI,
- * or after an RCU grace period, so they are valid while interrupts are off, as
- * in get_user_pages_fast(). This does not hold for the mm of another process.
- *
- * Return: true if a page is mapped by a PTE. Otherwise the entry may be in the
- * middle of a change, or the page is huge: call vmwalk_walk_addr().
+ * Return: true if a page is mapped by a PTE. Otherwise call vmwalk_walk_addr().
  */
-bool vmwalk_walk_addr_fast(unsigned long addr, unsigned long *pfn)
+bool vmwalk_walk_pfn_fast(unsigned long addr, unsigned long *pfn)
 {
 	bool present = false;
-	struct upper upper;
 	unsigned long flags;
-	pmd_t pmd;
-	pte_t pte;
+	pte_t *ptep, pte;
 
 	if (!VMWALK_IRQS_OFF_KEEP_TABLES)
 		return false;
 
 	local_irq_save(flags);
-	if (read_upper(current->mm->pgd, addr, VMWALK_PTE, NULL, &upper, false) < VMWALK_PUD ||
-	    pud_ends_walk(upper.pud))
-		goto out;
-	pmd = READ_ONCE(*pmd_offset_lockless(upper.pudp, upper.pud, addr));
-	if (pmd_ends_walk(pmd))
-		goto out;
-
-	pte = READ_ONCE(*pte_offset_kernel(&pmd, addr));
-	present = pte_present(pte);
-	if (present)
-		*pfn = vmwalk_pte_pfn(pte, addr);
-out:
+	ptep = find_pte_fast(addr, NULL);
+	if (ptep) {
+		pte = READ_ONCE(*ptep);
+		present = pte_present(pte);
+		if (present)
+			*pfn = vmwalk_pte_pfn(pte, addr);
+	}
 	local_irq_restore(flags);
 
 	return present;
+}
+
+/*
+ * Can a PTE be decoded without its VMA and without the lock of its table? Not if
+ * it is a part of a group or a PFN mapping, or if the VMA decides what
+ * userfaultfd protects.
+ */
+static bool is_plain_pte(pte_t pte)
+{
+	return pte_present(pte) && !pte_special(pte) && !vmwalk_pte_order(pte) &&
+	       !vmwalk_pte_uffd_wp(pte);
+}
+
+/**
+ * vmwalk_walk_addr_fast - walk the current mm without a lock
+ * @addr: a user address
+ * @levels: array of VMWALK_LEVELS that is cleared, filled in for each level
+ * @entry: set to the entry at which the walk ends, decoded
+ *
+ * The entry is read again after the decoding: until then the page cannot have
+ * been freed.
+ *
+ * Return: true if a page is mapped by a PTE. Otherwise call vmwalk_walk_addr().
+ */
+bool vmwalk_walk_addr_fast(unsigned long addr, struct vmwalk_level *levels,
+			   struct vmwalk_entry *entry)
+{
+	bool done = false;
+	unsigned long flags;
+	pte_t *ptep, pte;
+
+	if (!VMWALK_IRQS_OFF_KEEP_TABLES)
+		return false;
+
+	local_irq_save(flags);
+	ptep = find_pte_fast(addr, levels);
+	if (ptep) {
+		pte = READ_ONCE(*ptep);
+		if (is_plain_pte(pte)) {
+			note_level(levels, VMWALK_PTE, current->mm->pgd, ptep, pte_val(pte));
+			levels[VMWALK_PTE].flags |= VMWALK_LEVEL_LEAF;
+			*entry = vmwalk_entry_from_pte(pte, addr);
+			vmwalk_entry_decode(entry, NULL);
+			done = pte_same(READ_ONCE(*ptep), pte);
+		}
+	}
+	local_irq_restore(flags);
+
+	return done;
 }
 
 /**

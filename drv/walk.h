@@ -56,7 +56,9 @@ unsigned long vmwalk_walk_range(struct vm_area_struct *vma, unsigned long addr, 
 void vmwalk_walk_yield(struct rw_semaphore *sem);
 struct vmwalk_entry vmwalk_walk_addr(struct mm_struct *mm, unsigned long addr,
 				     struct vmwalk_level *levels);
-bool vmwalk_walk_addr_fast(unsigned long addr, unsigned long *pfn);
+bool vmwalk_walk_addr_fast(unsigned long addr, struct vmwalk_level *levels,
+			   struct vmwalk_entry *entry);
+bool vmwalk_walk_pfn_fast(unsigned long addr, unsigned long *pfn);
 struct vmwalk_entry vmwalk_walk_kernel_addr(unsigned long addr, struct vmwalk_level *levels);
 pmd_t *vmwalk_walk_pmd_offset(struct mm_struct *mm, unsigned long addr);
 int vmwalk_walk_paging_levels(void);
