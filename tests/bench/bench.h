@@ -60,6 +60,10 @@ void bench_scan_alternate(const struct bench_row *row);
 void bench_scan_alternate_copy(const struct bench_row *row);
 void bench_scan_sparse(const struct bench_row *row);
 void bench_scan_sparse_copy(const struct bench_row *row);
+void bench_scan_pagemap_dense(const struct bench_row *row);
+void bench_scan_pagemap_dense_copy(const struct bench_row *row);
+void bench_scan_pagemap_scattered(const struct bench_row *row);
+void bench_scan_pagemap_scattered_copy(const struct bench_row *row);
 void bench_scan_mapped(const struct bench_row *row);
 void bench_scan_reserved(const struct bench_row *row);
 void bench_scan_vmas(const struct bench_row *row);
@@ -200,6 +204,8 @@ __u64 bench_frame(const struct bench_range *range, __u64 addr);
  * with the PFNs of pagemap, and @present pages in total.
  */
 void bench_check_range(const struct bench_range *range);
+/* The same for the entries that VMWALK_SCAN_PAGEMAP returns, but bit 56. */
+void bench_check_pagemap(const struct bench_range *range);
 
 /* Returns whether the kernel has PAGEMAP_SCAN (Linux 6.7 and later). */
 bool bench_has_pagemap_scan(const struct bench_range *range);
@@ -207,6 +213,7 @@ bool bench_has_pagemap_scan(const struct bench_range *range);
 __u64 bench_scan(const struct bench_range *range, __u64 from, size_t *count);
 /* For bench_side.run: read the whole range, which is the argument. */
 double bench_read_scan(void *range);
+double bench_read_scan_pagemap(void *range);
 double bench_read_pagemap(void *range);
 double bench_read_pagemap_scan(void *range);
 

@@ -23,6 +23,7 @@
 /* Entries per read(2) of pagemap: 256 KiB. */
 #define ENTRIES		(256 * 1024 / sizeof(__u64))
 #define PM_FRAME	0x007fffffffffffffULL
+#define PM_EXCLUSIVE	0x0100000000000000ULL
 #define PM_FILE		0x2000000000000000ULL
 #define PM_SWAP		0x4000000000000000ULL
 #define PM_PRESENT	0x8000000000000000ULL
@@ -139,6 +140,39 @@ double bench_read_scan(void *arg)
 	start = bench_now();
 	while (at < range->end)
 		at = bench_scan(range, at, &count);
+	end = bench_now();
+
+	return (double)(end - start) / range->units;
+}
+
+/* As bench_scan(), with VMWALK_SCAN_PAGEMAP. */
+static __u64 scan_entries(const struct bench_range *range, __u64 from, size_t *count)
+{
+	struct vmwalk_scan scan = {
+		.size = sizeof(scan),
+		.flags = VMWALK_SCAN_PAGEMAP | (range->to_buffer ? VMWALK_SCAN_TO_BUFFER : 0),
+		.start = from,
+		.end = range->end,
+		.vec = range->to_buffer ? 0 : (__u64)range->extents,
+		.vec_len = sizeof(copied) / sizeof(__u64),
+	};
+	int got = ioctl(range->device, VMWALK_IOC_SCAN, &scan);
+
+	if (got <= 0)
+		bench_die("VMWALK_SCAN_PAGEMAP: %m");
+	*count = got;
+	return scan.walk_end;
+}
+
+double bench_read_scan_pagemap(void *arg)
+{
+	const struct bench_range *range = arg;
+	__u64 at = range->start, start, end;
+	size_t count;
+
+	start = bench_now();
+	while (at < range->end)
+		at = scan_entries(range, at, &count);
 	end = bench_now();
 
 	return (double)(end - start) / range->units;
@@ -393,4 +427,28 @@ void bench_check_range(const struct bench_range *range)
 	if (bench_has_pagemap_scan(range))
 		compare_with_pagemap_scan(range, &all);
 	free(all.extent);
+}
+
+void bench_check_pagemap(const struct bench_range *range)
+{
+	const __u64 *ours = (const __u64 *)range->extents;
+	__u64 present = 0, next;
+	size_t count;
+
+	for (__u64 at = range->start; at < range->end; at = next) {
+		next = scan_entries(range, at, &count);
+		for (size_t done = 0, part; done < count; done += part) {
+			part = read_entries(range, at + done * BENCH_PAGE, next);
+			for (size_t i = 0; i < part; i++) {
+				present += ours[done + i] >> 63;
+				if ((ours[done + i] ^ entries[i]) & ~PM_EXCLUSIVE)
+					bench_die("page 0x%llx: a scan returns 0x%llx, pagemap 0x%llx",
+						  at + (done + i) * BENCH_PAGE, ours[done + i],
+						  entries[i]);
+			}
+		}
+	}
+	if (present != range->present)
+		bench_die("a scan returns %llu present pages, expected %llu", present,
+			  range->present);
 }

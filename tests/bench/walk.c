@@ -132,6 +132,47 @@ void bench_scan_sparse_copy(const struct bench_row *row)
 	compare_pages(row, 64 * GIB, 64 * BENCH_MIB, 1, false);
 }
 
+/* --- Entries in the format of pagemap ------------------------------------- */
+
+static void compare_entries(const struct bench_row *row, bool scatter, bool to_buffer)
+{
+	struct bench_range range = bench_reserve(PAGES * BENCH_PAGE, to_buffer);
+	struct bench_side sides[] = {
+		{ .name = "vmwalk", .run = bench_read_scan_pagemap, .arg = &range },
+		{ .name = "pagemap", .run = bench_read_pagemap, .arg = &range },
+		{ .name = "extents", .run = bench_read_scan, .arg = &range },
+	};
+
+	range.units = PAGES;
+	if (scatter)
+		bench_scatter(&range);
+	else
+		bench_populate(&range, 0, PAGES * BENCH_PAGE, BENCH_PAGE);
+	bench_check_pagemap(&range);
+	bench_compare(row, sides, BENCH_COUNT(sides));
+	bench_release(&range);
+}
+
+void bench_scan_pagemap_dense(const struct bench_row *row)
+{
+	compare_entries(row, false, true);
+}
+
+void bench_scan_pagemap_dense_copy(const struct bench_row *row)
+{
+	compare_entries(row, false, false);
+}
+
+void bench_scan_pagemap_scattered(const struct bench_row *row)
+{
+	compare_entries(row, true, true);
+}
+
+void bench_scan_pagemap_scattered_copy(const struct bench_row *row)
+{
+	compare_entries(row, true, false);
+}
+
 /* --- Scaling of scans ------------------------------------------------- */
 
 /* A row of the benchmark that prints a line for each size of the range. */
