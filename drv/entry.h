@@ -67,7 +67,8 @@ static inline u64 vmwalk_vma_to_pagemap(const struct vm_area_struct *vma)
  * @state: decoded state of @pte, and of every other PTE of the VMA that differs
  *         in the PFN only
  *
- * Valid in one VMA that is uniform, while the caller holds mmap_lock. The first
+ * Valid in one VMA that is uniform, and in other uniform VMAs of the same kind
+ * (see vmwalk_vma_same_kind()), while the caller holds mmap_lock. The first
  * copy-on-write fault makes a VMA non-uniform: call vmwalk_vma_is_uniform()
  * again after locking each page table, or after reading the PTEs.
  */
@@ -80,5 +81,21 @@ struct vmwalk_template {
 bool vmwalk_template_set(struct vmwalk_template *template, const struct vmwalk_entry *entry);
 void vmwalk_template_clear(struct vmwalk_template *template);
 bool vmwalk_vma_is_uniform(struct vm_area_struct *vma);
+
+/**
+ * vmwalk_vma_same_kind - check whether two VMAs can share templates
+ * @a: a VMA
+ * @b: another VMA
+ *
+ * Return: true if equal PTEs are decoded to the same state, and converted to the
+ * same pagemap entry, in both VMAs while both are uniform.
+ */
+static inline bool vmwalk_vma_same_kind(struct vm_area_struct *a, struct vm_area_struct *b)
+{
+	const unsigned long flags = VM_SOFTDIRTY | VM_UFFD_WP | VM_HUGETLB | VM_PFNMAP;
+
+	return !((a->vm_flags ^ b->vm_flags) & flags) &&
+	       vma_is_anonymous(a) == vma_is_anonymous(b);
+}
 
 #endif /* VMWALK_ENTRY_H */

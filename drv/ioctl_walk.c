@@ -26,8 +26,13 @@
 #include "translate.h"
 #include "walk.h"
 
-/* Returns 0, -ENOENT, -EINTR, -ESRCH or -EPERM. */
-static noinline long find_pfn(struct vmwalk_file *vf, unsigned long addr, unsigned long *pfn)
+static long pfn_result(unsigned long pfn)
+{
+	return pfn > INT_MAX ? -EOVERFLOW : pfn;
+}
+
+/* Returns the PFN, -EOVERFLOW, -ENOENT, -EINTR, -ESRCH or -EPERM. */
+static noinline long get_pfn_slow(struct vmwalk_file *vf, unsigned long addr)
 {
 	struct vmwalk_entry entry;
 	struct mm_struct *mm;
@@ -38,17 +43,16 @@ static noinline long find_pfn(struct vmwalk_file *vf, unsigned long addr, unsign
 		return PTR_ERR(mm);
 
 	err = vmwalk_target_lock(mm);
-	if (err)
-		goto out;
-	entry = vmwalk_walk_addr(mm, addr, NULL);
-	vmwalk_target_unlock(mm);
-
-	*pfn = entry.pfn;
-	vmwalk_stats_count_walk(&vf->device->stats, entry.present);
-	err = entry.present ? 0 : -ENOENT;
-out:
+	if (!err) {
+		entry = vmwalk_walk_addr(mm, addr, NULL);
+		vmwalk_target_unlock(mm);
+	}
 	mmdrop(mm);
-	return err;
+	if (err)
+		return err;
+
+	vmwalk_stats_count_walk(&vf->device->stats, entry.present);
+	return entry.present ? pfn_result(entry.pfn) : -ENOENT;
 }
 
 /**
@@ -59,23 +63,20 @@ out:
 long vmwalk_ioctl_get_pfn(struct vmwalk_file *vf, unsigned long page_number)
 {
 	unsigned long addr = untagged_addr(page_number << PAGE_SHIFT);
-	unsigned long pfn;
-	long err;
+	unsigned long pfn = ULONG_MAX;
 
 	if (!vmwalk_file_sees_pfns(vf))
 		return -EPERM;
 	if (page_number > ULONG_MAX >> PAGE_SHIFT || addr >= VMWALK_USER_END)
 		return -EINVAL;
 
-	if (vmwalk_target_is_caller(vf->device) && vmwalk_walk_pfn_fast(addr, &pfn)) {
-		vmwalk_stats_count_walk(&vf->device->stats, 1);
-	} else {
-		err = find_pfn(vf, addr, &pfn);
-		if (err)
-			return err;
-	}
+	if (vmwalk_target_is_caller(vf->device))
+		pfn = vmwalk_walk_pfn_fast(addr);
+	if (pfn == ULONG_MAX)
+		return get_pfn_slow(vf, addr);
 
-	return pfn > INT_MAX ? -EOVERFLOW : pfn;
+	vmwalk_stats_count_walk(&vf->device->stats, 1);
+	return pfn_result(pfn);
 }
 
 static void hide_pfns(struct vmwalk_walk *walk)

@@ -100,37 +100,64 @@ static noinline unsigned long put_one_pte(struct vmwalk_pagemap *pagemap, pte_t 
 	return count;
 }
 
+/* Read eight PTEs as differences from the template. Returns their union. */
+static __always_inline unsigned long read_8(pte_t *ptep, pte_t flags, unsigned long *diff)
+{
+	diff[0] = vmwalk_pte_xor(ptep_get(ptep), flags);
+	diff[1] = vmwalk_pte_xor(ptep_get(ptep + 1), flags);
+	diff[2] = vmwalk_pte_xor(ptep_get(ptep + 2), flags);
+	diff[3] = vmwalk_pte_xor(ptep_get(ptep + 3), flags);
+	diff[4] = vmwalk_pte_xor(ptep_get(ptep + 4), flags);
+	diff[5] = vmwalk_pte_xor(ptep_get(ptep + 5), flags);
+	diff[6] = vmwalk_pte_xor(ptep_get(ptep + 6), flags);
+	diff[7] = vmwalk_pte_xor(ptep_get(ptep + 7), flags);
+
+	return diff[0] | diff[1] | diff[2] | diff[3] | diff[4] | diff[5] | diff[6] | diff[7];
+}
+
+/* The entry of a PTE that matches the template. */
+static __always_inline u64 matching_value(unsigned long diff, unsigned long value, u64 shown)
+{
+	return ((diff >> VMWALK_PFN_SHIFT) + value) & shown;
+}
+
+static __always_inline void put_8(u64 *out, const unsigned long *diff, unsigned long value,
+				  u64 shown)
+{
+	out[0] = matching_value(diff[0], value, shown);
+	out[1] = matching_value(diff[1], value, shown);
+	out[2] = matching_value(diff[2], value, shown);
+	out[3] = matching_value(diff[3], value, shown);
+	out[4] = matching_value(diff[4], value, shown);
+	out[5] = matching_value(diff[5], value, shown);
+	out[6] = matching_value(diff[6], value, shown);
+	out[7] = matching_value(diff[7], value, shown);
+}
+
 /*
- * Report PTEs that match the template. Handling four at a time, and testing
- * them together, speeds up scan_pagemap_dense in the benchmark. Returns their
- * number.
+ * Report PTEs that match the template. Testing eight of them together speeds up
+ * scan_pagemap_dense in the benchmark. Returns their number.
  */
 static __always_inline unsigned long put_matching(struct vmwalk_pagemap *pagemap, pte_t *ptep,
 						  unsigned long left, u64 shown)
 {
-	const unsigned long value = pagemap->value;
+	/* The mask is a variable in guests with encrypted memory. */
+	const unsigned long value = pagemap->value, compared = COMPARED;
 	pte_t *const start = ptep, *const end = ptep + left;
 	const pte_t flags = pagemap->flags;
-	unsigned long a, b, c, d;
 	u64 *out = pagemap->out;
+	unsigned long diff[8];
 
-	for (; ptep + 4 <= end; ptep += 4, out += 4) {
-		a = vmwalk_pte_xor(ptep_get(ptep), flags);
-		b = vmwalk_pte_xor(ptep_get(ptep + 1), flags);
-		c = vmwalk_pte_xor(ptep_get(ptep + 2), flags);
-		d = vmwalk_pte_xor(ptep_get(ptep + 3), flags);
-		if ((a | b | c | d) & COMPARED)
+	for (; ptep + 8 <= end; ptep += 8, out += 8) {
+		if (read_8(ptep, flags, diff) & compared)
 			break;
-		out[0] = ((a >> VMWALK_PFN_SHIFT) + value) & shown;
-		out[1] = ((b >> VMWALK_PFN_SHIFT) + value) & shown;
-		out[2] = ((c >> VMWALK_PFN_SHIFT) + value) & shown;
-		out[3] = ((d >> VMWALK_PFN_SHIFT) + value) & shown;
+		put_8(out, diff, value, shown);
 	}
 	for (; ptep < end; ptep++, out++) {
-		a = vmwalk_pte_xor(ptep_get(ptep), flags);
-		if (a & COMPARED)
+		diff[0] = vmwalk_pte_xor(ptep_get(ptep), flags);
+		if (diff[0] & compared)
 			break;
-		*out = ((a >> VMWALK_PFN_SHIFT) + value) & shown;
+		*out = matching_value(diff[0], value, shown);
 	}
 	pagemap->next += (ptep - start) << PAGE_SHIFT;
 	pagemap->out = out;
@@ -175,7 +202,10 @@ void vmwalk_pagemap_init(struct vmwalk_pagemap *pagemap, struct mm_struct *mm,
 			 unsigned long start, bool hide_pfns)
 {
 	*pagemap = (struct vmwalk_pagemap) {
-		.walker = { .ptes = put_ptes, .leaf = put_leaf, .contended_mm = mm },
+		.walker = {
+			.ptes = put_ptes, .leaf = put_leaf, .contended_mm = mm,
+			.shares_tables = true,
+		},
 		.mm = mm,
 		.next = start,
 		.shown = hide_pfns ? ~VMWALK_PM_FRAME : U64_MAX,
@@ -208,18 +238,25 @@ unsigned long vmwalk_pagemap_vmas(struct vmwalk_pagemap *pagemap, u64 *out, unsi
 	walker->stop = false;
 	pagemap->out = out;
 	pagemap->empty = 0;
+	pagemap->vma = NULL;
 
 	vmwalk_vma_iter_init(&iter, pagemap->mm, pagemap->next, end);
 	while (!walker->stop && (vma = vmwalk_vma_next(&iter))) {
-		if (pagemap->next < vma->vm_start)
+		if (pagemap->next < vma->vm_start) {
+			/* Do not fill much while a table is locked. */
+			if (vma->vm_start - pagemap->next >= PMD_SIZE)
+				vmwalk_walk_finish(walker);
 			fill_up_to(pagemap, vma->vm_start);
+		}
+		if (!pagemap->vma || !vmwalk_vma_same_kind(vma, pagemap->vma))
+			clear_template(pagemap);
 		pagemap->vma = vma;
 		pagemap->empty = vmwalk_vma_to_pagemap(vma);
-		clear_template(pagemap);
 		addr = vmwalk_walk_range(vma, pagemap->next, min(end, vma->vm_end), walker);
 		fill_up_to(pagemap, addr);
 		pagemap->empty = 0;
 	}
+	vmwalk_walk_finish(walker);
 	if (!walker->stop)
 		fill_up_to(pagemap, end);
 

@@ -105,9 +105,10 @@ static unsigned long report(struct vmwalk_scanner *scanner, unsigned long addr,
 	return pages;
 }
 
-static void clear_template(struct vmwalk_scanner *scanner)
+static void clear_templates(struct vmwalk_scanner *scanner)
 {
-	vmwalk_template_clear(&scanner->template);
+	vmwalk_template_clear(&scanner->template.entry);
+	vmwalk_template_clear(&scanner->other.entry);
 	scanner->span.pte = VMWALK_PTE_NO_MATCH;
 }
 
@@ -115,6 +116,7 @@ static void clear_template(struct vmwalk_scanner *scanner)
 static unsigned long scan_entry(struct vmwalk_scanner *scanner, struct vmwalk_entry *entry,
 				unsigned long addr, unsigned long pages)
 {
+	const struct vmwalk_scan_template old = scanner->template;
 	bool selected;
 	u32 flags;
 
@@ -125,10 +127,11 @@ static unsigned long scan_entry(struct vmwalk_scanner *scanner, struct vmwalk_en
 		flags |= VMWALK_HIDDEN;
 
 	if (entry->level == VMWALK_PTE && vmwalk_vma_is_uniform(scanner->vma) &&
-	    vmwalk_template_set(&scanner->template, entry)) {
+	    vmwalk_template_set(&scanner->template.entry, entry)) {
 		scanner->span.pte = VMWALK_PTE_NO_MATCH;
-		scanner->template_flags = flags;
-		scanner->template_selected = selected;
+		scanner->template.flags = flags;
+		scanner->template.selected = selected;
+		scanner->other = old;
 	}
 	if (!selected)
 		return pages;
@@ -164,8 +167,8 @@ static bool enter_span(struct vmwalk_scanner *scanner, unsigned long pfn)
 	    round_down(vmwalk_zero_pfn(), VMWALK_SPAN_PAGES) == start)
 		return false;
 
-	scanner->span.pte = vmwalk_pte_advance(scanner->template.pte,
-					       start - scanner->template.pfn);
+	scanner->span.pte = vmwalk_pte_advance(scanner->template.entry.pte,
+					       start - scanner->template.entry.pfn);
 	scanner->span.pfn = start;
 	scanner->span.node = page_to_nid(first);
 
@@ -184,11 +187,22 @@ static __always_inline unsigned long index_in_span(const struct vmwalk_scanner *
 /* PFN of a PTE that matches the template; ULONG_MAX if it does not match. */
 static __always_inline unsigned long template_pfn(const struct vmwalk_scanner *scanner, pte_t pte)
 {
-	const struct vmwalk_template *template = &scanner->template;
+	const struct vmwalk_template *template = &scanner->template.entry;
 	phys_addr_t delta = vmwalk_pte_phys_delta(template->pte, pte);
 	unsigned long pfn = PHYS_PFN(PFN_PHYS(template->pfn) + delta);
 
 	return vmwalk_pte_same_flags(pte, template->pte) && !is_zero_pfn(pfn) ? pfn : ULONG_MAX;
+}
+
+/* Returns the PFN of a PTE that matches the other template; or ULONG_MAX. */
+static unsigned long other_template_pfn(struct vmwalk_scanner *scanner, pte_t pte)
+{
+	if (!vmwalk_pte_same_flags(pte, scanner->other.entry.pte))
+		return ULONG_MAX;
+	swap(scanner->template, scanner->other);
+	scanner->span.pte = VMWALK_PTE_NO_MATCH;
+
+	return template_pfn(scanner, pte);
 }
 
 static __always_inline bool follows(const pte_t *ptep, pte_t first, unsigned int n)
@@ -254,16 +268,18 @@ static unsigned long scan_contig(struct vmwalk_scanner *scanner, pte_t *ptep, pt
 	} else {
 		pfn = template_pfn(scanner, pte);
 		if (pfn == ULONG_MAX)
+			pfn = other_template_pfn(scanner, pte);
+		if (pfn == ULONG_MAX)
 			return scan_one_pte(scanner, ptep, addr, left);
 		/* Entering a span costs more than looking up one page. */
 		if (span_continues(ptep, pte, left) && enter_span(scanner, pfn))
 			return scan_contig(scanner, ptep, pte, addr, left);
 		node = page_to_nid(pfn_to_page(pfn));
 	}
-	if (!scanner->template_selected)
+	if (!scanner->template.selected)
 		return count;
 
-	return report(scanner, addr, count, pfn, scanner->template_flags, PAGE_SHIFT, node);
+	return report(scanner, addr, count, pfn, scanner->template.flags, PAGE_SHIFT, node);
 }
 
 /*
@@ -287,12 +303,12 @@ static unsigned long scan_alternating(struct vmwalk_scanner *scanner, pte_t *pte
 	const unsigned long max = min(left / 2, fast_path_limit(scanner));
 	const unsigned long reported = scanner->hide_pfns ? 0 : ULONG_MAX;
 	const unsigned long start = scanner->span.pfn;
-	const u32 flags = scanner->template_flags;
+	const u32 flags = scanner->template.flags;
 	const int node = scanner->span.node;
 	struct vmwalk_extent *out = scanner->out + scanner->count;
 	unsigned long count, index;
 
-	if (!scanner->template_selected)
+	if (!scanner->template.selected)
 		return 0;
 
 	for (count = 0; count < max; count++) {
@@ -317,7 +333,7 @@ static unsigned long scan_scattered(struct vmwalk_scanner *scanner, pte_t *ptep,
 				    unsigned long addr, unsigned long left)
 {
 	const unsigned long max = min(left, fast_path_limit(scanner));
-	const u32 flags = scanner->template_flags;
+	const u32 flags = scanner->template.flags;
 	struct vmwalk_extent *out = scanner->out + scanner->count;
 	unsigned long merges = scanner->count ? out[-1].pfn + out[-1].pages : ULONG_MAX;
 	unsigned long count, index, pfn;
@@ -325,7 +341,7 @@ static unsigned long scan_scattered(struct vmwalk_scanner *scanner, pte_t *ptep,
 	int node;
 
 	/* Without PFNs, adjacent pages merge. */
-	if (!scanner->template_selected || scanner->hide_pfns)
+	if (!scanner->template.selected || scanner->hide_pfns)
 		return 0;
 
 	for (count = 0; count < max; count++, merges = pfn + 1) {
@@ -364,7 +380,7 @@ static unsigned long scan_ptes(struct vmwalk_walker *walker, pte_t *ptep,
 	pte_t pte;
 
 	if (!vmwalk_vma_is_uniform(scanner->vma))
-		clear_template(scanner);
+		clear_templates(scanner);
 
 	for (; left && !walker->stop; left -= count, ptep += count) {
 		addr = end - (left << PAGE_SHIFT);
@@ -419,7 +435,10 @@ void vmwalk_scan_init(struct vmwalk_scanner *scanner, struct mm_struct *mm,
 		      unsigned long capacity)
 {
 	*scanner = (struct vmwalk_scanner) {
-		.walker = { .ptes = scan_ptes, .leaf = scan_leaf, .contended_mm = mm },
+		.walker = {
+			.ptes = scan_ptes, .leaf = scan_leaf, .contended_mm = mm,
+			.shares_tables = true,
+		},
 		.mm = mm,
 		.arg = arg,
 		.end = vmwalk_scan_end(arg),
@@ -478,17 +497,23 @@ unsigned long vmwalk_scan_vmas(struct vmwalk_scanner *scanner, unsigned long add
 
 	walker->steps = VMWALK_WALK_STEPS;
 	walker->stop = false;
+	scanner->vma = NULL;
 
 	vmwalk_vma_iter_init(&iter, scanner->mm, addr, scanner->end);
-	while ((vma = vmwalk_vma_next(&iter))) {
+	while (!walker->stop) {
+		vma = vmwalk_vma_next(&iter);
+		if (!vma) {
+			scanner->done = true;
+			addr = scanner->end;
+			break;
+		}
+		if (!scanner->vma || !vmwalk_vma_same_kind(vma, scanner->vma))
+			clear_templates(scanner);
 		scanner->vma = vma;
-		clear_template(scanner);
 		addr = vmwalk_walk_range(vma, max(addr, vma->vm_start),
 					 min(scanner->end, vma->vm_end), walker);
-		if (walker->stop)
-			return addr;
 	}
-	scanner->done = true;
+	vmwalk_walk_finish(walker);
 
-	return scanner->end;
+	return addr;
 }

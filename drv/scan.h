@@ -18,10 +18,22 @@
 #define VMWALK_SPAN_PAGES	PAGES_PER_SUBSECTION
 
 /**
+ * struct vmwalk_scan_template - how pages that match a template are reported
+ * @entry: the template
+ * @flags: flags of their extents
+ * @selected: they are reported
+ */
+struct vmwalk_scan_template {
+	struct vmwalk_template entry;
+	u32 flags;
+	bool selected;
+};
+
+/**
  * struct vmwalk_scanner - a scan in progress
  * @walker: the walk of a VMA
  * @mm: the mm that is scanned
- * @vma: the VMA that is walked
+ * @vma: the VMA that is walked; NULL before the first one of a hold of mmap_lock
  * @arg: the caller's arguments
  * @end: end of the range, in user space
  * @hide_pfns: report no PFNs
@@ -30,9 +42,9 @@
  * @count: extents in @out; the last of them may still grow
  * @flushed: extents that were moved out of @out
  * @pages_left: pages that may still be reported
- * @template: a PTE of @vma that other PTEs are compared with
- * @template_flags: flags of the extents of pages that match the template
- * @template_selected: pages that match the template are reported
+ * @template: a PTE that other PTEs are compared with, valid in @vma
+ * @other: the template before that, also valid in @vma: often, two kinds of PTEs
+ *         alternate, such as writable and read-only ones
  * @span: the span that enter_span() entered last
  * @done: the scan is complete: the range, vec_len or max_pages is used up
  */
@@ -50,9 +62,8 @@ struct vmwalk_scanner {
 	u64 flushed;
 	u64 pages_left;
 
-	struct vmwalk_template template;
-	u32 template_flags;
-	bool template_selected;
+	struct vmwalk_scan_template template;
+	struct vmwalk_scan_template other;
 	struct {
 		pte_t pte;		/* the template with the PFN below */
 		unsigned long pfn;	/* first PFN of the span */

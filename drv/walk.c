@@ -33,6 +33,11 @@
  * therefore waits for the lock, with interrupts on. RCU then protects PTE
  * tables, and i_mmap_rwsem protects shared PMD tables: see
  * lock_shared_tables().
+ *
+ * Small VMAs
+ *
+ * Many VMAs can share a PTE table. With @shares_tables, a walk keeps the table
+ * of a VMA locked until it turns out that the next VMA has another one.
  */
 #include <linux/delay.h>
 #include <linux/hugetlb.h>
@@ -206,14 +211,45 @@ static unsigned long walk_ptes(struct mm_struct *mm, pmd_t *pmdp, pmd_t pmd, uns
 			       unsigned long end, struct vmwalk_walker *walker)
 {
 	spinlock_t *lock = lock_of_pte(mm, walker->hstate, pmd, addr);
+	pte_t *ptep;
 
 	if (!lock_table(lock, walker->waits))
 		return addr;
-	if (pmd_same(pmd, READ_ONCE(*pmdp)))
-		addr = walker->ptes(walker, pte_offset_kernel(&pmd, addr), addr, end);
+	if (pmd_same(pmd, READ_ONCE(*pmdp))) {
+		ptep = pte_offset_kernel(&pmd, addr);
+		walker->table.ptes = ptep - pte_index(addr);
+		walker->table.start = addr & PMD_MASK;
+		addr = walker->ptes(walker, ptep, addr, end);
+		if (walker->shares_tables && !walker->waits && !walker->hstate &&
+		    end & ~PMD_MASK && addr == end && !walker->stop) {
+			/* For the next VMA. Still held, but not by this function. */
+			walker->table.lock = lock;
+			__release(lock);
+			return addr;
+		}
+	}
 	spin_unlock(lock);
 
 	return addr;
+}
+
+/**
+ * vmwalk_walk_finish - release what a walk holds between two VMAs
+ * @walker: the walk
+ *
+ * Call this after the last call of vmwalk_walk_range(), before the lock that
+ * keeps the VMAs is released.
+ */
+void vmwalk_walk_finish(struct vmwalk_walker *walker)
+{
+	spinlock_t *lock = walker->table.lock;
+
+	if (!lock)
+		return;
+	walker->table.lock = NULL;
+	__acquire(lock);
+	spin_unlock(lock);
+	local_irq_restore(walker->table.flags);
 }
 
 /* noinline: keep the entry out of the stack frame of the common path. */
@@ -345,7 +381,10 @@ static unsigned long walk_step_trying(struct mm_struct *mm, unsigned long addr, 
 
 	local_irq_save(flags);
 	addr = walk_step(mm, addr, end, walker);
-	local_irq_restore(flags);
+	if (walker->table.lock)
+		walker->table.flags = flags;
+	else
+		local_irq_restore(flags);
 
 	return addr;
 }
@@ -360,6 +399,33 @@ static unsigned long walk_step_waiting(struct mm_struct *mm, unsigned long addr,
 	return addr;
 }
 
+static void count_step(struct vmwalk_walker *walker)
+{
+	if (!--walker->steps ||
+	    (walker->contended_mm && mmap_lock_is_contended(walker->contended_mm)))
+		walker->stop = true;
+}
+
+/*
+ * Walk a VMA that the table of the previous VMA maps as a whole. The table can't
+ * be freed while it is locked.
+ */
+static bool walk_same_table(struct vm_area_struct *vma, unsigned long *addr, unsigned long end,
+			    struct vmwalk_walker *walker)
+{
+	if (!walker->table.lock)
+		return false;
+	if ((*addr ^ walker->table.start) & PMD_MASK ||
+	    ((end - 1) ^ walker->table.start) & PMD_MASK || is_vm_hugetlb_page(vma)) {
+		vmwalk_walk_finish(walker);
+		return false;
+	}
+	*addr = walker->ptes(walker, walker->table.ptes + pte_index(*addr), *addr, end);
+	count_step(walker);
+
+	return true;
+}
+
 /**
  * vmwalk_walk_range - walk the page tables of a part of a VMA
  * @vma: the VMA; the caller holds a lock under which it cannot be unmapped
@@ -368,16 +434,24 @@ static unsigned long walk_step_waiting(struct mm_struct *mm, unsigned long addr,
  * @walker: the callbacks get every entry that is not empty, once, in ascending
  *          order
  *
+ * With @walker->shares_tables, interrupts may be off when this function is
+ * called and when it returns, until vmwalk_walk_finish(). They are off for at
+ * most the entries of one PTE table.
+ *
  * Return: address to continue from; @end if nothing is left. @walker->stop is
  * set if a callback, the number of steps, or contention has stopped the walk.
  */
 unsigned long vmwalk_walk_range(struct vm_area_struct *vma, unsigned long addr, unsigned long end,
 				struct vmwalk_walker *walker)
 {
-	struct address_space *shared = lock_shared_tables(vma);
+	struct address_space *shared;
 	unsigned int failures = 0;
 	unsigned long next;
 
+	if (walk_same_table(vma, &addr, end, walker))
+		return addr;
+
+	shared = lock_shared_tables(vma);
 	walker->hstate = vma_hstate(vma);
 	for (; addr < end && !walker->stop; addr = next) {
 		walker->waits = failures == TRIES;
@@ -387,9 +461,7 @@ unsigned long vmwalk_walk_range(struct vm_area_struct *vma, unsigned long addr, 
 			failures = 0;
 		else if (failures < TRIES)
 			failures++;
-		if (!--walker->steps ||
-		    (walker->contended_mm && mmap_lock_is_contended(walker->contended_mm)))
-			walker->stop = true;
+		count_step(walker);
 	}
 	unlock_shared_tables(shared);
 
@@ -645,7 +717,7 @@ struct vmwalk_entry vmwalk_walk_addr(struct mm_struct *mm, unsigned long addr,
  * Returns the PTE of an address. NULL if the walk ends above the PTE level:
  * there is a huge page, or the entry may be in the middle of a change.
  */
-static __always_inline pte_t *find_pte_fast(unsigned long addr, struct vmwalk_level *levels)
+static __always_inline pte_t *find_pte_by_helpers(unsigned long addr, struct vmwalk_level *levels)
 {
 	pgd_t *const top = current->mm->pgd;
 	struct upper upper;
@@ -665,33 +737,89 @@ static __always_inline pte_t *find_pte_fast(unsigned long addr, struct vmwalk_le
 	return pte_offset_kernel(&pmd, addr);
 }
 
+#ifdef VMWALK_RAW_WALK
+/* Read an entry of @table, and go to the table that it points to, or NULL. */
+static __always_inline u64 *read_raw(const u64 *table, phys_addr_t *phys, unsigned int index,
+				     struct vmwalk_level *level)
+{
+	u64 raw = READ_ONCE(table[index]);
+
+	if (level)
+		*level = (struct vmwalk_level) {
+			.table = *phys, .entry = raw, .index = index, .flags = VMWALK_LEVEL_READ,
+		};
+	if (!vmwalk_raw_is_table(raw))
+		return NULL;
+	*phys = vmwalk_raw_table_phys(raw);
+
+	return __va(*phys);
+}
+
+/*
+ * The same by the values of entries, which are as valid while interrupts are
+ * off.
+ */
+static __always_inline pte_t *find_pte_by_values(unsigned long addr, struct vmwalk_level *levels)
+{
+	u64 *table = (u64 *)current->mm->pgd;
+	phys_addr_t phys = levels ? __pa(table) : 0;
+
+	table = read_raw(table, &phys, pgd_index(addr), levels);
+	if (!table)
+		return NULL;
+	if (!mm_p4d_folded(NULL)) {
+		table = read_raw(table, &phys, p4d_index(addr), levels ? levels + VMWALK_P4D : NULL);
+		if (!table)
+			return NULL;
+	} else if (levels) {
+		levels[VMWALK_P4D].flags = VMWALK_LEVEL_FOLDED;
+	}
+	if (!mm_pud_folded(NULL)) {
+		table = read_raw(table, &phys, pud_index(addr), levels ? levels + VMWALK_PUD : NULL);
+		if (!table)
+			return NULL;
+	} else if (levels) {
+		levels[VMWALK_PUD].flags = VMWALK_LEVEL_FOLDED;
+	}
+	table = read_raw(table, &phys, pmd_index(addr), levels ? levels + VMWALK_PMD : NULL);
+
+	return table ? (pte_t *)table + pte_index(addr) : NULL;
+}
+#endif
+
+static __always_inline pte_t *find_pte_fast(unsigned long addr, struct vmwalk_level *levels)
+{
+	if (!VMWALK_IRQS_OFF_KEEP_TABLES)
+		return NULL;
+#ifdef VMWALK_RAW_WALK
+	if (VMWALK_RAW_WALK)
+		return find_pte_by_values(addr, levels);
+#endif
+	return find_pte_by_helpers(addr, levels);
+}
+
 /**
  * vmwalk_walk_pfn_fast - look up a PFN of the caller's own mm without a lock
- * @addr: a user address
- * @pfn: set to the PFN of the page
+ * @addr: a user address; interrupts are on
  *
- * Return: true if a page is mapped by a PTE. Otherwise call vmwalk_walk_addr().
+ * Return: the PFN if a page is mapped by a PTE. Otherwise ULONG_MAX: call
+ * vmwalk_walk_addr().
  */
-bool vmwalk_walk_pfn_fast(unsigned long addr, unsigned long *pfn)
+unsigned long vmwalk_walk_pfn_fast(unsigned long addr)
 {
-	bool present = false;
-	unsigned long flags;
+	unsigned long pfn = ULONG_MAX;
 	pte_t *ptep, pte;
 
-	if (!VMWALK_IRQS_OFF_KEEP_TABLES)
-		return false;
-
-	local_irq_save(flags);
+	local_irq_disable();
 	ptep = find_pte_fast(addr, NULL);
 	if (ptep) {
 		pte = READ_ONCE(*ptep);
-		present = pte_present(pte);
-		if (present)
-			*pfn = vmwalk_pte_pfn(pte, addr);
+		if (pte_present(pte))
+			pfn = vmwalk_pte_pfn(pte, addr);
 	}
-	local_irq_restore(flags);
+	local_irq_enable();
 
-	return present;
+	return pfn;
 }
 
 /*
@@ -707,7 +835,7 @@ static bool is_plain_pte(pte_t pte)
 
 /**
  * vmwalk_walk_addr_fast - walk the current mm without a lock
- * @addr: a user address
+ * @addr: a user address; interrupts are on
  * @levels: array of VMWALK_LEVELS that is cleared, filled in for each level
  * @entry: set to the entry at which the walk ends, decoded
  *
@@ -720,13 +848,9 @@ bool vmwalk_walk_addr_fast(unsigned long addr, struct vmwalk_level *levels,
 			   struct vmwalk_entry *entry)
 {
 	bool done = false;
-	unsigned long flags;
 	pte_t *ptep, pte;
 
-	if (!VMWALK_IRQS_OFF_KEEP_TABLES)
-		return false;
-
-	local_irq_save(flags);
+	local_irq_disable();
 	ptep = find_pte_fast(addr, levels);
 	if (ptep) {
 		pte = READ_ONCE(*ptep);
@@ -738,7 +862,7 @@ bool vmwalk_walk_addr_fast(unsigned long addr, struct vmwalk_level *levels,
 			done = pte_same(READ_ONCE(*ptep), pte);
 		}
 	}
-	local_irq_restore(flags);
+	local_irq_enable();
 
 	return done;
 }

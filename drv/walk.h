@@ -10,6 +10,7 @@
 #include <linux/compiler.h>
 #include <linux/mm_types.h>
 #include <linux/rwsem.h>
+#include <linux/spinlock_types.h>
 #include <linux/types.h>
 
 #include "entry.h"
@@ -32,6 +33,15 @@ struct vmwalk_level;
  *         to take them, with interrupts off. Set by vmwalk_walk_range()
  * @stop: stops the walk: set by @ptes or @leaf, and by the walk itself when
  *        @steps are used up or @contended_mm is contended
+ * @shares_tables: adjacent VMAs are walked one after the other, and
+ *                 vmwalk_walk_finish() is called after the last one
+ * @table: the PTE table at which the walk of a VMA has ended, if it also maps
+ *         addresses beyond this VMA and @shares_tables is set: it stays locked,
+ *         with interrupts off
+ * @table.lock: lock of the table; NULL: there is no such table
+ * @table.flags: interrupt flags to restore
+ * @table.ptes: the table
+ * @table.start: first address that the table maps
  *
  * Both callbacks run with the lock of the table held. They return the address
  * up to which they have handled the range.
@@ -46,6 +56,13 @@ struct vmwalk_walker {
 	struct hstate *hstate;
 	bool waits;
 	bool stop;
+	bool shares_tables;
+	struct {
+		spinlock_t *lock;
+		unsigned long flags;
+		pte_t *ptes;
+		unsigned long start;
+	} table;
 };
 
 /* Steps per hold of a lock: about 100 microseconds. */
@@ -53,12 +70,13 @@ struct vmwalk_walker {
 
 unsigned long vmwalk_walk_range(struct vm_area_struct *vma, unsigned long addr, unsigned long end,
 				struct vmwalk_walker *walker);
+void vmwalk_walk_finish(struct vmwalk_walker *walker);
 void vmwalk_walk_yield(struct rw_semaphore *sem);
 struct vmwalk_entry vmwalk_walk_addr(struct mm_struct *mm, unsigned long addr,
 				     struct vmwalk_level *levels);
 bool vmwalk_walk_addr_fast(unsigned long addr, struct vmwalk_level *levels,
 			   struct vmwalk_entry *entry);
-bool vmwalk_walk_pfn_fast(unsigned long addr, unsigned long *pfn);
+unsigned long vmwalk_walk_pfn_fast(unsigned long addr);
 struct vmwalk_entry vmwalk_walk_kernel_addr(unsigned long addr, struct vmwalk_level *levels);
 pmd_t *vmwalk_walk_pmd_offset(struct mm_struct *mm, unsigned long addr);
 int vmwalk_walk_paging_levels(void);

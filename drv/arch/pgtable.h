@@ -21,6 +21,12 @@
  *   VMWALK_KERNEL_START          lowest kernel address
  *   vmwalk_kernel_pgd()          top-level table of kernel addresses
  *
+ * and may define, for faster walks of the current mm,
+ *
+ *   VMWALK_RAW_WALK              tables can be walked by the values of entries
+ *   vmwalk_raw_is_table(raw)     an entry above the PTE level points to a table
+ *   vmwalk_raw_table_phys(raw)   physical address of this table
+ *
  * and overrides the defaults below. Call vmwalk_pte_user(), vmwalk_pte_exec()
  * and vmwalk_pte_protnone() for present PTEs only.
  */

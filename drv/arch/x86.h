@@ -37,6 +37,19 @@ static inline bool vmwalk_pmd_is_comparable(pmd_t pmd)
 	return !cpu_feature_enabled(X86_FEATURE_XENPV);
 }
 
+/* The paravirtual helpers take a dozen instructions per level. */
+#define VMWALK_RAW_WALK		(!cpu_feature_enabled(X86_FEATURE_XENPV))
+
+static __always_inline bool vmwalk_raw_is_table(u64 raw)
+{
+	return (raw & (_PAGE_PRESENT | _PAGE_PSE)) == _PAGE_PRESENT;
+}
+
+static __always_inline phys_addr_t vmwalk_raw_table_phys(u64 raw)
+{
+	return raw & PTE_PFN_MASK;
+}
+
 static inline bool vmwalk_pte_user(pte_t pte)
 {
 	return pte_flags(pte) & _PAGE_USER;

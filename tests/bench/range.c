@@ -154,7 +154,7 @@ static __u64 scan_entries(const struct bench_range *range, __u64 from, size_t *c
 		.start = from,
 		.end = range->end,
 		.vec = range->to_buffer ? 0 : (__u64)range->extents,
-		.vec_len = sizeof(copied) / sizeof(__u64),
+		.vec_len = CAPACITY * (sizeof(copied[0]) / sizeof(__u64)),
 	};
 	int got = ioctl(range->device, VMWALK_IOC_SCAN, &scan);
 

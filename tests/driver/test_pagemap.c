@@ -752,3 +752,50 @@ VW_TEST(entries_of_pages_that_all_differ_match_pagemap)
 	compare_stopped(map_all_different, &present, &swapped);
 	assert_true(present > 900);
 }
+
+/*
+ * One page table with many VMAs of several kinds, whose entries have the same
+ * flags.
+ */
+static int map_many_kinds(void *arg)
+{
+	int memfd = memfd_create("vmwalk_test", MFD_CLOEXEC);
+	const size_t len = 2 * PMD_SIZE;
+	char *base, *at, *file;
+
+	(void)arg;
+	vw_check(memfd >= 0 && !ftruncate(memfd, len));
+	file = mmap(NULL, len, RW, MAP_SHARED, memfd, 0);
+	base = mmap(NULL, len + PMD_SIZE, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
+	vw_check(file != MAP_FAILED && base != MAP_FAILED);
+	memset(file, 1, len);
+	munmap(base, len + PMD_SIZE);
+	/* From three pages before the end of a table on. */
+	base = (char *)ALIGN_UP((uintptr_t)base, PMD_SIZE) + PMD_SIZE - 3 * PAGE;
+	for (size_t i = 0; i < PTRS / 2; i++) {
+		const int flags[] = {
+			MAP_PRIVATE | MAP_ANONYMOUS, MAP_SHARED, MAP_PRIVATE, 0, MAP_PRIVATE,
+		};
+		size_t kind = i % COUNT(flags);
+
+		if (!flags[kind])
+			continue;
+		at = mmap(base + i * PAGE, PAGE, RW, flags[kind] | MAP_FIXED,
+			  kind ? memfd : -1, kind ? i * PAGE : 0);
+		vw_check(at != MAP_FAILED);
+		if (kind == 4)
+			vw_peek(at);
+		else
+			vw_poke(at, 1);
+	}
+	raise(SIGSTOP);
+	return 0;
+}
+
+VW_TEST(small_mappings_of_several_kinds_match_pagemap)
+{
+	size_t present, swapped;
+
+	compare_stopped(map_many_kinds, &present, &swapped);
+	assert_true(present > 150);
+}
