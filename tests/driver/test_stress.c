@@ -626,6 +626,47 @@ static void scan_random_range(void)
 	scan_range(start, end, vec_len, to_buffer);
 }
 
+/* The state that the entry of pagemap stands for. */
+static __u32 state_of(__u64 entry)
+{
+	if (entry & PM_PRESENT)
+		return VMWALK_PRESENT;
+	if (!(entry & PM_SWAP))
+		return 0;
+	/* The swap type: that of swap areas is less than that of migrations. */
+	return (entry & 0x1f) < 16 ? VMWALK_SWAP : VMWALK_MIGRATION;
+}
+
+/* A part of the areas, or all of them, with VMWALK_SCAN_PAGEMAP. */
+static void scan_random_pagemap(void)
+{
+	static __u64 vec[AREAS * PAGES];
+	size_t first = vw_random(&seed) % 2 ? vw_random(&seed) % (AREAS * PAGES) : 0;
+	size_t count = AREAS * PAGES - first;
+	bool to_buffer = vw_random(&seed) % 2;
+	struct vmwalk_scan scan = {
+		.size = sizeof(scan),
+		.flags = VMWALK_SCAN_PAGEMAP | (to_buffer ? VMWALK_SCAN_TO_BUFFER : 0),
+		.start = (uintptr_t)base + first * PAGE,
+		.end = (uintptr_t)base + AREAS * PAGES * PAGE,
+		.vec = to_buffer ? 0 : (uintptr_t)vec,
+		.vec_len = count,
+	};
+	const __u64 *entries = to_buffer ? (const __u64 *)buffer : vec;
+	struct window window;
+
+	open_window(&window);
+	vw_expect(vw_ioctl(fd, VMWALK_IOC_SCAN, &scan), count);
+	close_window(&window);
+	vw_expect(scan.walk_end, scan.end);
+	if (!can_check(&window))
+		return;
+	for (size_t i = 0; i < count; i++)
+		check_page(&window, "pagemap", first + i,
+			   entries[i] & PM_PRESENT ? PM_PFN(entries[i]) : 0,
+			   state_of(entries[i]));
+}
+
 static void translate_random_addresses(void)
 {
 	static struct vmwalk_translation vec[2048];
@@ -753,6 +794,13 @@ static void run_with_busy_target(void (*const *calls)(void), size_t count)
 VW_TEST(scans_are_exact_while_page_tables_change)
 {
 	static void (*const calls[])(void) = { scan_random_range };
+
+	run_with_busy_target(calls, COUNT(calls));
+}
+
+VW_TEST(pagemap_entries_are_exact_while_page_tables_change)
+{
+	static void (*const calls[])(void) = { scan_random_pagemap };
 
 	run_with_busy_target(calls, COUNT(calls));
 }

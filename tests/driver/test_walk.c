@@ -477,6 +477,133 @@ VW_TEST(five_levels_map_addresses_beyond_four)
 	assert_int_equal(extent.start, (uintptr_t)at);
 }
 
+/* --- The caller's own memory, which is walked without a lock --------------- */
+
+static volatile bool stop_changing;
+
+struct changing {
+	char *at;
+	size_t pages;
+};
+
+/* The pages are mapped all the time, but the core clears entries for a moment. */
+static void *change_protections(void *arg)
+{
+	const struct changing *changing = arg;
+	const size_t len = changing->pages * PAGE;
+
+	while (!stop_changing) {
+		mprotect(changing->at, len, PROT_READ);
+		mprotect(changing->at, len, PROT_NONE);
+		mprotect(changing->at, len, RW);
+	}
+	return NULL;
+}
+
+VW_TEST(own_pages_are_never_missed_while_their_protection_changes)
+{
+	struct changing changing = { .at = vw_anon(64 * PAGE), .pages = 64 };
+	__u64 frames[64], end = vw_now() + 3 * SECOND;
+	struct vmwalk_walk walk;
+	pthread_t thread;
+
+	dev = vw_device_make();
+	madvise(changing.at, 64 * PAGE, MADV_NOHUGEPAGE);
+	memset(changing.at, 1, 64 * PAGE);
+	vw_ok(vw_sys(mlock(changing.at, 64 * PAGE)));
+	for (size_t i = 0; i < 64; i++)
+		frames[i] = vw_pfn(changing.at + i * PAGE);
+	stop_changing = false;
+	assert_int_equal(pthread_create(&thread, NULL, change_protections, &changing), 0);
+	for (size_t i = 0; vw_now() < end; i = (i + 1) % 64) {
+		__u64 addr = (uintptr_t)changing.at + i * PAGE;
+		long long pfn = vw_sys(ioctl(dev.fd, VMWALK_IOC_GET_PFN, addr / PAGE));
+		int rc = vw_walk(dev.fd, addr, &walk);
+
+		if (rc || walk.pfn != frames[i] || pfn != (long long)frames[i] ||
+		    walk.stop != VMWALK_STOP_PAGE || walk.state & VMWALK_FILE) {
+			stop_changing = true;
+			pthread_join(thread, NULL);
+			vw_fail("page %zu: %d, PFN 0x%llx and 0x%llx, wanted 0x%llx, state 0x%x",
+				i, rc, walk.pfn, pfn, frames[i], walk.state);
+		}
+	}
+	stop_changing = true;
+	pthread_join(thread, NULL);
+}
+
+/* An anonymous page and a page of a file take turns at an address. */
+static void *change_kinds(void *arg)
+{
+	const struct changing *changing = arg;
+	int file = memfd_create("vmwalk_test", MFD_CLOEXEC);
+
+	if (file < 0 || ftruncate(file, PAGE))
+		return NULL;
+	while (!stop_changing) {
+		if (mmap(changing->at, PAGE, RW, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED)
+			vw_poke(changing->at, 1);
+		if (mmap(changing->at, PAGE, RW, ANON | MAP_FIXED, -1, 0) != MAP_FAILED)
+			vw_poke(changing->at, 1);
+		madvise(changing->at, PAGE, MADV_DONTNEED);
+		vw_peek(changing->at);
+	}
+	close(file);
+	return NULL;
+}
+
+VW_TEST(own_pages_are_decoded_consistently_while_they_are_replaced)
+{
+	struct changing changing = { .at = vw_anon(PAGE) };
+	unsigned long kinds[4] = { 0 };
+	__u64 end = vw_now() + 3 * SECOND;
+	struct vmwalk_walk walk;
+	pthread_t thread;
+
+	dev = vw_device_make();
+	stop_changing = false;
+	assert_int_equal(pthread_create(&thread, NULL, change_kinds, &changing), 0);
+	while (vw_now() < end) {
+		vw_ok(vw_walk(dev.fd, (uintptr_t)changing.at, &walk));
+		kinds[!(walk.state & VMWALK_PRESENT) ? 0 : walk.state & VMWALK_FILE ? 1 :
+		      walk.state & VMWALK_ZERO ? 2 : 3]++;
+		/* Only the zero page is not writable here. */
+		if (walk.state & VMWALK_PRESENT &&
+		    (!walk.pfn || !(walk.state & VMWALK_USER) || walk.state & VMWALK_SPECIAL ||
+		     !(walk.state & VMWALK_WRITE) != !!(walk.state & VMWALK_ZERO))) {
+			stop_changing = true;
+			pthread_join(thread, NULL);
+			vw_fail("state 0x%x, PFN 0x%llx", walk.state, walk.pfn);
+		}
+	}
+	stop_changing = true;
+	pthread_join(thread, NULL);
+	print_message("# %lu empty, %lu file, %lu zero, %lu anonymous\n", kinds[0], kinds[1],
+		      kinds[2], kinds[3]);
+}
+
+/*
+ * With target_pid 0, a walk takes no lock. With the PID of the caller itself it
+ * takes one.
+ */
+VW_TEST(walks_with_and_without_a_lock_have_the_same_results)
+{
+	char *at = vw_mixed_region("aaazaaz.npcpq..uuaawaaa.fsSf....");
+	static struct vmwalk_walk walks[2][VW_MIXED_MAX];
+
+	dev = vw_device_make();
+	for (int locked = 0; locked < 2; locked++) {
+		vw_set_target(locked ? getpid() : 0);
+		for (size_t i = 0; i < VW_MIXED; i++)
+			vw_ok(vw_walk(dev.fd, (uintptr_t)at + i * PAGE + i, &walks[locked][i]));
+	}
+	for (size_t i = 0; i < VW_MIXED; i++)
+		if (memcmp(&walks[0][i], &walks[1][i], sizeof(walks[0][i])))
+			vw_fail("page %zu: state 0x%x and 0x%x, PFN 0x%llx and 0x%llx", i,
+				walks[0][i].state, walks[1][i].state, walks[0][i].pfn,
+				walks[1][i].pfn);
+}
+
 /* --- Counters and side effects -------------------------------------------- */
 
 VW_TEST(walks_are_counted)
