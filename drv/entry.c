@@ -265,7 +265,7 @@ u64 vmwalk_entry_to_pagemap(const struct vmwalk_entry *entry, struct vm_area_str
 		value |= VMWALK_PM_UFFD_WP;
 	if (entry->present) {
 		value |= VMWALK_PM_PRESENT | entry->pfn;
-		/* Pagemap does not report soft-dirty and swap of hugetlb pages. */
+		/* Pagemap has no soft-dirty bit of hugetlb pages. */
 		if (entry->state & VMWALK_SOFT_DIRTY && !hugetlb)
 			value |= VMWALK_PM_SOFT_DIRTY;
 		/* A driver can map the zero page as a page of its file. */

@@ -87,8 +87,8 @@ bool vmwalk_vma_is_uniform(struct vm_area_struct *vma);
  * @a: a VMA
  * @b: another VMA
  *
- * Return: true if equal PTEs are decoded to the same state, and converted to the
- * same pagemap entry, in both VMAs while both are uniform.
+ * Return: true if equal PTEs are decoded to the same state, and converted to
+ * the same pagemap entry, in both VMAs while both are uniform.
  */
 static inline bool vmwalk_vma_same_kind(struct vm_area_struct *a, struct vm_area_struct *b)
 {

@@ -128,11 +128,7 @@ static_assert(sizeof(struct vmwalk_locate) == VMWALK_LOCATE_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_copy) == VMWALK_COPY_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_poke) == VMWALK_POKE_SIZE_VER0);
 
-/*
- * Copying words one by one is faster than a call of copy_from_user() for the few
- * words of a structure. Callers may pass unaligned structures: not all CPUs can
- * access these by words.
- */
+/* The counterpart of vmwalk_put_words(). */
 static int get_words(u64 *to, const u64 __user *from, size_t size)
 {
 	const u64 *end = to + size / sizeof(*to);
@@ -149,37 +145,6 @@ static int get_words(u64 *to, const u64 __user *from, size_t size)
 fault:
 	user_read_access_end();
 	return -EFAULT;
-}
-
-static int put_words(u64 __user *to, const u64 *from, size_t size)
-{
-	const u64 *end = from + size / sizeof(*from);
-
-	if (!IS_ALIGNED((unsigned long)to, sizeof(*to)) || size % sizeof(*to))
-		return copy_to_user(to, from, size) ? -EFAULT : 0;
-	if (!user_write_access_begin(to, size))
-		return -EFAULT;
-	while (from < end)
-		unsafe_put_user(*from++, to++, fault);
-	user_write_access_end();
-
-	return 0;
-fault:
-	user_write_access_end();
-	return -EFAULT;
-}
-
-/**
- * vmwalk_call_respond - copy a result to the caller
- * @call: the ioctl
- *
- * Copies as much of the structure as the caller knows.
- *
- * Return: 0, or -EFAULT.
- */
-int vmwalk_call_respond(const struct vmwalk_call *call)
-{
-	return put_words(call->user, call->arg, min_t(size_t, call->user_size, call->size));
 }
 
 /*

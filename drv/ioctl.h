@@ -7,8 +7,10 @@
 #ifndef VMWALK_IOCTL_H
 #define VMWALK_IOCTL_H
 
-#include <linux/compiler.h>
+#include <linux/kernel.h>
+#include <linux/minmax.h>
 #include <linux/types.h>
+#include <linux/uaccess.h>
 
 #include "uapi/vmwalk.h"
 
@@ -31,7 +33,42 @@ struct vmwalk_call {
 	u32 user_size;
 };
 
-int vmwalk_call_respond(const struct vmwalk_call *call);
+/*
+ * Copying words one by one is faster than a call of copy_to_user() for the few
+ * words of a structure. Callers may pass unaligned structures: not all CPUs can
+ * access these by words.
+ */
+static inline int vmwalk_put_words(u64 __user *to, const u64 *from, size_t size)
+{
+	const u64 *end = from + size / sizeof(*from);
+
+	if (!IS_ALIGNED((unsigned long)to, sizeof(*to)) || size % sizeof(*to))
+		return copy_to_user(to, from, size) ? -EFAULT : 0;
+	if (!user_write_access_begin(to, size))
+		return -EFAULT;
+	while (from < end)
+		unsafe_put_user(*from++, to++, fault);
+	user_write_access_end();
+
+	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+/**
+ * vmwalk_call_respond - copy a result to the caller
+ * @call: the ioctl
+ *
+ * Copies as much of the structure as the caller knows.
+ *
+ * Return: 0, or -EFAULT.
+ */
+static inline int vmwalk_call_respond(const struct vmwalk_call *call)
+{
+	return vmwalk_put_words(call->user, call->arg, min_t(size_t, call->user_size, call->size));
+}
+
 long vmwalk_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* ioctl_walk.c */

@@ -6,8 +6,9 @@
  *
  * Most PTEs of a VMA differ only in the PFN, and in bits that pagemap does not
  * report. One of them is decoded, and the others are computed from it. In
- * contrast to extents, this does not need the struct page: the entry of the zero
- * page differs from others in the special bit, and pagemap has no NUMA node.
+ * contrast to extents, this does not need the struct page: the entry of the
+ * zero page differs from others in the special bit, and pagemap has no NUMA
+ * node.
  */
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -41,7 +42,7 @@ static void fill_up_to(struct vmwalk_pagemap *pagemap, unsigned long addr)
 	pagemap->next = addr;
 }
 
-/* Report adjacent pages of an entry, of which @value is that of the first one. */
+/* Report adjacent pages of an entry. @value: that of the first page. */
 static void put_values(struct vmwalk_pagemap *pagemap, u64 value, u64 step, unsigned long count)
 {
 	pagemap->next += count << PAGE_SHIFT;

@@ -19,8 +19,8 @@
  * @shown: the bits of an entry that the opener may see
  * @out: the entry of the page at @next in the output array
  * @empty: the entry of an empty page of @vma
- * @flags: flags of a PTE of @vma; the PFN is 0. Other PTEs are compared with it
- * @value: what to add to the PFN of a PTE with these flags; the sum is its entry
+ * @flags: flags of a PTE of @vma that other PTEs are compared with; the PFN is 0
+ * @value: what to add to the PFN of a PTE with these flags to get its entry
  */
 struct vmwalk_pagemap {
 	struct vmwalk_walker walker;

@@ -33,7 +33,7 @@ struct vmwalk_scan_template {
  * struct vmwalk_scanner - a scan in progress
  * @walker: the walk of a VMA
  * @mm: the mm that is scanned
- * @vma: the VMA that is walked; NULL before the first one of a hold of mmap_lock
+ * @vma: the VMA that is walked; NULL after mmap_lock has been taken
  * @arg: the caller's arguments
  * @end: end of the range, in user space
  * @hide_pfns: report no PFNs
@@ -43,8 +43,8 @@ struct vmwalk_scan_template {
  * @flushed: extents that were moved out of @out
  * @pages_left: pages that may still be reported
  * @template: a PTE that other PTEs are compared with, valid in @vma
- * @other: the template before that, also valid in @vma: often, two kinds of PTEs
- *         alternate, such as writable and read-only ones
+ * @other: the template before that, also valid in @vma: often, two kinds of
+ *         PTEs alternate, such as writable and read-only ones
  * @span: the span that enter_span() entered last
  * @done: the scan is complete: the range, vec_len or max_pages is used up
  */

@@ -222,7 +222,7 @@ static unsigned long walk_ptes(struct mm_struct *mm, pmd_t *pmdp, pmd_t pmd, uns
 		addr = walker->ptes(walker, ptep, addr, end);
 		if (walker->shares_tables && !walker->waits && !walker->hstate &&
 		    end & ~PMD_MASK && addr == end && !walker->stop) {
-			/* For the next VMA. Still held, but not by this function. */
+			/* Keep it for the next VMA. */
 			walker->table.lock = lock;
 			__release(lock);
 			return addr;
@@ -407,8 +407,8 @@ static void count_step(struct vmwalk_walker *walker)
 }
 
 /*
- * Walk a VMA that the table of the previous VMA maps as a whole. The table can't
- * be freed while it is locked.
+ * Walk a VMA that the table of the previous VMA maps as a whole. The table
+ * can't be freed while it is locked.
  */
 static bool walk_same_table(struct vm_area_struct *vma, unsigned long *addr, unsigned long end,
 			    struct vmwalk_walker *walker)
@@ -823,8 +823,8 @@ unsigned long vmwalk_walk_pfn_fast(unsigned long addr)
 }
 
 /*
- * Can a PTE be decoded without its VMA and without the lock of its table? Not if
- * it is a part of a group or a PFN mapping, or if the VMA decides what
+ * Can a PTE be decoded without its VMA and without the lock of its table? Not
+ * if it is a part of a group or a PFN mapping, or if the VMA decides what
  * userfaultfd protects.
  */
 static bool is_plain_pte(pte_t pte)
