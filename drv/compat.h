@@ -338,12 +338,20 @@ static inline bool vmwalk_pte_is_marker(pte_t pte)
 #define vmwalk_swp_is_guard(entry)	softleaf_is_guard_marker(entry)
 #else
 #define vmwalk_swp_entry(pte)		pte_to_swp_entry(pte)
-#define vmwalk_swp_is_guard(entry)	false
+static inline bool vmwalk_swp_is_guard(swp_entry_t entry)
+{
+	return false;
+}
+
 #ifdef VMWALK_HAVE_SWP_OFFSET_PFN
 #define vmwalk_swp_has_pfn(entry)	is_pfn_swap_entry(entry)
 #define vmwalk_swp_pfn(entry)		swp_offset_pfn(entry)
 #else
-#define vmwalk_swp_has_pfn(entry)	(is_migration_entry(entry) || is_device_private_entry(entry))
+static inline bool vmwalk_swp_has_pfn(swp_entry_t entry)
+{
+	return is_migration_entry(entry) || is_device_private_entry(entry);
+}
+
 #define vmwalk_swp_pfn(entry)		swp_offset(entry)
 #endif
 #endif

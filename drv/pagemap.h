@@ -19,7 +19,7 @@
  * @shown: the bits of an entry that the opener may see
  * @out: the entry of the page at @next in the output array
  * @empty: the entry of an empty page of @vma
- * @flags: flags of a PTE of @vma that other PTEs are compared with; the PFN is 0
+ * @flags: flags, without the PFN, of a PTE that other PTEs are compared with
  * @value: what to add to the PFN of a PTE with these flags to get its entry
  */
 struct vmwalk_pagemap {

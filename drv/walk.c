@@ -761,27 +761,21 @@ static __always_inline u64 *read_raw(const u64 *table, phys_addr_t *phys, unsign
  */
 static __always_inline pte_t *find_pte_by_values(unsigned long addr, struct vmwalk_level *levels)
 {
+	struct vmwalk_level *const p4d_level = levels ? levels + VMWALK_P4D : NULL;
+	struct vmwalk_level *const pud_level = levels ? levels + VMWALK_PUD : NULL;
+	struct vmwalk_level *const pmd_level = levels ? levels + VMWALK_PMD : NULL;
 	u64 *table = (u64 *)current->mm->pgd;
 	phys_addr_t phys = levels ? __pa(table) : 0;
 
 	table = read_raw(table, &phys, pgd_index(addr), levels);
-	if (!table)
-		return NULL;
-	if (!mm_p4d_folded(NULL)) {
-		table = read_raw(table, &phys, p4d_index(addr), levels ? levels + VMWALK_P4D : NULL);
-		if (!table)
-			return NULL;
-	} else if (levels) {
-		levels[VMWALK_P4D].flags = VMWALK_LEVEL_FOLDED;
-	}
-	if (!mm_pud_folded(NULL)) {
-		table = read_raw(table, &phys, pud_index(addr), levels ? levels + VMWALK_PUD : NULL);
-		if (!table)
-			return NULL;
-	} else if (levels) {
-		levels[VMWALK_PUD].flags = VMWALK_LEVEL_FOLDED;
-	}
-	table = read_raw(table, &phys, pmd_index(addr), levels ? levels + VMWALK_PMD : NULL);
+	if (table && !mm_p4d_folded(NULL))
+		table = read_raw(table, &phys, p4d_index(addr), p4d_level);
+	else if (levels)
+		p4d_level->flags = VMWALK_LEVEL_FOLDED;
+	if (table)
+		table = read_raw(table, &phys, pud_index(addr), pud_level);
+	if (table)
+		table = read_raw(table, &phys, pmd_index(addr), pmd_level);
 
 	return table ? (pte_t *)table + pte_index(addr) : NULL;
 }

@@ -23,7 +23,8 @@
  *
  * and may define, for faster walks of the current mm,
  *
- *   VMWALK_RAW_WALK              tables can be walked by the values of entries
+ *   VMWALK_RAW_WALK              tables can be walked by the values of entries;
+ *                                PUDs are not folded
  *   vmwalk_raw_is_table(raw)     an entry above the PTE level points to a table
  *   vmwalk_raw_table_phys(raw)   physical address of this table
  *

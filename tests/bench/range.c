@@ -442,9 +442,8 @@ void bench_check_pagemap(const struct bench_range *range)
 			for (size_t i = 0; i < part; i++) {
 				present += ours[done + i] >> 63;
 				if ((ours[done + i] ^ entries[i]) & ~PM_EXCLUSIVE)
-					bench_die("page 0x%llx: a scan returns 0x%llx, pagemap 0x%llx",
-						  at + (done + i) * BENCH_PAGE, ours[done + i],
-						  entries[i]);
+					bench_die("page %zu: a scan returns 0x%llx, pagemap 0x%llx",
+						  done + i, ours[done + i], entries[i]);
 			}
 		}
 	}

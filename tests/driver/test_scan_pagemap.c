@@ -179,18 +179,19 @@ VW_TEST(a_large_hole_is_filled_with_empty_entries)
 VW_TEST(masks_and_max_pages_fail_with_einval)
 {
 	__u64 got = 0x5a;
+	char *at = vw_anon(PAGE);
 	struct vmwalk_scan scan_args;
 
 	dev = vw_device_make();
 	for (int i = 0; i < 5; i++) {
-		scan_args = args(&got, 1, &got);
-		scan_args.start &= -PAGE;
-		scan_args.end = scan_args.start + PAGE;
-		*(__u64 *[]){
+		__u64 *const fields[] = {
 			&scan_args.category_inverted, &scan_args.category_mask,
 			&scan_args.category_anyof_mask, &scan_args.return_mask,
 			&scan_args.max_pages,
-		}[i] = 1;
+		};
+
+		scan_args = args(at, 1, &got);
+		*fields[i] = 1;
 		vw_expect(scan(&scan_args), -EINVAL);
 		vw_expect(got, 0x5a);
 	}
@@ -321,7 +322,17 @@ VW_TEST(the_counters_count_each_page_of_the_range)
 
 #define CHANGING	(4 * PTRS)
 
-static volatile bool stop_changing;
+static bool stop_changing;
+
+static void set_stop(bool stop)
+{
+	__atomic_store_n(&stop_changing, stop, __ATOMIC_RELAXED);
+}
+
+static bool must_stop(void)
+{
+	return __atomic_load_n(&stop_changing, __ATOMIC_RELAXED);
+}
 
 /*
  * Clears and restores protections: the pages are mapped all the time. The core
@@ -331,7 +342,7 @@ static void *change_protection(void *arg)
 {
 	char *at = arg;
 
-	while (!stop_changing) {
+	while (!must_stop()) {
 		mprotect(at, CHANGING * PAGE, PROT_READ);
 		mprotect(at, CHANGING * PAGE, RW);
 		mprotect(at + PTRS * PAGE, PTRS * PAGE, PROT_NONE);
@@ -352,19 +363,19 @@ VW_TEST(pages_whose_protection_changes_are_never_missed)
 	memset(at, 1, CHANGING * PAGE);
 	vw_ok(vw_sys(mlock(at, CHANGING * PAGE)));
 	wanted = wanted_entries(at, CHANGING);
-	stop_changing = false;
+	set_stop(false);
 	assert_int_equal(pthread_create(&thread, NULL, change_protection, at), 0);
 	for (int i = 0; i < 300; i++) {
 		vw_expect(scan(&scan_args), CHANGING);
 		for (size_t j = 0; j < CHANGING; j++)
 			if ((got[j] ^ wanted[j]) & ~PM_SOFT_DIRTY) {
-				stop_changing = true;
+				set_stop(true);
 				pthread_join(thread, NULL);
 				vw_fail("run %d, page %zu: 0x%llx, wanted 0x%llx", i, j, got[j],
 					wanted[j]);
 			}
 	}
-	stop_changing = true;
+	set_stop(true);
 	pthread_join(thread, NULL);
 }
 
@@ -374,7 +385,7 @@ static void *replace_pages(void *arg)
 	char *at = arg;
 	size_t i = 0;
 
-	while (!stop_changing) {
+	while (!must_stop()) {
 		i = (i + 7) % CHANGING;
 		madvise(at + i * PAGE, 3 * PAGE, MADV_DONTNEED);
 		vw_peek(at + i * PAGE);
@@ -393,7 +404,7 @@ VW_TEST(entries_of_pages_that_are_replaced_are_valid)
 	dev = vw_device_make();
 	madvise(at, CHANGING * PAGE, MADV_NOHUGEPAGE);
 	memset(at, 1, CHANGING * PAGE);
-	stop_changing = false;
+	set_stop(false);
 	assert_int_equal(pthread_create(&thread, NULL, replace_pages, at), 0);
 	for (int i = 0; i < 300; i++) {
 		vw_expect(scan(&scan_args), CHANGING);
@@ -406,7 +417,7 @@ VW_TEST(entries_of_pages_that_are_replaced_are_valid)
 				vw_fail("run %d, page %zu: 0x%llx", i, j, got[j]);
 		}
 	}
-	stop_changing = true;
+	set_stop(true);
 	pthread_join(thread, NULL);
 }
 

@@ -479,7 +479,17 @@ VW_TEST(five_levels_map_addresses_beyond_four)
 
 /* --- The caller's own memory, which is walked without a lock --------------- */
 
-static volatile bool stop_changing;
+static bool stop_changing;
+
+static void set_stop(bool stop)
+{
+	__atomic_store_n(&stop_changing, stop, __ATOMIC_RELAXED);
+}
+
+static bool must_stop(void)
+{
+	return __atomic_load_n(&stop_changing, __ATOMIC_RELAXED);
+}
 
 struct changing {
 	char *at;
@@ -492,7 +502,7 @@ static void *change_protections(void *arg)
 	const struct changing *changing = arg;
 	const size_t len = changing->pages * PAGE;
 
-	while (!stop_changing) {
+	while (!must_stop()) {
 		mprotect(changing->at, len, PROT_READ);
 		mprotect(changing->at, len, PROT_NONE);
 		mprotect(changing->at, len, RW);
@@ -513,7 +523,7 @@ VW_TEST(own_pages_are_never_missed_while_their_protection_changes)
 	vw_ok(vw_sys(mlock(changing.at, 64 * PAGE)));
 	for (size_t i = 0; i < 64; i++)
 		frames[i] = vw_pfn(changing.at + i * PAGE);
-	stop_changing = false;
+	set_stop(false);
 	assert_int_equal(pthread_create(&thread, NULL, change_protections, &changing), 0);
 	for (size_t i = 0; vw_now() < end; i = (i + 1) % 64) {
 		__u64 addr = (uintptr_t)changing.at + i * PAGE;
@@ -522,13 +532,13 @@ VW_TEST(own_pages_are_never_missed_while_their_protection_changes)
 
 		if (rc || walk.pfn != frames[i] || pfn != (long long)frames[i] ||
 		    walk.stop != VMWALK_STOP_PAGE || walk.state & VMWALK_FILE) {
-			stop_changing = true;
+			set_stop(true);
 			pthread_join(thread, NULL);
 			vw_fail("page %zu: %d, PFN 0x%llx and 0x%llx, wanted 0x%llx, state 0x%x",
 				i, rc, walk.pfn, pfn, frames[i], walk.state);
 		}
 	}
-	stop_changing = true;
+	set_stop(true);
 	pthread_join(thread, NULL);
 }
 
@@ -540,7 +550,7 @@ static void *change_kinds(void *arg)
 
 	if (file < 0 || ftruncate(file, PAGE))
 		return NULL;
-	while (!stop_changing) {
+	while (!must_stop()) {
 		if (mmap(changing->at, PAGE, RW, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED)
 			vw_poke(changing->at, 1);
 		if (mmap(changing->at, PAGE, RW, ANON | MAP_FIXED, -1, 0) != MAP_FAILED)
@@ -561,7 +571,7 @@ VW_TEST(own_pages_are_decoded_consistently_while_they_are_replaced)
 	pthread_t thread;
 
 	dev = vw_device_make();
-	stop_changing = false;
+	set_stop(false);
 	assert_int_equal(pthread_create(&thread, NULL, change_kinds, &changing), 0);
 	while (vw_now() < end) {
 		vw_ok(vw_walk(dev.fd, (uintptr_t)changing.at, &walk));
@@ -571,12 +581,12 @@ VW_TEST(own_pages_are_decoded_consistently_while_they_are_replaced)
 		if (walk.state & VMWALK_PRESENT &&
 		    (!walk.pfn || !(walk.state & VMWALK_USER) || walk.state & VMWALK_SPECIAL ||
 		     !(walk.state & VMWALK_WRITE) != !!(walk.state & VMWALK_ZERO))) {
-			stop_changing = true;
+			set_stop(true);
 			pthread_join(thread, NULL);
 			vw_fail("state 0x%x, PFN 0x%llx", walk.state, walk.pfn);
 		}
 	}
-	stop_changing = true;
+	set_stop(true);
 	pthread_join(thread, NULL);
 	print_message("# %lu empty, %lu file, %lu zero, %lu anonymous\n", kinds[0], kinds[1],
 		      kinds[2], kinds[3]);

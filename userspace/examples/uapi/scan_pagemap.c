@@ -19,7 +19,7 @@
 static long page;
 
 /* What the program did before: entries of /proc/self/pagemap. */
-static long read_pagemap(int fd, uintptr_t addr, uint64_t *vec, size_t count)
+static long read_pagemap(int fd, uintptr_t addr, __u64 *vec, size_t count)
 {
 	ssize_t len = pread(fd, vec, count * sizeof(*vec), addr / page * sizeof(*vec));
 
@@ -27,7 +27,7 @@ static long read_pagemap(int fd, uintptr_t addr, uint64_t *vec, size_t count)
 }
 
 /* What it does now: the same entries, from a vmwalk device. */
-static long read_vmwalk(int fd, uintptr_t addr, uint64_t *vec, size_t count)
+static long read_vmwalk(int fd, uintptr_t addr, __u64 *vec, size_t count)
 {
 	struct vmwalk_scan scan = {
 		.size = sizeof(scan),
@@ -42,10 +42,10 @@ static long read_vmwalk(int fd, uintptr_t addr, uint64_t *vec, size_t count)
 }
 
 /* The decoder stays as it is. */
-static void print_entry(int i, uint64_t entry)
+static void print_entry(int i, unsigned long long entry)
 {
 	if (entry >> 63 & 1)
-		printf("  page %d: PFN 0x%llx%s\n", i, (unsigned long long)(entry & ((1ULL << 55) - 1)),
+		printf("  page %d: PFN 0x%llx%s\n", i, entry & ((1ULL << 55) - 1),
 		       entry >> 61 & 1 ? ", file or shared" : "");
 	else
 		printf("  page %d: %s\n", i, entry >> 62 & 1 ? "swapped out" : "empty");
@@ -55,7 +55,7 @@ int main(int argc, char **argv)
 {
 	int pagemap = open("/proc/self/pagemap", O_RDONLY);
 	int fd = open(argc > 1 ? argv[1] : "/dev/vmwalk0", O_RDONLY);
-	uint64_t before[4], now[4];
+	__u64 before[4], now[4];
 	char *memory;
 	int i;
 
@@ -63,7 +63,8 @@ int main(int argc, char **argv)
 	memory = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (pagemap < 0 || fd < 0 || memory == MAP_FAILED)
 		err(1, "setup");
-	memory[0] = memory[2 * page] = 1;
+	memory[0] = 1;
+	memory[2 * page] = 1;
 
 	if (read_pagemap(pagemap, (uintptr_t)memory, before, 4) != 4 ||
 	    read_vmwalk(fd, (uintptr_t)memory, now, 4) != 4)
@@ -72,7 +73,7 @@ int main(int argc, char **argv)
 		print_entry(i, now[i]);
 		/* Bit 56 is not reported. */
 		if ((before[i] ^ now[i]) & ~(1ULL << 56))
-			errx(1, "pagemap has 0x%llx", (unsigned long long)before[i]);
+			errx(1, "pagemap has 0x%llx", before[i]);
 	}
 	return 0;
 }
