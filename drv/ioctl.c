@@ -128,10 +128,16 @@ static_assert(sizeof(struct vmwalk_locate) == VMWALK_LOCATE_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_copy) == VMWALK_COPY_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_poke) == VMWALK_POKE_SIZE_VER0);
 
-/* The counterpart of vmwalk_put_words(). */
-static int get_words(u64 *to, const u64 __user *from, size_t size)
+/*
+ * Copy the first @in_size of @size bytes, like vmwalk_put_words(). The rest must
+ * be readable, too: a call on a structure of which a part is not mapped must
+ * fail before it has an effect.
+ */
+static int get_words(u64 *to, const u64 __user *from, size_t in_size, size_t size)
 {
-	const u64 *end = to + size / sizeof(*to);
+	const u64 __user *const last = from + size / sizeof(*from) - 1;
+	const u64 *end = to + in_size / sizeof(*to);
+	u64 unused;
 
 	if (!IS_ALIGNED((unsigned long)from, sizeof(*from)))
 		return copy_from_user(to, from, size) ? -EFAULT : 0;
@@ -139,6 +145,8 @@ static int get_words(u64 *to, const u64 __user *from, size_t size)
 		return -EFAULT;
 	while (to < end)
 		unsafe_get_user(*to++, from++, fault);
+	/* The structure is in two pages at most. */
+	unsafe_get_user(unused, last, fault);
 	user_read_access_end();
 
 	return 0;
@@ -149,8 +157,9 @@ fault:
 
 /*
  * Copy the inputs of an extensible structure, whose size is @user_size, as
- * copy_struct_from_user() copies the whole. @user_size is not less than the
- * inputs. The rest of @arg is cleared.
+ * copy_struct_from_user() copies the whole. The rest of @arg is cleared. A
+ * structure that is smaller than @op->size has all of its words: so far, all
+ * structures have the layout of their first version.
  */
 static int get_arg(union ioctl_arg *arg, const struct ioctl_op *op, void __user *user,
 		   u32 user_size)
@@ -163,9 +172,10 @@ static int get_arg(union ioctl_arg *arg, const struct ioctl_op *op, void __user 
 		if (ret <= 0)
 			return ret ?: -E2BIG;
 	}
+	ret = get_words(words, user, op->in_size, op->size);
 	memset64(words + op->in_size / sizeof(u64), 0, (op->size - op->in_size) / sizeof(u64));
 
-	return get_words(words, user, op->in_size);
+	return ret;
 }
 
 /* Copy the caller's structure in, and run the handler on the copy. */

@@ -12,8 +12,8 @@
  *
  * With VMWALK_SCAN_PAGEMAP, scan_pagemap() and vmwalk_pagemap_vmas() are the
  * outer loops. Copy results to user space only after releasing mmap_lock. A
- * page fault during the copy takes the caller's mmap_lock for reading. If the scan
- * still held the lock and a writer had queued for it, that would deadlock.
+ * page fault during the copy takes the caller's mmap_lock for reading. If the
+ * scan still held the lock and a writer had queued for it, that would deadlock.
  */
 /* The format of dev_info(). The struct device that it needs may be gone. */
 #define pr_fmt(fmt) KBUILD_MODNAME " " fmt

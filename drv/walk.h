@@ -58,7 +58,7 @@ struct vmwalk_walker {
 	bool stop;
 	bool shares_tables;
 	struct {
-		spinlock_t *lock;	/* of the table, which protects its entries */
+		spinlock_t *lock;	/* protects the table's entries */
 		unsigned long flags;
 		pte_t *ptes;
 		unsigned long start;
