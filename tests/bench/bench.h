@@ -64,6 +64,7 @@ void bench_scan_pagemap_dense(const struct bench_row *row);
 void bench_scan_pagemap_dense_copy(const struct bench_row *row);
 void bench_scan_pagemap_scattered(const struct bench_row *row);
 void bench_scan_pagemap_scattered_copy(const struct bench_row *row);
+void bench_scan_frames(const struct bench_row *row);
 void bench_scan_mapped(const struct bench_row *row);
 void bench_scan_reserved(const struct bench_row *row);
 void bench_scan_vmas(const struct bench_row *row);
@@ -73,6 +74,11 @@ void bench_translate_1(const struct bench_row *row);
 void bench_translate_16(const struct bench_row *row);
 void bench_translate_random(const struct bench_row *row);
 void bench_target_p99(const struct bench_row *row);
+
+/* scale.c */
+void bench_scan_processes(const struct bench_row *row);
+void bench_scan_same(const struct bench_row *row);
+void bench_scan_different(const struct bench_row *row);
 
 /* dirty.c */
 void bench_dirty_kill(const struct bench_row *row);

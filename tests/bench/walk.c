@@ -216,6 +216,30 @@ static void compare_series(const struct bench_row *row, const struct series *ser
 	}
 }
 
+/* Pages that are all different, as many as fit into memory. */
+static void touch_all(struct bench_range *range)
+{
+	bench_populate(range, 0, range->end - range->start, BENCH_PAGE);
+	range->units = range->present;
+}
+
+void bench_scan_frames(const struct bench_row *row)
+{
+	const size_t available = sysconf(_SC_AVPHYS_PAGES) * BENCH_PAGE;
+	struct series series = {
+		.sizes = { 16 * BENCH_MIB, 256 * BENCH_MIB, GIB, 2 * GIB, 4 * GIB, 8 * GIB },
+		.fill = touch_all,
+	};
+
+	/* An eighth for the extents, the page tables, and the rest. */
+	while (series.count < BENCH_COUNT(series.sizes) &&
+	       series.sizes[series.count] <= available / 8 * 7)
+		series.count++;
+	compare_series(row, &series);
+	if (series.count < BENCH_COUNT(series.sizes))
+		bench_note("%zu MiB of memory are free", available / BENCH_MIB);
+}
+
 /* Maps the same memory repeatedly: large page tables, but little memory. */
 static void map_repeatedly(struct bench_range *range)
 {
