@@ -22,6 +22,9 @@
 /* Bits of a PTE that its pagemap entry depends on, apart from the PFN. */
 #define COMPARED	(VMWALK_FLAGS_MASK & ~(unsigned long)VMWALK_USE_MASK)
 
+/* Runs of PTEs in a table that is reported quickly. */
+#define BRIEF_RUNS	8
+
 /* Pages to report per hold of mmap_lock, present or not. */
 #define MAX_PAGES	(VMWALK_WALK_STEPS * PTRS_PER_PTE)
 
@@ -171,11 +174,12 @@ static unsigned long put_ptes(struct vmwalk_walker *walker, pte_t *ptep, unsigne
 {
 	struct vmwalk_pagemap *pagemap = to_pagemap(walker);
 	unsigned long count, left = (end - addr) >> PAGE_SHIFT;
+	unsigned int runs = 0;
 
 	fill_up_to(pagemap, addr);
 	if (!vmwalk_vma_is_uniform(pagemap->vma))
 		clear_template(pagemap);
-	for (; left; left -= count, ptep += count) {
+	for (; left; left -= count, ptep += count, runs++) {
 		count = pagemap->shown == U64_MAX ?
 			put_matching(pagemap, ptep, left, U64_MAX) :
 			put_matching(pagemap, ptep, left, ~VMWALK_PM_FRAME);
@@ -188,6 +192,7 @@ static unsigned long put_ptes(struct vmwalk_walker *walker, pte_t *ptep, unsigne
 			count = put_one_pte(pagemap, ptep, left);
 		}
 	}
+	walker->brief = runs <= BRIEF_RUNS;
 
 	return end;
 }

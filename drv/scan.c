@@ -22,6 +22,9 @@
 #include "compat.h"
 #include "scan.h"
 
+/* Runs of PTEs plus new extents of a table that is scanned quickly. */
+#define BRIEF_RUNS	8
+
 /* Is a page with this state reported? Uses the formula of PAGEMAP_SCAN. */
 static bool selects(const struct vmwalk_scan *arg, u32 state)
 {
@@ -377,12 +380,13 @@ static unsigned long scan_ptes(struct vmwalk_walker *walker, pte_t *ptep,
 {
 	struct vmwalk_scanner *scanner = to_scanner(walker);
 	unsigned long count, left = (end - addr) >> PAGE_SHIFT;
+	unsigned long runs = -scanner->count;
 	pte_t pte;
 
 	if (!vmwalk_vma_is_uniform(scanner->vma))
 		clear_templates(scanner);
 
-	for (; left && !walker->stop; left -= count, ptep += count) {
+	for (; left && !walker->stop; left -= count, ptep += count, runs++) {
 		addr = end - (left << PAGE_SHIFT);
 		pte = ptep_get(ptep);
 		if (pte_none(pte)) {
@@ -399,6 +403,7 @@ static unsigned long scan_ptes(struct vmwalk_walker *walker, pte_t *ptep,
 							left - count);
 		}
 	}
+	walker->brief = runs + scanner->count <= BRIEF_RUNS;
 
 	return end - (left << PAGE_SHIFT);
 }

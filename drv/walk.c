@@ -56,6 +56,9 @@
 /* Failed attempts in a row after which a walk waits for the lock. */
 #define TRIES		16
 
+/* Tables that are walked with interrupts off, if that is brief. */
+#define BRIEF_TABLES	4
+
 /* vmwalk_walk_yield() sleeps at most MAX_YIELDS times. */
 #define YIELD_US	25
 #define MAX_YIELDS	20
@@ -324,11 +327,15 @@ static unsigned long walk_pud(struct mm_struct *mm, pud_t *pudp, unsigned long a
 	return addr;
 }
 
-/* Skip empty entries of a PMD table, and handle the first other entry. */
+/*
+ * Skip empty entries of a PMD table, and handle the first other entry, or some
+ * PTE tables.
+ */
 static unsigned long walk_pmds(struct mm_struct *mm, pmd_t *pmdp, unsigned long addr,
 			       unsigned long end, struct vmwalk_walker *walker)
 {
-	unsigned long next;
+	unsigned int tables = BRIEF_TABLES;
+	unsigned long next, done;
 	pmd_t pmd;
 
 	for (; addr < end; pmdp += (next >> PMD_SHIFT) - (addr >> PMD_SHIFT), addr = next) {
@@ -341,8 +348,13 @@ static unsigned long walk_pmds(struct mm_struct *mm, pmd_t *pmdp, unsigned long 
 		}
 
 		next = pmd_addr_end(addr, end);
-		if (!pmd_bad(pmd))
-			return walk_ptes(mm, pmdp, pmd, addr, next, walker);
+		if (pmd_bad(pmd))
+			continue;
+		walker->brief = false;
+		done = walk_ptes(mm, pmdp, pmd, addr, next, walker);
+		if (done < next || !walker->brief || !--tables || walker->stop ||
+		    walker->table.lock)
+			return done;
 	}
 
 	return end;

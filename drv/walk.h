@@ -24,8 +24,10 @@ struct vmwalk_level;
  *        includes empty entries
  * @leaf: called for an entry above the PTE level that is neither empty nor a
  *        table; [addr, end) is the part of it that lies in the range
+ * @brief: set by @ptes: it took few instructions per PTE, so that the walk may
+ *         go on to the next table with interrupts off
  * @steps: steps left, at least 1, before the walk stops, so that the caller can
- *         release its lock; a step is one PTE table or less
+ *         release its lock; a step is one PTE table, a few if @brief, or less
  * @contended_mm: the walk stops as soon as a task waits for the mmap_lock of
  *                this mm; NULL if the caller holds another lock
  * @hstate: hstate of a hugetlb VMA, otherwise NULL; set by vmwalk_walk_range()
@@ -51,6 +53,7 @@ struct vmwalk_walker {
 			      unsigned long addr, unsigned long end);
 	unsigned long (*leaf)(struct vmwalk_walker *walker, struct vmwalk_entry *entry,
 			      unsigned long addr, unsigned long end);
+	bool brief;
 	unsigned int steps;
 	struct mm_struct *contended_mm;
 	struct hstate *hstate;
