@@ -729,7 +729,7 @@ struct vmwalk_entry vmwalk_walk_addr(struct mm_struct *mm, unsigned long addr,
  * Returns the PTE of an address. NULL if the walk ends above the PTE level:
  * there is a huge page, or the entry may be in the middle of a change.
  */
-static __always_inline pte_t *find_pte_by_helpers(unsigned long addr, struct vmwalk_level *levels)
+static noinline pte_t *find_pte_by_helpers(unsigned long addr, struct vmwalk_level *levels)
 {
 	pgd_t *const top = current->mm->pgd;
 	struct upper upper;
@@ -750,21 +750,35 @@ static __always_inline pte_t *find_pte_by_helpers(unsigned long addr, struct vmw
 }
 
 #ifdef VMWALK_RAW_WALK
-/* Read an entry of @table, and go to the table that it points to, or NULL. */
-static __always_inline u64 *read_raw(const u64 *table, phys_addr_t *phys, unsigned int index,
-				     struct vmwalk_level *level)
+/**
+ * struct raw_walk - a walk by the values of entries
+ * @table: the current table
+ * @phys: its physical address; not used without levels to fill in
+ * @mask: VMWALK_RAW_PHYS_MASK, which may take some instructions
+ */
+struct raw_walk {
+	const u64 *table;
+	phys_addr_t phys;
+	u64 mask;
+};
+
+/* Read an entry and go to the table that it points to, if any. */
+static __always_inline bool go_down(struct raw_walk *walk, unsigned int index, bool may_be_leaf,
+				    struct vmwalk_level *level)
 {
-	u64 raw = READ_ONCE(table[index]);
+	const u64 raw = READ_ONCE(walk->table[index]);
 
 	if (level)
 		*level = (struct vmwalk_level) {
-			.table = *phys, .entry = raw, .index = index, .flags = VMWALK_LEVEL_READ,
+			.table = walk->phys, .entry = raw, .index = index,
+			.flags = VMWALK_LEVEL_READ,
 		};
-	if (!vmwalk_raw_is_table(raw))
-		return NULL;
-	*phys = vmwalk_raw_table_phys(raw);
+	if (!vmwalk_raw_is_table(raw, may_be_leaf))
+		return false;
+	walk->phys = raw & walk->mask;
+	walk->table = __va(walk->phys);
 
-	return __va(*phys);
+	return true;
 }
 
 /*
@@ -773,23 +787,27 @@ static __always_inline u64 *read_raw(const u64 *table, phys_addr_t *phys, unsign
  */
 static __always_inline pte_t *find_pte_by_values(unsigned long addr, struct vmwalk_level *levels)
 {
-	struct vmwalk_level *const p4d_level = levels ? levels + VMWALK_P4D : NULL;
-	struct vmwalk_level *const pud_level = levels ? levels + VMWALK_PUD : NULL;
-	struct vmwalk_level *const pmd_level = levels ? levels + VMWALK_PMD : NULL;
-	u64 *table = (u64 *)current->mm->pgd;
-	phys_addr_t phys = levels ? __pa(table) : 0;
+	pgd_t *const top = current->mm->pgd;
+	struct raw_walk walk = {
+		.table = (const u64 *)top,
+		.phys = levels ? __pa(top) : 0,
+		.mask = VMWALK_RAW_PHYS_MASK,
+	};
 
-	table = read_raw(table, &phys, pgd_index(addr), levels);
-	if (table && !mm_p4d_folded(NULL))
-		table = read_raw(table, &phys, p4d_index(addr), p4d_level);
-	else if (levels)
-		p4d_level->flags = VMWALK_LEVEL_FOLDED;
-	if (table)
-		table = read_raw(table, &phys, pud_index(addr), pud_level);
-	if (table)
-		table = read_raw(table, &phys, pmd_index(addr), pmd_level);
+	if (!go_down(&walk, pgd_index(addr), false, levels))
+		return NULL;
+	if (mm_p4d_folded(NULL)) {
+		if (levels)
+			levels[VMWALK_P4D].flags = VMWALK_LEVEL_FOLDED;
+	} else if (!go_down(&walk, (addr >> P4D_SHIFT) % MAX_PTRS_PER_P4D, false,
+			    levels ? levels + VMWALK_P4D : NULL)) {
+		return NULL;
+	}
+	if (!go_down(&walk, pud_index(addr), true, levels ? levels + VMWALK_PUD : NULL) ||
+	    !go_down(&walk, pmd_index(addr), true, levels ? levels + VMWALK_PMD : NULL))
+		return NULL;
 
-	return table ? (pte_t *)table + pte_index(addr) : NULL;
+	return (pte_t *)walk.table + pte_index(addr);
 }
 #endif
 

@@ -25,8 +25,11 @@
  *
  *   VMWALK_RAW_WALK              tables can be walked by the values of entries;
  *                                PUDs are not folded
- *   vmwalk_raw_is_table(raw)     an entry above the PTE level points to a table
- *   vmwalk_raw_table_phys(raw)   physical address of this table
+ *   VMWALK_RAW_PHYS_MASK         physical address of the table that an entry
+ *                                above the PTE level points to
+ *   vmwalk_raw_is_table(raw, may_be_leaf)
+ *                                the entry points to a table; may_be_leaf: its
+ *                                level has huge pages
  *
  * and overrides the defaults below. Call vmwalk_pte_user(), vmwalk_pte_exec()
  * and vmwalk_pte_protnone() for present PTEs only.

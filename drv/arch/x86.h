@@ -39,15 +39,11 @@ static inline bool vmwalk_pmd_is_comparable(pmd_t pmd)
 
 /* The paravirtual helpers take a dozen instructions per level. */
 #define VMWALK_RAW_WALK		(!cpu_feature_enabled(X86_FEATURE_XENPV))
+#define VMWALK_RAW_PHYS_MASK	PTE_PFN_MASK
 
-static __always_inline bool vmwalk_raw_is_table(u64 raw)
+static __always_inline bool vmwalk_raw_is_table(u64 raw, bool may_be_leaf)
 {
-	return (raw & (_PAGE_PRESENT | _PAGE_PSE)) == _PAGE_PRESENT;
-}
-
-static __always_inline phys_addr_t vmwalk_raw_table_phys(u64 raw)
-{
-	return raw & PTE_PFN_MASK;
+	return (raw & (_PAGE_PRESENT | (may_be_leaf ? _PAGE_PSE : 0))) == _PAGE_PRESENT;
 }
 
 static inline bool vmwalk_pte_user(pte_t pte)
