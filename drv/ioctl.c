@@ -129,9 +129,9 @@ static_assert(sizeof(struct vmwalk_copy) == VMWALK_COPY_SIZE_VER0);
 static_assert(sizeof(struct vmwalk_poke) == VMWALK_POKE_SIZE_VER0);
 
 /*
- * Copy the first @in_size of @size bytes, like vmwalk_put_words(). The rest must
- * be readable, too: a call on a structure of which a part is not mapped must
- * fail before it has an effect.
+ * Copy the first @in_size of @size bytes, like vmwalk_put_words(). The rest
+ * must be readable, too: a call on a structure of which a part is not mapped
+ * must fail before it has an effect.
  */
 static int get_words(u64 *to, const u64 __user *from, size_t in_size, size_t size)
 {
