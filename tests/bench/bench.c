@@ -55,6 +55,7 @@ static const struct bench_row rows[] = {
 	{ "translate_16",	"address",	bench_translate_16 },
 	{ "translate_random",	"address",	bench_translate_random },
 	{ "target_p99",		"round",	bench_target_p99 },
+	{ "e2e_scan",		"row",		bench_e2e_scan },
 	{ "map_insert",		"page",		bench_map_insert },
 	{ "map_remap",		"page",		bench_map_remap },
 	{ "map_huge",		"page",		bench_map_huge },

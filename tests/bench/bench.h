@@ -89,6 +89,9 @@ void bench_instance_make(const struct bench_row *row);
 void bench_instance_remove(const struct bench_row *row);
 void bench_instance_1000(const struct bench_row *row);
 
+/* e2e.c */
+void bench_e2e_scan(const struct bench_row *row);
+
 /* --- Sides ------------------------------------------------------------ */
 
 /**

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The vmwalk command, from the start of the process to its exit, compared with
+ * a program that reads pagemap and prints what it finds with printf(3).
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "vmwalk.h"
+
+#define COMMAND		"/usr/bin/vmwalk"
+/* Each row of the output is an extent of one page. */
+#define ROWS		500000UL
+/* Memory behind the range, which is mapped repeatedly. */
+#define PART		(64 * BENCH_MIB)
+/* Entries per read(2) of pagemap: 256 KiB. */
+#define ENTRIES		(256 * 1024 / sizeof(__u64))
+#define PM_FRAME	0x007fffffffffffffULL
+#define PM_PRESENT	0x8000000000000000ULL
+
+/* "vmwalk scan" of the range, with the address of its end as text. */
+struct command {
+	const char *format;	/* option for the format of the output, or NULL */
+	const char *columns;	/* argument of --output, or NULL */
+	char end[24];
+};
+
+/* Returns a range in which every second page is present. */
+static struct bench_range reserve_rows(void)
+{
+	struct bench_range range = bench_reserve(2 * ROWS * BENCH_PAGE, false);
+	struct bench_area memfd = bench_memfd(PART);
+	char pid[16];
+
+	for (__u64 at = range.start; at < range.end; at += PART)
+		if (mmap((void *)at, range.end - at < PART ? range.end - at : PART,
+			 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memfd.fd, 0) == MAP_FAILED)
+			bench_die("mapping a memfd repeatedly: %m");
+	bench_close(&memfd);
+	/* Stores, since a load would also map the pages around it. */
+	bench_populate(&range, 0, range.end - range.start, 2 * BENCH_PAGE);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	bench_write(BENCH_INSTANCE "/target_pid", pid);
+	return range;
+}
+
+static struct command scan_to(const char *format, const char *columns, __u64 end)
+{
+	struct command command = { .format = format, .columns = columns };
+
+	snprintf(command.end, sizeof(command.end), "%llx", end);
+	return command;
+}
+
+/* Runs the command in this process. The range starts above all others. */
+_Noreturn static void exec_command(const struct command *command, const struct bench_range *range)
+{
+	const char *argv[16] = { "vmwalk", "scan", "--device", "bench", "--noheadings" };
+	char start[24];
+	size_t count = 5;
+
+	snprintf(start, sizeof(start), "%llx", range->start);
+	argv[count++] = "--start";
+	argv[count++] = start;
+	argv[count++] = "--end";
+	argv[count++] = command->end;
+	if (command->format)
+		argv[count++] = command->format;
+	if (command->columns) {
+		argv[count++] = "--output";
+		argv[count++] = command->columns;
+	}
+	execv(COMMAND, (char **)argv);
+	bench_die(COMMAND ": %m");
+}
+
+static void print_extent(const struct vmwalk_extent *extent)
+{
+	if (extent->pages)
+		printf("0x%llx 0x%llx %llu 0x%llx\n", extent->start,
+		       extent->start + extent->pages * BENCH_PAGE, extent->pages, extent->pfn);
+}
+
+/* What a program does without vmwalk: read entries, merge pages, print. */
+static void print_pagemap(const struct bench_range *range)
+{
+	static __u64 entries[ENTRIES];
+	struct vmwalk_extent extent = { };
+	size_t count;
+
+	for (__u64 at = range->start; at < range->end;) {
+		count = (range->end - at) / BENCH_PAGE;
+		if (count > ENTRIES)
+			count = ENTRIES;
+		if (pread(range->pagemap, entries, count * sizeof(entries[0]),
+			  at / BENCH_PAGE * sizeof(entries[0])) !=
+		    (ssize_t)(count * sizeof(entries[0])))
+			bench_die("reading pagemap at 0x%llx: %m", at);
+		for (size_t i = 0; i < count; i++, at += BENCH_PAGE) {
+			__u64 pfn = entries[i] & PM_FRAME;
+
+			if (!(entries[i] & PM_PRESENT))
+				continue;
+			if (extent.pages && at == extent.start + extent.pages * BENCH_PAGE &&
+			    pfn == extent.pfn + extent.pages) {
+				extent.pages++;
+				continue;
+			}
+			print_extent(&extent);
+			extent = (struct vmwalk_extent){ .start = at, .pfn = pfn, .pages = 1 };
+		}
+	}
+	print_extent(&extent);
+	fflush(stdout);
+}
+
+/* --- Running them ----------------------------------------------------- */
+
+static struct bench_range rows;
+
+/* Starts a command, or the reader of pagemap if @command is NULL. */
+static pid_t start(const struct command *command, int out, bool traced)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		bench_die("fork: %m");
+	if (pid)
+		return pid;
+	if (dup2(out, STDOUT_FILENO) < 0)
+		bench_die("dup2: %m");
+	if (traced && ptrace(PTRACE_TRACEME, 0, 0, 0))
+		bench_die("ptrace: %m");
+	if (command)
+		exec_command(command, &rows);
+	/* A file of its own, with a buffer: that of the benchmark has lines. */
+	setvbuf(stdout, NULL, _IOFBF, BUFSIZ);
+	print_pagemap(&rows);
+	_exit(EXIT_SUCCESS);
+}
+
+static void finish(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid)
+		bench_die("waitpid: %m");
+	if (status)
+		bench_die("a command ended with status 0x%x", status);
+}
+
+static double run(void *command)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	__u64 started, ended;
+
+	started = bench_now();
+	finish(start(command, null, false));
+	ended = bench_now();
+	close(null);
+	return (double)(ended - started) / rows.units;
+}
+
+static const char *output_of(const struct command *command, size_t *len)
+{
+	int fd = memfd_create("output", MFD_CLOEXEC);
+	struct stat stat;
+	const char *text;
+
+	if (fd < 0)
+		bench_die("memfd_create: %m");
+	finish(start(command, fd, false));
+	if (fstat(fd, &stat))
+		bench_die("fstat: %m");
+	text = mmap(NULL, stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (text == MAP_FAILED)
+		bench_die("mapping the output: %m");
+	close(fd);
+	*len = stat.st_size;
+	return text;
+}
+
+/* Dies unless the command prints what the reader of pagemap prints. */
+static void check_output(void)
+{
+	struct command raw = scan_to("--raw", "START,END,PAGES,PFN", rows.end);
+	size_t our_len, their_len, lines = 0;
+	const char *ours = output_of(&raw, &our_len);
+	const char *theirs = output_of(NULL, &their_len);
+
+	if (our_len != their_len || memcmp(ours, theirs, our_len))
+		bench_die("the output of vmwalk scan differs from pagemap");
+	for (size_t i = 0; i < our_len; i++)
+		lines += ours[i] == '\n';
+	if (lines != ROWS)
+		bench_die("vmwalk scan prints %zu rows, expected %lu", lines, ROWS);
+	munmap((void *)ours, our_len);
+	munmap((void *)theirs, their_len);
+}
+
+static double status_kib(pid_t pid, const char *field)
+{
+	char path[64], line[256];
+	double kib = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, field, strlen(field)))
+			kib = strtod(line + strlen(field), NULL);
+	if (file)
+		fclose(file);
+	if (!kib)
+		bench_die("no %s in %s", field, path);
+	return kib;
+}
+
+/*
+ * Returns the largest resident set of a command in KiB, read when it exits.
+ * That in struct rusage includes the memory of this process, before execve().
+ */
+static double peak_of(const struct command *command)
+{
+	int status, null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	pid_t pid = start(command, null, true);
+	double kib;
+
+	close(null);
+	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status) ||
+	    ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEEXIT) ||
+	    ptrace(PTRACE_CONT, pid, 0, 0))
+		bench_die("ptrace: %m");
+	if (waitpid(pid, &status, 0) != pid ||
+	    status >> 8 != (SIGTRAP | PTRACE_EVENT_EXIT << 8))
+		bench_die("a traced command stopped with status 0x%x", status);
+	kib = status_kib(pid, "VmHWM:");
+	if (ptrace(PTRACE_CONT, pid, 0, 0))
+		bench_die("ptrace: %m");
+	finish(pid);
+	return kib;
+}
+
+static void compare_peaks(void)
+{
+	__u64 tenth = rows.start + (rows.end - rows.start) / 10 / BENCH_PAGE * BENCH_PAGE;
+	struct command all = scan_to(NULL, NULL, rows.end);
+	struct command few = scan_to(NULL, NULL, tenth);
+	double ours = peak_of(&all), anchor = peak_of(&few);
+
+	printf("bench e2e_scan_memory how=peak ours=%.0f anchor=%.0f anchor_name=a_tenth ", ours,
+	       anchor);
+	printf("ratio=%.3f unit=KiB/process\n", anchor / ours);
+}
+
+void bench_e2e_scan(const struct bench_row *row)
+{
+	static const char *const formats[] = { NULL, "--raw", "--json" };
+	static const char *const names[] = { "table", "raw", "json" };
+	struct command commands[BENCH_COUNT(formats)];
+	struct bench_side sides[BENCH_COUNT(formats) + 1];
+	char name[32];
+
+	rows = reserve_rows();
+	rows.units = ROWS;
+	check_output();
+	for (size_t i = 0; i < BENCH_COUNT(formats); i++) {
+		commands[i] = scan_to(formats[i], NULL, rows.end);
+		sides[i] = (struct bench_side) {
+			.name = names[i], .run = run, .arg = &commands[i], .slow = true,
+		};
+	}
+	sides[BENCH_COUNT(formats)] = (struct bench_side) {
+		.name = "pagemap", .run = run, .slow = true,
+	};
+	bench_measure(sides, BENCH_COUNT(sides));
+	for (size_t i = 0; i < BENCH_COUNT(formats); i++) {
+		const struct bench_row line = { .name = name, .unit = row->unit };
+
+		snprintf(name, sizeof(name), "%s_%s", row->name, names[i]);
+		bench_print(&line, &sides[i], &sides[BENCH_COUNT(formats)]);
+	}
+	compare_peaks();
+	bench_release(&rows);
+}
