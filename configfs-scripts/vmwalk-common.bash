@@ -24,6 +24,41 @@ options=(
 )
 operands=()
 
+# escape_bytes TEXT: adds \xNN for each byte to escaped.
+escape_bytes()
+{
+	local LC_ALL=C i byte
+
+	for ((i = 0; i < ${#1}; i++)); do
+		# The number of a character above 127 is negative.
+		printf -v byte '%d' "'${1:i:1}"
+		printf -v byte '\\x%02x' $((byte & 255))
+		escaped+=$byte
+	done
+}
+
+# escape TEXT: sets escaped to TEXT with \xNN for each byte that is not part of a
+# printable character, as the command vmwalk prints names. Text is UTF-8.
+escape()
+{
+	local i character
+
+	escaped=$1
+	# Most text is ASCII.
+	[[ $1 == *[![:print:]]* || $1 == *'\x'* ]] || return 0
+	# Without this locale, all other characters are escaped.
+	{ local LC_ALL=C.UTF-8; } 2>/dev/null
+	escaped=
+	for ((i = 0; i < ${#1}; i++)); do
+		character=${1:i:1}
+		if [[ $character == [[:print:]] && ${1:i:2} != '\x' ]]; then
+			escaped+=$character
+		else
+			escape_bytes "$character"
+		fi
+	done
+}
+
 # print_error LINE...: prints lines to stderr, prefixed by the script's name. A
 # closed stderr is not an error: the script must finish its work.
 print_error()
@@ -31,7 +66,8 @@ print_error()
 	local line
 
 	for line; do
-		printf '%s: %s\n' "$program" "${line//[[:cntrl:]]/?}"
+		escape "$line"
+		printf '%s: %s\n' "$program" "$escaped"
 	done >&2 || true
 }
 

@@ -442,7 +442,7 @@ create_with()
 @test "list: one line per instance, with the values in configfs" {
 	vmwalk-create b size=8K buffer_type=kmalloc
 	vmwalk-create a live=0 target_pid=$$
-	run vmwalk-list
+	run vmwalk-list --bytes
 	[[ $status == 0 && ${#lines[@]} == 3 ]]
 	read -ra heading <<<"${lines[0]}"
 	for i in 1 2; do
@@ -489,6 +489,35 @@ create_with()
 	done
 }
 
+@test "list: columns are aligned for names of any script" {
+	local name
+
+	for name in a é 日本語 $'e\u0301' Ω; do
+		vmwalk-create "$name" live=0
+	done
+	vmwalk-list | sed 1d | while read -r name rest; do
+		printf '%s|%s\n' "$(LC_ALL=C.UTF-8 wc -L <<<"$name")" "$rest"
+	done >"$BATS_TEST_TMPDIR/widths"
+	# A heading and the widest name have the same number of columns.
+	[[ $(vmwalk-list | head -n 1) == 'NAME   DEV_NAME '* ]]
+	[[ $(cut -d '|' -f 1 "$BATS_TEST_TMPDIR/widths" | sort -u | xargs) == '1 6' ]]
+	vmwalk-list | grep -qx "a      vmwalk0  0 .*"
+	vmwalk-list | grep -qx "é      vmwalk1  0 .*"
+	vmwalk-list | grep -qx "日本語 vmwalk2  0 .*"
+	vmwalk-list | grep -qx $'e\u0301      vmwalk3  0 .*'
+	vmwalk-list | grep -qx "Ω      vmwalk4  0 .*"
+}
+
+@test "list: sizes have the largest unit that divides them" {
+	local row
+
+	for row in 4K=4096 8K=8K 1M=0x100000 1028K=1028K 3G=3G 64T=64T; do
+		vmwalk-create "a${row%=*}" live=0 size="${row#*=}"
+		[[ $(vmwalk-list | grep "^a${row%=*} ") =~ \ +${row%=*}\ fault ]]
+		[[ $(vmwalk-list -b | grep "^a${row%=*} ") == *" $(get_attribute "a${row%=*}" size) fault"* ]]
+	done
+}
+
 @test "list: a hundred instances" {
 	mkdir "$VMWALK"/instance-{0..99}
 	run vmwalk-list
@@ -513,7 +542,7 @@ create_with()
 @test "list: a name with a newline stays on its line" {
 	vmwalk-create $'two\nlines' live=0
 	run vmwalk-list
-	[[ $status == 0 && ${#lines[@]} == 2 && ${lines[1]} == 'two?lines '* ]]
+	[[ $status == 0 && ${#lines[@]} == 2 && ${lines[1]} == 'two\x0alines '* ]]
 }
 
 @test "list: an operand is a usage error" {
@@ -558,7 +587,7 @@ create_with()
 		$'vmwalk-create a\e]0;b\a'; do
 		# shellcheck disable=SC2086 # words
 		run $command
-		[[ $output == *'a?'* ]]
+		[[ $output == *'a\x1b'* ]]
 		if LC_ALL=C grep '[[:cntrl:]]' <<<"$output"; then return 1; fi
 	done
 }
