@@ -105,6 +105,23 @@ usage_error()
 	[[ $output == *'Exit status: 0 success, 1 failure, 2 '* ]]
 }
 
+# The man pages and the completion are made from it.
+@test "COMMAND --help has one form: usage, summary, options, columns" {
+	local command
+
+	for command in $COMMANDS; do
+		vmwalk "$command" --help | awk -v command="$command" '
+			NR == 1 { bad = bad || index($0, "Usage: vmwalk " command " [OPTION]...") != 1; next }
+			NR == 2 || $0 == "" { part = NR == 2 ? "summary" : "next"; next }
+			part == "summary" && NR == 3 { bad = bad || !/^[A-Z].*\.$/; next }
+			$0 == "Options:" || $0 == "Columns:" { part = $0; parts = parts part; next }
+			part == "Options:" { bad = bad || !/^  -[a-zA-Z], --[a-z-]+( [A-Z]+)?  +[^ ]/ }
+			part == "Columns:" { bad = bad || !/^  [A-Z_]+  +[^ ]/ }
+			bad { print; exit }
+			END { exit bad || parts !~ /^Options:(Columns:)?$/ }'
+	done
+}
+
 @test "COMMAND --help lists all options that the command accepts, in 80 columns" {
 	for command in $COMMANDS; do
 		run --separate-stderr vmwalk "$command" --help
@@ -821,15 +838,11 @@ capture_vmas()
 @test "vmas: a table" {
 	capture_vmas
 	run --separate-stderr replay vmwalk vmas -d demo
-	# The last column may be padded.
-	shopt -s extglob
-	output=${output//+( )$'\n'/$'\n'}
-	output=${output%%+( )}
 	prints <<-'END'
 		         START            END PERM      OFFSET  DEVICE    INODE  PAGE_SIZE   VM_FLAGS          PAGE_PROT ATTRS        MAPPING
 		      0x400000       0x42c000 r-xp      0x1000   08:01     1234         4K      0x875               0x25 file         /usr/bin/a program
-		      0x42c000       0x42d000 rw-p           -       -        -         4K    0x100073 0x8000000000000025 -            [anon]
-		    0x50000000     0x50010000 rw-s     0x10000   00:06        7         4K 0x4044400fb 0x8000000000000037 file,device  -
+		      0x42c000       0x42d000 rw-p           -       -        -         4K   0x100073 0x8000000000000025 -            [anon]
+		    0x50000000     0x50010000 rw-s     0x10000   00:06        7         4K 0x4044400fb 0x8000000000000037 file,device -
 		    0x60000000     0x60200000 r--s         0x0   00:11       88         2M   0x4000fb               0x27 file,hugetlb -
 	END
 	run --separate-stderr replay vmwalk vmas -d demo -r -n -o start,page_size,attrs,mapping
@@ -876,10 +889,6 @@ capture_extents()
 @test "scan: a table, with extents split at mapping borders" {
 	capture_extents
 	run --separate-stderr replay vmwalk scan -d demo
-	# The last column may be padded.
-	shopt -s extglob
-	output=${output//+( )$'\n'/$'\n'}
-	output=${output%%+( )}
 	prints <<-'END'
 		         START            END    PAGES        PFN  SIZE  NODE FLAGS                      PERM  MAPPING
 		      0x400000       0x42c000       44     0x1000    4K     0 accessed,file              r-xp  /usr/bin/a program
@@ -897,6 +906,42 @@ capture_extents()
 		0x7ffe0000 3 4096 - swap [stack]
 		0x90000000 262144 1073741824 0x40000 present,write,hugetlb -
 	END
+}
+
+# Widths are fixed, because rows are printed while the next ones are not known.
+@test "scan: a long value moves only the values after it, until there is space" {
+	capture_device <<-'END'
+		info 4096 5 4242
+		extent 0x400000 0x1000 1 0x80f 12 0
+		extent 0x10100c7654000 0x123456789ab 2 0x0823 12 0
+		extent 0x10100c7656000 0x200 1 0x283f 12 12345
+		extent 0x10100c7657000 0 1 0x80 12 -1
+	END
+	run --separate-stderr replay vmwalk scan -d demo
+	prints <<-'END'
+		         START            END    PAGES        PFN  SIZE  NODE FLAGS                      PERM  MAPPING
+		      0x400000       0x401000        1     0x1000    4K     0 write,exec,user,file       r-xp  /usr/bin/a program
+		0x10100c7654000 0x10100c7656000      2 0x123456789ab 4K     0 write,dirty,file           -     -
+		0x10100c7656000 0x10100c7657000      1      0x200    4K 12345 write,exec,user,accessed,dirty,file,hugetlb - -
+		0x10100c7657000 0x10100c7658000      1          -    4K     - swap                       -     -
+	END
+}
+
+@test "no line of a table ends with blanks" {
+	local command
+
+	capture_vmas
+	echo 'extent 0x400000 0x1000 1 1 12 0' >>"$VMWALK_REPLAY"
+	for command in list 'scan -d demo' 'vmas -d demo' 'scan -d demo -o MAPPING,FLAGS' \
+		'translate -d demo -o PHYS,FLAGS 1000'; do
+		# shellcheck disable=SC2086 # words
+		replay vmwalk $command >"$BATS_TEST_TMPDIR/output"
+		[[ -s $BATS_TEST_TMPDIR/output ]]
+		if grep ' $' "$BATS_TEST_TMPDIR/output"; then
+			echo "vmwalk $command"
+			return 1
+		fi
+	done
 }
 
 @test "scan: JSON" {
@@ -1110,5 +1155,45 @@ first_rows()
 		# shellcheck disable=SC2086 # words
 		run bash -c 'vmwalk "$@" >/dev/full' - $command
 		[[ $status == 1 && $output == *'No space left on device' ]]
+	done
+}
+
+# More rows than the buffer of standard output, and fewer
+@test "scan: a full disk and a closed pipe end it, with the error" {
+	local rows format
+
+	[[ -c /dev/full ]] || mknod /dev/full c 1 7
+	for rows in 10 100000; do
+		capture_device <<-END
+			info 4096 4 4242
+			extent 0x100000 1 1 1 12 0
+			repeat $rows 0x2000
+		END
+		for format in '' --raw --json; do
+			run bash -c "LD_PRELOAD=\$0 vmwalk scan -d demo $format >/dev/full" "$REPLAY"
+			[[ $status == 1 ]]
+			[[ $output == 'vmwalk: scan: standard output: No space left on device' ]]
+			# With SIGPIPE ignored, as in a service
+			run bash -c "trap '' PIPE; { sleep 0.1; LD_PRELOAD=\$0 vmwalk scan -d demo $format
+				echo \$? >&2; } | true" "$REPLAY"
+			[[ $output == $'vmwalk: scan: standard output: Broken pipe\n1' ]]
+			run bash -c "{ sleep 0.1; LD_PRELOAD=\$0 vmwalk scan -d demo $format
+				echo \$? >&2; } | true" "$REPLAY"
+			[[ $output == 141 ]]
+		done
+	done
+}
+
+@test "scan: writes its output in large parts" {
+	capture_device <<-'END'
+		info 4096 4 4242
+		extent 0x100000 1 1 1 12 0
+		repeat 100000 0x2000
+	END
+	for format in '' --raw --json; do
+		# shellcheck disable=SC2086 # optional
+		strace -E LD_PRELOAD="$REPLAY" -e trace=write -o "$BATS_TEST_TMPDIR/writes" \
+			vmwalk scan -d demo $format >"$BATS_TEST_TMPDIR/output"
+		(($(wc -l <"$BATS_TEST_TMPDIR/writes") < 20 + $(stat -c %s "$BATS_TEST_TMPDIR/output") / 30000))
 	done
 }

@@ -141,7 +141,7 @@ pagemap()
 
 @test "create leaves no instance if it cannot print the path" {
 	run --separate-stderr bash -c 'vmwalk create demo >/dev/full'
-	fails 'vmwalk: create: standard output: write error'
+	fails 'vmwalk: create: standard output: No space left on device'
 	no_instances
 	run bash -c 'trap "" PIPE; vmwalk create demo | true; exit "${PIPESTATUS[0]}"'
 	[[ $status == 0 ]] || no_instances

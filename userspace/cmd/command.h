@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "libvmwalk.h"
@@ -55,7 +56,10 @@ extern const struct verb create_verb, destroy_verb, list_verb, show_verb, walk_v
  */
 int next_option(int argc, char **argv, const char **arg);
 
-/* Print "vmwalk: VERB: ..." to stderr and return an exit status. */
+/*
+ * Print "vmwalk: VERB: ..." to stderr and return an exit status. Standard output
+ * is flushed first.
+ */
 [[gnu::format(printf, 1, 2)]] int failure(const char *format, ...);
 [[gnu::format(printf, 1, 2)]] int usage_failure(const char *format, ...);
 
@@ -63,10 +67,38 @@ int next_option(int argc, char **argv, const char **arg);
 bool parse_address(const char *text, __u64 *addr);
 bool parse_pid(const char *text, pid_t *pid);
 
+/*
+ * Write to standard output. The command fails with the first error, when it
+ * ends; ferror(stdout) tells whether there was one.
+ */
+void output(const char *text, size_t len);
+void output_flush(void);
+
 #define NOT_AN_ADDRESS "is not a hexadecimal address of up to 64 bits"
 
 /* Print a usage error about @text. Returns EXIT_USAGE. */
 int address_failure(const char *text);
+
+/* Growing text, not terminated. Adding to it fails if memory is short. */
+
+struct buffer {
+	char *text;
+	size_t len, size;
+	bool failed;
+};
+
+void buffer_free(struct buffer *buffer);
+void buffer_grow(struct buffer *buffer, size_t len);
+
+static inline void buffer_add(struct buffer *buffer, const char *text, size_t len)
+{
+	if (buffer->size - buffer->len < len)
+		buffer_grow(buffer, len);
+	if (buffer->failed)
+		return;
+	memcpy(buffer->text + buffer->len, text, len);
+	buffer->len += len;
+}
 
 /* Tables: as text with aligned columns, raw, or as JSON */
 
@@ -96,12 +128,39 @@ extern const struct verb_option table_verb_options[];
 void table_option(struct table_options *options, int option, const char *arg);
 
 struct table;
+struct cell;
+
+/* Set the value of a cell. A cell that is not set has no value. */
+typedef void (*cell_fn)(struct cell *cell, const void *row, size_t column);
+
+void cell_hex(struct cell *cell, __u64 value);
+void cell_number(struct cell *cell, __u64 value);
+/* A size; in a table in the largest unit that divides it */
+void cell_size(struct cell *cell, __u64 bytes);
+/* NULL: no value */
+void cell_text(struct cell *cell, const char *text);
+/* Frees @text. NULL with errno ENOMEM fails. */
+void cell_take(struct cell *cell, char *text);
+/* Names of state flags; in a table without "present" */
+void cell_state(struct cell *cell, __u32 state);
+/* Whether values must not be abbreviated, since the output is raw or JSON */
+bool cell_exact(const struct cell *cell);
 
 /*
- * Format a cell. The table frees the text; NULL means no value. @exact values
- * are for programs (raw and JSON), others are abbreviated.
+ * Text that is prepared for the cells of one table, because it repeats. The
+ * owner initializes it with zeros and frees it. A label without text has no
+ * value.
  */
-typedef char *(*cell_fn)(const void *row, size_t column, bool exact);
+struct label {
+	struct buffer shown;
+	size_t width;
+};
+
+/* Prepare @text, or no value if it is NULL, for a column of this type. */
+void label_set(struct label *label, const struct table *table, enum cell_type type,
+	       const char *text);
+void label_free(struct label *label);
+void cell_label(struct cell *cell, const struct label *label);
 
 /*
  * Start a table on stdout. If it @streams, its columns have fixed widths and
@@ -112,12 +171,13 @@ int table_open(struct table **table, const char *name, const struct column *colu
 	       bool streams, const struct table_options *options);
 
 /*
- * These return -1 with errno set on error. A streaming table prints its rows in
- * batches; table_flush() prints those added so far. table_close() always frees
- * the table.
+ * These return -1 with errno set if memory is short; for errors of the output
+ * see ferror(stdout). A streaming table prints its rows in batches;
+ * table_flush() prints those added so far. table_close() always frees the
+ * table.
  */
 int table_add(struct table *table, const void *row);
-int table_flush(struct table *table);
+void table_flush(struct table *table);
 int table_close(struct table *table);
 
 /* JSON on stdout. @name is NULL in an array and at the top level. */
@@ -126,6 +186,11 @@ void json_object(const char *name);
 void json_array(const char *name);
 void json_end(void);
 void json_value(const char *name, enum cell_type type, const char *text);
+/* Print an element of an array that is JSON already. */
+void json_element(const char *json, size_t len);
+
+/* Add a value. @text may be NULL or invalid for its type: then it is null. */
+void json_add(struct buffer *buffer, enum cell_type type, const char *text);
 
 /* Target of walk, translate, scan and vmas */
 
@@ -182,6 +247,7 @@ void guard_release(struct vmwalk_instance *instance);
 /* /proc/PID/maps */
 
 struct mapping {
+	unsigned long line; /* in the file, from 1 */
 	__u64 start, end;
 	__u64 offset;
 	char perms[5];
@@ -223,8 +289,13 @@ char *flag_names(const char *(*name)(__u32 flag), __u32 flags);
 /* Parse names of state flags. Returns NULL, or where an unknown name begins. */
 const char *parse_state(const char *names, __u32 *state);
 
-/* Size in the largest unit that divides it ("64K"), or in bytes if @exact */
-char *size_text(__u64 bytes, bool exact);
+char ascii_lower(char c);
+
+/* Divide a size by the largest unit that divides it. Returns the unit, or 0. */
+char size_unit(__u64 *bytes);
+
+/* Size in the largest unit that divides it, such as "64K" */
+char *size_text(__u64 bytes);
 
 /* asprintf(3) that returns the text, or NULL */
 [[gnu::format(printf, 1, 2)]] char *text(const char *format, ...);
@@ -233,9 +304,11 @@ char *size_text(__u64 bytes, bool exact);
 [[gnu::format(printf, 1, 2)]] char *system_path(const char *format, ...);
 
 /*
- * Print text that may contain any bytes, such as the name of a process. Bytes
- * of unprintable characters are printed as \xNN, as in tables.
+ * Print or add text that may contain any bytes, such as the name of a process.
+ * Bytes of unprintable characters are written as \xNN. add_escaped() returns
+ * the width on a terminal.
  */
 void print_escaped(FILE *out, const char *text);
+size_t add_escaped(struct buffer *buffer, const char *text);
 
 #endif /* _VMWALK_COMMAND_H */

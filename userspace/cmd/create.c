@@ -61,9 +61,12 @@ static int create(int argc, char **argv)
 		return instance_failure(argv[optind]);
 
 	status = make_live(instance, values);
+	if (!status) {
+		printf("/dev/%s\n", vmwalk_instance_dev_name(instance));
+		output_flush();
+	}
 	/* Remove the instance if its device path could not be printed. */
-	if (!status && printf("/dev/%s\n", vmwalk_instance_dev_name(instance)) > 0 &&
-	    !fflush(stdout))
+	if (!status && !ferror(stdout))
 		guard_release(instance);
 	else
 		guard_remove(instance);

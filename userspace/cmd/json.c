@@ -2,9 +2,6 @@
 /*
  * JSON output
  *
- * libsmartcols' JSON is not used: it needs the whole table in memory and does
- * not nest.
- *
  * Members of the two outer levels are printed on lines of their own.
  *
  * Output is UTF-8 in every locale. Names of files and processes may contain any
@@ -52,13 +49,30 @@ static size_t decode(const char *text, size_t len, __u32 *character)
 	return more + 1;
 }
 
-static void print_string(const char *text, size_t len)
+/* The bytes that need no decoding: all printable ASCII but " and \ */
+static size_t plain_len(const char *text, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (text[i] < ' ' || text[i] > '~' || text[i] == '"' || text[i] == '\\')
+			break;
+	return i;
+}
+
+static void add_string(struct buffer *buffer, const char *text, size_t len)
 {
 	__u32 character;
+	char escaped[8];
 	size_t bytes;
 
-	putchar('"');
+	buffer_add(buffer, "\"", 1);
 	for (; len; text += bytes, len -= bytes) {
+		bytes = plain_len(text, len);
+		if (bytes) {
+			buffer_add(buffer, text, bytes);
+			continue;
+		}
 		bytes = decode(text, len, &character);
 		if (!bytes) {
 			character = 0xfffd;
@@ -67,14 +81,15 @@ static void print_string(const char *text, size_t len)
 		/* Escape C0 and C1 control characters, which terminals interpret. */
 		if (character < 0x20 || (character >= 0x7f && character < 0xa0) ||
 		    character == 0xfffd) {
-			printf("\\u%04x", character);
+			snprintf(escaped, sizeof(escaped), "\\u%04x", character);
+			buffer_add(buffer, escaped, 6);
 			continue;
 		}
 		if (character == '"' || character == '\\')
-			putchar('\\');
-		fwrite(text, 1, bytes, stdout);
+			buffer_add(buffer, "\\", 1);
+		buffer_add(buffer, text, bytes);
 	}
-	putchar('"');
+	buffer_add(buffer, "\"", 1);
 }
 
 /* JSON has no leading zeros. */
@@ -111,10 +126,9 @@ static void start_member(const char *name)
 		fputs(json.depth <= LINE_DEPTH ? "," : ", ", stdout);
 	if (json.depth)
 		new_line();
-	if (name) {
-		print_string(name, strlen(name));
-		fputs(": ", stdout);
-	}
+	/* Names are those of attributes and columns: they need no escaping. */
+	if (name)
+		printf("\"%s\": ", name);
 	json.filled = true;
 }
 
@@ -150,34 +164,58 @@ void json_end(void)
 		putchar('\n');
 }
 
-static void print_list(const char *list)
+static void add_list(struct buffer *buffer, const char *list)
 {
 	size_t len;
 
-	putchar('[');
+	buffer_add(buffer, "[", 1);
 	while (*list) {
 		len = strcspn(list, ",");
-		print_string(list, len);
+		add_string(buffer, list, len);
 		list += len;
 		if (*list) {
-			fputs(", ", stdout);
+			buffer_add(buffer, ", ", 2);
 			list++;
 		}
 	}
-	putchar(']');
+	buffer_add(buffer, "]", 1);
+}
+
+static void add_word(struct buffer *buffer, const char *word)
+{
+	buffer_add(buffer, word, strlen(word));
+}
+
+void json_add(struct buffer *buffer, enum cell_type type, const char *text)
+{
+	if (!is_valid(type, text))
+		add_word(buffer, "null");
+	else if (type == CELL_NUMBER)
+		add_word(buffer, text);
+	else if (type == CELL_BOOLEAN)
+		add_word(buffer, *text == '1' ? "true" : "false");
+	else if (type == CELL_LIST)
+		add_list(buffer, text);
+	else
+		add_string(buffer, text, strlen(text));
 }
 
 void json_value(const char *name, enum cell_type type, const char *text)
 {
+	struct buffer value = {};
+
 	start_member(name);
-	if (!is_valid(type, text))
+	json_add(&value, type, text);
+	/* Without memory, the output is still valid. */
+	if (value.failed)
 		fputs("null", stdout);
-	else if (type == CELL_NUMBER)
-		fputs(text, stdout);
-	else if (type == CELL_BOOLEAN)
-		fputs(*text == '1' ? "true" : "false", stdout);
-	else if (type == CELL_LIST)
-		print_list(text);
 	else
-		print_string(text, strlen(text));
+		fwrite(value.text, 1, value.len, stdout);
+	buffer_free(&value);
+}
+
+void json_element(const char *json_text, size_t len)
+{
+	start_member(NULL);
+	output(json_text, len);
 }

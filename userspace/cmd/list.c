@@ -43,29 +43,34 @@ static const char *const list_attributes[] = {
 	[COL_TARGET] = "target_pid", [COL_SIZE] = "size",
 };
 
-static char *list_cell(const void *row, size_t column, bool exact)
+static void attribute_cell(struct cell *cell, const struct vmwalk_instance *instance, size_t column)
+{
+	char *value = vmwalk_instance_get(instance, list_attributes[column]);
+
+	if (!value || !*value || cell_exact(cell)) {
+		cell_take(cell, value);
+		return;
+	}
+	if (column == COL_SIZE)
+		cell_size(cell, strtoull(value, NULL, 10));
+	else if (column == COL_LIVE)
+		cell_text(cell, strcmp(value, "0") ? "yes" : "no");
+	else
+		cell_text(cell, value);
+	free(value);
+}
+
+static void list_cell(struct cell *cell, const void *row, size_t column)
 {
 	const struct vmwalk_instance *instance = row;
-	char *value, *shown;
 
 	switch (column) {
 	case COL_NAME:
-		return strdup(vmwalk_instance_name(instance));
+		return cell_text(cell, vmwalk_instance_name(instance));
 	case COL_DEVICE:
-		return text("/dev/%s", vmwalk_instance_dev_name(instance));
+		return cell_take(cell, text("/dev/%s", vmwalk_instance_dev_name(instance)));
 	}
-
-	value = vmwalk_instance_get(instance, list_attributes[column]);
-	if (!value || !*value || exact)
-		return value;
-	if (column == COL_SIZE)
-		shown = size_text(strtoull(value, NULL, 10), false);
-	else if (column == COL_LIVE)
-		shown = strdup(strcmp(value, "0") ? "yes" : "no");
-	else
-		return value;
-	free(value);
-	return shown;
+	attribute_cell(cell, instance, column);
 }
 
 static int list_one(struct vmwalk_instance *instance, void *data)
@@ -88,7 +93,7 @@ static int list(int argc, char **argv)
 		return status;
 	if (vmwalk_instance_for_each(list_one, table))
 		status = instance_failure(NULL);
-	if (table_close(table))
+	if (table_close(table) && !status)
 		status = failure("%m");
 	return status;
 }

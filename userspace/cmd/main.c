@@ -15,6 +15,9 @@
 
 #include "command.h"
 
+/* Written at once, since a pipe holds as much */
+#define OUTPUT_SIZE (64 * 1024)
+
 static const struct verb *const verbs[] = {
 	&create_verb, &destroy_verb,   &list_verb, &show_verb,
 	&walk_verb,   &translate_verb, &scan_verb, &vmas_verb,
@@ -22,12 +25,26 @@ static const struct verb *const verbs[] = {
 
 static const struct verb *current; /* the running verb, or NULL */
 
+static int output_error; /* first error of standard output, or 0 */
+
+void output(const char *text, size_t len)
+{
+	if (fwrite_unlocked(text, 1, len, stdout) != len && !output_error)
+		output_error = errno;
+}
+
+void output_flush(void)
+{
+	if (fflush(stdout) && !output_error)
+		output_error = errno;
+}
+
 static void print_message(const char *format, va_list args)
 {
 	int error = errno; /* for %m */
 	char *message;
 
-	fflush(stdout);
+	output_flush();
 	fprintf(stderr, "vmwalk: ");
 	if (current)
 		fprintf(stderr, "%s: ", current->name);
@@ -64,8 +81,9 @@ int usage_failure(const char *format, ...)
 /* Check that all output was written. Returns an exit status. */
 static int finish(int status)
 {
-	if (fflush(stdout))
-		return failure("standard output: %m");
+	output_flush();
+	if (output_error)
+		return failure("standard output: %s", strerror(output_error));
 	if (ferror(stdout))
 		return failure("standard output: write error");
 	return status;
@@ -223,9 +241,11 @@ static void open_standard_streams(void)
 
 int main(int argc, char **argv)
 {
+	static char output_buffer[OUTPUT_SIZE];
 	size_t i;
 
 	open_standard_streams();
+	setvbuf(stdout, output_buffer, _IOFBF, sizeof(output_buffer));
 	/* Write each message with one system call. */
 	setlinebuf(stderr);
 	setlocale(LC_ALL, "");

@@ -13,7 +13,7 @@ struct maps {
 	FILE *file;
 	char *line;
 	size_t size;
-	struct mapping mapping; /* parsed from line */
+	struct mapping mapping; /* parsed from line; mapping.perms is terminated */
 	bool valid;
 };
 
@@ -41,27 +41,48 @@ void maps_close(struct maps *maps)
 	free(maps);
 }
 
-/* START-END PERMS OFFSET MAJOR:MINOR INODE NAME; NAME may contain blanks. */
+/*
+ * Parse a line: START-END PERMS OFFSET MAJOR:MINOR INODE NAME, where NAME may
+ * contain blanks.
+ */
+static bool parse_mapping(struct mapping *mapping, char *line)
+{
+	char *at = line, *field;
+	int i;
+
+	mapping->start = strtoull(at, &at, 16);
+	if (*at++ != '-')
+		return false;
+	mapping->end = strtoull(at, &at, 16);
+	if (*at++ != ' ' || strlen(at) < sizeof(mapping->perms))
+		return false;
+	memcpy(mapping->perms, at, sizeof(mapping->perms) - 1);
+	at += sizeof(mapping->perms) - 1;
+	mapping->offset = strtoull(at, &at, 16);
+	/* Skip the device and the inode. */
+	for (i = 0; i < 2; i++) {
+		field = at + strspn(at, " ");
+		at = field + strcspn(field, " ");
+	}
+	if (at == field)
+		return false;
+	mapping->name = at + strspn(at, " ");
+	if (!*mapping->name)
+		mapping->name = "[anon]";
+	return true;
+}
+
 static bool next_mapping(struct maps *maps)
 {
-	struct mapping *mapping = &maps->mapping;
 	ssize_t len;
-	int name;
 
 	len = getline(&maps->line, &maps->size, maps->file);
 	if (len < 0)
 		return false;
 	if (len && maps->line[len - 1] == '\n')
 		maps->line[len - 1] = '\0';
-
-	name = 0;
-	if (sscanf(maps->line, "%llx-%llx %4s %llx %*s %*s %n", &mapping->start, &mapping->end,
-		   mapping->perms, &mapping->offset, &name) < 4)
-		return false;
-	mapping->name = name ? maps->line + name : "";
-	if (!*mapping->name)
-		mapping->name = "[anon]";
-	return true;
+	maps->mapping.line++;
+	return parse_mapping(&maps->mapping, maps->line);
 }
 
 const struct mapping *maps_find(struct maps *maps, __u64 addr)

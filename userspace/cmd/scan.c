@@ -38,78 +38,101 @@ static const struct column scan_columns[] = {
 	{},
 };
 
-struct row {
-	struct vmwalk_extent extent;
-	const struct mapping *mapping; /* NULL if none or unreadable */
-	__u32 page_size;
+struct scan {
+	const struct target *target;
+	struct table *table;
+	struct maps *maps;
+	/* Of the mapping that was printed last; most rows are in the same. */
+	unsigned long line; /* in the maps; 0: no mapping */
+	struct label perm, name;
 };
 
-static char *scan_cell(const void *data, size_t column, bool exact)
+/* Pages of one mapping, or of none */
+struct row {
+	const struct scan *scan;
+	__u64 start, end, pages, pfn;
+	const struct vmwalk_extent *extent;
+};
+
+static void pfn_cell(struct cell *cell, const struct row *row)
+{
+	__u32 flags = row->extent->flags;
+
+	if (!(flags & VMWALK_PRESENT))
+		return;
+	if (flags & VMWALK_HIDDEN)
+		cell_text(cell, "hidden");
+	else
+		cell_hex(cell, row->pfn);
+}
+
+static void scan_cell(struct cell *cell, const void *data, size_t column)
 {
 	const struct row *row = data;
-	const struct vmwalk_extent *extent = &row->extent;
+	const struct vmwalk_extent *extent = row->extent;
 
 	switch (column) {
 	case COL_START:
-		return text("0x%llx", extent->start);
+		return cell_hex(cell, row->start);
 	case COL_END:
-		return text("0x%llx", extent->start + extent->pages * row->page_size);
+		return cell_hex(cell, row->end);
 	case COL_PAGES:
-		return text("%llu", extent->pages);
+		return cell_number(cell, row->pages);
 	case COL_PFN:
-		if (extent->flags & VMWALK_HIDDEN && extent->flags & VMWALK_PRESENT)
-			return strdup("hidden");
-		if (!(extent->flags & VMWALK_PRESENT))
-			return NULL;
-		return text("0x%llx", extent->pfn);
+		return pfn_cell(cell, row);
 	case COL_SIZE:
-		return size_text(1ULL << extent->page_shift, exact);
+		return cell_size(cell, 1ULL << extent->page_shift);
 	case COL_NODE:
-		return extent->node < 0 ? NULL : text("%d", extent->node);
+		if (extent->node >= 0)
+			cell_number(cell, extent->node);
+		return;
 	case COL_FLAGS:
-		/* In a table, the PFN shows that the page is present. */
-		return flag_names(vmwalk_state_name,
-				  exact ? extent->flags : extent->flags & ~VMWALK_PRESENT);
+		return cell_state(cell, extent->flags);
 	case COL_PERM:
-		return row->mapping ? strdup(row->mapping->perms) : NULL;
+		return cell_label(cell, &row->scan->perm);
 	case COL_MAPPING:
-		return row->mapping ? strdup(row->mapping->name) : NULL;
+		return cell_label(cell, &row->scan->name);
 	}
-	return NULL;
 }
 
-struct scan {
-	struct table *table;
-	struct maps *maps;
-	__u32 page_size;
-};
+/* Prepare the labels of a mapping. @mapping is NULL if there is none. */
+static void label_mapping(struct scan *scan, const struct mapping *mapping)
+{
+	unsigned long line = mapping ? mapping->line : 0;
+
+	if (line == scan->line)
+		return;
+	scan->line = line;
+	label_set(&scan->perm, scan->table, CELL_STRING, mapping ? mapping->perms : NULL);
+	label_set(&scan->name, scan->table, CELL_STRING, mapping ? mapping->name : NULL);
+}
 
 /* Split extents that span several mappings: a row has pages of one mapping. */
 static int scan_one(const struct vmwalk_extent *extent, void *data)
 {
 	struct scan *scan = data;
-	struct row row = { .extent = *extent, .page_size = scan->page_size };
-	__u64 left = extent->pages;
+	__u64 border, pages, left = extent->pages, page_size = scan->target->info.page_size;
+	struct row row = { scan, extent->start, 0, 0, extent->pfn, extent };
 	const struct mapping *mapping;
-	__u64 border, pages;
 
 	while (left) {
-		mapping = maps_find(scan->maps, row.extent.start);
-		row.mapping = mapping && mapping->start <= row.extent.start ? mapping : NULL;
-		row.extent.pages = left;
+		mapping = maps_find(scan->maps, row.start);
+		row.pages = left;
 		if (mapping) {
-			border = row.mapping ? mapping->end : mapping->start;
+			border = mapping->start <= row.start ? mapping->end : mapping->start;
 			/* At least one: borders in a captured tree may be unaligned. */
-			pages = (border - row.extent.start - 1) / scan->page_size + 1;
+			pages = (border - row.start - 1) / page_size + 1;
 			if (pages < left)
-				row.extent.pages = pages;
+				row.pages = pages;
 		}
+		row.end = row.start + row.pages * page_size;
+		label_mapping(scan, mapping && mapping->start <= row.start ? mapping : NULL);
 		if (table_add(scan->table, &row))
 			return -1;
-		left -= row.extent.pages;
-		row.extent.start += row.extent.pages * scan->page_size;
-		if (row.extent.pfn)
-			row.extent.pfn += row.extent.pages;
+		left -= row.pages;
+		row.start = row.end;
+		if (row.pfn)
+			row.pfn += row.pages;
 	}
 	/* End the scan if the output can't be written. */
 	return ferror(stdout);
@@ -126,18 +149,22 @@ static const struct verb_option scan_options[] = {
 static int run_scan(struct target *target, struct vmwalk_scan *range,
 		    const struct table_options *options)
 {
-	struct scan scan = { .page_size = target->info.page_size };
+	struct scan scan = { .target = target };
 	int status, error = 0;
 
 	status = table_open(&scan.table, "extents", scan_columns, scan_cell, true, options);
 	if (status)
 		return status;
 
+	/* No mapping has this number: prepare the labels for the first row. */
+	scan.line = ULONG_MAX;
 	/* If the maps are not readable, scan.maps is NULL: scan anyway. */
 	scan.maps = maps_open(target->pid);
 	if (vmwalk_file_scan(target->file, range, scan_one, &scan) < 0)
 		error = errno;
 	maps_close(scan.maps);
+	label_free(&scan.perm);
+	label_free(&scan.name);
 	if (table_close(scan.table) && !error)
 		error = errno;
 	if (error)

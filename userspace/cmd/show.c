@@ -111,7 +111,7 @@ static char *readable(const struct field *field, char *value)
 
 	if (!value || !*value || !field->bytes)
 		return value;
-	size = size_text(strtoull(value, NULL, 10), false);
+	size = size_text(strtoull(value, NULL, 10));
 	free(value);
 	return size;
 }

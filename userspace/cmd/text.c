@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Text: paths, sizes, names of flags, escaping
+ * Text: growing buffers, paths, sizes, names of flags, escaping
  *
  * Copyright (C) The vmwalk authors
  */
@@ -11,6 +11,31 @@
 #include <wctype.h>
 
 #include "command.h"
+
+#define FIRST_SIZE 256
+
+void buffer_free(struct buffer *buffer)
+{
+	free(buffer->text);
+	*buffer = (struct buffer){};
+}
+
+/* Make room for @len more bytes. */
+void buffer_grow(struct buffer *buffer, size_t len)
+{
+	size_t size = buffer->size ? buffer->size : FIRST_SIZE;
+	char *text;
+
+	while (size - buffer->len < len)
+		size *= 2;
+	text = realloc(buffer->text, size);
+	if (!text) {
+		buffer->failed = true;
+		return;
+	}
+	buffer->text = text;
+	buffer->size = size;
+}
 
 static char *vformat(const char *format, va_list args)
 {
@@ -44,8 +69,11 @@ char *system_path(const char *format, ...)
 	return path;
 }
 
-/* Length of the printable character at the start of @text, or 0 */
-static size_t printable_len(const char *text, size_t len, mbstate_t *state)
+/*
+ * Length of the printable character at the start of @text, or 0. Sets @width to
+ * its width on a terminal.
+ */
+static size_t printable_len(const char *text, size_t len, mbstate_t *state, int *width)
 {
 	wchar_t character;
 	size_t bytes = mbrtowc(&character, text, len, state);
@@ -57,37 +85,79 @@ static size_t printable_len(const char *text, size_t len, mbstate_t *state)
 	/* Escape "\x" itself, so that the output is unambiguous. */
 	if (!strncmp(text, "\\x", 2))
 		return 0;
+	*width = wcwidth(character);
 	return iswprint(character) ? bytes : 0;
 }
 
+/* Format the escape sequence of a byte. */
+static void escape(char sequence[5], char byte)
+{
+	snprintf(sequence, 5, "\\x%02x", (unsigned char)byte);
+}
+
+/* Doesn't allocate memory: error messages must be printed without, too. */
 void print_escaped(FILE *out, const char *text)
 {
 	size_t bytes, left = strlen(text);
 	mbstate_t state = {};
+	char sequence[5];
+	int width;
 
 	for (; left; text += bytes, left -= bytes) {
-		bytes = printable_len(text, left, &state);
+		bytes = printable_len(text, left, &state, &width);
 		if (bytes) {
 			fwrite(text, 1, bytes, out);
-		} else {
-			fprintf(out, "\\x%02x", (unsigned char)*text);
-			bytes = 1;
+			continue;
 		}
+		bytes = 1;
+		escape(sequence, *text);
+		fputs(sequence, out);
 	}
 }
 
-char *size_text(__u64 bytes, bool exact)
+size_t add_escaped(struct buffer *buffer, const char *text)
 {
-	static const char units[] = "KMGTPE";
+	size_t bytes, total = 0, left = strlen(text);
+	mbstate_t state = {};
+	char sequence[5];
+	int width;
+
+	for (; left; text += bytes, left -= bytes) {
+		bytes = printable_len(text, left, &state, &width);
+		if (bytes) {
+			buffer_add(buffer, text, bytes);
+			total += width;
+			continue;
+		}
+		bytes = 1;
+		escape(sequence, *text);
+		buffer_add(buffer, sequence, 4);
+		total += 4;
+	}
+	return total;
+}
+
+/* tolower() depends on the locale: in Turkish, the lower case of I is not i. */
+char ascii_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+char size_unit(__u64 *bytes)
+{
+	static const char units[] = "\0KMGTPE";
 	unsigned int unit = 0;
 
-	if (exact || !bytes || bytes % 1024)
-		return text("%llu", bytes);
-	while (bytes % (1024 * 1024) == 0) {
-		bytes /= 1024;
-		unit++;
-	}
-	return text("%llu%c", bytes / 1024, units[unit]);
+	for (; *bytes && *bytes % 1024 == 0; unit++)
+		*bytes /= 1024;
+	return units[unit];
+}
+
+char *size_text(__u64 bytes)
+{
+	char unit[2] = { size_unit(&bytes) };
+
+	return text("%llu%s", bytes, unit);
 }
 
 char *flag_names(const char *(*name)(__u32 flag), __u32 flags)

@@ -29,31 +29,36 @@ static const struct column translate_columns[] = {
 	{},
 };
 
-static char *translate_cell(const void *row, size_t column, bool exact)
+static void phys_cell(struct cell *cell, const struct vmwalk_translation *translation)
+{
+	if (!(translation->state & VMWALK_PRESENT))
+		return;
+	if (translation->state & VMWALK_HIDDEN)
+		cell_text(cell, "hidden");
+	else
+		cell_hex(cell, translation->phys);
+}
+
+static void translate_cell(struct cell *cell, const void *row, size_t column)
 {
 	const struct vmwalk_translation *translation = row;
-	__u32 state = translation->state;
 
 	switch (column) {
 	case COL_ADDRESS:
-		return text("0x%llx", translation->addr);
+		return cell_hex(cell, translation->addr);
 	case COL_PHYS:
-		if (!(state & VMWALK_PRESENT))
-			return NULL;
-		if (state & VMWALK_HIDDEN)
-			return strdup("hidden");
-		return text("0x%llx", translation->phys);
+		return phys_cell(cell, translation);
 	case COL_SIZE:
-		if (!translation->page_shift)
-			return NULL;
-		return size_text(1ULL << translation->page_shift, exact);
+		if (translation->page_shift)
+			cell_size(cell, 1ULL << translation->page_shift);
+		return;
 	case COL_NODE:
-		return translation->node < 0 ? NULL : text("%d", translation->node);
+		if (translation->node >= 0)
+			cell_number(cell, translation->node);
+		return;
 	case COL_FLAGS:
-		/* In a table, PHYS shows that the page is present. */
-		return flag_names(vmwalk_state_name, exact ? state : state & ~VMWALK_PRESENT);
+		return cell_state(cell, translation->state);
 	}
-	return NULL;
 }
 
 struct translate {
@@ -133,8 +138,8 @@ static int translate_input(struct translate *translate)
 			status = failure("standard input: a line exceeds %d bytes", INPUT_SIZE - 1);
 		if (!status)
 			status = translate_batch(translate);
-		if (!status && table_flush(translate->table))
-			status = failure("%m");
+		if (!status)
+			table_flush(translate->table);
 	} while (!status && got && !ferror(stdout));
 	return status;
 }

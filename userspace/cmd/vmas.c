@@ -47,11 +47,17 @@ struct row {
 	__u32 page_size;
 };
 
-static char *permissions(__u32 attrs)
+static void perm_cell(struct cell *cell, __u32 attrs)
 {
-	return text("%c%c%c%c", attrs & VMWALK_VMA_READ ? 'r' : '-',
-		    attrs & VMWALK_VMA_WRITE ? 'w' : '-', attrs & VMWALK_VMA_EXEC ? 'x' : '-',
-		    attrs & VMWALK_VMA_SHARED ? 's' : 'p');
+	const char perms[] = {
+		attrs & VMWALK_VMA_READ ? 'r' : '-',
+		attrs & VMWALK_VMA_WRITE ? 'w' : '-',
+		attrs & VMWALK_VMA_EXEC ? 'x' : '-',
+		attrs & VMWALK_VMA_SHARED ? 's' : 'p',
+		'\0',
+	};
+
+	cell_text(cell, perms);
 }
 
 /* The permissions have no names: PERM shows them. */
@@ -68,37 +74,48 @@ static const char *attr_name(__u32 attr)
 	return NULL;
 }
 
-static char *vmas_cell(const void *data, size_t column, bool exact)
+/* Columns that describe the file, if there is one */
+static void file_cell(struct cell *cell, const struct row *row, size_t column)
+{
+	const struct vmwalk_vma *vma = row->vma;
+
+	if (!(vma->attrs & VMWALK_VMA_FILE))
+		return;
+	if (column == COL_OFFSET)
+		cell_hex(cell, vma->pgoff * row->page_size);
+	else if (column == COL_DEVICE)
+		cell_take(cell, text("%02x:%02x", vma->dev_major, vma->dev_minor));
+	else
+		cell_number(cell, vma->inode);
+}
+
+static void vmas_cell(struct cell *cell, const void *data, size_t column)
 {
 	const struct row *row = data;
 	const struct vmwalk_vma *vma = row->vma;
-	bool file = vma->attrs & VMWALK_VMA_FILE;
 
 	switch (column) {
 	case COL_START:
-		return text("0x%llx", vma->start);
+		return cell_hex(cell, vma->start);
 	case COL_END:
-		return text("0x%llx", vma->end);
+		return cell_hex(cell, vma->end);
 	case COL_PERM:
-		return permissions(vma->attrs);
+		return perm_cell(cell, vma->attrs);
 	case COL_OFFSET:
-		return file ? text("0x%llx", vma->pgoff * row->page_size) : NULL;
 	case COL_DEVICE:
-		return file ? text("%02x:%02x", vma->dev_major, vma->dev_minor) : NULL;
 	case COL_INODE:
-		return file ? text("%llu", vma->inode) : NULL;
+		return file_cell(cell, row, column);
 	case COL_PAGE_SIZE:
-		return size_text(1ULL << vma->page_shift, exact);
+		return cell_size(cell, 1ULL << vma->page_shift);
 	case COL_VM_FLAGS:
-		return text("0x%llx", vma->vm_flags);
+		return cell_hex(cell, vma->vm_flags);
 	case COL_PAGE_PROT:
-		return text("0x%llx", vma->page_prot);
+		return cell_hex(cell, vma->page_prot);
 	case COL_ATTRS:
-		return flag_names(attr_name, vma->attrs);
+		return cell_take(cell, flag_names(attr_name, vma->attrs));
 	case COL_MAPPING:
-		return row->mapping ? strdup(row->mapping->name) : NULL;
+		return cell_text(cell, row->mapping ? row->mapping->name : NULL);
 	}
-	return NULL;
 }
 
 /* Returns 0 or the error. */

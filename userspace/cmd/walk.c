@@ -145,7 +145,7 @@ static void print_levels(const struct walk_view *view)
 static void print_result(const struct walk_view *view)
 {
 	const struct vmwalk_walk *walk = view->walk;
-	char *size = size_text(1ULL << walk->page_shift, false);
+	char *size = size_text(1ULL << walk->page_shift);
 	char *flags = flag_names(vmwalk_state_name, walk->state);
 
 	if (walk->stop == VMWALK_STOP_PAGE) {
