@@ -222,7 +222,10 @@ NOT_AN_ADDRESS='is not a hexadecimal address of up to 64 bits'
 	usage_error "scan: --flags: unknown flag ''; --help lists the flags" scan --pid 1 --flags ''
 	usage_error "list: --output: unknown column 'NAM'; --help lists the columns" list -o NAM
 	usage_error "list: --output: unknown column ''; --help lists the columns" list -o NAME,
+	usage_error "list: --output: unknown column ''; --help lists the columns" list -o +
+	usage_error "list: --output: unknown column '+FILL'; --help lists the columns" list -o NAME,+FILL
 	usage_error 'list: --json and --raw are mutually exclusive' list --json --raw
+	usage_error 'list: --output and --output-all are mutually exclusive' list -O -o NAME
 }
 
 @test "--output accepts at most 32 columns" {
@@ -323,7 +326,8 @@ make_locale()
 		1048576 0
 	END
 	env -u LC_ALL LC_CTYPE=tr_TR vmwalk list --json | jq -e '.instances[0] | keys ==
-		["cache", "device", "fill", "live", "mode", "name", "node", "size", "target", "type"]'
+		["buffer_type", "cache_mode", "dev_name", "live", "map_mode", "name", "numa_node", "size",
+		"target_pid"]'
 }
 
 @test "list: a table sorted by name, in byte order" {
@@ -331,11 +335,23 @@ make_locale()
 	capture_item b9 vmwalk12 numa_node=1 fill=letters size=5368709120
 	run --separate-stderr vmwalk list
 	prints <<-'END'
-		NAME DEVICE        LIVE TYPE    SIZE MODE  CACHE NODE FILL    TARGET
-		b10  /dev/vmwalk0  yes  kmalloc   4K fault wb      -1 zero       123
-		b9   /dev/vmwalk12 no   vmalloc   5G fault wb       1 letters      0
+		NAME DEV_NAME LIVE BUFFER_TYPE SIZE MAP_MODE CACHE_MODE NUMA_NODE TARGET_PID
+		b10  vmwalk0  1    kmalloc       4K fault    wb                -1        123
+		b9   vmwalk12 0    vmalloc       5G fault    wb                 1          0
 	END
-	run --separate-stderr vmwalk list -n -r -o mode,name
+	run --separate-stderr vmwalk list --bytes -o +fill
+	prints <<-'END'
+		NAME DEV_NAME LIVE BUFFER_TYPE       SIZE MAP_MODE CACHE_MODE NUMA_NODE TARGET_PID FILL
+		b10  vmwalk0  1    kmalloc           4096 fault    wb                -1        123 zero
+		b9   vmwalk12 0    vmalloc     5368709120 fault    wb                 1          0 letters
+	END
+	run --separate-stderr vmwalk list -O
+	prints <<-'END'
+		NAME DEV_NAME LIVE BUFFER_TYPE SIZE MAP_MODE CACHE_MODE NUMA_NODE TARGET_PID FILL    ADDRESS_BITS FAULT_AROUND TRACK_DIRTY LAST_ERROR
+		b10  vmwalk0  1    kmalloc       4K fault    wb                -1        123 zero              64          64K 0           -
+		b9   vmwalk12 0    vmalloc       5G fault    wb                 1          0 letters           64          64K 0           -
+	END
+	run --separate-stderr vmwalk list -n -r -o map_mode,name
 	prints <<-'END'
 		fault b10
 		fault b9
@@ -348,18 +364,59 @@ make_locale()
 	END
 }
 
+@test "list: names of any script are aligned" {
+	local name
+
+	capture_item ab vmwalk0
+	capture_item 'é' vmwalk1
+	capture_item $'\u65e5\u672c' vmwalk2
+	capture_item $'a\u0301' vmwalk3
+	LC_ALL=C.UTF-8
+	run --separate-stderr vmwalk list -o NAME,DEV_NAME
+	name=$'\u65e5\u672c'
+	prints <<-END
+		NAME DEV_NAME
+		ab   vmwalk0
+		a$(printf '\u0301')    vmwalk3
+		é    vmwalk1
+		$name vmwalk2
+	END
+}
+
 @test "list: JSON" {
 	capture_item 'quo"te\slash' vmwalk0 live=1
 	vmwalk list --json | jq -e '.instances == [{
-		name: "quo\"te\\slash", device: "/dev/vmwalk0", live: true, type: "vmalloc", size: 1048576,
-		mode: "fault", cache: "wb", node: -1, fill: "zero", target: 0 }]'
+		name: "quo\"te\\slash", dev_name: "vmwalk0", live: true, buffer_type: "vmalloc",
+		size: 1048576, map_mode: "fault", cache_mode: "wb", numa_node: -1, target_pid: 0 }]'
+	vmwalk list --json --output-all | jq -e '.instances[0] | .fill == "zero" and
+		.address_bits == 64 and .fault_around == 65536 and .track_dirty == false and
+		.last_error == ""'
 }
 
-@test "list: prints nothing if there are no instances" {
-	capture_item demo vmwalk0
+@test "an empty table has headings, unless an option or an error prevents it" {
+	local option
+
+	capture_device <<<"info 4096 4 4242"
 	rm -r "$VMWALK_SYSROOT/sys/kernel/config/vmwalk/demo"
 	run --separate-stderr vmwalk list
+	prints <<<'NAME DEV_NAME LIVE BUFFER_TYPE SIZE MAP_MODE CACHE_MODE NUMA_NODE TARGET_PID'
+	run --separate-stderr vmwalk list --raw -o NAME,LIVE
+	prints <<<'NAME LIVE'
+	run --separate-stderr vmwalk list -n
 	prints </dev/null
+	capture_item demo vmwalk3 live=1
+	for command in scan vmas translate; do
+		run --separate-stderr replay vmwalk "$command" -d demo </dev/null
+		[[ $status == 0 && ${#lines[@]} == 1 && $output =~ ^\ +[A-Z] ]]
+		run --separate-stderr replay vmwalk "$command" -d demo -n </dev/null
+		prints </dev/null
+	done
+	echo 'error 3' >>"$VMWALK_REPLAY"
+	for command in scan vmas 'translate 1000'; do
+		# shellcheck disable=SC2086 # words
+		run --separate-stderr replay vmwalk $command -d demo
+		fails 1 "vmwalk: ${command% *}: process 4242: No such process"
+	done
 }
 
 @test "list: uses little memory, and reports that memory is short" {
@@ -413,7 +470,7 @@ AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufff
 	capture_item empty vmwalk0 live= size= numa_node= target_pid= fault_around= track_dirty=
 	capture_item wrong vmwalk1 live=2 size=12x numa_node=- target_pid=007 fault_around=0x10
 	vmwalk list --json | jq -e 'all(.instances[]; .live == null and .size == null and
-		.node == null and .target == null)'
+		.numa_node == null and .target_pid == null)'
 	vmwalk show --json empty | jq -e '.configfs | .live == null and .size == null and
 		.track_dirty == null'
 	vmwalk show --json wrong | jq -e '.configfs | .fault_around == null and .size == null and
@@ -932,7 +989,7 @@ capture_extents()
 
 	capture_vmas
 	echo 'extent 0x400000 0x1000 1 1 12 0' >>"$VMWALK_REPLAY"
-	for command in list 'scan -d demo' 'vmas -d demo' 'scan -d demo -o MAPPING,FLAGS' \
+	for command in list 'list -O' 'scan -d demo' 'vmas -d demo' 'scan -d demo -o MAPPING,FLAGS' \
 		'translate -d demo -o PHYS,FLAGS 1000'; do
 		# shellcheck disable=SC2086 # words
 		replay vmwalk $command >"$BATS_TEST_TMPDIR/output"
@@ -942,6 +999,21 @@ capture_extents()
 			return 1
 		fi
 	done
+}
+
+@test "scan: --bytes and JSON print the same sizes" {
+	capture_extents
+	run --separate-stderr replay vmwalk scan -d demo -b -o SIZE
+	prints <<-'END'
+		 SIZE
+		 4096
+		 4096
+		 4096
+		 4096
+		1073741824
+	END
+	diff <(replay vmwalk scan -d demo -bn -o SIZE | tr -d ' ') \
+		<(replay vmwalk scan -d demo -J | jq '.extents[].size')
 }
 
 @test "scan: JSON" {

@@ -190,9 +190,9 @@ pagemap()
 	mkdir "$VMWALK/three"
 	run --separate-stderr vmwalk list --raw -n
 	prints <<-END
-		one /dev/vmwalk0 1 vmalloc 12288 fault wb -1 zero $$
-		three /dev/vmwalk2 0 vmalloc 1048576 fault wb -1 zero 0
-		two /dev/vmwalk1 1 kmalloc 4096 remap wb -1 zero 0
+		one vmwalk0 1 vmalloc 12288 fault wb -1 $$
+		three vmwalk2 0 vmalloc 1048576 fault wb -1 0
+		two vmwalk1 1 kmalloc 4096 remap wb -1 0
 	END
 	vmwalk list --json | jq -e '[.instances[].name] == ["one", "three", "two"]'
 }
@@ -207,6 +207,23 @@ pagemap()
 		jq -r '.instances[].name' | sed 's/é/\\xc3\\xa9/')" ]]
 	vmwalk list --json | jq -r '.instances[].name' |
 		diff - <(vmwalk-list | awk 'NR > 1 { print $1 }')
+}
+
+@test "list and vmwalk-list print the same table" {
+	local name
+
+	diff <(vmwalk list) <(vmwalk-list)
+	vmwalk create live --size 12K --pid $$ --fill letters
+	vmwalk create kmalloc --type kmalloc --size 4K --map-mode remap --node 0
+	for name in pending 'two words' é 日本語 $'e\u0301' 'a\x41' $'a\tb\e[31m' $'\xff' $'\xc2\x9b'; do
+		mkdir "$VMWALK/$name"
+	done
+	set_attribute pending size 64T
+	set_attribute pending fill letters
+	export LC_ALL=C.UTF-8
+	diff <(vmwalk list) <(vmwalk-list)
+	diff <(vmwalk list --bytes) <(vmwalk-list --bytes)
+	[[ $(vmwalk-list | wc -l) == 12 ]]
 }
 
 @test "list tells configfs that is not mounted from a module that is not loaded" {

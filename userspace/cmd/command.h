@@ -113,14 +113,17 @@ struct column {
 	const char *name; /* NULL ends the list */
 	const char *help;
 	enum cell_type type;
-	bool right; /* right-aligned */
-	int width;  /* of a column of a streaming table */
+	bool right;    /* right-aligned */
+	int width;     /* of a column of a streaming table */
+	bool optional; /* not shown by default */
 };
 
 struct table_options {
 	bool json;
 	bool raw;
 	bool noheadings;
+	bool bytes;
+	bool all;
 	const char *columns; /* argument of --output, or NULL */
 };
 
@@ -135,7 +138,7 @@ typedef void (*cell_fn)(struct cell *cell, const void *row, size_t column);
 
 void cell_hex(struct cell *cell, __u64 value);
 void cell_number(struct cell *cell, __u64 value);
-/* A size; in a table in the largest unit that divides it */
+/* A size; in a table in the largest unit that divides it, without --bytes */
 void cell_size(struct cell *cell, __u64 bytes);
 /* NULL: no value */
 void cell_text(struct cell *cell, const char *text);
@@ -174,11 +177,11 @@ int table_open(struct table **table, const char *name, const struct column *colu
  * These return -1 with errno set if memory is short; for errors of the output
  * see ferror(stdout). A streaming table prints its rows in batches;
  * table_flush() prints those added so far. table_close() always frees the
- * table.
+ * table. If the table is @complete, it prints the headings even without rows.
  */
 int table_add(struct table *table, const void *row);
 void table_flush(struct table *table);
-int table_close(struct table *table);
+int table_close(struct table *table, bool complete);
 
 /* JSON on stdout. @name is NULL in an array and at the top level. */
 

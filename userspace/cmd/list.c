@@ -9,54 +9,44 @@
 
 #include "command.h"
 
-enum {
-	COL_NAME,
-	COL_DEVICE,
-	COL_LIVE,
-	COL_TYPE,
-	COL_SIZE,
-	COL_MODE,
-	COL_CACHE,
-	COL_NODE,
-	COL_FILL,
-	COL_TARGET,
-};
+enum { COL_NAME, COL_DEV_NAME, COL_ATTRIBUTES };
 
+/* From COL_ATTRIBUTES on, a column shows the attribute of its name. */
 static const struct column list_columns[] = {
 	[COL_NAME] = { "NAME", "name of the instance" },
-	[COL_DEVICE] = { "DEVICE", "path of the device, which exists while live" },
-	[COL_LIVE] = { "LIVE", "whether the instance is live", CELL_BOOLEAN },
-	[COL_TYPE] = { "TYPE", "buffer type" },
-	[COL_SIZE] = { "SIZE", "buffer size", CELL_NUMBER, true },
-	[COL_MODE] = { "MODE", "map mode" },
-	[COL_CACHE] = { "CACHE", "cache mode" },
-	[COL_NODE] = { "NODE", "NUMA node that was requested; -1: any", CELL_NUMBER, true },
-	[COL_FILL] = { "FILL", "initial contents" },
-	[COL_TARGET] = { "TARGET", "pid of the process to walk; 0: the caller", CELL_NUMBER, true },
+	[COL_DEV_NAME] = { "DEV_NAME", "name of the device, which exists in /dev while live" },
+	{ "LIVE", "1: the instance has a device", CELL_BOOLEAN },
+	{ "BUFFER_TYPE", "how the buffer is allocated" },
+	{ "SIZE", "size of the buffer", CELL_NUMBER, true },
+	{ "MAP_MODE", "how mmap maps the buffer" },
+	{ "CACHE_MODE", "memory type of the buffer" },
+	{ "NUMA_NODE", "node that was requested; -1: any", CELL_NUMBER, true },
+	{ "TARGET_PID", "process to walk; 0: the caller", CELL_NUMBER, true },
+	{ "FILL", "initial contents", .optional = true },
+	{ "ADDRESS_BITS", "N: the buffer is below physical address 2^N", CELL_NUMBER, true,
+	  .optional = true },
+	{ "FAULT_AROUND", "bytes that one page fault maps", CELL_NUMBER, true, .optional = true },
+	{ "TRACK_DIRTY", "1: written pages are recorded", CELL_BOOLEAN, .optional = true },
+	{ "LAST_ERROR", "error message of the last write to an attribute", .optional = true },
 	{},
 };
 
-/* Columns that show an attribute */
-static const char *const list_attributes[] = {
-	[COL_LIVE] = "live",         [COL_TYPE] = "buffer_type", [COL_MODE] = "map_mode",
-	[COL_CACHE] = "cache_mode",  [COL_NODE] = "numa_node",   [COL_FILL] = "fill",
-	[COL_TARGET] = "target_pid", [COL_SIZE] = "size",
-};
-
-static void attribute_cell(struct cell *cell, const struct vmwalk_instance *instance, size_t column)
+static void attribute_cell(struct cell *cell, const struct vmwalk_instance *instance,
+			   const char *column)
 {
-	char *value = vmwalk_instance_get(instance, list_attributes[column]);
+	bool size = !strcmp(column, "SIZE") || !strcmp(column, "FAULT_AROUND");
+	char name[32], *value;
+	size_t i;
 
-	if (!value || !*value || cell_exact(cell)) {
+	for (i = 0; column[i]; i++)
+		name[i] = ascii_lower(column[i]);
+	name[i] = '\0';
+	value = vmwalk_instance_get(instance, name);
+	if (!size || !value || !*value || cell_exact(cell)) {
 		cell_take(cell, value);
 		return;
 	}
-	if (column == COL_SIZE)
-		cell_size(cell, strtoull(value, NULL, 10));
-	else if (column == COL_LIVE)
-		cell_text(cell, strcmp(value, "0") ? "yes" : "no");
-	else
-		cell_text(cell, value);
+	cell_size(cell, strtoull(value, NULL, 10));
 	free(value);
 }
 
@@ -67,10 +57,10 @@ static void list_cell(struct cell *cell, const void *row, size_t column)
 	switch (column) {
 	case COL_NAME:
 		return cell_text(cell, vmwalk_instance_name(instance));
-	case COL_DEVICE:
-		return cell_take(cell, text("/dev/%s", vmwalk_instance_dev_name(instance)));
+	case COL_DEV_NAME:
+		return cell_text(cell, vmwalk_instance_dev_name(instance));
 	}
-	attribute_cell(cell, instance, column);
+	attribute_cell(cell, instance, list_columns[column].name);
 }
 
 static int list_one(struct vmwalk_instance *instance, void *data)
@@ -93,7 +83,7 @@ static int list(int argc, char **argv)
 		return status;
 	if (vmwalk_instance_for_each(list_one, table))
 		status = instance_failure(NULL);
-	if (table_close(table) && !status)
+	if (table_close(table, !status) && !status)
 		status = failure("%m");
 	return status;
 }

@@ -133,7 +133,7 @@ static void print_verb_help(void)
 		return;
 	printf("\nColumns:\n");
 	for (column = current->columns; column->name; column++)
-		printf("  %-10s  %s\n", column->name, column->help);
+		printf("  %-12s  %s\n", column->name, column->help);
 }
 
 /* Options of the running verb in the form that getopt_long() needs */

@@ -165,7 +165,7 @@ static int run_scan(struct target *target, struct vmwalk_scan *range,
 	maps_close(scan.maps);
 	label_free(&scan.perm);
 	label_free(&scan.name);
-	if (table_close(scan.table) && !error)
+	if (table_close(scan.table, !error) && !error)
 		error = errno;
 	if (error)
 		status = failure("process %d: %s", target->pid, target_error(error));

@@ -116,17 +116,24 @@ static char *readable(const struct field *field, char *value)
 	return size;
 }
 
-static void show_group(const struct group *group, const struct vmwalk_instance *instance, bool json)
+struct show_options {
+	bool json;
+	bool bytes;
+};
+
+static void show_group(const struct group *group, const struct vmwalk_instance *instance,
+		       const struct show_options *options)
 {
 	const struct field *field;
 	char *value;
 
 	for (field = group->fields; field->name; field++) {
 		value = group->read(instance, field->name);
-		if (json) {
+		if (options->json) {
 			json_value(field->name, field->type, value);
 		} else {
-			value = readable(field, value);
+			if (!options->bytes)
+				value = readable(field, value);
 			printf("  %-14s  ", field->name);
 			print_escaped(stdout, value && *value ? value : "-");
 			putchar('\n');
@@ -135,54 +142,61 @@ static void show_group(const struct group *group, const struct vmwalk_instance *
 	}
 }
 
-static void show_instance(const struct vmwalk_instance *instance, bool json)
+static void show_instance(const struct vmwalk_instance *instance,
+			  const struct show_options *options)
 {
 	const char *dev_name = vmwalk_instance_dev_name(instance);
 	char *device = text("/dev/%s", dev_name);
 	char *live = vmwalk_instance_get(instance, "live");
 	size_t i, shown = live && !strcmp(live, "1") ? ARRAY_SIZE(groups) : 1;
 
-	if (json) {
+	if (options->json) {
 		json_object(NULL);
 		json_value("name", CELL_STRING, vmwalk_instance_name(instance));
 		json_value("device", CELL_STRING, device);
 	}
 	for (i = 0; i < shown; i++) {
-		if (json) {
+		if (options->json) {
 			json_object(groups[i].name);
 		} else {
 			fputs(groups[i].before, stdout);
 			print_escaped(stdout, i ? dev_name : vmwalk_instance_name(instance));
 			puts(groups[i].after);
 		}
-		show_group(&groups[i], instance, json);
-		if (json)
+		show_group(&groups[i], instance, options);
+		if (options->json)
 			json_end();
 	}
-	if (json)
+	if (options->json)
 		json_end();
 	free(live);
 	free(device);
 }
 
-static const struct verb_option show_options[] = {
+static const struct verb_option show_verb_options[] = {
 	{ "json", 'J', NULL, "print JSON" },
+	{ "bytes", 'b', NULL, "print sizes in bytes" },
 	{},
 };
 
 static int show(int argc, char **argv)
 {
 	struct vmwalk_instance *instance;
-	bool json = false;
+	struct show_options options = {};
 	const char *arg;
+	int option;
 
-	while (next_option(argc, argv, &arg) >= 0)
-		json = true;
+	while ((option = next_option(argc, argv, &arg)) >= 0) {
+		if (option == 'J')
+			options.json = true;
+		else
+			options.bytes = true;
+	}
 
 	instance = vmwalk_instance_open(argv[optind]);
 	if (!instance)
 		return instance_failure(argv[optind]);
-	show_instance(instance, json);
+	show_instance(instance, &options);
 	vmwalk_instance_close(instance);
 	return EXIT_SUCCESS;
 }
@@ -193,6 +207,6 @@ const struct verb show_verb = {
 	.min_args = 1,
 	.max_args = 1,
 	.summary = "Show the attributes of an instance and, if it is live, its counters",
-	.options = { show_options },
+	.options = { show_verb_options },
 	.run = show,
 };

@@ -52,6 +52,7 @@ struct table {
 	cell_fn fn;
 	enum { TABLE_ALIGNED, TABLE_RAW, TABLE_JSON } format;
 	bool headings; /* still to be printed */
+	bool bytes;
 	bool streams;
 	size_t nr_rows;
 	size_t pending; /* rows that were not flushed */
@@ -76,7 +77,9 @@ const struct verb_option table_verb_options[] = {
 	{ "json", 'J', NULL, "print JSON" },
 	{ "raw", 'r', NULL, "print unabbreviated values, separated by one space" },
 	{ "noheadings", 'n', NULL, "don't print the line of column names" },
-	{ "output", 'o', "COLUMNS", "print only these columns (comma-separated)" },
+	{ "bytes", 'b', NULL, "print sizes in bytes" },
+	{ "output", 'o', "COLUMNS", "print these columns (comma-separated); +: also these" },
+	{ "output-all", 'O', NULL, "print all columns" },
 	{},
 };
 
@@ -92,8 +95,14 @@ void table_option(struct table_options *options, int option, const char *arg)
 	case 'n':
 		options->noheadings = true;
 		break;
+	case 'b':
+		options->bytes = true;
+		break;
 	case 'o':
 		options->columns = arg;
+		break;
+	case 'O':
+		options->all = true;
 		break;
 	}
 }
@@ -126,18 +135,21 @@ static int show_column(struct table *table, const char *name, size_t len)
 	return EXIT_SUCCESS;
 }
 
-static int choose_columns(struct table *table, const char *names)
+static int choose_columns(struct table *table, const struct table_options *options)
 {
+	const char *names = options->columns;
 	int status;
-	size_t len;
+	size_t i, len;
 
-	if (!names) {
-		for (; table->columns[table->nr_shown].name; table->nr_shown++)
-			table->shown[table->nr_shown] = table->nr_shown;
+	if (names && options->all)
+		return usage_failure("--output and --output-all are mutually exclusive");
+	for (i = 0; (!names || *names == '+') && table->columns[i].name; i++)
+		if (options->all || !table->columns[i].optional)
+			table->shown[table->nr_shown++] = i;
+	if (!names)
 		return EXIT_SUCCESS;
-	}
 
-	for (;; names += len + 1) {
+	for (names += *names == '+';; names += len + 1) {
 		len = strcspn(names, ",");
 		status = show_column(table, names, len);
 		if (status || !names[len])
@@ -287,7 +299,8 @@ void cell_number(struct cell *cell, __u64 value)
 
 void cell_size(struct cell *cell, __u64 bytes)
 {
-	char unit = cell_exact(cell) ? 0 : size_unit(&bytes);
+	bool exact = cell_exact(cell) || cell->table->bytes;
+	char unit = exact ? 0 : size_unit(&bytes);
 	char *at = cell->number + MAX_NUMBER;
 
 	if (unit)
@@ -517,13 +530,14 @@ int table_open(struct table **result, const char *name, const struct column *col
 	table->format = options->json ? TABLE_JSON : options->raw ? TABLE_RAW : TABLE_ALIGNED;
 	table->streams = streams || table->format != TABLE_ALIGNED;
 	table->headings = table->format != TABLE_JSON && !options->noheadings;
+	table->bytes = options->bytes;
 	table->batch = 1;
 	table->cell.table = table;
 
 	if (options->json && options->raw)
 		status = usage_failure("--json and --raw are mutually exclusive");
 	else
-		status = choose_columns(table, options->columns);
+		status = choose_columns(table, options);
 	if (!status && prepare_columns(table))
 		status = failure("%m");
 	if (status) {
@@ -567,14 +581,14 @@ int table_add(struct table *table, const void *row)
 	return 0;
 }
 
-int table_close(struct table *table)
+int table_close(struct table *table, bool complete)
 {
 	int ret = 0;
 
 	if (table->format == TABLE_JSON) {
 		json_end();
 		json_end();
-	} else if (table->nr_rows) {
+	} else if (complete || table->nr_rows) {
 		ret = print_headings(table);
 		if (!ret && !table->streams)
 			ret = print_stored(table);

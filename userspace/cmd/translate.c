@@ -164,7 +164,7 @@ static int run_translate(struct translate *translate, char **addresses,
 	if (!status)
 		status = translate_batch(translate);
 
-	if (table_close(translate->table) && !status)
+	if (table_close(translate->table, !status) && !status)
 		status = failure("%m");
 	return status;
 }

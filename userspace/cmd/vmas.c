@@ -153,7 +153,7 @@ static int run_vmas(struct target *target, const struct table_options *options)
 		return status;
 
 	error = list_vmas(target, table);
-	if (table_close(table) && !error)
+	if (table_close(table, !error) && !error)
 		error = errno;
 	if (error)
 		status = failure("process %d: %s", target->pid, target_error(error));
