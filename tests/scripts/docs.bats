@@ -99,8 +99,8 @@ without_numbers()
 }
 
 @test "guide: every message that it helps with is one that can come" {
-	# What stands between the … has to be in the driver, the scripts, the C library or rmmod.
-	programs=("$(modinfo --field filename vmwalk)" /usr/sbin/vmwalk-* "$(type -P rmmod)")
+	# What stands between the … has to be in the driver, the scripts, the command, the C library or rmmod.
+	programs=("$(modinfo --field filename vmwalk)" /usr/sbin/vmwalk-* "$(type -P vmwalk)" "$(type -P rmmod)")
 	programs+=("$(awk '$6 ~ /\/libc\.so/ { print $6; exit }' /proc/self/maps)")
 	# shellcheck disable=SC2016 # the backquotes are Markdown's
 	sed -n '/^| message /,/^$/s/^| \([^|]*\) |.*/\1/p' "$guide" |

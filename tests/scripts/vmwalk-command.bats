@@ -260,10 +260,14 @@ NOT_AN_ADDRESS='is not a hexadecimal address of up to 64 bits'
 
 @test "invalid names and names of other files are not instances" {
 	capture_item demo vmwalk0
-	for name in a/b . .. ''; do
-		run --separate-stderr vmwalk create "$name"
-		fails 1 "vmwalk: create: $name: Invalid argument"
+	for name in a/b:'it contains a slash' .:'it means a directory' ..:'it means a directory' \
+		:'it is empty' "$(printf '%0256d' 0):it exceeds 255 bytes"; do
+		for command in create destroy show; do
+			usage_error "$command: '${name%:*}' is not a valid instance name: ${name#*:}" \
+				"$command" "${name%:*}"
+		done
 	done
+	[[ -d $VMWALK_SYSROOT/sys/kernel/config/vmwalk/demo ]]
 	# abi_version is a file in the directory of the instances.
 	for name in nobody abi_version; do
 		for command in show destroy 'scan -d' 'walk 1000 -d'; do
@@ -415,7 +419,7 @@ make_locale()
 	for command in scan vmas 'translate 1000'; do
 		# shellcheck disable=SC2086 # words
 		run --separate-stderr replay vmwalk $command -d demo
-		fails 1 "vmwalk: ${command% *}: process 4242: No such process"
+		fails 1 "vmwalk: ${command% *}: process 4242 has exited, or has started another program"
 	done
 }
 
@@ -865,17 +869,17 @@ capture_translations()
 	for command in 'translate 1000' scan vmas; do
 		run --separate-stderr bash -c \
 			"LD_PRELOAD=\$0 vmwalk $command -d demo --json >/dev/full" "$REPLAY"
-		[[ $status == 1 && $stderr == *'process 4242: No such process'$'\n'* ]]
+		[[ $status == 1 && $stderr == *'process 4242 has exited, or has started another program'$'\n'* ]]
 	done
 }
 
 @test "translate: reports a process that exits, and ends its JSON" {
 	capture_device <<<"info 4096 4 4242"$'\n'"error 3"
 	run --separate-stderr replay vmwalk translate -d demo --json 1000
-	[[ $status == 1 && $stderr == 'vmwalk: translate: process 4242: No such process' ]]
+	[[ $status == 1 && $stderr == 'vmwalk: translate: process 4242 has exited, or has started another program' ]]
 	jq -e '.translations == []' <<<"$output"
 	run --separate-stderr replay vmwalk translate -d demo --json <<<1000
-	[[ $status == 1 && $stderr == 'vmwalk: translate: process 4242: No such process' ]]
+	[[ $status == 1 && $stderr == 'vmwalk: translate: process 4242 has exited, or has started another program' ]]
 	jq -e '.translations == []' <<<"$output"
 	run --separate-stderr replay vmwalk translate -d demo </
 	[[ $status == 1 && $stderr == 'vmwalk: translate: standard input: Is a directory' ]]
@@ -927,7 +931,7 @@ capture_vmas()
 	capture_vmas
 	echo 'error 3' >>"$VMWALK_REPLAY"
 	run --separate-stderr replay vmwalk vmas -d demo --json
-	[[ $status == 1 && $stderr == 'vmwalk: vmas: process 4242: No such process' ]]
+	[[ $status == 1 && $stderr == 'vmwalk: vmas: process 4242 has exited, or has started another program' ]]
 	jq -e '.vmas | length == 4' <<<"$output"
 }
 
@@ -1069,7 +1073,7 @@ capture_extents()
 	run --separate-stderr replay vmwalk scan -d "$VMWALK_SYSROOT/dev/vmwalk5"
 	fails 1 "vmwalk: scan: $VMWALK_SYSROOT/dev/vmwalk5: No such file or directory"
 	run --separate-stderr vmwalk scan -d /dev/null
-	fails 1 'vmwalk: scan: /dev/null: Inappropriate ioctl for device'
+	fails 1 'vmwalk: scan: /dev/null: not a vmwalk device'
 }
 
 @test "scan: more extents than one batch, each once, in order" {
@@ -1192,7 +1196,7 @@ first_rows()
 		done
 	} | capture_device
 	run --separate-stderr replay vmwalk scan -d demo --json
-	[[ $status == 1 && $stderr == 'vmwalk: scan: process 4242: No such process' ]]
+	[[ $status == 1 && $stderr == 'vmwalk: scan: process 4242 has exited, or has started another program' ]]
 	jq -e '.extents | length == 512' <<<"$output"
 }
 

@@ -150,21 +150,22 @@ pagemap()
 @test "create does not change an existing instance" {
 	vmwalk create demo --size 8K
 	run --separate-stderr vmwalk create demo --size 4K
-	fails 'vmwalk: create: demo: File exists'
+	fails 'vmwalk: create: demo: the name is in use: see vmwalk list'
 	[[ $(get_attribute demo size) == 8192 && $(get_attribute demo live) == 1 ]]
 }
 
 @test "create, destroy and --pid report that they need root" {
 	vmwalk create demo
 	run --separate-stderr as_nobody vmwalk create other
-	fails 'vmwalk: create: other: Permission denied'
+	fails 'vmwalk: create: other: no permission: run as root'
 	run --separate-stderr as_nobody vmwalk destroy demo
-	fails 'vmwalk: destroy: demo: Permission denied'
+	fails 'vmwalk: destroy: demo: no permission: run as root'
 	run --separate-stderr as_nobody vmwalk walk --pid $$ 1000
 	fails "vmwalk: walk: only root can create a temporary instance; $(
 		)use --device with an existing one"
 	run --separate-stderr as_nobody vmwalk scan -d demo
-	fails 'vmwalk: scan: demo: Permission denied'
+	fails "vmwalk: scan: demo: no permission to open the device: $(
+		)run as root, or change its owner or mode"
 }
 
 @test "destroy removes a live, open and a pending instance" {
@@ -602,11 +603,11 @@ pagemap()
 	kill $!
 	wait $! || true
 	run --separate-stderr vmwalk walk -d demo 1000
-	[[ $status == 1 && ! $output && $stderr == *': No such process' ]]
+	[[ $status == 1 && ! $output && $stderr == *': process '*' has exited, or has started '* ]]
 	for verb in scan 'translate 1000' vmas; do
 		# shellcheck disable=SC2086 # words
 		run --separate-stderr vmwalk $verb -d demo --json
-		[[ $status == 1 && $stderr == *': No such process' ]]
+		[[ $status == 1 && $stderr == *': process '*' has exited, or has started '* ]]
 		jq -e '.[] == []' <<<"$output"
 	done
 }

@@ -224,8 +224,11 @@ void target_close(struct target *target);
 	"the opener of the device lacks " capability ", or the kernel is in " \
 	"confidentiality lockdown"
 
-/* Describe an error of a call on the target. */
-const char *target_error(int error);
+/*
+ * Print an error message for a call on the target that failed with @error.
+ * @where is the address that was passed, or NULL. Returns EXIT_FAILURE.
+ */
+int target_failure(const struct target *target, const __u64 *where, int error);
 
 /* Print "process PID (COMM)", without COMM if it is not readable. */
 void target_print(FILE *out, const struct target *target);
@@ -283,6 +286,9 @@ int attribute_failure(const struct vmwalk_instance *instance, const char *name, 
  * driver if @name is NULL. Returns EXIT_FAILURE.
  */
 int instance_failure(const char *name);
+
+/* Check that an instance can have this name. Prints errors. */
+bool valid_name(const char *name);
 
 /* Text. The caller frees returned strings, unless documented otherwise. */
 

@@ -55,6 +55,8 @@ static int create(int argc, char **argv)
 		for (i = 0; i < NR_CREATE; i++)
 			if (create_options[i].letter == option)
 				values[i] = arg;
+	if (!valid_name(argv[optind]))
+		return EXIT_USAGE;
 
 	instance = guard_create(argv[optind]);
 	if (!instance)
@@ -93,6 +95,8 @@ static int destroy(int argc, char **argv)
 	const char *arg;
 
 	next_option(argc, argv, &arg);
+	if (!valid_name(argv[optind]))
+		return EXIT_USAGE;
 	instance = vmwalk_instance_open(argv[optind]);
 	if (!instance)
 		return instance_failure(argv[optind]);

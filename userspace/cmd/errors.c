@@ -23,6 +23,23 @@ int attribute_failure(const struct vmwalk_instance *instance, const char *name, 
 	return failure("%s%s%s: '%.64s': %m", name, colon, attr, value);
 }
 
+bool valid_name(const char *name)
+{
+	const char *problem = NULL;
+
+	if (!*name)
+		problem = "it is empty";
+	else if (!strcmp(name, ".") || !strcmp(name, ".."))
+		problem = "it means a directory";
+	else if (strchr(name, '/'))
+		problem = "it contains a slash";
+	else if (strlen(name) > NAME_MAX)
+		problem = "it exceeds 255 bytes";
+	if (problem)
+		usage_failure("'%s' is not a valid instance name: %s", name, problem);
+	return !problem;
+}
+
 static int driver_failure(void)
 {
 	char *module = system_path("/sys/module/vmwalk");
@@ -38,15 +55,25 @@ int instance_failure(const char *name)
 {
 	int error = errno;
 	char *version = vmwalk_subsystem_get("abi_version");
+	const char *colon = name ? ": " : "";
 
 	if (!version && errno == ENOENT)
 		return driver_failure();
 	free(version);
 
-	errno = error;
 	if (!name)
-		return failure("%m");
-	if (errno == ENOENT)
-		return failure("%s: no such instance", name);
-	return failure("%s: %m", name);
+		name = "";
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return failure("%s%sno permission: run as root", name, colon);
+	case EROFS:
+		return failure("%s%sconfigfs is mounted read-only", name, colon);
+	case EEXIST:
+		return failure("%s%sthe name is in use: see vmwalk list", name, colon);
+	case ENOENT:
+		if (*name)
+			return failure("%s: no such instance", name);
+	}
+	return failure("%s%s%s", name, colon, strerror(error));
 }

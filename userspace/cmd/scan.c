@@ -167,9 +167,7 @@ static int run_scan(struct target *target, struct vmwalk_scan *range,
 	label_free(&scan.name);
 	if (table_close(scan.table, !error) && !error)
 		error = errno;
-	if (error)
-		status = failure("process %d: %s", target->pid, target_error(error));
-	return status;
+	return error ? target_failure(target, NULL, error) : EXIT_SUCCESS;
 }
 
 /* Store an option that limits the scan. Returns an exit status. */

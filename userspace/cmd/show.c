@@ -193,6 +193,8 @@ static int show(int argc, char **argv)
 			options.bytes = true;
 	}
 
+	if (!valid_name(argv[optind]))
+		return EXIT_USAGE;
 	instance = vmwalk_instance_open(argv[optind]);
 	if (!instance)
 		return instance_failure(argv[optind]);

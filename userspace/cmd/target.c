@@ -58,10 +58,22 @@ static struct vmwalk_file *open_named(const char *name)
 
 static int open_failure(const char *name)
 {
+	int error = errno;
 	struct vmwalk_instance *instance;
 
-	if (strchr(name, '/') || errno != ENOENT)
-		return failure("%s: %m", name);
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return failure("%s: no permission to open the device: %s", name,
+			       "run as root, or change its owner or mode");
+	case ENOTTY:
+		return failure("%s: not a vmwalk device", name);
+	case ENXIO:
+	case ENODEV:
+		return failure("%s: the device was removed", name);
+	}
+	if (strchr(name, '/') || error != ENOENT)
+		return failure("%s: %s", name, strerror(error));
 	instance = vmwalk_instance_open(name);
 	if (!instance)
 		return instance_failure(name);
@@ -133,11 +145,22 @@ void target_close(struct target *target)
 		guard_remove(target->temporary);
 }
 
-const char *target_error(int error)
+int target_failure(const struct target *target, const __u64 *where, int error)
 {
-	if (error == EPERM)
-		return "Operation not permitted: " LACKS("CAP_SYS_PTRACE");
-	return strerror(error);
+	char *address = where ? text("address 0x%llx: ", *where) : NULL;
+	int status;
+
+	if (error == ESRCH)
+		status = failure("process %d has exited, or has started another program",
+				 target->pid);
+	else if (error == ENODEV)
+		status = failure("process %d: the device was removed during the call", target->pid);
+	else
+		status = failure("process %d: %s%s%s", target->pid, address ? address : "",
+				 strerror(error),
+				 error == EPERM ? ": " LACKS("CAP_SYS_PTRACE") : "");
+	free(address);
+	return status;
 }
 
 void target_print(FILE *out, const struct target *target)

@@ -77,7 +77,7 @@ static int translate_batch(struct translate *translate)
 	if (!count)
 		return EXIT_SUCCESS;
 	if (vmwalk_file_translate(translate->target.file, translate->batch, count))
-		return failure("process %d: %s", translate->target.pid, target_error(errno));
+		return target_failure(&translate->target, NULL, errno);
 	for (i = 0; i < count; i++)
 		if (table_add(translate->table, &translate->batch[i]))
 			return failure("%m");

@@ -155,9 +155,7 @@ static int run_vmas(struct target *target, const struct table_options *options)
 	error = list_vmas(target, table);
 	if (table_close(table, !error) && !error)
 		error = errno;
-	if (error)
-		status = failure("process %d: %s", target->pid, target_error(error));
-	return status;
+	return error ? target_failure(target, NULL, error) : EXIT_SUCCESS;
 }
 
 static int vmas(int argc, char **argv)

@@ -323,8 +323,7 @@ static int walk_one(struct target *target, __u64 addr, bool kernel, bool json)
 			return failure("process %d: 0x%llx is not a user-space address; "
 				       "use --kernel for a kernel address",
 				       target->pid, addr);
-		return failure("process %d: address 0x%llx: %s", target->pid, addr,
-			       target_error(errno));
+		return target_failure(target, &addr, errno);
 	}
 
 	maps = kernel ? NULL : maps_open(target->pid);
