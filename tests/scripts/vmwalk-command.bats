@@ -11,7 +11,7 @@ bats_require_minimum_version 1.5.0
 # Preloaded stand-in for the device, see userspace/tests/replay.c
 REPLAY=${VMWALK_TESTS:-$BATS_TEST_DIRNAME/..}/replay.so
 
-COMMANDS='create destroy list show walk translate scan vmas'
+COMMANDS='create set destroy list show walk translate scan vmas'
 
 # Commands with a target, with their arguments
 TARGET_COMMANDS=('walk 1000' 'translate 1000' scan vmas)
@@ -152,10 +152,13 @@ usage_error()
 }
 
 @test "missing and unexpected arguments are usage errors" {
-	for command in create destroy show; do
+	for command in create show; do
 		usage_error "$command: missing argument NAME" "$command"
 		usage_error "$command: unexpected argument 'two'" "$command" one two
 	done
+	usage_error 'destroy: missing argument NAME...' destroy
+	usage_error 'set: missing argument NAME ATTRIBUTE=VALUE...' set
+	usage_error 'set: missing argument NAME ATTRIBUTE=VALUE...' set one
 	usage_error 'walk: missing argument ADDRESS' walk --pid 1
 	usage_error "list: unexpected argument 'one'" list one
 	usage_error "scan: unexpected argument 'one'" scan --pid 1 one
@@ -243,7 +246,8 @@ NOT_AN_ADDRESS='is not a hexadecimal address of up to 64 bits'
 
 	for message in 'the vmwalk module is not loaded: modprobe vmwalk' \
 		'configfs is not mounted: mount -t configfs none /sys/kernel/config'; do
-		for command in 'create demo' 'destroy demo' 'show demo' 'walk --pid 1 1000' \
+		for command in 'create demo' 'set demo live=1' 'destroy demo' 'show demo' \
+			'walk --pid 1 1000' \
 			'walk -k ffff0' 'translate --pid 1 1000' 'scan --pid 1' 'vmas --pid 1' \
 			'scan -d demo' list; do
 			# shellcheck disable=SC2086 # words
@@ -266,6 +270,10 @@ NOT_AN_ADDRESS='is not a hexadecimal address of up to 64 bits'
 			usage_error "$command: '${name%:*}' is not a valid instance name: ${name#*:}" \
 				"$command" "${name%:*}"
 		done
+		usage_error "set: '${name%:*}' is not a valid instance name: ${name#*:}" \
+			set "${name%:*}" live=1
+		usage_error "destroy: '${name%:*}' is not a valid instance name: ${name#*:}" \
+			destroy demo "${name%:*}"
 	done
 	[[ -d $VMWALK_SYSROOT/sys/kernel/config/vmwalk/demo ]]
 	# abi_version is a file in the directory of the instances.
@@ -275,7 +283,37 @@ NOT_AN_ADDRESS='is not a hexadecimal address of up to 64 bits'
 			run --separate-stderr vmwalk $command "$name"
 			fails 1 "vmwalk: ${command%% *}: $name: no such instance"
 		done
+		run --separate-stderr vmwalk set "$name" live=1
+		fails 1 "vmwalk: set: $name: no such instance"
 	done
+}
+
+@test "set: writes the attributes in the given order" {
+	local item=$VMWALK_SYSROOT/sys/kernel/config/vmwalk/demo
+
+	capture_item demo vmwalk0
+	run --separate-stderr vmwalk set demo size=8K fill=a=b target_pid=1 size=16K last_error=
+	prints </dev/null
+	[[ $(<"$item/size") == 16K* && $(<"$item/fill") == a=b* && $(<"$item/target_pid") == 1* ]]
+}
+
+@test "set: an argument that is not ATTRIBUTE=VALUE is a usage error, and nothing is written" {
+	local before item=$VMWALK_SYSROOT/sys/kernel/config/vmwalk/demo
+
+	capture_item demo vmwalk0
+	before=$(cat "$item"/*)
+	for word in size '' =8K a/b=c ../demo/live=1 a/b; do
+		usage_error "set: '$word' is not ATTRIBUTE=VALUE" set demo live=1 "$word"
+	done
+	[[ $(cat "$item"/*) == "$before" ]]
+}
+
+@test "set: the message for an unknown attribute lists the known ones" {
+	capture_item demo vmwalk0
+	chmod a-w "$VMWALK_SYSROOT"/sys/kernel/config/vmwalk/demo/{dev_name,last_error}
+	run --separate-stderr vmwalk set demo colour=red
+	fails 1 "vmwalk: set: demo: unknown attribute 'colour' (known: address_bits buffer_type $(
+		)cache_mode fault_around fill live map_mode numa_node size target_pid track_dirty)"
 }
 
 @test "the device never gets the descriptor of a closed standard stream" {
@@ -1069,7 +1107,7 @@ capture_extents()
 	done
 	capture_item pending vmwalk5
 	run --separate-stderr replay vmwalk scan -d pending
-	fails 1 'vmwalk: scan: pending: the instance is not live: write 1 to its attribute live'
+	fails 1 'vmwalk: scan: pending: the instance is not live: vmwalk set pending live=1'
 	run --separate-stderr replay vmwalk scan -d "$VMWALK_SYSROOT/dev/vmwalk5"
 	fails 1 "vmwalk: scan: $VMWALK_SYSROOT/dev/vmwalk5: No such file or directory"
 	run --separate-stderr vmwalk scan -d /dev/null

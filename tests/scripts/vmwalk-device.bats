@@ -71,7 +71,8 @@ pagemap()
 
 @test "create prints the device path and sets the attributes" {
 	run --separate-stderr vmwalk create demo --type kmalloc --size 16K --map-mode remap \
-		--cache-mode wb --node 0 --address-bits 63 --fill letters --pid $$ --fault-around 8K
+		--cache-mode wb --node 0 --address-bits 63 --fill letters --pid $$ --fault-around 8K \
+		--track-dirty
 	prints <<<"/dev/$(get_attribute demo dev_name)"
 	[[ -c $output ]]
 	while read -r attribute value; do
@@ -87,6 +88,7 @@ pagemap()
 		fill letters
 		target_pid $$
 		fault_around 8192
+		track_dirty 1
 		last_error
 	END
 	[[ $(head -c 28 "$output") == abcdefghijklmnopqrstuvwxyzab ]]
@@ -96,9 +98,81 @@ pagemap()
 	vmwalk create plain
 	mkdir "$VMWALK/reference"
 	for attribute in buffer_type size map_mode cache_mode numa_node address_bits fill target_pid \
-		fault_around; do
+		fault_around track_dirty; do
 		[[ $(<"$VMWALK/plain/$attribute") == "$(<"$VMWALK/reference/$attribute")" ]]
 	done
+}
+
+@test "create has an option for every attribute that can be written" {
+	local attribute options
+
+	options=$(vmwalk create --help)
+	mkdir "$VMWALK/reference"
+	while read -r attribute; do
+		case $attribute in
+		live)			attribute=pending ;;
+		buffer_type)		attribute='type' ;;
+		numa_node)		attribute=node ;;
+		target_pid)		attribute=pid ;;
+		esac
+		[[ $options == *" --${attribute//_/-} "* ]] || { echo "$attribute"; return 1; }
+	done < <(find "$VMWALK/reference" -type f -perm /222 -printf '%f\n')
+}
+
+@test "create --pending allocates nothing, set changes the attributes, and live=1 makes it live" {
+	run --separate-stderr vmwalk create demo --pending --size 8K
+	prints <<<'/dev/vmwalk0'
+	[[ ! -e /dev/vmwalk0 && $(get_attribute demo live) == 0 ]]
+	run --separate-stderr vmwalk set demo fill=letters size=16K live=1
+	prints </dev/null
+	[[ $(head -c 3 /dev/vmwalk0) == abc && $(get_attribute demo size) == 16384 ]]
+	run --separate-stderr vmwalk set demo live=0
+	prints </dev/null
+	[[ ! -e /dev/vmwalk0 && -d $VMWALK/demo ]]
+}
+
+@test "set changes the target of a live instance" {
+	vmwalk create demo
+	sleep 1000 3>&- &
+	run --separate-stderr vmwalk set demo "target_pid=$!"
+	prints </dev/null
+	[[ $(get_attribute demo target_pid) == "$!" ]]
+	vmwalk scan -d demo -r -o MAPPING | grep -q /sleep
+	vmwalk set demo target_pid=0
+	[[ $(get_attribute demo target_pid) == 0 ]]
+}
+
+@test "set prints the error message of the driver and stops" {
+	local message
+
+	vmwalk create demo
+	for pair in size=4K target_pid=4194303 target_pid=2 target_pid=-1 live=2; do
+		run ! set_attribute demo "${pair%%=*}" "${pair#*=}"
+		message=$(get_attribute demo last_error)
+		[[ $message ]]
+		run --separate-stderr vmwalk set demo "$pair" live=0
+		fails "vmwalk: set: demo: $message"
+		[[ $(get_attribute demo live) == 1 ]]
+	done
+	run --separate-stderr vmwalk set demo live=0 colour=red live=1
+	[[ $status == 1 && $stderr == "vmwalk: set: demo: unknown attribute 'colour' (known: "* ]]
+	[[ $(get_attribute demo live) == 0 ]]
+	for attribute in dev_name last_error; do
+		run --separate-stderr vmwalk set demo "$attribute=x"
+		fails "vmwalk: set: demo: $attribute can't be written"
+	done
+	run --separate-stderr as_nobody vmwalk set demo target_pid=0
+	fails 'vmwalk: set: demo: target_pid: no permission: run as root'
+}
+
+@test "destroy removes several instances, also if one of them does not exist" {
+	mkdir "$VMWALK"/{a,b,c,d}
+	vmwalk set b live=1
+	run --separate-stderr vmwalk destroy a b
+	prints </dev/null
+	run --separate-stderr vmwalk destroy c nobody d
+	fails 'vmwalk: destroy: nobody: no such instance'
+	no_instances
 }
 
 @test "create prints the error message of the driver and leaves no instance" {

@@ -46,8 +46,8 @@ struct verb {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct verb create_verb, destroy_verb, list_verb, show_verb, walk_verb, translate_verb,
-	scan_verb, vmas_verb;
+extern const struct verb create_verb, set_verb, destroy_verb, list_verb, show_verb, walk_verb,
+	translate_verb, scan_verb, vmas_verb;
 
 /*
  * Parse the next option of the running verb. Returns its letter and sets *@arg,

@@ -19,8 +19,8 @@
 #define OUTPUT_SIZE (64 * 1024)
 
 static const struct verb *const verbs[] = {
-	&create_verb, &destroy_verb,   &list_verb, &show_verb,
-	&walk_verb,   &translate_verb, &scan_verb, &vmas_verb,
+	&create_verb, &set_verb,       &destroy_verb, &list_verb, &show_verb,
+	&walk_verb,   &translate_verb, &scan_verb,    &vmas_verb,
 };
 
 static const struct verb *current; /* the running verb, or NULL */

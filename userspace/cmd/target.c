@@ -78,7 +78,7 @@ static int open_failure(const char *name)
 	if (!instance)
 		return instance_failure(name);
 	vmwalk_instance_close(instance);
-	return failure("%s: the instance is not live: write 1 to its attribute live", name);
+	return failure("%s: the instance is not live: vmwalk set %s live=1", name, name);
 }
 
 static int create_temporary(struct target *target, const char *pid)
