@@ -11,7 +11,7 @@ bats_require_minimum_version 1.5.0
 # Preloaded stand-in for the device, see userspace/tests/replay.c
 REPLAY=${VMWALK_TESTS:-$BATS_TEST_DIRNAME/..}/replay.so
 
-COMMANDS='create set destroy list show walk translate scan vmas'
+COMMANDS='create set destroy list show walk translate scan vmas help'
 
 # Commands with a target, with their arguments
 TARGET_COMMANDS=('walk 1000' 'translate 1000' scan vmas)
@@ -105,6 +105,18 @@ usage_error()
 	[[ $output == *'Exit status: 0 success, 1 failure, 2 '* ]]
 }
 
+@test "help and help COMMAND print what --help prints" {
+	local command
+
+	diff <(vmwalk help) <(vmwalk --help)
+	diff <(vmwalk -h) <(vmwalk --help)
+	for command in $COMMANDS; do
+		diff <(vmwalk help "$command") <(vmwalk "$command" --help)
+	done
+	usage_error "help: unknown command 'dance'" help dance
+	usage_error "help: unexpected argument 'list'" help scan list
+}
+
 # The man pages and the completion are made from it.
 @test "COMMAND --help has one form: usage, summary, options, columns" {
 	local command
@@ -141,8 +153,10 @@ usage_error()
 }
 
 @test "--version prints the version" {
-	run --separate-stderr vmwalk --version
-	[[ $status == 0 && $output =~ ^vmwalk\ [0-9]+\.[0-9]+\.[0-9]+$ && ! $stderr ]]
+	for option in --version -V; do
+		run --separate-stderr vmwalk "$option"
+		[[ $status == 0 && $output =~ ^vmwalk\ [0-9]+\.[0-9]+\.[0-9]+$ && ! $stderr ]]
+	done
 }
 
 @test "a missing or unknown command is a usage error" {
@@ -1310,4 +1324,61 @@ first_rows()
 			vmwalk scan -d demo $format >"$BATS_TEST_TMPDIR/output"
 		(($(wc -l <"$BATS_TEST_TMPDIR/writes") < 20 + $(stat -c %s "$BATS_TEST_TMPDIR/output") / 30000))
 	done
+}
+
+# on_terminal COMMAND: runs a command of the shell with a terminal as its
+# standard streams, and prints what it writes there.
+on_terminal()
+{
+	TERM=${TERM_FOR_TEST-xterm} script --quiet --return --command "$1" /dev/null </dev/null |
+		tr -d '\r'
+}
+
+@test "colours are used on a terminal only, and not with NO_COLOR" {
+	local bold=$'\e[1m' red=$'\e[31m'
+
+	type -P script || skip 'script is not installed'
+	capture_item demo vmwalk0
+	[[ $(on_terminal 'vmwalk list') == "${bold}NAME "*TARGET_PID$'\e[0m\ndemo '* ]]
+	[[ $(on_terminal 'vmwalk show nobody') == "${red}vmwalk:"$'\e[0m show: nobody: no such instance' ]]
+	for command in 'vmwalk list -n' 'vmwalk list | cat' 'vmwalk list --json' 'NO_COLOR=1 vmwalk list' \
+		'TERM=dumb vmwalk list' 'env -u TERM vmwalk list' 'vmwalk show nobody 2>&1 | cat' \
+		'NO_COLOR=1 vmwalk show nobody'; do
+		on_terminal "$command" >"$BATS_TEST_TMPDIR/output"
+		[[ -s $BATS_TEST_TMPDIR/output && $(<"$BATS_TEST_TMPDIR/output") != *$'\e'* ]]
+	done
+	# no-color.org: an empty value does not count.
+	[[ $(on_terminal 'NO_COLOR= vmwalk list') == "$bold"* ]]
+}
+
+@test "scan: shows its progress on a terminal after two seconds, and erases it" {
+	local line=$'\rvmwalk: scan: [0-9]+ rows(, [0-9]+% of the mapped memory)?\e\\[K'
+	local erased=$'\r\e[K'
+
+	type -P script || skip 'script is not installed'
+	capture_device <<-'END'
+		info 4096 4 4242
+		extent 0x400000 1 1 1 12 0
+		repeat 4096 0x1000
+		gate 0x500000
+	END
+	export VMWALK_REPLAY_GATE=$BATS_TEST_TMPDIR/gate
+	mkfifo "$VMWALK_REPLAY_GATE"
+	# progress SECONDS REDIRECTIONS: the scan waits so long.
+	progress()
+	{
+		(sleep "$1"; : >"$VMWALK_REPLAY_GATE") 3>&- &
+		TERM=xterm script --quiet --return --command \
+			"LD_PRELOAD=$REPLAY vmwalk scan -d demo $2; echo end" /dev/null </dev/null
+		wait
+	}
+	[[ $(progress 2.5 ">$BATS_TEST_TMPDIR/rows") =~ ^($line)+"$erased"end ]]
+	grep -q 0x13ff000 "$BATS_TEST_TMPDIR/rows"
+	rm "$VMWALK_SYSROOT/proc/4242/maps"
+	[[ $(progress 2.5 ">$BATS_TEST_TMPDIR/rows") =~ ^($line)+"$erased"end ]]
+	# Not if it is short, if rows are on the terminal, or without a terminal
+	[[ $(progress 0.5 ">$BATS_TEST_TMPDIR/rows") == end* ]]
+	[[ $(progress 2.5 '') != *rows* ]]
+	[[ $(progress 2.5 ">$BATS_TEST_TMPDIR/rows 2>&1") == end* ]]
+	run ! grep -q rows "$BATS_TEST_TMPDIR/rows"
 }

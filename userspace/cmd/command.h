@@ -74,6 +74,9 @@ bool parse_pid(const char *text, pid_t *pid);
 void output(const char *text, size_t len);
 void output_flush(void);
 
+/* Whether to use colours on a stream: a terminal, unless NO_COLOR is set */
+bool use_colours(FILE *stream);
+
 #define NOT_AN_ADDRESS "is not a hexadecimal address of up to 64 bits"
 
 /* Print a usage error about @text. Returns EXIT_USAGE. */
@@ -183,6 +186,9 @@ int table_add(struct table *table, const void *row);
 void table_flush(struct table *table);
 int table_close(struct table *table, bool complete);
 
+/* Number of rows that were added */
+size_t table_rows(const struct table *table);
+
 /* JSON on stdout. @name is NULL in an array and at the top level. */
 
 void json_object(const char *name);
@@ -233,6 +239,16 @@ int target_failure(const struct target *target, const __u64 *where, int error);
 /* Print "process PID (COMM)", without COMM if it is not readable. */
 void target_print(FILE *out, const struct target *target);
 
+/*
+ * Progress of a long command, on standard error if that is a terminal and
+ * standard output is not. Print it whenever it is due.
+ */
+
+void progress_start(void);
+bool progress_due(void);
+[[gnu::format(printf, 1, 2)]] void progress_print(const char *format, ...);
+void progress_end(void);
+
 /* Guarded instance: removed when the command ends, even by a signal */
 
 /*
@@ -271,6 +287,12 @@ void maps_close(struct maps *maps);
  * until the next call. Each call must pass the same or a higher address.
  */
 const struct mapping *maps_find(struct maps *maps, __u64 addr);
+
+/*
+ * Percentage of the process's mapped memory from @start to @end that is below
+ * @addr, or -1 if the maps are not readable.
+ */
+int maps_percent(pid_t pid, __u64 start, __u64 addr, __u64 end);
 
 /* Error messages */
 

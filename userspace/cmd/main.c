@@ -18,9 +18,11 @@
 /* Written at once, since a pipe holds as much */
 #define OUTPUT_SIZE (64 * 1024)
 
+static const struct verb help_verb;
+
 static const struct verb *const verbs[] = {
 	&create_verb, &set_verb,       &destroy_verb, &list_verb, &show_verb,
-	&walk_verb,   &translate_verb, &scan_verb,    &vmas_verb,
+	&walk_verb,   &translate_verb, &scan_verb,    &vmas_verb, &help_verb,
 };
 
 static const struct verb *current; /* the running verb, or NULL */
@@ -39,13 +41,23 @@ void output_flush(void)
 		output_error = errno;
 }
 
+bool use_colours(FILE *stream)
+{
+	const char *no_color = getenv("NO_COLOR");
+	const char *term = getenv("TERM");
+
+	return isatty(fileno(stream)) && !(no_color && *no_color) && term && *term &&
+		strcmp(term, "dumb");
+}
+
 static void print_message(const char *format, va_list args)
 {
 	int error = errno; /* for %m */
 	char *message;
 
+	progress_end();
 	output_flush();
-	fprintf(stderr, "vmwalk: ");
+	fputs(use_colours(stderr) ? "\033[31mvmwalk:\033[0m " : "vmwalk: ", stderr);
 	if (current)
 		fprintf(stderr, "%s: ", current->name);
 	errno = error;
@@ -89,6 +101,19 @@ static int finish(int status)
 	return status;
 }
 
+static const struct verb_option help_option = { "help", 'h', NULL, "print this text and exit" };
+static const struct verb_option version_option = { "version", 'V', NULL,
+						   "print the version and exit" };
+
+static void print_option(const struct verb_option *option)
+{
+	char left[64];
+
+	snprintf(left, sizeof(left), "-%c, --%s%s%s", option->letter, option->name,
+		 option->arg ? " " : "", option->arg ? option->arg : "");
+	printf("  %-24s  %s\n", left, option->help);
+}
+
 static void print_help(void)
 {
 	size_t i;
@@ -98,20 +123,14 @@ static void print_help(void)
 	       "Commands:\n");
 	for (i = 0; i < ARRAY_SIZE(verbs); i++)
 		printf("  %-9s  %s\n", verbs[i]->name, verbs[i]->summary);
-	printf("\n'vmwalk COMMAND --help' describes a command. --version prints the version.\n"
+	printf("\nOptions:\n");
+	print_option(&help_option);
+	print_option(&version_option);
+	printf("\n'vmwalk COMMAND --help' describes a command.\n"
 	       "\nExit status: 0 success, 1 failure, 2 wrong usage.\n"
-	       "\nVMWALK_SYSROOT=DIRECTORY reads sys, proc and dev of a captured tree.\n");
-}
-
-static const struct verb_option help_option = { "help", 'h', NULL, "print this text and exit" };
-
-static void print_option(const struct verb_option *option)
-{
-	char left[64];
-
-	snprintf(left, sizeof(left), "-%c, --%s%s%s", option->letter, option->name,
-		 option->arg ? " " : "", option->arg ? option->arg : "");
-	printf("  %-24s  %s\n", left, option->help);
+	       "\nEnvironment:\n"
+	       "  NO_COLOR                  don't use colours on a terminal\n"
+	       "  VMWALK_SYSROOT=DIRECTORY  read sys, proc and dev of a captured tree\n");
 }
 
 static void print_verb_help(void)
@@ -134,6 +153,16 @@ static void print_verb_help(void)
 	printf("\nColumns:\n");
 	for (column = current->columns; column->name; column++)
 		printf("  %-12s  %s\n", column->name, column->help);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(name, verbs[i]->name))
+			return verbs[i];
+	return NULL;
 }
 
 /* Options of the running verb in the form that getopt_long() needs */
@@ -225,6 +254,33 @@ static int run_verb(int argc, char **argv)
 	return current->run(argc, argv);
 }
 
+static int help(int argc, char **argv)
+{
+	const struct verb *verb;
+	const char *arg;
+
+	next_option(argc, argv, &arg);
+	if (optind == argc) {
+		print_help();
+		return EXIT_SUCCESS;
+	}
+	verb = find_verb(argv[optind]);
+	if (!verb)
+		return usage_failure("unknown command '%s'", argv[optind]);
+	current = verb;
+	print_verb_help();
+	return EXIT_SUCCESS;
+}
+
+static const struct verb help_verb = {
+	.name = "help",
+	.args = "[COMMAND]",
+	.max_args = 1,
+	.summary = "Describe a command, or list all commands",
+	.options = { NULL },
+	.run = help,
+};
+
 /*
  * Open closed standard streams, so that no other file gets their descriptors.
  * Reading standard input and writing to the others still fails with EBADF.
@@ -242,7 +298,6 @@ static void open_standard_streams(void)
 int main(int argc, char **argv)
 {
 	static char output_buffer[OUTPUT_SIZE];
-	size_t i;
 
 	open_standard_streams();
 	setvbuf(stdout, output_buffer, _IOFBF, sizeof(output_buffer));
@@ -255,14 +310,12 @@ int main(int argc, char **argv)
 		print_help();
 		return finish(EXIT_SUCCESS);
 	}
-	if (!strcmp(argv[1], "--version")) {
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		puts("vmwalk " VERSION);
 		return finish(EXIT_SUCCESS);
 	}
 
-	for (i = 0; i < ARRAY_SIZE(verbs); i++)
-		if (!strcmp(argv[1], verbs[i]->name))
-			current = verbs[i];
+	current = find_verb(argv[1]);
 	if (!current)
 		return usage_failure("unknown command '%s'", argv[1]);
 

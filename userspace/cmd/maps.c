@@ -94,3 +94,25 @@ const struct mapping *maps_find(struct maps *maps, __u64 addr)
 	}
 	return maps && maps->valid ? &maps->mapping : NULL;
 }
+
+/* Bytes that a mapping and a range have in common */
+static __u64 overlap(const struct mapping *mapping, __u64 start, __u64 end)
+{
+	__u64 from = mapping->start > start ? mapping->start : start;
+	__u64 to = mapping->end < end ? mapping->end : end;
+
+	return from < to ? to - from : 0;
+}
+
+int maps_percent(pid_t pid, __u64 start, __u64 addr, __u64 end)
+{
+	struct maps *maps = maps_open(pid);
+	__u64 below = 0, all = 0;
+
+	while (maps && next_mapping(maps)) {
+		below += overlap(&maps->mapping, start, addr);
+		all += overlap(&maps->mapping, start, end);
+	}
+	maps_close(maps);
+	return all ? (int)(below * 100 / all) : -1;
+}

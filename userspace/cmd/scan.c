@@ -10,6 +10,9 @@
 
 #include "command.h"
 
+/* The clock is read once for so many rows. */
+#define ROWS_PER_CHECK 512
+
 enum {
 	COL_START,
 	COL_END,
@@ -40,6 +43,7 @@ static const struct column scan_columns[] = {
 
 struct scan {
 	const struct target *target;
+	const struct vmwalk_scan *range;
 	struct table *table;
 	struct maps *maps;
 	/* Of the mapping that was printed last; most rows are in the same. */
@@ -107,6 +111,20 @@ static void label_mapping(struct scan *scan, const struct mapping *mapping)
 	label_set(&scan->name, scan->table, CELL_STRING, mapping ? mapping->name : NULL);
 }
 
+static void show_progress(const struct scan *scan, __u64 addr)
+{
+	int percent;
+
+	if (!progress_due())
+		return;
+	percent = maps_percent(scan->target->pid, scan->range->start, addr, scan->range->end);
+	if (percent < 0)
+		progress_print("scan: %zu rows", table_rows(scan->table));
+	else
+		progress_print("scan: %zu rows, %d%% of the mapped memory", table_rows(scan->table),
+			       percent);
+}
+
 /* Split extents that span several mappings: a row has pages of one mapping. */
 static int scan_one(const struct vmwalk_extent *extent, void *data)
 {
@@ -134,6 +152,8 @@ static int scan_one(const struct vmwalk_extent *extent, void *data)
 		if (row.pfn)
 			row.pfn += row.pages;
 	}
+	if (table_rows(scan->table) % ROWS_PER_CHECK == 0)
+		show_progress(scan, row.start);
 	/* End the scan if the output can't be written. */
 	return ferror(stdout);
 }
@@ -149,19 +169,21 @@ static const struct verb_option scan_options[] = {
 static int run_scan(struct target *target, struct vmwalk_scan *range,
 		    const struct table_options *options)
 {
-	struct scan scan = { .target = target };
+	struct scan scan = { .target = target, .range = range };
 	int status, error = 0;
 
 	status = table_open(&scan.table, "extents", scan_columns, scan_cell, true, options);
 	if (status)
 		return status;
 
+	progress_start();
 	/* No mapping has this number: prepare the labels for the first row. */
 	scan.line = ULONG_MAX;
 	/* If the maps are not readable, scan.maps is NULL: scan anyway. */
 	scan.maps = maps_open(target->pid);
 	if (vmwalk_file_scan(target->file, range, scan_one, &scan) < 0)
 		error = errno;
+	progress_end();
 	maps_close(scan.maps);
 	label_free(&scan.perm);
 	label_free(&scan.name);

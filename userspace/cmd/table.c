@@ -402,17 +402,23 @@ static int print_headings(struct table *table)
 {
 	size_t i, len, begin = 0, at = 0;
 	const char *name;
+	bool bold;
 
 	if (!table->headings)
 		return 0;
 	table->headings = false;
 	table->line.len = 0;
+	bold = use_colours(stdout);
+	if (bold)
+		buffer_add(&table->line, "\033[1m", 4);
 	for (i = 0; i < table->nr_shown; i++) {
 		name = table->columns[table->shown[i]].name;
 		len = strlen(name);
 		at = add_cell(table, i, begin, at, name, len, len);
 		begin += table->widths[i] + 1;
 	}
+	if (bold)
+		buffer_add(&table->line, "\033[0m", 4);
 	return print_line(table);
 }
 
@@ -551,6 +557,11 @@ int table_open(struct table **result, const char *name, const struct column *col
 	}
 	*result = table;
 	return EXIT_SUCCESS;
+}
+
+size_t table_rows(const struct table *table)
+{
+	return table->nr_rows;
 }
 
 void table_flush(struct table *table)
