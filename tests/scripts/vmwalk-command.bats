@@ -1239,6 +1239,82 @@ first_rows()
 	done
 }
 
+# pagemap_entries FILE PAGE COUNT: prints entries of a file like pagemap.
+pagemap_entries()
+{
+	od -An -v -tx8 -w8 -j $(($2 * 8)) -N $(($3 * 8)) "$1"
+}
+
+@test "scan: --pagemap writes the entry of page N at offset 8 * N, and holes" {
+	local file=$BATS_TEST_TMPDIR/pagemap pages
+
+	capture_device <<-'END'
+		info 4096 4 4242
+		extent 0x400000 0x1000 2 0x0811 12 0
+		extent 0x403000 0 1 0x80 12 -1
+		extent 0x7f0000000000 0x40000 40000 0x2003 21 1
+		extent 0x7ffffffff000 0x77 1 3 12 1
+	END
+	run --separate-stderr replay vmwalk scan -d demo --pagemap "$file"
+	prints </dev/null
+	[[ $(stat -c %a "$file") == 600 ]]
+	diff <(pagemap_entries "$file" 0x3ff 6) <(printf ' %s\n' 0000000000000000 a000000000001000 \
+		a000000000001001 0000000000000000 4000000000000000 0000000000000000)
+	pages=$((0x7f0000000000 / 4096))
+	diff <(pagemap_entries "$file" $((pages - 1)) 40002) <(
+		echo ' 0000000000000000'
+		seq -f '%.0f' 262144 302143 | xargs printf ' 8%015x\n'
+		echo ' 0000000000000000')
+	diff <(pagemap_entries "$file" 0x7ffffffff 1) <(echo ' 8000000000000077')
+	# 256 GiB long, but with little data
+	(($(stat -c %s "$file") == (1 << 47) / 4096 * 8))
+	(($(stat -c '%b * %B' "$file") < 1 << 20))
+}
+
+@test "scan: --pagemap writes only the pages from --start to --end" {
+	local file=$BATS_TEST_TMPDIR/pagemap
+
+	capture_device <<-'END'
+		info 4096 4 4242
+		extent 0x400000 0x1000 8 1 12 0
+	END
+	echo 'old contents' >"$file"
+	replay vmwalk scan -d demo -P "$file" --start 400000 --end 403000
+	diff <(pagemap_entries "$file" 0x3ff 10) <(printf ' %s\n' 0000000000000000 8000000000001000 \
+		8000000000001001 8000000000001002)
+	# Nothing is found: an empty file
+	replay vmwalk scan -d demo -P "$file" --start 500000
+	[[ -f $file && ! -s $file ]]
+}
+
+@test "scan: --pagemap reports what it can't do" {
+	local option file=$BATS_TEST_TMPDIR/pagemap
+
+	for option in --json -r -n -b -O '-o PFN' '-m write' '-f write'; do
+		# shellcheck disable=SC2086 # words
+		usage_error "scan: --pagemap prints no rows: use it with --start and --end only" \
+			scan -d demo --pagemap "$file" $option
+	done
+	[[ ! -e $file ]]
+	capture_extents
+	run --separate-stderr replay vmwalk scan -d demo --pagemap /nonexistent/file
+	fails 1 'vmwalk: scan: /nonexistent/file: No such file or directory'
+	mkfifo "$BATS_TEST_TMPDIR/fifo"
+	exec {fifo}<>"$BATS_TEST_TMPDIR/fifo"
+	for target in /dev/null "$BATS_TEST_TMPDIR/fifo"; do
+		run --separate-stderr replay vmwalk scan -d demo --pagemap "$target"
+		fails 1 "vmwalk: scan: $target: not a regular file"
+	done
+	exec {fifo}>&-
+	# SIGXFSZ is ignored, as on a file system without large files.
+	run --separate-stderr bash -c "trap '' XFSZ; ulimit -f 1
+		LD_PRELOAD=\$0 vmwalk scan -d demo --pagemap $file" "$REPLAY"
+	fails 1 "vmwalk: scan: $file: File too large"
+	echo 'error 3' >>"$VMWALK_REPLAY"
+	run --separate-stderr replay vmwalk scan -d demo --pagemap "$file"
+	fails 1 'vmwalk: scan: process 4242 has exited, or has started another program'
+}
+
 @test "scan: reports a process that exits, and ends its JSON" {
 	{
 		echo 'info 4096 4 4242'

@@ -530,6 +530,43 @@ pagemap()
 	((count > 4))
 }
 
+# entries FILE ADDRESS END: prints entries. Bit 56 (mapped once) is not in page
+# tables, and vmwalk writes 0 for an empty page that is soft-dirty.
+entries()
+{
+	dd if="$1" bs=8 skip=$(($2 / PAGE)) count=$((($3 - $2) / PAGE)) status=none |
+		od -An -v -tx8 -w8 |
+		sed -e 's/^ \(.\)1/ \10/; s/^ \(.\)3/ \12/; s/^ 0080000000000000$/ 0000000000000000/'
+}
+
+@test "scan --pagemap writes the entries of pagemap" {
+	local name start end
+
+	start_target --size 4
+	vmwalk scan --pid "$pid" --pagemap "$BATS_TEST_TMPDIR/pagemap"
+	no_instances
+	for name in anonymous alternate huge file; do
+		entries "/proc/$pid/pagemap" "${region_start[$name]}" "${region_end[$name]}" \
+			>"$BATS_TEST_TMPDIR/wanted"
+		grep -q '^ [8a]' "$BATS_TEST_TMPDIR/wanted"
+		entries "$BATS_TEST_TMPDIR/pagemap" "${region_start[$name]}" "${region_end[$name]}" |
+			diff "$BATS_TEST_TMPDIR/wanted" -
+	done
+	# The holes between the mappings take no space.
+	(($(stat -c '%b * %B' "$BATS_TEST_TMPDIR/pagemap") < 1 << 20))
+	# Frames are hidden from others.
+	vmwalk create demo
+	chmod 666 /dev/vmwalk0
+	chmod 777 "$BATS_TEST_TMPDIR"
+	as_nobody vmwalk scan -d demo --pagemap "$BATS_TEST_TMPDIR/hidden"
+	[[ -s $BATS_TEST_TMPDIR/hidden ]]
+	# Present pages have no PFN.
+	od -An -v -tx8 -w8 -j $(($(stat -c %s "$BATS_TEST_TMPDIR/hidden") - 4096)) \
+		"$BATS_TEST_TMPDIR/hidden" | grep -q '^ [8a]'
+	if od -An -v -tx8 -w8 -j $(($(stat -c %s "$BATS_TEST_TMPDIR/hidden") - 4096)) \
+		"$BATS_TEST_TMPDIR/hidden" | grep '^ [8a]' | grep -v '^ ....00000000000'; then return 1; fi
+}
+
 @test "scan prints the mapping names and permissions in maps" {
 	start_target --size 1
 	vmwalk scan --pid "$pid" --json |

@@ -249,6 +249,12 @@ bool progress_due(void);
 [[gnu::format(printf, 1, 2)]] void progress_print(const char *format, ...);
 void progress_end(void);
 
+/*
+ * Write the entries of the pages in a range to a file that has the layout of
+ * /proc/PID/pagemap. Prints errors and returns an exit status.
+ */
+int pagemap_write(const struct target *target, struct vmwalk_scan *range, const char *path);
+
 /* Guarded instance: removed when the command ends, even by a signal */
 
 /*

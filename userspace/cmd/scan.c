@@ -163,6 +163,7 @@ static const struct verb_option scan_options[] = {
 	{ "end", 'e', "ADDRESS", "first address that is not scanned" },
 	{ "mask", 'm', "FLAGS", "print only pages with all of these flags" },
 	{ "flags", 'f', "FLAGS", "merge pages that differ only in other flags" },
+	{ "pagemap", 'P', "FILE", "write FILE like /proc/PID/pagemap; print no rows" },
 	{},
 };
 
@@ -230,19 +231,26 @@ static int scan(int argc, char **argv)
 	struct target_options target_options = {};
 	struct table_options table_options = {};
 	int option, status = EXIT_SUCCESS;
+	const char *arg, *pagemap = NULL;
+	bool rows = false; /* an option is about rows */
 	struct target target;
-	const char *arg;
 
 	while (!status && (option = next_option(argc, argv, &arg)) >= 0) {
 		if (target_option(&target_options, option, arg))
 			continue;
-		if (strchr("semf", option))
+		rows |= !strchr("seP", option);
+		if (option == 'P')
+			pagemap = arg;
+		else if (strchr("semf", option))
 			status = scan_option(&range, option, arg);
 		else
 			table_option(&table_options, option, arg);
 	}
 	if (status)
 		return status;
+	if (pagemap && rows)
+		return usage_failure(
+			"--pagemap prints no rows: use it with --start and --end only");
 	if (range.start >= range.end)
 		return usage_failure("--start 0x%llx is not below --end 0x%llx", range.start,
 				     range.end);
@@ -252,7 +260,10 @@ static int scan(int argc, char **argv)
 		return status;
 	/* The driver requires a page-aligned start. */
 	range.start -= range.start % target.info.page_size;
-	status = run_scan(&target, &range, &table_options);
+	if (pagemap)
+		status = pagemap_write(&target, &range, pagemap);
+	else
+		status = run_scan(&target, &range, &table_options);
 	target_close(&target);
 	return status;
 }
@@ -266,7 +277,10 @@ const struct verb scan_verb = {
 		   "\n"
 		   "Flags (see vmwalk.h): present (not shown in tables) write exec user accessed\n"
 		   "dirty soft_dirty swap migration protnone uffd_wp file zero hugetlb special\n"
-		   "hidden huge. By default, pages are merged even if user or soft_dirty differ.\n",
+		   "hidden huge. By default, pages are merged even if user or soft_dirty differ.\n"
+		   "\n"
+		   "With --pagemap, FILE gets the entry of page N at offset 8 * N, and has holes\n"
+		   "where no pages are.\n",
 	.options = { target_verb_options, scan_options, table_verb_options },
 	.columns = scan_columns,
 	.run = scan,

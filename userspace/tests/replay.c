@@ -20,7 +20,8 @@
  *		upper half of the address space need VMWALK_WALK_KERNEL.
  * translation	Other addresses are not mapped.
  * extent, vma	in address order. A scan returns the extents that start in its
- *		range.
+ *		range; with VMWALK_SCAN_PAGEMAP the entries of their pages, and
+ *		soft-dirty empty pages.
  * repeat	adds COUNT copies of the last extent, each STRIDE bytes further
  * gate		Scans that reach an extent at or above ADDR, and VMA look-ups
  *		there, wait until the FIFO $VMWALK_REPLAY_GATE is opened.
@@ -206,6 +207,37 @@ static int replay_scan(struct vmwalk_scan *scan)
 	return fail(error);
 }
 
+static int replay_pagemap(struct vmwalk_scan *scan)
+{
+	__u64 *vec = (__u64 *)(uintptr_t)scan->vec;
+	__u64 addr = scan->start, i = 0, page;
+	struct vmwalk_extent extent;
+	int count = 0;
+
+	if (error)
+		return fail(error);
+	for (; addr < scan->end && count < (int)scan->vec_len; addr += info.page_size) {
+		for (; i < nr_extents + repeats; i++) {
+			extent = extent_at(i);
+			if (addr < extent.start + extent.pages * info.page_size)
+				break;
+		}
+		vec[count] = 1ULL << 55;
+		if (i < nr_extents + repeats && extent.start <= addr) {
+			page = (addr - extent.start) / info.page_size;
+			if (extent.flags & VMWALK_PRESENT)
+				vec[count] = 1ULL << 63 | (extent.pfn ? extent.pfn + page : 0);
+			else
+				vec[count] = 1ULL << 62;
+			if (extent.flags & VMWALK_FILE)
+				vec[count] |= 1ULL << 61;
+		}
+		count++;
+	}
+	scan->walk_end = addr;
+	return count;
+}
+
 static int replay_walk(struct vmwalk_walk *arg)
 {
 	__u32 flags = arg->addr >> 63 ? VMWALK_WALK_KERNEL : 0;
@@ -255,6 +287,7 @@ static int replay_vma(struct vmwalk_vma *arg)
 int ioctl(int fd, unsigned long request, ...)
 {
 	int (*next)(int fd, unsigned long request, ...);
+	struct vmwalk_scan *scan;
 	va_list args;
 	void *arg;
 
@@ -272,7 +305,8 @@ int ioctl(int fd, unsigned long request, ...)
 	case VMWALK_IOC_TRANSLATE:
 		return replay_translate(arg);
 	case VMWALK_IOC_SCAN:
-		return replay_scan(arg);
+		scan = arg;
+		return scan->flags & VMWALK_SCAN_PAGEMAP ? replay_pagemap(scan) : replay_scan(scan);
 	case VMWALK_IOC_VMA:
 		return replay_vma(arg);
 	}
