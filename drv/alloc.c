@@ -35,10 +35,6 @@
  */
 #define VMWALK_GFP (GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
-/* A huge page is the size that one PMD entry maps. */
-#define HUGE_ORDER	(PMD_SHIFT - PAGE_SHIFT)
-#define HUGE_PAGES	(PMD_SIZE / PAGE_SIZE)
-
 /* Pages to allocate between two calls of vmwalk_alloc_check(). */
 #define CHECK_PAGES	(SZ_64M / PAGE_SIZE)
 
@@ -148,8 +144,8 @@ static long count_zone(struct supply *supply, struct zone *zone)
 
 		if (chunks)
 			supply->largest = max_t(u64, supply->largest, PAGE_SIZE << order);
-		if (order >= HUGE_ORDER)
-			supply->pmds += chunks << (order - HUGE_ORDER);
+		if (order >= VMWALK_HUGE_ORDER)
+			supply->pmds += chunks << (order - VMWALK_HUGE_ORDER);
 	}
 	supply->cma += (u64)zone_cma_pages(zone) << PAGE_SHIFT;
 	supply->cma_free += (u64)zone_page_state(zone, NR_FREE_CMA_PAGES) << PAGE_SHIFT;
@@ -502,17 +498,17 @@ static int pages_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_er
 
 static int huge_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg)
 {
-	return alloc_chunks(buffer, node, HUGE_ORDER, errmsg);
+	return alloc_chunks(buffer, node, VMWALK_HUGE_ORDER, errmsg);
 }
 
 static void huge_destroy(struct vmwalk_buffer *buffer)
 {
-	free_chunks(buffer->pages, buffer->nr_pages, HUGE_ORDER);
+	free_chunks(buffer->pages, buffer->nr_pages, VMWALK_HUGE_ORDER);
 }
 
 static unsigned long huge_charge(unsigned long nr_pages)
 {
-	return round_up(nr_pages, HUGE_PAGES);
+	return round_up(nr_pages, VMWALK_HUGE_PAGES);
 }
 
 /*

@@ -7,7 +7,12 @@
 #ifndef VMWALK_ALLOC_H
 #define VMWALK_ALLOC_H
 
+#include <linux/pgtable.h>
 #include <linux/types.h>
+
+/* A chunk of a huge buffer has the size that one PMD entry maps. */
+#define VMWALK_HUGE_ORDER	(PMD_SHIFT - PAGE_SHIFT)
+#define VMWALK_HUGE_PAGES	(1UL << VMWALK_HUGE_ORDER)
 
 struct vmwalk_buffer;
 struct vmwalk_errmsg;

@@ -3,12 +3,26 @@
  * A buffer of kernel memory: limit, allocation, contents, kernel access.
  *
  * Copyright (C) The vmwalk authors
+ *
+ * Chunks in the page cache
+ *
+ * The core installs PMD entries with references for folios of the page cache.
+ * So with map_mode insert, the chunks of a huge buffer are in the page cache of
+ * the device's inode. They are on no LRU list: the kernel does not reclaim or
+ * migrate them. They are not counted in nrpages, so that nothing but this file
+ * removes them.
+ *
+ * The page cache holds one reference per page, and the buffer one per chunk.
+ * The sum is never the one that the core expects of a folio that it may split.
  */
 #include <linux/atomic.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/page_ref.h>
+#include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/xarray.h>
 
 #include "alloc.h"
 #include "buffer.h"
@@ -115,17 +129,82 @@ static int fill_buffer(struct vmwalk_buffer *buffer, const char *pattern)
 	return 0;
 }
 
+/* Store a chunk in the page cache, or NULL. Storing NULL does not fail. */
+static int store_chunk(struct address_space *mapping, unsigned long index, struct page *chunk)
+{
+	XA_STATE_ORDER(xas, &mapping->i_pages, index, VMWALK_HUGE_ORDER);
+
+	do {
+		xas_lock_irq(&xas);
+		xas_store(&xas, chunk);
+		xas_unlock_irq(&xas);
+	} while (xas_nomem(&xas, GFP_KERNEL_ACCOUNT | __GFP_NOWARN));
+
+	return xas_error(&xas);
+}
+
+/*
+ * Remove the first @nr_pages pages from the page cache. References from
+ * elsewhere may remain, as after truncation: the page lock orders this with
+ * their owners' use of the address space.
+ */
+static void remove_chunks(struct vmwalk_buffer *buffer, unsigned long nr_pages)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr_pages; i += VMWALK_HUGE_PAGES) {
+		struct page *chunk = buffer->pages[i];
+
+		lock_page(chunk);
+		store_chunk(buffer->mapping, i, NULL);
+		vmwalk_set_page_mapping(chunk, NULL, 0);
+		unlock_page(chunk);
+		page_ref_sub(chunk, VMWALK_HUGE_PAGES);
+		cond_resched();
+	}
+}
+
+/* Returns 0; -ENOMEM; -EINTR on a fatal signal. */
+static int add_chunks(struct vmwalk_buffer *buffer)
+{
+	struct address_space *mapping = buffer->mapping;
+	unsigned long i;
+	int err = 0;
+
+	/* The core does not map a folio that reaches the end of the file. */
+	i_size_write(mapping->host,
+		     (loff_t)(round_up(buffer->nr_pages, VMWALK_HUGE_PAGES) + 1) << PAGE_SHIFT);
+
+	for (i = 0; i < buffer->nr_pages; i += VMWALK_HUGE_PAGES) {
+		struct page *chunk = buffer->pages[i];
+
+		err = fatal_signal_pending(current) ? -EINTR : store_chunk(mapping, i, chunk);
+		if (err)
+			break;
+		page_ref_add(chunk, VMWALK_HUGE_PAGES);
+		vmwalk_set_page_mapping(chunk, mapping, i);
+		SetPageUptodate(chunk);
+		cond_resched();
+	}
+	if (err)
+		remove_chunks(buffer, i);
+
+	return err;
+}
+
 /**
  * vmwalk_buffer_create - allocate and fill a buffer
  * @buffer: set up; to be passed to vmwalk_buffer_destroy()
  * @config: the configuration, validated
+ * @mapping: address space that outlives the buffer; no other memory is in its
+ *           page cache
  * @errmsg: set on error
  *
  * Return: 0; on error -ENOMEM, -EOPNOTSUPP, or -EINTR on a fatal signal, with
  * nothing allocated.
  */
 int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_config *config,
-			 struct vmwalk_errmsg *errmsg)
+			 struct address_space *mapping, struct vmwalk_errmsg *errmsg)
 {
 	const struct vmwalk_buffer_type *type = &vmwalk_buffer_type_ops[config->buffer_type];
 	const char *pattern = fill_patterns[config->fill];
@@ -168,6 +247,17 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 	if (err)
 		goto err_destroy;
 
+	if (VMWALK_MAPS_FOLIOS && config->buffer_type == VMWALK_BUFFER_HUGE &&
+	    config->map_mode == VMWALK_MAP_INSERT) {
+		buffer->mapping = mapping;
+		err = add_chunks(buffer);
+		if (err == -ENOMEM)
+			vmwalk_errmsg_set(errmsg, err, "size %zu: no memory for the page cache",
+					  buffer->size);
+		if (err)
+			goto err_destroy;
+	}
+
 	return 0;
 
 err_destroy:
@@ -188,6 +278,8 @@ err_uncharge:
  */
 void vmwalk_buffer_destroy(struct vmwalk_buffer *buffer)
 {
+	if (buffer->mapping)
+		remove_chunks(buffer, buffer->nr_pages);
 	buffer->type->destroy(buffer);
 	kvfree(buffer->pages);
 	uncharge_pages(buffer->charged);
@@ -198,15 +290,14 @@ void vmwalk_buffer_destroy(struct vmwalk_buffer *buffer)
  * @buffer: the buffer
  *
  * Mappings hold references to refcounted pages, except with map_mode remap, and
- * if the buffer can have PMD mappings: the core offers drivers no refcounted
- * PMD entries.
+ * with map_mode fault if the buffer can have PMD mappings.
  *
  * Return: true if mappings of the buffer do not hold references to its pages.
  */
 bool vmwalk_buffer_is_pfnmap(const struct vmwalk_buffer *buffer)
 {
 	return buffer->map_mode == VMWALK_MAP_REMAP || !buffer->type->refcounted ||
-	       vmwalk_buffer_maps_pmds(buffer);
+	       (buffer->map_mode == VMWALK_MAP_FAULT && vmwalk_buffer_maps_pmds(buffer));
 }
 
 /**
@@ -215,8 +306,8 @@ bool vmwalk_buffer_is_pfnmap(const struct vmwalk_buffer *buffer)
  */
 bool vmwalk_buffer_maps_pmds(const struct vmwalk_buffer *buffer)
 {
-	return buffer->map_mode == VMWALK_MAP_FAULT &&
-	       buffer->type == &vmwalk_buffer_type_ops[VMWALK_BUFFER_HUGE];
+	return buffer->mapping || (buffer->map_mode == VMWALK_MAP_FAULT &&
+	       buffer->type == &vmwalk_buffer_type_ops[VMWALK_BUFFER_HUGE]);
 }
 
 /**

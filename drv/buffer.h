@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/types.h>
 
+struct address_space;
 struct vmwalk_buffer_type;
 struct vmwalk_config;
 struct vmwalk_errmsg;
@@ -25,6 +26,7 @@ struct vmwalk_errmsg;
  * @size: size in bytes, a multiple of PAGE_SIZE
  * @nr_pages: size in pages
  * @pages: array of the buffer's pages
+ * @mapping: the page cache that contains the chunks; NULL: no page cache does
  * @address_bits: all pages lie below physical address 2^address_bits
  * @zone: GFP flag of the zone to allocate from; 0: all zones
  * @segments: number of physically contiguous segments
@@ -43,6 +45,7 @@ struct vmwalk_buffer {
 	size_t size;
 	unsigned long nr_pages;
 	struct page **pages;
+	struct address_space *mapping;
 	unsigned int address_bits;
 	gfp_t zone;
 	unsigned long segments;
@@ -54,7 +57,7 @@ struct vmwalk_buffer {
 
 void vmwalk_buffer_init(void);
 int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_config *config,
-			 struct vmwalk_errmsg *errmsg);
+			 struct address_space *mapping, struct vmwalk_errmsg *errmsg);
 void vmwalk_buffer_destroy(struct vmwalk_buffer *buffer);
 bool vmwalk_buffer_is_pfnmap(const struct vmwalk_buffer *buffer);
 bool vmwalk_buffer_maps_pmds(const struct vmwalk_buffer *buffer);

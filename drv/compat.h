@@ -248,6 +248,23 @@ static inline vm_fault_t vmwalk_insert_pfn_pmd(struct vm_fault *vmf, unsigned lo
 #define VMWALK_MAPPED_NONE
 #endif
 
+/*
+ * Can the core install PMD entries that hold references to a driver's pages? It
+ * maps folios of the page cache in this way, even if they are not from a file
+ * system. Older kernels map a page at a time from the page cache.
+ */
+#if defined(CONFIG_TRANSPARENT_HUGEPAGE) && defined(VMWALK_HAVE_FOLIO) && \
+	defined(VMWALK_HAVE_MAP_PAGES_RETURN)
+#define VMWALK_MAPS_FOLIOS	true
+#define vmwalk_filemap_map_pages filemap_map_pages
+#else
+#define VMWALK_MAPS_FOLIOS	false
+static inline vm_fault_t vmwalk_filemap_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	return VM_FAULT_SIGBUS;
+}
+#endif
+
 #ifdef VMWALK_HAVE_ZAP_VMA_PTES
 #define vmwalk_zap_pfns		zap_vma_ptes
 #else
@@ -275,6 +292,19 @@ static inline int vmwalk_set_pages_array(struct page **pages, int count)
 #define kmap_local_page(page)	page_address(page)
 #define kunmap_local(addr)	((void)(addr))
 #endif
+
+/* Set the address space of a compound page, and its index in the page cache. */
+static inline void vmwalk_set_page_mapping(struct page *head, struct address_space *mapping,
+					   pgoff_t index)
+{
+#ifdef VMWALK_HAVE_FOLIO
+	page_folio(head)->index = index;
+	page_folio(head)->mapping = mapping;
+#else
+	head->index = index;
+	head->mapping = mapping;
+#endif
+}
 
 static inline int vmwalk_lock_page_killable(struct page *page)
 {

@@ -71,10 +71,10 @@ static void vmwalk_device_release(struct kref *ref)
 	struct vmwalk_device *device = container_of(ref, struct vmwalk_device, ref);
 
 	put_pid(device->target);
-	vmwalk_inode_destroy(device->inode);
-	vmwalk_stats_free(&device->stats);
 	vmwalk_dirty_free(&device->dirty);
 	vmwalk_buffer_destroy(&device->buffer);
+	vmwalk_inode_destroy(device->inode);
+	vmwalk_stats_free(&device->stats);
 	kfree(device->name);
 	kfree(device);
 }
@@ -184,7 +184,7 @@ static struct vmwalk_device *vmwalk_device_alloc(unsigned int number, const char
 		goto err_free_stats;
 	}
 
-	err = vmwalk_buffer_create(&device->buffer, config, errmsg);
+	err = vmwalk_buffer_create(&device->buffer, config, device->inode->i_mapping, errmsg);
 	if (err)
 		goto err_free_inode;
 

@@ -56,7 +56,8 @@
  * @dirty: write tracking of the buffer
  * @stats: counters
  * @opens: number of open files
- * @inode: its address space lists the VMAs of all mappings; not used otherwise
+ * @inode: its address space lists the VMAs of all mappings, and may contain the
+ *         chunks of @buffer; not used otherwise
  * @dev: the device node and the sysfs directory, while published
  * @target_lock: protects @target
  * @target: the target process; NULL: the caller of each ioctl

@@ -15,11 +15,19 @@
  * no references to take, and a write by ptrace would copy the page in the
  * context of the tracer.
  *
- * PMD mappings
+ * PMD entries of PFN mappings
  *
- * Only page faults install PMD entries, never mmap(). If ->mmap() fails, the
- * core clears vma->vm_file before it unmaps. It then mistakes a PMD entry for a
- * THP, and drops references that were never taken.
+ * Only page faults install them, never mmap(). If ->mmap() fails, the core
+ * clears vma->vm_file before it unmaps. It then mistakes a PMD entry for a THP,
+ * and drops references that were never taken.
+ *
+ * Chunk mappings
+ *
+ * With map_mode insert, shared mappings of a huge buffer are neither VM_PFNMAP
+ * nor VM_MIXEDMAP, and the chunks are in the page cache. To the core, these are
+ * mappings of a file with huge pages. Only the core installs their entries: PMD
+ * entries where possible, each with a reference that the core also drops if
+ * ->mmap() fails. VM_DONTEXPAND keeps khugepaged and mlock() away.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -28,12 +36,15 @@
 #include <linux/pgtable.h>
 #include <linux/sched/signal.h>
 
+#include <asm/pgalloc.h>
+
 #include "arch/pgtable.h"
 #include "compat.h"
 #include "device.h"
 #include "dirty.h"
 #include "map.h"
 #include "trace.h"
+#include "walk.h"
 
 /*
  * Installs @count pages of the buffer, from page @index on, at @addr. Returns 0
@@ -45,6 +56,11 @@ typedef int map_fn(struct vm_area_struct *vma, unsigned long addr, unsigned long
 static bool is_pfnmap(const struct vm_area_struct *vma)
 {
 	return vma->vm_flags & VM_IO;
+}
+
+static bool is_chunk_mapping(const struct vm_area_struct *vma)
+{
+	return !(vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP));
 }
 
 static pgprot_t page_prot(const struct vmwalk_device *device, unsigned long vm_flags)
@@ -117,6 +133,26 @@ static int map_pfns(struct vm_area_struct *vma, unsigned long addr, unsigned lon
 	return apply_to_page_range(vma->vm_mm, addr, PAGE_SIZE, fill_ptes, &range) ? -ENOMEM : 0;
 }
 
+/* Install the page table that the core has allocated for this fault, if any. */
+static void install_table(struct vm_fault *vmf)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	spinlock_t *lock;	/* protects the PMD entry */
+
+	if (!vmf->prealloc_pte || !pmd_none(READ_ONCE(*vmf->pmd)))
+		return;
+
+	lock = pmd_lock(mm, vmf->pmd);
+	if (pmd_none(READ_ONCE(*vmf->pmd))) {
+		mm_inc_nr_ptes(mm);
+		/* Lockless walkers must find the table cleared. */
+		smp_wmb();
+		pmd_populate(mm, vmf->pmd, vmf->prealloc_pte);
+		vmf->prealloc_pte = NULL;
+	}
+	spin_unlock(lock);
+}
+
 /*
  * Install PFNs in the page table that vmf->pmd points to. Returns false if no
  * page table exists. The core may free an empty page table while faults run:
@@ -172,10 +208,23 @@ static int map_pages(struct vm_area_struct *vma, unsigned long addr, unsigned lo
 }
 
 /*
- * Can a PMD entry map the aligned PMD_SIZE bytes around an address? Not if each
- * page needs its own write fault: with track_dirty, or if the core tracks
- * writes to this VMA and has write-protected it for this purpose.
+ * Does each page need its own write fault, because the core tracks writes to
+ * this VMA and has write-protected it for this purpose?
  */
+static bool tracks_writes(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_WRITE && !pte_write(pfn_pte(0, vma->vm_page_prot));
+}
+
+/* Does the VMA contain the aligned PMD_SIZE bytes around an address? */
+static bool contains_pmd(const struct vm_area_struct *vma, unsigned long addr)
+{
+	unsigned long start = addr & PMD_MASK;
+
+	return start >= vma->vm_start && vma->vm_end - start >= PMD_SIZE;
+}
+
+/* Can a PMD entry of a PFN mapping map the PMD_SIZE bytes around an address? */
 static bool pmd_fits(const struct vm_area_struct *vma, unsigned long addr)
 {
 	const struct vmwalk_device *device = vma->vm_private_data;
@@ -185,9 +234,7 @@ static bool pmd_fits(const struct vm_area_struct *vma, unsigned long addr)
 	if (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || !vmwalk_buffer_maps_pmds(&device->buffer) ||
 	    device->dirty.bits || !(vma->vm_flags & VM_PFNMAP))
 		return false;
-	if (start < vma->vm_start || vma->vm_end - start < PMD_SIZE)
-		return false;
-	if (vma->vm_flags & VM_WRITE && !pte_write(pfn_pte(0, vma->vm_page_prot)))
+	if (!contains_pmd(vma, addr) || tracks_writes(vma))
 		return false;
 
 	index = linear_page_index((struct vm_area_struct *)vma, start);
@@ -262,6 +309,71 @@ static vm_fault_t map_dirty_pfn(struct vm_fault *vmf)
 	return vmwalk_dirty_pfn_mkwrite(device, vmf, page_prot(device, vma->vm_flags));
 }
 
+/*
+ * Let the core map pages from the page cache. As for a read: a write fault would
+ * make all entries dirty. The write that has faulted marks its own entry.
+ */
+static vm_fault_t map_from_cache(struct vm_fault *vmf, pgoff_t first, pgoff_t last)
+{
+	const unsigned int flags = vmf->flags;
+	vm_fault_t ret;
+
+	vmf->flags &= ~FAULT_FLAG_WRITE;
+	ret = vmwalk_filemap_map_pages(vmf, first, last);
+	vmf->flags = flags;
+
+	return ret;
+}
+
+/*
+ * Install a chunk, or the part of it that the VMA and the page table contain:
+ * as PMD entry if the core can, otherwise as PTEs.
+ */
+static vm_fault_t map_chunk(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	const struct vmwalk_device *device = vma->vm_private_data;
+	unsigned long start = max(vmf->address & PMD_MASK, vma->vm_start);
+	unsigned long end = min((vmf->address & PMD_MASK) + PMD_SIZE, vma->vm_end);
+	vm_fault_t ret = 0;
+
+	/* The core installs no PMD entry where a page table exists. */
+	if (tracks_writes(vma))
+		install_table(vmf);
+
+	/* Without a page table, filemap_map_pages() needs a preallocated one. */
+	if (vmf->prealloc_pte || !pmd_none(READ_ONCE(*vmf->pmd)))
+		ret = map_from_cache(vmf, linear_page_index(vma, start),
+				     linear_page_index(vma, end) - 1);
+	if (ret)
+		return ret;
+
+	/*
+	 * The page is damaged, or another fault has locked the chunk: let the
+	 * core report the damage, or wait and map the page.
+	 */
+	vmf->page = device->buffer.pages[vmf->pgoff];
+	get_page(vmf->page);
+	return 0;
+}
+
+static vm_fault_t map_chunk_pmd(struct vm_fault *vmf, vmwalk_fault_size size)
+{
+	vm_fault_t ret;
+
+	/* If a PMD entry exists, fall back and let the core split it. */
+	if (size != VMWALK_FAULT_PMD || !pmd_none(*vmf->pmd) ||
+	    !contains_pmd(vmf->vma, vmf->address) || tracks_writes(vmf->vma))
+		return VM_FAULT_FALLBACK;
+
+	/*
+	 * If no PMD entry is possible, this installs nothing. Kernels that call
+	 * huge_fault for a VMA that is not DAX need no preallocated page table.
+	 */
+	ret = map_from_cache(vmf, vmf->pgoff, vmf->pgoff);
+	return ret ?: VM_FAULT_FALLBACK;
+}
+
 static vm_fault_t count_fault(struct vm_fault *vmf, enum vmwalk_counter kind, vm_fault_t ret)
 {
 	struct vmwalk_device *device = vmf->vma->vm_private_data;
@@ -327,6 +439,23 @@ static vm_fault_t vmwalk_vm_page_mkwrite(struct vm_fault *vmf)
 			   vmwalk_dirty_page_mkwrite(vmf->vma->vm_private_data, vmf));
 }
 
+static vm_fault_t vmwalk_vm_chunk_fault(struct vm_fault *vmf)
+{
+	vm_fault_t ret = map_chunk(vmf);
+
+	return count_fault(vmf, vmwalk_pmd_leaf(READ_ONCE(*vmf->pmd)) ? VMWALK_HUGE_FAULTS :
+				vmf->flags & FAULT_FLAG_WRITE ? VMWALK_WRITE_FAULTS :
+								VMWALK_READ_FAULTS, ret);
+}
+
+static vm_fault_t vmwalk_vm_chunk_huge_fault(struct vm_fault *vmf, vmwalk_fault_size size)
+{
+	vm_fault_t ret = map_chunk_pmd(vmf, size);
+
+	/* After a fallback, the core calls vmwalk_vm_chunk_fault(). */
+	return ret & VM_FAULT_FALLBACK ? ret : count_fault(vmf, VMWALK_HUGE_FAULTS, ret);
+}
+
 /*
  * Install nothing, since a page table must not be allocated here. The callback
  * exists because newer kernels otherwise drop the VMA lock and retry each fault
@@ -359,6 +488,75 @@ static const struct vm_operations_struct vmwalk_vm_tracked_ops = {
 	.pfn_mkwrite = vmwalk_vm_pfn_mkwrite,
 };
 
+/* Chunk mappings. */
+static const struct vm_operations_struct vmwalk_vm_chunk_ops = {
+	.fault = vmwalk_vm_chunk_fault,
+	.map_pages = vmwalk_vm_map_pages,
+	.huge_fault = vmwalk_vm_chunk_huge_fault,
+};
+
+/* Chunk mappings while ->mmap() populates them: no page fault is counted. */
+static const struct vm_operations_struct vmwalk_vm_populate_ops = {
+	.fault = map_chunk,
+	.huge_fault = map_chunk_pmd,
+};
+
+/*
+ * Find the first page in [addr, end), all in one page table, that is not
+ * mapped. Returns @end if there is none.
+ */
+static unsigned long skip_mapped(struct mm_struct *mm, unsigned long addr, unsigned long end)
+{
+	pmd_t *pmdp, pmd;
+	pte_t *ptep;
+
+	local_irq_disable();
+	pmdp = vmwalk_walk_pmd_offset(mm, addr);
+	pmd = pmdp ? READ_ONCE(*pmdp) : __pmd(0);
+	if (vmwalk_pmd_leaf(pmd)) {
+		addr = end;
+	} else if (!pmd_none(pmd)) {
+		for (ptep = pte_offset_kernel(&pmd, addr); addr < end; addr += PAGE_SIZE, ptep++)
+			if (pte_none(READ_ONCE(*ptep)))
+				break;
+	}
+	local_irq_enable();
+
+	return addr;
+}
+
+/*
+ * Populate a chunk mapping from ->mmap() by page faults. Damaged pages are left
+ * out: an access raises SIGBUS. FAULT_FLAG_REMOTE: ignore the protection keys
+ * of the caller.
+ */
+static int populate_chunks(struct vm_area_struct *vma)
+{
+	unsigned long addr = vma->vm_start, next;
+	unsigned int tries = 0;
+	vm_fault_t ret;
+
+	while (addr < vma->vm_end) {
+		ret = handle_mm_fault(vma, addr, FAULT_FLAG_REMOTE, NULL);
+		if (ret & VM_FAULT_HWPOISON)
+			next = addr + PAGE_SIZE;
+		else if (ret & VM_FAULT_ERROR)
+			return -ENOMEM;
+		else
+			next = skip_mapped(vma->vm_mm, addr, pmd_addr_end(addr, vma->vm_end));
+
+		tries = next == addr ? tries + 1 : 0;
+		if (tries == MAP_TRIES)
+			return -ENOMEM;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		addr = next;
+	}
+
+	return 0;
+}
+
 /* Populate a VMA from ->mmap(), one page table at a time. */
 static int populate(struct vm_area_struct *vma)
 {
@@ -389,6 +587,15 @@ static void set_up_vma(struct vmwalk_device *device, struct vm_area_struct *vma)
 	bool cow = vmwalk_vma_is_cow(vma);
 	bool pfnmap;
 
+	/* Never executable, and never larger than mmap() has checked. */
+	vm_flags_mod(vma, VM_DONTEXPAND, VM_MAYEXEC);
+	vma->vm_private_data = device;
+
+	if (device->buffer.mapping && !cow) {
+		vma->vm_ops = &vmwalk_vm_chunk_ops;
+		return;
+	}
+
 	/*
 	 * The core maps the copies of a private mapping with vm_page_prot,
 	 * which must be write-back for them. The pages of a wc or uc buffer
@@ -400,10 +607,6 @@ static void set_up_vma(struct vmwalk_device *device, struct vm_area_struct *vma)
 		vm_flags_mod(vma, VM_IO | VM_DONTDUMP, 0);
 	vm_flags_mod(vma, pfnmap && !cow ? VM_PFNMAP : VM_MIXEDMAP, 0);
 
-	/* Never executable, and never larger than mmap() has checked. */
-	vm_flags_mod(vma, VM_DONTEXPAND, VM_MAYEXEC);
-
-	vma->vm_private_data = device;
 	vma->vm_ops = tracked ? &vmwalk_vm_tracked_ops : &vmwalk_vm_ops;
 	/* With track_dirty: read-only, as the core makes it after ->mmap(). */
 	if (!cow)
@@ -437,7 +640,13 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 	}
 
 	set_up_vma(device, vma);
-	err = device->config.map_mode == VMWALK_MAP_FAULT ? 0 : populate(vma);
+	if (is_chunk_mapping(vma)) {
+		vma->vm_ops = &vmwalk_vm_populate_ops;
+		err = populate_chunks(vma);
+		vma->vm_ops = &vmwalk_vm_chunk_ops;
+	} else {
+		err = device->config.map_mode == VMWALK_MAP_FAULT ? 0 : populate(vma);
+	}
 	trace_vmwalk_mmap(device, vma, err);
 
 	return err;

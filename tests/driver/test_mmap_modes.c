@@ -936,6 +936,8 @@ VW_TEST_ALL(each_combination_behaves_as_documented)
 		read_table(headings[s], &table);
 		/* Private mappings that are not write-back are PFN mappings. */
 		as = name;
+		if (is(name, "PMD pages") && (shares[s] == MAP_PRIVATE || !vw_maps_folios()))
+			as = "pages";
 		if (shares[s] == MAP_PRIVATE && !is(combo->cache, "wb"))
 			as = is(combo->mode, "fault") ? "lazy PFN" : "PFN";
 		for (size_t i = 0; i < COUNT(rows); i++) {

@@ -83,6 +83,12 @@ long long vw_stat(int n, const char *file)
 	return value;
 }
 
+bool vw_maps_folios(void)
+{
+	return vw_exists("/sys/kernel/mm/transparent_hugepage") &&
+	       vw_has_symbol("folio_mark_accessed");
+}
+
 void *vw_map(int fd, size_t len, off_t offset, int prot, int flags)
 {
 	void *at = mmap(NULL, len, prot, flags, fd, offset);

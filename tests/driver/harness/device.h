@@ -36,6 +36,9 @@ int vw_sysfs(int n, const char *file, char *buf, size_t len);
 long long vw_stat(int n, const char *file);
 #define vw_expect_stat(n, file, wanted)	vw_expect(vw_stat(n, file), wanted)
 
+/* Can this kernel map the refcounted pages of a driver by PMD entries? */
+bool vw_maps_folios(void);
+
 /* mmap() of a file, or fails the test. */
 void *vw_map(int fd, size_t len, off_t offset, int prot, int flags);
 
