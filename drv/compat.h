@@ -230,6 +230,18 @@ static inline vm_fault_t vmwalk_insert_pfn_pmd(struct vm_fault *vmf, unsigned lo
 #endif
 }
 
+/*
+ * Older kernels call huge_fault before they allocate a page table only for files
+ * that are DAX. The core then treats all PMD entries of the file as entries
+ * without references, so use this for PFN mappings only.
+ */
+static inline void vmwalk_call_huge_fault_early(struct inode *inode)
+{
+#ifdef VMWALK_HAVE_PAGE_ENTRY_SIZE
+	inode->i_flags |= S_DAX;
+#endif
+}
+
 /* The size argument of huge_fault. */
 #ifdef VMWALK_HAVE_PAGE_ENTRY_SIZE
 #define vmwalk_fault_size	enum page_entry_size

@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
+#include "compat.h"
 #include "device.h"
 #include "errmsg.h"
 #include "trace.h"
@@ -187,6 +188,9 @@ static struct vmwalk_device *vmwalk_device_alloc(unsigned int number, const char
 	err = vmwalk_buffer_create(&device->buffer, config, device->inode->i_mapping, errmsg);
 	if (err)
 		goto err_free_inode;
+
+	if (vmwalk_buffer_maps_pmds(&device->buffer) && vmwalk_buffer_is_pfnmap(&device->buffer))
+		vmwalk_call_huge_fault_early(device->inode);
 
 	err = vmwalk_dirty_init(device, vmwalk_fs_mount, errmsg);
 	if (err)

@@ -89,6 +89,18 @@ struct pfn_range {
 	unsigned long count;
 };
 
+/* Returns how many of @count pages, at least 1, are contiguous. */
+static unsigned long count_contig(struct page **pages, unsigned long count)
+{
+	struct page *next = *pages;
+	unsigned long i;
+
+	for (i = 0; i < count && pages[i] == next; i++)
+		next++;
+
+	return i;
+}
+
 /* Called with the page table locked. @addr is the address of the first page. */
 static int fill_ptes(pte_t *ptep, unsigned long addr, void *data)
 {
@@ -102,14 +114,12 @@ static int fill_ptes(pte_t *ptep, unsigned long addr, void *data)
 
 	/* Set contiguous PFNs at once; skip entries that exist. */
 	for (i = 0; i < range->count; i += contig) {
-		for (contig = 0; i + contig < range->count; contig++)
-			if (pages[i + contig] != pages[i] + contig ||
-			    !pte_none(READ_ONCE(ptep[i + contig])))
-				break;
-		if (!contig) {
-			contig = 1;
+		contig = 1;
+		if (!pte_none(READ_ONCE(ptep[i])))
 			continue;
-		}
+		contig = vmwalk_walk_count_empty(ptep + i, range->count - i);
+		if (device->buffer.segments > 1)
+			contig = count_contig(pages + i, contig);
 		vmwalk_set_ptes(vma->vm_mm, addr + i * PAGE_SIZE, ptep + i,
 				page_to_pfn(pages[i]), prot, contig);
 	}
@@ -243,10 +253,21 @@ static bool pmd_fits(const struct vm_area_struct *vma, unsigned long addr)
 
 static vm_fault_t map_pmd(struct vm_fault *vmf)
 {
-	const struct vmwalk_device *device = vmf->vma->vm_private_data;
-	unsigned long index = linear_page_index(vmf->vma, vmf->address & PMD_MASK);
+	struct vm_area_struct *vma = vmf->vma;
+	const struct vmwalk_device *device = vma->vm_private_data;
+	unsigned long addr = vmf->address & PMD_MASK;
+	unsigned long pfn = vmwalk_buffer_pfn(&device->buffer, linear_page_index(vma, addr));
+#ifdef vmwalk_set_pmd
+	spinlock_t *lock = pmd_lock(vma->vm_mm, vmf->pmd);
 
-	return vmwalk_insert_pfn_pmd(vmf, vmwalk_buffer_pfn(&device->buffer, index));
+	if (pmd_none(READ_ONCE(*vmf->pmd)))
+		vmwalk_set_pmd(vma->vm_mm, addr, vmf->pmd, pfn, vma->vm_page_prot);
+	spin_unlock(lock);
+
+	return VM_FAULT_NOPAGE;
+#else
+	return vmwalk_insert_pfn_pmd(vmf, pfn);
+#endif
 }
 
 /*
@@ -265,6 +286,7 @@ static int map_window_pfns(struct vm_fault *vmf, unsigned long addr, struct pfn_
 	int err = 0, tries;
 
 	for (tries = 0; tries < MAP_TRIES; tries++) {
+		install_table(vmf);
 		if (map_pfns_in_table(vmf, addr, range) || pmd_fits(vmf->vma, vmf->address))
 			return 0;
 		err = map_pfns(vmf->vma, addr, range->index, range->count);

@@ -32,7 +32,9 @@
  *                                level has huge pages
  *
  * and overrides the defaults below. Call vmwalk_pte_user(), vmwalk_pte_exec()
- * and vmwalk_pte_protnone() for present PTEs only.
+ * and vmwalk_pte_protnone() for present PTEs only. It may define
+ *
+ *   vmwalk_set_pmd()             sets a PMD entry of a PFN mapping
  */
 #ifndef VMWALK_ARCH_PGTABLE_H
 #define VMWALK_ARCH_PGTABLE_H
