@@ -212,6 +212,41 @@ err_free_device:
 	return ERR_PTR(err);
 }
 
+static void vmwalk_dev_release(struct device *dev)
+{
+	kfree(dev);
+}
+
+/*
+ * Create the device node and the sysfs directory. device_create() would also
+ * create a directory for power management, with five files.
+ */
+static struct device *vmwalk_dev_create(struct vmwalk_device *device)
+{
+	struct device *dev;
+	int err;
+
+	dev = kzalloc(sizeof(*dev), GFP_KERNEL_ACCOUNT);
+	if (!dev)
+		return ERR_PTR(-ENOMEM);
+
+	device_initialize(dev);
+	device_set_pm_not_required(dev);
+	dev->devt = MKDEV(MAJOR(vmwalk_first_devt), device->number);
+	dev->class = &vmwalk_class;
+	dev->release = vmwalk_dev_release;
+	dev_set_drvdata(dev, device);
+	err = dev_set_name(dev, VMWALK_NAME "%u", device->number);
+	if (!err)
+		err = device_add(dev);
+	if (err) {
+		put_device(dev);
+		return ERR_PTR(err);
+	}
+
+	return dev;
+}
+
 /**
  * vmwalk_device_publish - create a device and show it to user space
  * @number: N of /dev/vmwalkN, reserved for the caller
@@ -245,9 +280,7 @@ struct vmwalk_device *vmwalk_device_publish(unsigned int number, const char *nam
 		goto err_put;
 	}
 
-	device->dev = device_create(&vmwalk_class, NULL,
-				    MKDEV(MAJOR(vmwalk_first_devt), number), device,
-				    VMWALK_NAME "%u", number);
+	device->dev = vmwalk_dev_create(device);
 	if (IS_ERR(device->dev)) {
 		err = PTR_ERR(device->dev);
 		vmwalk_errmsg_set(errmsg, err,
