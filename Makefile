@@ -70,14 +70,17 @@ module: check-path
 	@$(MAKE) --no-print-directory -C $(OUT)/drv KDIR=$(abspath $(KDIR)) \
 		VMWALK_VERSION=$(version) modules
 
-# For the benchmark: the same driver, without the line that counts. In a
-# directory of its own, so that Kbuild does not rebuild everything each time.
+# For the benchmark: the same driver, without the line that counts, and a module
+# that maps pages by the kernel's function alone. In a directory of its own, so
+# that Kbuild does not rebuild everything each time.
 uncounted := $(OUT)/uncounted/drv
 module-uncounted:
 	@mkdir -p $(uncounted)
 	@cp -ru --preserve=timestamps drv/. $(uncounted)
 	@! grep -q 'this_cpu_add(' $(uncounted)/stats.h || \
 		sed -i '/this_cpu_add(/d' $(uncounted)/stats.h
+	@cp -u --preserve=timestamps tests/bench/anchor/vmwalk-anchor.c $(uncounted)
+	@grep -q vmwalk-anchor $(uncounted)/Kbuild || echo 'obj-m += vmwalk-anchor.o' >>$(uncounted)/Kbuild
 	@$(MAKE) --no-print-directory OUT=$(OUT)/uncounted module
 
 # Kbuild fails if a path has spaces, colons or percent signs; make and the shell
@@ -127,6 +130,8 @@ install-tests: install-userspace
 install-uncounted:
 	install -D -m 644 $(OUT)/uncounted/drv/vmwalk.ko \
 		$(DESTDIR)$(PREFIX)/lib/vmwalk/bench/vmwalk-uncounted.ko
+	install -m 644 $(OUT)/uncounted/drv/vmwalk-anchor.ko \
+		$(DESTDIR)$(PREFIX)/lib/vmwalk/bench
 
 load: module
 	grep -qw '^configfs' /proc/modules || modprobe configfs || grep -qw configfs /proc/filesystems

@@ -203,7 +203,7 @@ void bench_close(const struct bench_area *area)
 		bench_die("rmdir " BENCH_INSTANCE ": %m");
 }
 
-void bench_remove_instances(void)
+static void remove_directories(const char *parent)
 {
 	struct dirent *entry;
 	bool removed;
@@ -212,13 +212,19 @@ void bench_remove_instances(void)
 	/* readdir() may skip entries while others are removed: repeat. */
 	do {
 		removed = false;
-		dir = opendir(BENCH_CONFIGFS);
+		dir = opendir(parent);
 		while (dir && (entry = readdir(dir)))
 			if (!strncmp(entry->d_name, "bench", 5))
 				removed |= !unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR);
 		if (dir)
 			closedir(dir);
 	} while (removed);
+}
+
+void bench_remove_instances(void)
+{
+	remove_directories(BENCH_CONFIGFS);
+	remove_directories(BENCH_NULL_BLK);
 }
 
 void bench_compare_areas(const struct bench_row *row, struct bench_area ours, bool huge,

@@ -17,6 +17,7 @@
 #include <stddef.h>
 
 #define BENCH_CONFIGFS	"/sys/kernel/config/vmwalk"
+#define BENCH_NULL_BLK	"/sys/kernel/config/nullb"
 #define BENCH_INSTANCE	BENCH_CONFIGFS "/bench"
 #define BENCH_DIR	"/usr/lib/vmwalk/bench"
 #define BENCH_PAGE	bench_page_size
@@ -38,6 +39,9 @@ struct bench_row {
 
 /* map.c */
 void bench_map_insert(const struct bench_row *row);
+void bench_map_insert_pages(const struct bench_row *row);
+void bench_map_insert_huge(const struct bench_row *row);
+void bench_map_insert_nothp(const struct bench_row *row);
 void bench_map_remap(const struct bench_row *row);
 void bench_map_huge(const struct bench_row *row);
 
@@ -228,7 +232,7 @@ double bench_read_pagemap_scan(void *range);
 
 /* Writes a string to a file with one write(2). */
 void bench_write(const char *path, const char *text);
-/* Removes all instances that this program created. */
+/* Removes all configfs directories that this program created. */
 void bench_remove_instances(void);
 
 #endif /* VMWALK_BENCH_H */

@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,7 +30,7 @@ static struct recipe vmwalk = {
 };
 
 static struct recipe null_blk = {
-	"/sys/kernel/config/nullb", { { "bench/power", "1" } },
+	BENCH_NULL_BLK, { { "bench/power", "1" } },
 };
 
 /* Creates and removes a configfs directory, and measures both. */
@@ -95,30 +96,56 @@ void bench_instance_remove(const struct bench_row *row)
 	compare_with_null_blk(row, remove_one);
 }
 
-/* Creates 999 instances. bench_remove_instances() removes them. */
-static void create_others(void)
+/* Creates 999 more. bench_remove_instances() removes them. */
+static void create_others(const struct recipe *recipe)
 {
 	char path[64];
 
+	if (chdir(recipe->parent))
+		bench_die("%s: %m", recipe->parent);
 	for (int i = 1; i < 1000; i++) {
 		snprintf(path, sizeof(path), "bench-%d", i);
 		if (mkdir(path, 0755))
 			bench_die("mkdir %s: %m", path);
-		snprintf(path, sizeof(path), "bench-%d/size", i);
-		bench_write(path, "4096");
-		snprintf(path, sizeof(path), "bench-%d/live", i);
-		bench_write(path, "1");
+		for (size_t w = 0; w < BENCH_COUNT(recipe->writes) && recipe->writes[w].path; w++) {
+			snprintf(path, sizeof(path), "bench-%d/%s", i,
+				 recipe->writes[w].path + strlen("bench/"));
+			bench_write(path, recipe->writes[w].value);
+		}
 	}
 }
 
-/* The anchor is the first instance, created while there is no other. */
+/* Measures the first and the thousandth. */
+static void measure_1000(struct recipe *recipe, struct bench_side *first, struct bench_side *last)
+{
+	*first = *last = (struct bench_side) { .name = "first", .run = create, .arg = recipe };
+	bench_measure(first, 1);
+	create_others(recipe);
+	bench_measure(last, 1);
+	bench_remove_instances();
+}
+
+/*
+ * The anchors are the first instance, created while there is no other, and for
+ * the growth the growth of null_blk.
+ */
 void bench_instance_1000(const struct bench_row *row)
 {
-	struct bench_side first = { .name = "first", .run = create, .arg = &vmwalk };
-	struct bench_side last = first;
+	const struct bench_row growth = { .name = "instance_growth", .unit = row->unit };
+	struct bench_side first, last, anchor_first, anchor_last;
 
-	bench_measure(&first, 1);
-	create_others();
-	bench_measure(&last, 1);
+	measure_1000(&vmwalk, &first, &last);
 	bench_print(row, &last, &first);
+
+	if (system("modprobe null_blk nr_devices=0")) {
+		bench_note("no anchor null_blk: this kernel does not have it");
+		return;
+	}
+	measure_1000(&null_blk, &anchor_first, &anchor_last);
+	last.median -= first.median;
+	anchor_last.median -= anchor_first.median;
+	anchor_last.name = "null_blk";
+	bench_print(&growth, &last, &anchor_last);
+	if (system("modprobe -r null_blk"))
+		bench_die("modprobe -r null_blk failed");
 }
