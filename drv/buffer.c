@@ -165,11 +165,13 @@ static void remove_chunks(struct vmwalk_buffer *buffer, unsigned long nr_pages)
 }
 
 /* Returns 0; -ENOMEM; -EINTR on a fatal signal. */
-static int add_chunks(struct vmwalk_buffer *buffer)
+static int add_chunks(struct vmwalk_buffer *buffer, struct address_space *mapping,
+		      struct vmwalk_errmsg *errmsg)
 {
-	struct address_space *mapping = buffer->mapping;
 	unsigned long i;
 	int err = 0;
+
+	buffer->mapping = mapping;
 
 	/* The core does not map a folio that reaches the end of the file. */
 	i_size_write(mapping->host,
@@ -186,10 +188,12 @@ static int add_chunks(struct vmwalk_buffer *buffer)
 		SetPageUptodate(chunk);
 		cond_resched();
 	}
-	if (err)
-		remove_chunks(buffer, i);
+	if (!err)
+		return 0;
 
-	return err;
+	remove_chunks(buffer, i);
+	return vmwalk_errmsg_set(errmsg, err, "size %zu: no memory for the page cache",
+				 buffer->size);
 }
 
 /**
@@ -244,19 +248,11 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 	err = measure_pages(buffer, errmsg);
 	if (!err && pattern)
 		err = fill_buffer(buffer, pattern);
+	if (!err && VMWALK_MAPS_FOLIOS && config->buffer_type == VMWALK_BUFFER_HUGE &&
+	    config->map_mode == VMWALK_MAP_INSERT)
+		err = add_chunks(buffer, mapping, errmsg);
 	if (err)
 		goto err_destroy;
-
-	if (VMWALK_MAPS_FOLIOS && config->buffer_type == VMWALK_BUFFER_HUGE &&
-	    config->map_mode == VMWALK_MAP_INSERT) {
-		buffer->mapping = mapping;
-		err = add_chunks(buffer);
-		if (err == -ENOMEM)
-			vmwalk_errmsg_set(errmsg, err, "size %zu: no memory for the page cache",
-					  buffer->size);
-		if (err)
-			goto err_destroy;
-	}
 
 	return 0;
 

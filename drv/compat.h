@@ -231,9 +231,9 @@ static inline vm_fault_t vmwalk_insert_pfn_pmd(struct vm_fault *vmf, unsigned lo
 }
 
 /*
- * Older kernels call huge_fault before they allocate a page table only for files
- * that are DAX. The core then treats all PMD entries of the file as entries
- * without references, so use this for PFN mappings only.
+ * Older kernels call huge_fault before they allocate a page table only for DAX
+ * files. The core then treats all PMD entries of the file as entries without
+ * references, so use this for PFN mappings only.
  */
 static inline void vmwalk_call_huge_fault_early(struct inode *inode)
 {

@@ -11,9 +11,9 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
-#include "compat.h"
 #include "device.h"
 #include "errmsg.h"
+#include "map.h"
 #include "trace.h"
 
 #define VMWALK_FS_MAGIC		0x766d776b	/* "vmwk" */
@@ -189,13 +189,11 @@ static struct vmwalk_device *vmwalk_device_alloc(unsigned int number, const char
 	if (err)
 		goto err_free_inode;
 
-	if (vmwalk_buffer_maps_pmds(&device->buffer) && vmwalk_buffer_is_pfnmap(&device->buffer))
-		vmwalk_call_huge_fault_early(device->inode);
-
 	err = vmwalk_dirty_init(device, vmwalk_fs_mount, errmsg);
 	if (err)
 		goto err_free_buffer;
 
+	vmwalk_map_init(device);
 	return device;
 
 err_free_buffer:

@@ -332,8 +332,8 @@ static vm_fault_t map_dirty_pfn(struct vm_fault *vmf)
 }
 
 /*
- * Let the core map pages from the page cache. As for a read: a write fault would
- * make all entries dirty. The write that has faulted marks its own entry.
+ * Let the core map pages from the page cache, as for a read: a write fault
+ * would make all entries dirty. The write that has faulted marks its own entry.
  */
 static vm_fault_t map_from_cache(struct vm_fault *vmf, pgoff_t first, pgoff_t last)
 {
@@ -363,7 +363,7 @@ static vm_fault_t map_chunk(struct vm_fault *vmf)
 	if (tracks_writes(vma))
 		install_table(vmf);
 
-	/* Without a page table, filemap_map_pages() needs a preallocated one. */
+	/* filemap_map_pages() needs a page table, or a preallocated one. */
 	if (vmf->prealloc_pte || !pmd_none(READ_ONCE(*vmf->pmd)))
 		ret = map_from_cache(vmf, linear_page_index(vma, start),
 				     linear_page_index(vma, end) - 1);
@@ -634,6 +634,16 @@ static void set_up_vma(struct vmwalk_device *device, struct vm_area_struct *vma)
 	if (!cow)
 		vma->vm_page_prot = page_prot(device, tracked ? vma->vm_flags & ~VM_SHARED :
 								vma->vm_flags);
+}
+
+/**
+ * vmwalk_map_init - prepare a device for mappings
+ * @device: a new device, with its buffer and inode
+ */
+void vmwalk_map_init(struct vmwalk_device *device)
+{
+	if (vmwalk_buffer_maps_pmds(&device->buffer) && vmwalk_buffer_is_pfnmap(&device->buffer))
+		vmwalk_call_huge_fault_early(device->inode);
 }
 
 /**

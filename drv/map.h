@@ -12,6 +12,7 @@
 struct file;
 struct vmwalk_device;
 
+void vmwalk_map_init(struct vmwalk_device *device);
 int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma);
 unsigned long vmwalk_map_unmapped_area(const struct vmwalk_device *device, struct file *file,
 				       unsigned long addr, unsigned long len, unsigned long pgoff,

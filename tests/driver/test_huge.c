@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/mempolicy.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -268,7 +269,7 @@ VW_TEST(discarded_pages_are_mapped_again)
 	remove_huge(&huge);
 }
 
-static int touch_and_discard(void *arg)
+static int touch_on_command(void *arg)
 {
 	struct huge *huge = arg;
 
@@ -281,7 +282,7 @@ static int touch_and_discard(void *arg)
 VW_TEST(a_child_maps_the_same_frames)
 {
 	struct huge huge = make_huge();
-	struct vw_child child = vw_fork(touch_and_discard, &huge);
+	struct vw_child child = vw_fork(touch_on_command, &huge);
 
 	vw_hear(&child);
 	vw_tell(&child, 0);
@@ -313,9 +314,9 @@ VW_TEST(mappings_work_after_rmdir)
 VW_TEST(the_kernel_neither_locks_nor_collapses_nor_reclaims)
 {
 	static const int advices[] = {
-		MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_HUGEPAGE, 20 /* MADV_COLD */,
-		21 /* MADV_PAGEOUT */, 22 /* MADV_POPULATE_READ */, 23 /* MADV_POPULATE_WRITE */,
-		25 /* MADV_COLLAPSE */, MADV_FREE, MADV_REMOVE, MADV_WILLNEED,
+		MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_HUGEPAGE, MADV_COLD, MADV_PAGEOUT,
+		MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_COLLAPSE, MADV_FREE, MADV_REMOVE,
+		MADV_WILLNEED,
 	};
 	struct huge huge = make_huge();
 
@@ -365,10 +366,9 @@ VW_TEST(pages_are_not_migrated)
 
 	for (int i = 0; i < 2; i++) {
 		syscall(SYS_migrate_pages, 0, 8, i ? &to : &from, i ? &from : &to);
-		syscall(SYS_move_pages, 0, 3UL, pages, nodes, status, 2 /* MPOL_MF_MOVE */);
+		syscall(SYS_move_pages, 0, 3UL, pages, nodes, status, MPOL_MF_MOVE);
 		nodes[0] = nodes[1] = nodes[2] = i;
-		/* MPOL_BIND; MPOL_MF_MOVE */
-		syscall(SYS_mbind, huge.map, SIZE, 2, i ? &to : &from, 8, 2);
+		syscall(SYS_mbind, huge.map, SIZE, MPOL_BIND, i ? &to : &from, 8, MPOL_MF_MOVE);
 		vw_file_write("/proc/sys/vm/compact_memory", "1");
 		expect_frames(&huge, huge.map, 0, PAGES);
 	}
@@ -535,34 +535,43 @@ VW_TEST(faults_race_with_discarding_and_splitting)
 
 /* --- Memory failure ------------------------------------------------------- */
 
-static sigjmp_buf poisoned;
+static sigjmp_buf bus_error;
 
 static void jump(int signal)
 {
 	(void)signal;
-	siglongjmp(poisoned, 1);
+	siglongjmp(bus_error, 1);
 }
 
-static int damage_a_page(void *arg)
+#define DAMAGED		11UL	/* the page that is damaged */
+
+/* Returns false if the kernel refuses. Some fail after marking the page. */
+static bool damage_page(char *map)
+{
+	if (sigsetjmp(bus_error, 1) || !madvise(map + DAMAGED * PAGE, PAGE, MADV_HWPOISON))
+		return true;
+	return errno != EINVAL && errno != EPERM && errno != ENOSYS;
+}
+
+static bool is_intact(const char *map, size_t page)
+{
+	if (sigsetjmp(bus_error, 1))
+		return false;
+	return vw_peek(map + page * PAGE) == vw_fill_byte("letters", page * PAGE);
+}
+
+static int damage_and_map(void *arg)
 {
 	struct sigaction action = { .sa_handler = jump };
 	struct huge *huge = arg;
-	char *page = huge->map + 11 * PAGE;
-	volatile bool refused = false;
 
-	sigaction(SIGBUS, &action, NULL);
-	if (!sigsetjmp(poisoned, 1) && madvise(page, PAGE, 100 /* MADV_HWPOISON */)) {
-		/* Some kernels fail, although they have marked the page. */
-		refused = errno == EINVAL || errno == EPERM || errno == ENOSYS;
-	}
-	if (refused)
+	vw_check(!sigaction(SIGBUS, &action, NULL));
+	if (!damage_page(huge->map))
 		return 77;
 	/* The other pages stay accessible, also to new mappings. */
 	for (int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < PAGES; i++)
-			if (i != 11 && !sigsetjmp(poisoned, 1))
-				vw_check(vw_peek(huge->map + i * PAGE) ==
-					 vw_fill_byte("letters", i * PAGE));
+			vw_check(is_intact(huge->map, i) == (i != DAMAGED));
 		vw_check(mmap(huge->map, SIZE, RW, MAP_SHARED | MAP_FIXED, huge->buffer.fd, 0) ==
 			 huge->map);
 	}
@@ -573,7 +582,7 @@ static int damage_a_page(void *arg)
 VW_TEST(damage_of_a_page_leaves_the_others)
 {
 	struct huge huge = make_huge();
-	struct vw_child child = vw_fork(damage_a_page, &huge);
+	struct vw_child child = vw_fork(damage_and_map, &huge);
 	int rc = vw_join(&child);
 
 	vw_ok(vw_sys(munmap(huge.area, SIZE + 2 * PMD_SIZE)));

@@ -42,7 +42,7 @@ existing()
 	# Those that every device has aren't ours to describe.
 	diff <(documented /sys/class/vmwalk/vmwalkN) \
 		<(existing /sys/class/vmwalk/vmwalk0 vmwalk0 vmwalkN |
-			grep -v -e /dev -e /uevent -e /power/)
+			grep -v -e /dev -e /uevent)
 }
 
 @test "ABI: every module parameter and its mode, no other" {
