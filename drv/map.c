@@ -38,6 +38,7 @@
 
 #include <asm/pgalloc.h>
 
+#include "alloc.h"
 #include "arch/pgtable.h"
 #include "compat.h"
 #include "device.h"
@@ -523,57 +524,48 @@ static const struct vm_operations_struct vmwalk_vm_populate_ops = {
 	.huge_fault = map_chunk_pmd,
 };
 
-/*
- * Find the first page in [addr, end), all in one page table, that is not
- * mapped. Returns @end if there is none.
- */
-static unsigned long skip_mapped(struct mm_struct *mm, unsigned long addr, unsigned long end)
+/* Is the page at @addr, in a VMA of @mm, mapped? */
+static bool is_mapped(struct mm_struct *mm, unsigned long addr)
 {
+	bool mapped = false;
 	pmd_t *pmdp, pmd;
-	pte_t *ptep;
 
 	local_irq_disable();
 	pmdp = vmwalk_walk_pmd_offset(mm, addr);
-	pmd = pmdp ? READ_ONCE(*pmdp) : __pmd(0);
-	if (vmwalk_pmd_leaf(pmd)) {
-		addr = end;
-	} else if (!pmd_none(pmd)) {
-		for (ptep = pte_offset_kernel(&pmd, addr); addr < end; addr += PAGE_SIZE, ptep++)
-			if (pte_none(READ_ONCE(*ptep)))
-				break;
+	if (pmdp) {
+		pmd = READ_ONCE(*pmdp);
+		mapped = vmwalk_pmd_leaf(pmd) ||
+			 (!pmd_none(pmd) && !pte_none(READ_ONCE(*pte_offset_kernel(&pmd, addr))));
 	}
 	local_irq_enable();
 
-	return addr;
+	return mapped;
 }
 
 /*
- * Populate a chunk mapping from ->mmap() by page faults. Damaged pages are left
- * out: an access raises SIGBUS. FAULT_FLAG_REMOTE: ignore the protection keys
- * of the caller.
+ * Populate a chunk mapping from ->mmap() by page faults. A fault maps all pages
+ * of a chunk that are in one page table; but only the page at @addr while
+ * another process has locked the chunk. Damaged pages are left out: an access
+ * raises SIGBUS. FAULT_FLAG_REMOTE: ignore the protection keys of the caller.
  */
 static int populate_chunks(struct vm_area_struct *vma)
 {
-	unsigned long addr = vma->vm_start, next;
-	unsigned int tries = 0;
+	unsigned long addr, next, end, left;
 	vm_fault_t ret;
 
-	while (addr < vma->vm_end) {
-		ret = handle_mm_fault(vma, addr, FAULT_FLAG_REMOTE, NULL);
-		if (ret & VM_FAULT_HWPOISON)
-			next = addr + PAGE_SIZE;
-		else if (ret & VM_FAULT_ERROR)
-			return -ENOMEM;
-		else
-			next = skip_mapped(vma->vm_mm, addr, pmd_addr_end(addr, vma->vm_end));
+	for (addr = vma->vm_start; addr < vma->vm_end; addr = next) {
+		left = VMWALK_HUGE_PAGES - linear_page_index(vma, addr) % VMWALK_HUGE_PAGES;
+		end = min(pmd_addr_end(addr, vma->vm_end), addr + (left << PAGE_SHIFT));
+		next = addr + PAGE_SIZE;
 
-		tries = next == addr ? tries + 1 : 0;
-		if (tries == MAP_TRIES)
+		ret = handle_mm_fault(vma, addr, FAULT_FLAG_REMOTE, NULL);
+		if (ret & VM_FAULT_ERROR && !(ret & VM_FAULT_HWPOISON))
 			return -ENOMEM;
+		if (is_mapped(vma->vm_mm, end - PAGE_SIZE))
+			next = end;
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
-		addr = next;
 	}
 
 	return 0;

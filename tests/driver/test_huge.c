@@ -514,6 +514,8 @@ VW_TEST(faults_race_with_discarding_and_splitting)
 {
 	struct huge huge = make_huge();
 	struct vw_child children[2];
+	__u64 frames[PAGES];
+	char *map;
 
 	for (size_t i = 0; i < COUNT(children); i++)
 		children[i] = vw_fork(race_in_child, &huge);
@@ -524,6 +526,11 @@ VW_TEST(faults_race_with_discarding_and_splitting)
 			vw_fail("mapped_pages is %lld", mapped);
 		vw_ok(vw_sys(madvise(huge.map, SIZE, MADV_DONTNEED)));
 		vw_touch(huge.map, SIZE);
+		/* A new mapping is complete, even if others lock the chunks. */
+		map = vw_map(huge.buffer.fd, SIZE, 0, RW, MAP_SHARED);
+		vw_frames(0, map, PAGES, frames);
+		assert_memory_equal(frames, huge.buffer.frames, sizeof(frames));
+		munmap(map, SIZE);
 	}
 	for (size_t i = 0; i < COUNT(children); i++)
 		vw_join_ok(&children[i]);
