@@ -3,6 +3,7 @@
 # Copyright (C) The vmwalk authors
 
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 KDIR ?= /lib/modules/$(shell uname -r)/build
 # The build for this machine. Kernels of the VM are built in build/KERNEL.
 OUT ?= build/host
@@ -21,7 +22,9 @@ check-lockdown := $(if $(filter debug,$(KERNEL)),lockdown=confidentiality)
 vm-kernel := --kernel $(KERNEL) $(if $(ARCH),--arch $(ARCH)) $(if $(PAGE),--page $(PAGE)) \
 	$(if $(CPU),--cpu $(CPU))
 lab-names := $(patsubst userspace/labs/%.sh,%,$(wildcard userspace/labs/*.sh))
-build = $(MAKE) -C $(1) O=$(OUT)/$(1) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)
+build = $(MAKE) -C $(1) O=$(OUT)/$(1) DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) LIBDIR=$(LIBDIR)
+libexec := $(PREFIX)/libexec/vmwalk
+doc := $(PREFIX)/share/doc/vmwalk
 
 all: module userspace
 
@@ -30,6 +33,7 @@ help:
 	@echo '  make                build the module for KDIR, and userspace'
 	@echo '  make userspace      build userspace only; needs no kernel headers'
 	@echo '  make install        install the module and userspace'
+	@echo '  make uninstall      remove what make install has installed'
 	@echo '  make load           load the built module into the running kernel'
 	@echo
 	@echo 'In a throw-away VM:'
@@ -56,6 +60,7 @@ help:
 	@echo '                      (now $(KDIR))'
 	@echo '  OUT                 build directory for this machine (now $(OUT))'
 	@echo '  DESTDIR, PREFIX     where to install (now $(DESTDIR)$(PREFIX))'
+	@echo '  LIBDIR              where to install the library (now $(LIBDIR))'
 	@echo '  KERNEL              kernel of the VM: 5.10, 6.1, 6.12, 7.3, debug, or the path of an'
 	@echo '                      image (now $(KERNEL))'
 	@echo '  ARCH                architecture of the VM: amd64, arm64 or riscv64 (now $(or $(ARCH),amd64))'
@@ -99,23 +104,60 @@ userspace: check-path
 
 install: install-userspace $(if $(wildcard $(KDIR)/.),install-module,no-module)
 
+# The kernel's own way: strips the module, and signs and compresses it if the
+# kernel's configuration says so.
 install-module: release = $(file <$(KDIR)/include/config/kernel.release)
 install-module: module
-	install -D -m 644 -t $(DESTDIR)/lib/modules/$(release)/updates $(OUT)/drv/vmwalk.ko
-	$(if $(DESTDIR),,depmod $(release))
+	$(MAKE) --no-print-directory -C $(OUT)/drv KDIR=$(abspath $(KDIR)) VMWALK_VERSION=$(version) \
+		INSTALL_MOD_PATH=$(abspath $(DESTDIR)) INSTALL_MOD_DIR=updates INSTALL_MOD_STRIP=1 modules_install
+	$(call finish,depmod $(release))
 
 no-module: install-userspace
 	@echo 'vmwalk: installed without the module, because there are no kernel headers at $(KDIR):' \
 		'install linux-headers-$$(uname -r) or set KDIR' >&2
 
-install-userspace: userspace
+# $(call finish,COMMAND): runs COMMAND, which tells the system of new files, if
+# they are in their place and root has installed them.
+finish = @if [ "$(DESTDIR)" ]; then echo 'vmwalk: skipped "$(1)", because DESTDIR is set' >&2; \
+	elif [ "$$(id -u)" -ne 0 ]; then echo 'vmwalk: skipped "$(1)", which takes root' >&2; \
+	else echo '$(1)'; $(1); fi
+
+# In the source tree, vmwalk-common.bash is beside the scripts.
+install-userspace: userspace install-docs
 	$(call build,userspace) install
-	install -d $(DESTDIR)$(PREFIX)/sbin
-	install $(filter-out %.md,$(wildcard configfs-scripts/*)) $(DESTDIR)$(PREFIX)/sbin
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(libexec) $(OUT)/sbin
+	for script in $(patsubst configfs-scripts/%,%,$(filter-out %.bash,$(wildcard configfs-scripts/vmwalk-*))); do \
+		sed 's,}/\(vmwalk-common.bash\),}/../libexec/vmwalk/\1,' configfs-scripts/$$script >$(OUT)/sbin/$$script && \
+		install $(OUT)/sbin/$$script $(DESTDIR)$(PREFIX)/sbin || exit; \
+	done
+	install -m 644 configfs-scripts/vmwalk-common.bash $(DESTDIR)$(libexec)
+	$(call finish,ldconfig)
+
+install-docs:
+	install -d $(DESTDIR)$(doc)/LICENSES $(DESTDIR)$(doc)/docs
+	install -m 644 *.md LICENSE $(DESTDIR)$(doc)
+	install -m 644 LICENSES/* $(DESTDIR)$(doc)/LICENSES
+	cp -r --no-preserve=mode,ownership docs/*.md docs/ABI docs/labs docs/uapi $(DESTDIR)$(doc)/docs
+
+# Installs to another place to find out which files there are to remove.
+uninstall: there := $(OUT)/uninstall
+uninstall: check-path
+	@rm -rf $(there)
+	@mkdir -p $(there)
+	@$(MAKE) --no-print-directory DESTDIR=$(there) install >$(there).log 2>&1 || { cat $(there).log; exit 1; }
+	@cd $(there) && find . ! -type d -printf '%P\n' | while IFS= read -r file; do \
+		rm -fv "$(DESTDIR)/$$file"; done
+	@cd $(there) && find . -depth -type d \( -path '*/vmwalk*' -o -name updates \) -printf '%P\n' | \
+		while IFS= read -r directory; do \
+		[ ! -d "$(DESTDIR)/$$directory" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)/$$directory"; done
+	$(call finish,ldconfig)
+	$(if $(wildcard $(KDIR)/.),$(call finish,depmod $(file <$(KDIR)/include/config/kernel.release)))
+	@rm -rf $(there) $(there).log
 
 # Only for the VM: the tests, the demo, and the script that runs labs.
 install-tests: tests-dir := $(DESTDIR)$(PREFIX)/lib/vmwalk
 install-tests: install-userspace
+	$(call build,userspace) install-tests
 	$(call build,tests/driver) all
 	$(call build,tests/driver) install
 	$(call build,tests/bench) all
@@ -192,5 +234,5 @@ clean:
 	rm -rf build
 
 .PHONY: all help module module-uncounted check-path userspace install install-module no-module \
-	install-userspace install-uncounted install-tests load demo lab labs no-lab check \
+	install-userspace install-docs uninstall install-uncounted install-tests load demo lab labs no-lab check \
 	check-matrix check-debug bench unit lint format kerneldoc clean

@@ -11,7 +11,7 @@ load helper
 
 guide=$BATS_TEST_DIRNAME/guide.md
 header=/usr/include/linux/vmwalk.h
-EXAMPLES=${VMWALK_EXAMPLES:-/usr/lib/vmwalk/examples}
+EXAMPLES=${VMWALK_EXAMPLES:-/usr/libexec/vmwalk/examples}
 ABI=("$BATS_TEST_DIRNAME"/{configfs,sysfs-class,sysfs-module}-vmwalk)
 
 # Prints each file that docs/ABI has below a folder, with its mode in the kernel's letters.
@@ -100,7 +100,8 @@ without_numbers()
 
 @test "guide: every message that it helps with is one that can come" {
 	# What stands between the … has to be in the driver, the scripts, the command, the C library or rmmod.
-	programs=("$(modinfo --field filename vmwalk)" /usr/sbin/vmwalk-* "$(type -P vmwalk)" "$(type -P rmmod)")
+	programs=("$(modinfo --field filename vmwalk)" /usr/sbin/vmwalk-* /usr/libexec/vmwalk/vmwalk-common.bash
+		"$(type -P vmwalk)" "$(type -P rmmod)")
 	programs+=("$(awk '$6 ~ /\/libc\.so/ { print $6; exit }' /proc/self/maps)")
 	# shellcheck disable=SC2016 # the backquotes are Markdown's
 	sed -n '/^| message /,/^$/s/^| \([^|]*\) |.*/\1/p' "$guide" |
@@ -221,7 +222,7 @@ LABS=$BATS_TEST_DIRNAME/labs
 # The names of all labs that are installed.
 labs()
 {
-	find /usr/lib/vmwalk/labs -maxdepth 1 -type f -printf '%f\n' | sort
+	find /usr/libexec/vmwalk/labs -maxdepth 1 -type f -printf '%f\n' | sort
 }
 
 @test "labs: each has a page and tests, no other, and README names them all" {
@@ -238,7 +239,7 @@ labs()
 	for lab in $(labs); do
 		echo "$lab"
 		grep -qx "    make lab LAB=$lab" "$LABS/$lab.md"
-		grep -qx "# /usr/lib/vmwalk/labs/$lab" "$LABS/$lab.md"
+		grep -qx "# /usr/libexec/vmwalk/labs/$lab" "$LABS/$lab.md"
 	done
 }
 
@@ -246,7 +247,7 @@ labs()
 	for lab in $(labs); do
 		echo "$lab"
 		if grep -E '^[^#]*(vmwalk-create|vmwalk create|mkdir .*(configfs|VMWALK))' \
-			"/usr/lib/vmwalk/labs/$lab"; then return 1; fi
+			"/usr/libexec/vmwalk/labs/$lab"; then return 1; fi
 	done
 }
 
@@ -275,7 +276,7 @@ all_tests()
 	all=$'\n'$(all_tests)$'\n'
 	while IFS='|' read -r claim lab tests today; do
 		lab=${lab#*(}
-		if [[ ! $claim || ! $today || ! -f $LABS/${lab%)} || ! -x /usr/lib/vmwalk/labs/${lab%.md)} ]]; then
+		if [[ ! $claim || ! $today || ! -f $LABS/${lab%)} || ! -x /usr/libexec/vmwalk/labs/${lab%.md)} ]]; then
 			echo "no lab or nothing to say: $claim"
 			failed=1
 		fi

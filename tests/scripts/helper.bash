@@ -176,7 +176,7 @@ sessions()
 # $LAB_STATUS has the exit status of both runs.
 run_lab()
 {
-	local lab=/usr/lib/vmwalk/labs/$1
+	local lab=/usr/libexec/vmwalk/labs/$1
 
 	export LAB_OUTPUT=$BATS_FILE_TMPDIR/output LAB_STATUS
 	LAB_PAGE=$BATS_TEST_DIRNAME/labs/$1.md
@@ -221,7 +221,7 @@ keeps_users_instance()
 	vmwalk_setup
 	# The lab's instance names contain its pid.
 	# shellcheck disable=SC2016 # for the inner shell
-	bash -c 'mkdir "$VMWALK/lab-$$-$2" && exec "/usr/lib/vmwalk/labs/$1"' - "$@" \
+	bash -c 'mkdir "$VMWALK/lab-$$-$2" && exec "/usr/libexec/vmwalk/labs/$1"' - "$@" \
 		>"$BATS_TEST_TMPDIR/output" 2>&1 && status=1
 	cat "$BATS_TEST_TMPDIR/output"
 	grep -q "lab-[0-9]*-$2: File exists" "$BATS_TEST_TMPDIR/output" || status=1

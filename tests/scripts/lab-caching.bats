@@ -61,7 +61,7 @@ column()
 	grep -qw hypervisor /proc/cpuinfo || skip "this is not a virtual machine"
 	grep -q '^Times are not measured' "$LAB_OUTPUT"
 	vmwalk_setup
-	/usr/lib/vmwalk/labs/caching --time >"$BATS_TEST_TMPDIR/output"
+	/usr/libexec/vmwalk/labs/caching --time >"$BATS_TEST_TMPDIR/output"
 	for mode in wb wc uc; do
 		awk -v mode=$mode '$1 == mode && NF == 3 && $2 > 0 && $3 > 0 { found = 1 }
 			END { exit !found }' "$BATS_TEST_TMPDIR/output"

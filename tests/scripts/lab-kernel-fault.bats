@@ -72,7 +72,7 @@ faults()
 		export SIGNAL
 		# shellcheck disable=SC2016 # for the inner shell
 		run env --default-signal PATH="$BATS_TEST_TMPDIR/bin:$PATH" bash -c '
-			echo $$ >"$BATS_TEST_TMPDIR/pid"; exec /usr/lib/vmwalk/labs/kernel-fault'
+			echo $$ >"$BATS_TEST_TMPDIR/pid"; exec /usr/libexec/vmwalk/labs/kernel-fault'
 		[[ $status == $((128 + $(kill -l "$SIGNAL"))) ]]
 		no_instances
 	done

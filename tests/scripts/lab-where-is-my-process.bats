@@ -111,7 +111,7 @@ after()
 		exit 1
 	end
 	chmod +x "$BATS_TEST_TMPDIR/bin/grep"
-	run env PATH="$BATS_TEST_TMPDIR/bin:$PATH" timeout 60 /usr/lib/vmwalk/labs/where-is-my-process
+	run env PATH="$BATS_TEST_TMPDIR/bin:$PATH" timeout 60 /usr/libexec/vmwalk/labs/where-is-my-process
 	[[ $status == 1 ]]
 	[[ $output == *'No such process' ]]
 	no_instances

@@ -1346,7 +1346,7 @@ pagemap_entries()
 		make -s -C "$BATS_TEST_DIRNAME/../../userspace" O="$made" \
 			DESTDIR="$root" PREFIX=/usr install
 	)
-	[[ -f $root/usr/lib/pkgconfig/libvmwalk.pc && -x $root/usr/lib/vmwalk/labs/caching ]]
+	[[ -f $root/usr/lib/pkgconfig/libvmwalk.pc && -x $root/usr/libexec/vmwalk/labs/caching ]]
 	find "$root" ! -type l ! -perm -a+r >"$BATS_TEST_TMPDIR/unreadable"
 	cat "$BATS_TEST_TMPDIR/unreadable"
 	[[ ! -s $BATS_TEST_TMPDIR/unreadable ]]

@@ -13,7 +13,7 @@ load helper
 
 shopt -s extglob
 
-EXAMPLES=${VMWALK_EXAMPLES:-/usr/lib/vmwalk/examples}
+EXAMPLES=${VMWALK_EXAMPLES:-/usr/libexec/vmwalk/examples}
 PAGE=$(awk '/^KernelPageSize:/ { print $2 * 1024; exit }' /proc/self/smaps)
 
 # prints: the last run succeeded, and its output is standard input.

@@ -57,6 +57,9 @@ make_tree()
 	END
 	printf 'all install:\n\t@echo userspace: $@\n' >userspace/Makefile
 	: >configfs-scripts/vmwalk-create
+	: >configfs-scripts/vmwalk-common.bash
+	mkdir -p LICENSES docs/{ABI,labs,uapi}
+	: >README.md >LICENSE >LICENSES/GPL-2.0 >docs/guide.md
 }
 
 # Creates a QEMU whose guest exits with status 0 at once. Prints the terminal
@@ -81,7 +84,10 @@ make_kernel()
 {
 	mkdir -p "$TMP/kernel/include/config"
 	echo 6.99-test >"$TMP/kernel/include/config/kernel.release"
-	printf 'modules:\n\t@echo "PATH=$$PATH"\n\t@: >$(M)/vmwalk.ko\n' >"$TMP/kernel/Makefile"
+	printf '%s\n' 'modules:' $'\t@echo "PATH=$$PATH"' $'\t@: >$(M)/vmwalk.ko' \
+		'modules_install:' $'\t@echo "strip: $(INSTALL_MOD_STRIP)"' \
+		$'\t@install -D -t $(INSTALL_MOD_PATH)/lib/modules/6.99-test/$(INSTALL_MOD_DIR) $(M)/vmwalk.ko' \
+		>"$TMP/kernel/Makefile"
 }
 
 # output_has TEXT: fails unless the output of the last run contains TEXT.
@@ -311,13 +317,52 @@ stub_rows()
 
 @test "make install: works without sbin in PATH" {
 	make_kernel
-	for command in bash cp cut echo install make mkdir sh uname; do
+	for command in bash cp cut echo id install make mkdir sed sh uname; do
 		ln -s "$(type -P $command)" "$TMP/bin"
 	done
 	PATH=$TMP/bin run -0 make install KDIR="$TMP/kernel" DESTDIR="$TMP/installed"
 	[[ -f $TMP/installed/lib/modules/6.99-test/updates/vmwalk.ko ]]
 	# The PATH in which make finds depmod and modprobe.
 	output_has "PATH=$TMP/bin:/usr/sbin:/sbin"
+}
+
+@test "make install: strips the module, and says what it skips" {
+	make_kernel
+	run -0 make install KDIR="$TMP/kernel" DESTDIR="$TMP/installed"
+	output_has 'strip: 1'
+	output_has 'vmwalk: skipped "ldconfig", because DESTDIR is set'
+	output_has 'vmwalk: skipped "depmod 6.99-test", because DESTDIR is set'
+	stub "$TMP/bin/id" <<<'echo 1000'
+	run -0 make install KDIR=/nowhere DESTDIR= PREFIX="$TMP/prefix"
+	output_has 'vmwalk: skipped "ldconfig", which takes root'
+}
+
+@test "make install: as root, without DESTDIR, runs ldconfig and depmod" {
+	make_kernel
+	stub "$TMP/bin/id" <<<'echo 0'
+	stub "$TMP/bin/ldconfig" <<<'echo "ran ldconfig"'
+	stub "$TMP/bin/depmod" <<<'echo "ran depmod $*"'
+	# Not to this machine's /lib/modules
+	sed -i 's,\$(INSTALL_MOD_PATH)/lib,$(TMP)/lib,' "$TMP/kernel/Makefile"
+	run -0 make install KDIR="$TMP/kernel" PREFIX="$TMP/prefix"
+	output_has 'ran ldconfig'
+	output_has 'ran depmod 6.99-test'
+}
+
+@test "make uninstall: removes what make install has installed, and nothing else" {
+	make_kernel
+	mkdir -p "$TMP/installed/usr/local"/{sbin,share/doc/other}
+	: >"$TMP/installed/usr/local/sbin/other"
+	find "$TMP/installed" ! -path '*/lib*' | sort >"$TMP/before"
+	run -0 make install KDIR="$TMP/kernel" DESTDIR="$TMP/installed"
+	: >"$TMP/installed/usr/local/share/doc/vmwalk/mine"
+	run -0 make uninstall KDIR="$TMP/kernel" DESTDIR="$TMP/installed"
+	output_has "removed '$TMP/installed/usr/local/sbin/vmwalk-create'"
+	rm "$TMP/installed/usr/local/share/doc/vmwalk/mine"
+	rmdir "$TMP/installed/usr/local/share/doc/vmwalk"
+	find "$TMP/installed" -type f -path '*/lib*' >"$TMP/left"
+	[[ ! -s $TMP/left ]]
+	diff "$TMP/before" <(find "$TMP/installed" ! -path '*/lib*' | sort)
 }
 
 @test "make: rejects a build path with special characters, and builds in OUT" {

@@ -14,7 +14,7 @@ export LC_ALL=C
 labs=$(dirname "$(readlink -f "$0")")
 bin=$labs/bin
 # The commands are under the same prefix. Plain su leaves sbin out of PATH.
-PATH+=:${labs%/lib/vmwalk/labs}/bin:${labs%/lib/vmwalk/labs}/sbin
+PATH+=:${labs%/libexec/vmwalk/labs}/bin:${labs%/libexec/vmwalk/labs}/sbin
 run=lab-$$
 created=()
 # getconf may not be installed.
