@@ -34,6 +34,7 @@ help:
 	@echo '  make userspace      build userspace only; needs no kernel headers'
 	@echo '  make install        install the module and userspace'
 	@echo '  make uninstall      remove what make install has installed'
+	@echo '  make install-dkms   install the sources of the module for DKMS'
 	@echo '  make load           load the built module into the running kernel'
 	@echo
 	@echo 'In a throw-away VM:'
@@ -47,6 +48,10 @@ help:
 	@echo '                      $(wordlist 1,5,$(lab-names))'
 	@echo '                      $(wordlist 6,8,$(lab-names))'
 	@echo '                      $(wordlist 9,99,$(lab-names))'
+	@echo
+	@echo 'For packagers: see packaging/README.md'
+	@echo '  make dist           write the source archive'
+	@echo '  make deb            build Debian packages; SUITE is trixie, bookworm or, now, both'
 	@echo
 	@echo 'For developers:'
 	@echo '  make unit           run the unit tests of drv/; needs gcc and cmocka, no VM'
@@ -154,6 +159,22 @@ uninstall: check-path
 	$(if $(wildcard $(KDIR)/.),$(call finish,depmod $(file <$(KDIR)/include/config/kernel.release)))
 	@rm -rf $(there) $(there).log
 
+# The sources of the module, as DKMS wants them.
+install-dkms: source := /usr/src/vmwalk-$(version)
+install-dkms:
+	install -d $(DESTDIR)$(source)/arch $(DESTDIR)$(source)/uapi
+	install -m 644 drv/K* drv/Makefile drv/*.mk drv/*.h $(filter-out %.mod.c,$(wildcard drv/*.c)) $(DESTDIR)$(source)
+	install -m 644 drv/arch/*.h $(DESTDIR)$(source)/arch
+	install -m 644 drv/uapi/*.h $(DESTDIR)$(source)/uapi
+	sed 's/#MODULE_VERSION#/$(version)/' packaging/dkms.conf >$(DESTDIR)$(source)/dkms.conf
+	chmod 644 $(DESTDIR)$(source)/dkms.conf
+
+dist:
+	@packaging/dist build/dist
+
+deb:
+	@packaging/deb $(or $(SUITE),bookworm trixie)
+
 # Only for the VM: the tests, the demo, and the script that runs labs.
 install-tests: tests-dir := $(DESTDIR)$(PREFIX)/lib/vmwalk
 install-tests: install-userspace
@@ -234,5 +255,5 @@ clean:
 	rm -rf build
 
 .PHONY: all help module module-uncounted check-path userspace install install-module no-module \
-	install-userspace install-docs uninstall install-uncounted install-tests load demo lab labs no-lab check \
+	install-userspace install-docs install-dkms uninstall dist deb install-uncounted install-tests load demo lab labs no-lab check \
 	check-matrix check-debug bench unit lint format kerneldoc clean
