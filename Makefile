@@ -115,6 +115,8 @@ install-module: release = $(file <$(KDIR)/include/config/kernel.release)
 install-module: module
 	$(MAKE) --no-print-directory -C $(OUT)/drv KDIR=$(abspath $(KDIR)) VMWALK_VERSION=$(version) \
 		INSTALL_MOD_PATH=$(abspath $(DESTDIR)) INSTALL_MOD_DIR=updates INSTALL_MOD_STRIP=1 modules_install
+	@[ -e $(KDIR)/certs/signing_key.pem ] || echo 'vmwalk: skipped signing the module, because' \
+		'the key of the kernel is not in $(KDIR)/certs' >&2
 	$(call finish,depmod $(release))
 
 no-module: install-userspace

@@ -332,6 +332,7 @@ stub_rows()
 	output_has 'strip: 1'
 	output_has 'vmwalk: skipped "ldconfig", because DESTDIR is set'
 	output_has 'vmwalk: skipped "depmod 6.99-test", because DESTDIR is set'
+	output_has "vmwalk: skipped signing the module, because the key of the kernel is not in $TMP/kernel/certs"
 	stub "$TMP/bin/id" <<<'echo 1000'
 	run -0 make install KDIR=/nowhere DESTDIR= PREFIX="$TMP/prefix"
 	output_has 'vmwalk: skipped "ldconfig", which takes root'
