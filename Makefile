@@ -51,7 +51,10 @@ help:
 	@echo
 	@echo 'For packagers: see packaging/README.md'
 	@echo '  make dist           write the source archive'
-	@echo '  make deb            build Debian packages; SUITE is trixie, bookworm or, now, both'
+	@echo '  make deb            build Debian packages; SUITE is trixie or bookworm (now both)'
+	@echo '  make kernel-patch   write patches that add the driver to Linux 6.12, or to TREE'
+	@echo '  make check-packages test the packages: install, upgrade, purge'
+	@echo '  make tag            tag the last commit with the version'
 	@echo
 	@echo 'For developers:'
 	@echo '  make unit           run the unit tests of drv/; needs gcc and cmocka, no VM'
@@ -177,6 +180,15 @@ dist:
 deb:
 	@packaging/deb $(or $(SUITE),bookworm trixie)
 
+kernel-patch:
+	@packaging/kernel-patch $(TREE)
+
+tag:
+	@packaging/tag
+
+check-packages:
+	@tests/packaging/check $(SUITE)
+
 # Only for the VM: the tests, the demo, and the script that runs labs.
 install-tests: tests-dir := $(DESTDIR)$(PREFIX)/lib/vmwalk
 install-tests: install-userspace
@@ -257,5 +269,6 @@ clean:
 	rm -rf build
 
 .PHONY: all help module module-uncounted check-path userspace install install-module no-module \
-	install-userspace install-docs install-dkms uninstall dist deb install-uncounted install-tests load demo lab labs no-lab check \
+	install-userspace install-docs install-dkms uninstall dist deb \
+	kernel-patch tag check-packages install-uncounted install-tests load demo lab labs no-lab check \
 	check-matrix check-debug bench unit lint format kerneldoc clean

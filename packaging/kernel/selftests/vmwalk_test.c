@@ -59,7 +59,7 @@ static int get_attr(const char *name, char *value, size_t size)
 }
 
 /* The entry of /proc/self/pagemap */
-static uint64_t pagemap(const void *addr)
+static uint64_t pagemap_entry(const void *addr)
 {
 	uint64_t entry = 0;
 	off_t offset = (uintptr_t)addr / getpagesize() * sizeof(entry);
@@ -188,7 +188,7 @@ TEST_F(device, a_walk_agrees_with_pagemap)
 		  walk.state & (VMWALK_PRESENT | VMWALK_WRITE | VMWALK_USER));
 	EXPECT_EQ(VMWALK_STOP_PAGE, walk.stop);
 	EXPECT_NE(0, walk.pfn);
-	EXPECT_EQ(pagemap(map) & ((1ULL << 55) - 1), walk.pfn);
+	EXPECT_EQ(pagemap_entry(map) & ((1ULL << 55) - 1), walk.pfn);
 	EXPECT_EQ(walk.pfn * self->page + 1, walk.phys);
 	EXPECT_EQ(0, munmap(map, self->page));
 }
@@ -207,7 +207,8 @@ TEST_F(device, a_scan_reports_the_pages_that_are_present)
 	char *map;
 	int i, n;
 
-	map = mmap(NULL, 16 * self->page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	map = mmap(NULL, 16 * self->page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, map);
 	ASSERT_EQ(0, madvise(map, 16 * self->page, MADV_NOHUGEPAGE));
 	for (i = 4; i < 7; i++)
