@@ -160,7 +160,7 @@ TEST_F(device, a_mapping_and_a_read_see_the_same_data)
 
 	map = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
 	ASSERT_NE(MAP_FAILED, map);
-	strcpy(map + 60000, "through mmap");
+	memcpy(map + 60000, "through mmap", 13);
 	ASSERT_EQ(sizeof(data), pread(self->fd, data, sizeof(data), 60000));
 	EXPECT_STREQ("through mmap", data);
 	ASSERT_EQ(5, pwrite(self->fd, "write", 5, 10));
