@@ -59,7 +59,7 @@ make_tree()
 	: >configfs-scripts/vmwalk-create
 	: >configfs-scripts/vmwalk-common.bash
 	mkdir -p LICENSES docs/{ABI,labs,uapi}
-	: >README.md >LICENSE >LICENSES/GPL-2.0 >docs/guide.md
+	touch README.md LICENSE LICENSES/GPL-2.0 docs/guide.md
 }
 
 # Creates a QEMU whose guest exits with status 0 at once. Prints the terminal
