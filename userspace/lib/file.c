@@ -164,6 +164,12 @@ int vmwalk_file_poke(struct vmwalk_file *file, struct vmwalk_poke *poke)
 	return ioctl(file->fd, VMWALK_IOC_POKE, poke);
 }
 
+int vmwalk_file_extents(struct vmwalk_file *file, struct vmwalk_scan *scan)
+{
+	scan->size = sizeof(*scan);
+	return ioctl(file->fd, VMWALK_IOC_SCAN, scan);
+}
+
 int vmwalk_file_scan(struct vmwalk_file *file, struct vmwalk_scan *scan,
 		     int (*fn)(const struct vmwalk_extent *extent, void *data), void *data)
 {
@@ -176,7 +182,6 @@ int vmwalk_file_scan(struct vmwalk_file *file, struct vmwalk_scan *scan,
 		return -1;
 	}
 
-	scan->size = sizeof(*scan);
 	scan->walk_end = scan->start;
 	batch = *scan;
 	extents = malloc(MAX_BATCH * sizeof(*extents));
@@ -187,7 +192,7 @@ int vmwalk_file_scan(struct vmwalk_file *file, struct vmwalk_scan *scan,
 
 	do {
 		batch.start = scan->walk_end;
-		count = ioctl(file->fd, VMWALK_IOC_SCAN, &batch);
+		count = vmwalk_file_extents(file, &batch);
 		if (count < 0) {
 			ret = -1;
 			break;

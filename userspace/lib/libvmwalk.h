@@ -265,6 +265,16 @@ int vmwalk_file_walk(struct vmwalk_file *file, struct vmwalk_walk *walk);
 int vmwalk_file_translate(struct vmwalk_file *file, struct vmwalk_translation *vec, size_t count);
 
 /**
+ * vmwalk_file_extents() - read extents of an address range into an array
+ * @file: the file
+ * @scan: all fields but size are set by the caller; walk_end is set to the
+ *        address at which to resume, if it is below end
+ *
+ * Return: the number of extents in vec, or -1 with errno set.
+ */
+int vmwalk_file_extents(struct vmwalk_file *file, struct vmwalk_scan *scan);
+
+/**
  * vmwalk_file_scan() - call a function for each extent of an address range
  * @file: the file
  * @scan: start, end and the masks are set by the caller; flags and max_pages
