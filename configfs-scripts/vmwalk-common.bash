@@ -23,6 +23,13 @@ options=(
 	'h|help|show_help|print this text and exit'
 )
 operands=()
+# Set if the operands follow "--"
+# shellcheck disable=SC2034 # used by vmwalk-create
+after_dashes=
+
+# The file of vmwalk-save and vmwalk-restore, and the version of its format
+# shellcheck disable=SC2034 # used by these scripts
+readonly saved_file=/etc/vmwalk.conf saved_format=1
 
 # escape_bytes TEXT: adds \xNN for each byte to escaped.
 escape_bytes()
@@ -125,6 +132,8 @@ parse_args()
 		case $1 in
 		--)
 			shift
+			# shellcheck disable=SC2034 # used by vmwalk-create
+			after_dashes=1
 			operands+=("$@")
 			return
 			;;
@@ -187,4 +196,15 @@ need_write_access()
 read_value()
 {
 	{ IFS= read -r value || [[ -z $value ]]; } <"$1"
+}
+
+# find_writable DIRECTORY: sets writable to the names of its writable files.
+find_writable()
+{
+	local mode path
+
+	writable=()
+	while read -r -d '' mode path; do
+		[[ $mode != *w* ]] || writable+=("${path##*/}")
+	done < <(stat --printf='%A %n\0' -- "$1"/*)
 }

@@ -306,6 +306,13 @@ create_with()
 	no_instances
 }
 
+@test "create: after --, a name may contain an equals sign" {
+	run vmwalk-create -- size=8K fill=letters
+	expect 0 /dev/vmwalk0
+	[[ $(get_attribute size=8K fill) == letters && $(get_attribute size=8K size) == 1048576 ]]
+	vmwalk-destroy size=8K
+}
+
 @test "create: leaves no instance if it cannot print the path" {
 	run bash -c 'vmwalk-create a >/dev/full'
 	expect 1 "vmwalk-create: a: cannot print the path of its device"
@@ -666,7 +673,7 @@ create_with()
 }
 
 @test "all: --help and -h work without configfs and without privileges" {
-	for script in vmwalk-create vmwalk-destroy vmwalk-list vmwalk-show; do
+	for script in vmwalk-{create,destroy,list,show,save,restore}; do
 		run without_configfs "$script" --help
 		[[ $status == 0 && ${lines[0]} == "Usage: $script [OPTION]..."* ]]
 		grep -q '^  -h, --help  *' <<<"$output"
