@@ -189,6 +189,18 @@ tag:
 check-packages:
 	@tests/packaging/check $(SUITE)
 
+# These directories are in the search paths of systemd and udev, also below
+# /usr/local.
+install-userspace: install-boot
+install-boot: boot-dir := $(DESTDIR)$(PREFIX)/lib
+install-boot: check-path
+	install -D -m 644 packaging/boot/60-vmwalk.rules -t $(boot-dir)/udev/rules.d
+	install -D -m 644 packaging/boot/modules-load.conf $(boot-dir)/modules-load.d/vmwalk.conf
+	install -D -m 644 packaging/boot/sysusers.conf $(boot-dir)/sysusers.d/vmwalk.conf
+	mkdir -p $(OUT) $(boot-dir)/systemd/system
+	sed 's,@PREFIX@,$(PREFIX),' packaging/boot/vmwalk.service.in >$(OUT)/vmwalk.service
+	install -m 644 $(OUT)/vmwalk.service $(boot-dir)/systemd/system
+
 # Only for the VM: the tests, the demo, and the script that runs labs.
 install-tests: tests-dir := $(DESTDIR)$(PREFIX)/lib/vmwalk
 install-tests: install-userspace
@@ -269,6 +281,6 @@ clean:
 	rm -rf build
 
 .PHONY: all help module module-uncounted check-path userspace install install-module no-module \
-	install-userspace install-docs install-dkms uninstall dist deb \
-	kernel-patch tag check-packages install-uncounted install-tests load demo lab labs no-lab check \
+	install-userspace install-docs install-boot install-dkms uninstall dist deb kernel-patch tag \
+	check-packages install-uncounted install-tests load demo lab labs no-lab check \
 	check-matrix check-debug bench unit lint format kerneldoc clean
