@@ -18,6 +18,8 @@ vm := tests/vm
 check-levels := $(if $(filter 6.1amd64,$(KERNEL)$(or $(ARCH),amd64)),--levels 4)
 # Lockdown requires signed modules. Only the debug kernel's key is available.
 check-lockdown := $(if $(filter debug,$(KERNEL)),lockdown=confidentiality)
+# Python, systemd and udev for the tests in the scripts' VM
+check-more := $(if $(filter amd64,$(or $(ARCH),amd64)),--more)
 # The kernel and machine of the VM
 vm-kernel := --kernel $(KERNEL) $(if $(ARCH),--arch $(ARCH)) $(if $(PAGE),--page $(PAGE)) \
 	$(if $(CPU),--cpu $(CPU))
@@ -246,7 +248,7 @@ no-lab:
 	@false
 
 check:
-	@$(vm)/check --command --lockdown '$(check-lockdown)' $(vm-kernel) $(check-levels) \
+	@$(vm)/check --command --lockdown '$(check-lockdown)' $(check-more) $(vm-kernel) $(check-levels) \
 		--timeout 3600 -- \
 		/usr/lib/vmwalk/tests/run --driver -- /usr/lib/vmwalk/tests/run --scripts --labs
 
