@@ -1,0 +1,454 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+#
+# What keeps instances over a reboot: vmwalk-save, vmwalk-restore, the systemd
+# unit, the udev rule and the files that go with them.
+#
+# Copyright (C) The vmwalk authors
+
+bats_require_minimum_version 1.5.0
+
+load helper
+
+# expect STATUS LINE...: the last run ended with this status and output.
+expect()
+{
+	local expected
+
+	printf -v expected '%s\n' "${@:2}"
+	[[ $status == "$1" && $output == "${expected%$'\n'}" ]] && return
+	echo "status $status instead of $1, output:"
+	echo "$output"
+	echo "instead of:"
+	echo "$expected"
+	return 1
+}
+
+# restore_lines LINE...: runs vmwalk-restore with these lines.
+restore_lines()
+{
+	printf '%s\n' "$@" >"$BATS_TEST_TMPDIR/lines"
+	run vmwalk-restore "$BATS_TEST_TMPDIR/lines"
+}
+
+# The error message of vmwalk-restore for a line of that file
+line()
+{
+	echo "vmwalk-restore: $BATS_TEST_TMPDIR/lines: line $1: $2"
+}
+
+# Prints the attributes of all instances that vmwalk-restore has to restore.
+attributes()
+{
+	(cd "$VMWALK" && grep -r --exclude={target_pid,last_error} . ./*/ | sort)
+}
+
+@test "save, restore: all instances return with all attributes, and the same numbers" {
+	cd "$BATS_TEST_TMPDIR"
+	vmwalk-create z buffer_type=kmalloc size=128K map_mode=remap fill=letters
+	vmwalk-create a buffer_type=pages cache_mode=wc numa_node=0 address_bits=40 fault_around=4K
+	vmwalk-create pending live=0 track_dirty=1 size=12K
+	attributes >before
+	run vmwalk-save saved
+	expect 0 ''
+	remove_instances
+	run vmwalk-restore saved
+	expect 0 ''
+	attributes | diff before -
+	[[ $(head -c 3 /dev/vmwalk0) == abc ]]
+}
+
+@test "save, restore: the previous test does not use defaults only" {
+	vmwalk-create a live=0
+	for attribute in buffer_type size map_mode fill cache_mode numa_node address_bits fault_around track_dirty; do
+		grep -q "vmwalk-create.* $attribute=" "$BATS_TEST_FILENAME"
+		[[ -e $VMWALK/a/$attribute ]]
+	done
+	# Every other attribute is live, target_pid or not writable.
+	[[ $(find "$VMWALK/a" -type f -perm /200 | wc -l) == 11 ]]
+}
+
+@test "save: the file shows what vmwalk-restore will do, readable for all" {
+	cd "$BATS_TEST_TMPDIR"
+	vmwalk-create b size=8K live=0
+	(umask 077; vmwalk-save saved)
+	diff saved - <<-'END'
+		# Instances of vmwalk, saved by vmwalk-save. See vmwalk-restore --help.
+		format=1
+
+		[b]
+		address_bits=64
+		buffer_type=vmalloc
+		cache_mode=wb
+		fault_around=65536
+		fill=zero
+		live=0
+		map_mode=fault
+		numa_node=-1
+		size=8192
+		track_dirty=0
+	END
+	[[ $(stat --format=%a saved) == 644 ]]
+	run --separate-stderr vmwalk-save -
+	[[ $status == 0 && $output == "$(<saved)" && ! $stderr ]]
+}
+
+@test "save, restore: without instances" {
+	cd "$BATS_TEST_TMPDIR"
+	vmwalk-save saved
+	[[ $(grep -c . saved) == 2 ]]
+	run vmwalk-restore saved
+	expect 0 ''
+	no_instances
+}
+
+@test "save, restore: /etc/vmwalk.conf is the default" {
+	[[ ! -e /etc/vmwalk.conf ]]
+	run vmwalk-restore
+	expect 1 'vmwalk-restore: /etc/vmwalk.conf: No such file or directory'
+	vmwalk-create a size=8K
+	vmwalk-save
+	vmwalk-destroy a
+	vmwalk-restore
+	rm /etc/vmwalk.conf
+	[[ $(get_attribute a size) == 8192 ]]
+}
+
+@test "save, restore: any name" {
+	# shellcheck disable=SC1003,SC2016 # literal
+	names=(a -a .a 'two words' ' blanks ' a=b a] '[a]' '#a' 'size=8K' '\x41' '\' '*' '?' '$(ls)' é $'\xff'
+		$'two\nlines' $'\t' $'\e[2J' $'\x7f' "$(printf '%0255d' 0)")
+	cd "$BATS_TEST_TMPDIR"
+	for name in "${names[@]}"; do mkdir "$VMWALK/$name"; done
+	vmwalk-save saved
+	find "$VMWALK" -mindepth 1 -type d -print0 | sort -z >before
+	remove_instances
+	run vmwalk-restore saved
+	expect 0 ''
+	find "$VMWALK" -mindepth 1 -type d -print0 | sort -z | cmp before -
+	[[ $(tr '\0' x <before | wc -c) -gt 500 ]]
+	# Any editor can show the file.
+	if LC_ALL=C grep '[[:cntrl:]]' saved; then return 1; fi
+	grep -qxF '[two\x0alines]' saved
+}
+
+@test "save: target_pid is left out, with a message" {
+	vmwalk-create a target_pid=$$ live=0
+	run --separate-stderr vmwalk-save -
+	[[ $status == 0 && $output == *'[a]'* && $output != *target_pid* ]]
+	[[ $stderr == "vmwalk-save: a: target_pid $$ is not saved" ]]
+}
+
+@test "save: temporary instances of the vmwalk command are left out" {
+	mkdir "$VMWALK"/vmwalk-command-{17-0,17,x-0}
+	run vmwalk-save -
+	[[ $output != *17-0* && $output == *'[vmwalk-command-17]'* && $output == *'[vmwalk-command-x-0]'* ]]
+}
+
+@test "save: replaces the file in one step, and keeps its owner, its mode and links to it" {
+	cd "$BATS_TEST_TMPDIR"
+	echo old >file
+	chown 1:2 file
+	chmod 640 file
+	ln -s file link
+	exec {old}<file
+	vmwalk-save link
+	[[ $(<"/dev/fd/$old") == old ]]
+	exec {old}<&-
+	[[ -L link && $(stat --format='%u %g %a' file) == '1 2 640' ]]
+	grep -q format=1 file
+	[[ $(ls -A) == $'file\nlink' ]]
+}
+
+@test "save: a failure leaves the file, and nothing beside it" {
+	cd "$BATS_TEST_TMPDIR"
+	vmwalk-create a live=0
+	mkdir full
+	mount -t tmpfs -o size=4k tmpfs full
+	echo old >full/file
+	run vmwalk-save full/file
+	[[ $status == 1 && $output == 'vmwalk-save: full/file: No space left on device' ]] || bad=1
+	[[ $(<full/file) == old && $(ls -A full) == file ]] || bad=1
+	mount -o remount,ro full
+	run vmwalk-save full/other
+	[[ $status == 1 && $output == 'vmwalk-save: full/other: Read-only file system' ]] || bad=1
+	umount full
+	[[ ! ${bad-} ]]
+	echo old >file
+	run bash -c 'ulimit -f 0; vmwalk-save file'
+	expect 1 'vmwalk-save: file: File too large'
+	[[ $(<file) == old && $(ls -A) == $'file\nfull' ]]
+	run vmwalk-save full
+	expect 1 'vmwalk-save: full: not a regular file'
+	run vmwalk-save /dev/null
+	expect 1 'vmwalk-save: /dev/null: not a regular file'
+	[[ -c /dev/null ]]
+	run vmwalk-save none/file
+	expect 1 'vmwalk-save: none/file: no such directory'
+	run vmwalk-save ''
+	[[ $status == 2 && ${lines[0]} == "vmwalk-save: '' is not the name of a file" ]]
+	run bash -c 'vmwalk-save - >/dev/full'
+	expect 1 'vmwalk-save: cannot write to standard output'
+}
+
+@test "save: other users can print, but not write the default file" {
+	vmwalk-create a live=0
+	run as_nobody vmwalk-save -
+	[[ $status == 0 && $output == *'[a]'* ]]
+	run as_nobody vmwalk-save
+	[[ $status == 1 && $output == *'Permission denied' ]]
+}
+
+@test "save: skips an instance that is removed while it is saved" {
+	vmwalk-create a live=0
+	touch "$BATS_TEST_TMPDIR/go-on"
+	while [[ -e $BATS_TEST_TMPDIR/go-on ]]; do
+		mkdir "$VMWALK/passing" && rmdir "$VMWALK/passing"
+	done &
+	for ((i = 0; i < 5; i++)); do
+		run vmwalk-save -
+		[[ $status == 0 && $output == *'[a]'*track_dirty=0* ]]
+		# Whole sections only
+		[[ $(grep -c '^\[' <<<"$output") == $(grep -c '^track_dirty' <<<"$output") ]]
+	done
+	rm "$BATS_TEST_TMPDIR/go-on"
+	wait
+}
+
+@test "restore: an instance that exists is left as it is" {
+	vmwalk-create a size=8K
+	restore_lines format=1 '[a]' size=16K '[b]' size=16K
+	expect 0 'vmwalk-restore: a: exists; not changed'
+	[[ $(get_attribute a size) == 8192 && $(get_attribute b size) == 16384 ]]
+}
+
+@test "restore: what the driver refuses is reported with its reason, all else is restored" {
+	mkdir "$VMWALK/reference"
+	run ! set_attribute reference size 8X
+	message=$(get_attribute reference last_error)
+	restore_lines format=1 '[a]' size=8X '[b]' '[c]' colour=red '[d]' 'size=100G' '[e]' live=0
+	[[ $status == 1 && ${#lines[@]} == 3 ]]
+	[[ ${lines[0]} == "vmwalk-restore: a: size=8X: $message" ]]
+	[[ ${lines[1]} == "vmwalk-restore: c: unknown attribute 'colour' (known: "*')' ]]
+	[[ ${lines[2]} == 'vmwalk-restore: d: live=1: size 107374182400 exceeds '* ]]
+	[[ $(cd "$VMWALK" && echo */) == 'b/ e/ reference/' ]]
+}
+
+@test "restore: an instance with a line that is not understood is refused, the others are restored" {
+	for bad in size 'size 8K' ' size=8K' '=8K' size= Size=8K '../b/live=0' 'si ze=8K' $'fill=zero\tx' $'size=8K\r' \
+		'include other'; do
+		restore_lines format=1 '' '[a]' fill=zero "$bad" '[b]'
+		echo "$bad: $output"
+		[[ $status == 1 && ! -e $VMWALK/a && -e $VMWALK/b ]]
+		rmdir "$VMWALK/b"
+	done
+	restore_lines format=1 '[a]' size '[b]' a/b=1 '[c]' size=8K size=8K '[d]' $'size=8K\r'
+	expect 1 "$(line 3 "'size' is none of [NAME], ATTRIBUTE=VALUE and # COMMENT")" \
+		"$(line 5 "'a/b' is not the name of an attribute")" \
+		"$(line 8 'size is set in line 7, too')" \
+		"$(line 10 "'size=8K?' contains a control character")" \
+		vmwalk-restore:\ {a,b,c,d}': not restored, because of the lines above'
+	no_instances
+}
+
+@test "restore: a section whose name is not understood is refused with all of its lines" {
+	for bad in '[' '[]' '[b' '[b]x' '[b] ' '[\]' '[\x4]' '[\x4G]' '[a\x00]' '[.]' '[..]' '[a/b]' '[a\x2fb]' $'[a\tb]' '[a]'; do
+		restore_lines format=1 '[a]' size=8K "$bad" size=16K live=0 '[z]'
+		echo "$bad: $output"
+		[[ $status == 1 && ${lines[0]} == *': line 4: '* ]]
+		[[ $(cd "$VMWALK" && echo */) == 'a/ z/' && $(get_attribute a size) == 8192 ]]
+		remove_instances
+	done
+}
+
+@test "restore: nothing is restored from a file of another format, or none" {
+	for first in format=2 format= format '[a]' live=0 format=01 'format=1 '; do
+		restore_lines '# comment' '' "$first" '[a]'
+		[[ $status == 1 && ${#lines[@]} == 1 ]]
+		[[ $output == "$(line 3 "'$first' must be format=1")"* ]]
+		no_instances
+	done
+	restore_lines format=1 '[a]' format=1 '[b]'
+	expect 1 "$(line 3 "'format=1' must be format=1, once")"
+	no_instances
+	: >"$BATS_TEST_TMPDIR/empty"
+	run vmwalk-restore "$BATS_TEST_TMPDIR/empty"
+	expect 1 "vmwalk-restore: $BATS_TEST_TMPDIR/empty: the line format=1 is missing"
+	run vmwalk-restore /dev/zero
+	expect 1 'vmwalk-restore: /dev/zero: contains a zero byte'
+	printf 'format=1\n[a]\n\0[b]\n' >"$BATS_TEST_TMPDIR/zero"
+	run vmwalk-restore "$BATS_TEST_TMPDIR/zero"
+	expect 1 "vmwalk-restore: $BATS_TEST_TMPDIR/zero: contains a zero byte"
+	run vmwalk-restore "$BATS_TEST_TMPDIR"
+	[[ $status == 1 ]]
+	no_instances
+}
+
+@test "restore: a line before the first section is refused" {
+	restore_lines format=1 size=8K '[a]'
+	expect 1 "$(line 2 "'size=8K' is not in the section of an instance")"
+	[[ $(get_attribute a size) == 1048576 ]]
+}
+
+@test "restore: reads standard input, and a last line without its end" {
+	run vmwalk-restore - < <(printf 'format=1\n[a]\n# size=8K\n\nsize=16K')
+	expect 0 ''
+	[[ $(get_attribute a size) == 16384 ]]
+	run vmwalk-restore - <<<format=2
+	expect 1 "vmwalk-restore: standard input: line 1: 'format=2' must be format=1, once"
+}
+
+@test "restore: fails without the module, without configfs, and without permission" {
+	echo format=1 >"$BATS_TEST_TMPDIR/saved"
+	chmod a+rx "$BATS_TEST_TMPDIR"
+	run as_nobody vmwalk-restore - <"$BATS_TEST_TMPDIR/saved"
+	[[ $status == 1 && $output == *'no permission to write'* ]]
+	# shellcheck disable=SC2016 # for the inner shell
+	for hide in 'umount "$0"' 'mount -t tmpfs none "$0"'; do
+		run unshare --mount bash -c "$hide"' && exec "$@"' "${VMWALK%/vmwalk}" \
+			vmwalk-restore "$BATS_TEST_TMPDIR/saved"
+		[[ $status == 1 && $output == *'configfs'* ]]
+	done
+}
+
+# --- systemd and udev ---------------------------------------------------------
+
+# Skips the test unless tests/vm/run has added systemd and udev to the guest.
+need_udev()
+{
+	[[ -x /usr/lib/systemd/systemd-udevd ]] || skip 'the guest has no udev: see tests/vm/run --more'
+}
+
+start_udev()
+{
+	need_udev
+	systemd-sysusers
+	# bats waits for processes that keep its descriptors open.
+	/usr/lib/systemd/systemd-udevd >"$BATS_TEST_TMPDIR/udevd" 2>&1 3>&- &
+	udevd=$!
+	until udevadm control --ping 2>/dev/null; do sleep 0.1; done
+}
+
+teardown()
+{
+	if [[ ${udevd-} ]]; then
+		remove_instances
+		udevadm settle
+		udevadm control --exit
+		wait "$udevd" || true
+		cat "$BATS_TEST_TMPDIR/udevd"
+	fi
+	vmwalk_teardown
+}
+
+@test "udev: a device has a link with the name of its instance as long as it is live" {
+	start_udev
+	make_instance b live=0
+	make_instance a
+	udevadm settle
+	[[ $(realpath /dev/vmwalk/a) == "/dev/$(get_attribute a dev_name)" ]]
+	set_attribute a live 0
+	udevadm settle
+	[[ ! -L /dev/vmwalk/a && -L /dev/vmwalk/b ]]
+	set_attribute a live 1
+	udevadm settle
+	[[ -c /dev/vmwalk/a ]]
+	rmdir "$VMWALK/a" "$VMWALK/b"
+	udevadm settle
+	[[ ! -e /dev/vmwalk ]]
+	[[ ! -s $BATS_TEST_TMPDIR/udevd ]]
+}
+
+@test "udev: the link stays when the number of the device changes" {
+	start_udev
+	make_instance first fill=digits
+	make_instance lab fill=letters
+	udevadm settle
+	[[ $(realpath /dev/vmwalk/lab) == /dev/vmwalk1 ]]
+	vmwalk-save "$BATS_TEST_TMPDIR/saved"
+	sed -i '/^\[first\]$/,/^$/d' "$BATS_TEST_TMPDIR/saved"
+	remove_instances
+	vmwalk-restore "$BATS_TEST_TMPDIR/saved"
+	udevadm settle
+	[[ $(realpath /dev/vmwalk/lab) == /dev/vmwalk0 ]]
+	[[ $(head -c 3 /dev/vmwalk/lab) == abc ]]
+}
+
+@test "udev: the group vmwalk can use devices, others cannot, and neither can create" {
+	start_udev
+	make_instance a fill=letters
+	udevadm settle
+	[[ $(stat --format='%U %G %a' /dev/vmwalk0) == 'root vmwalk 660' ]]
+	group=$(sed -n 's/^vmwalk:[^:]*:\([0-9]*\):.*/\1/p' /etc/group)
+	run chroot --userspec=65534:"$group" --groups= / head -c 3 /dev/vmwalk/a
+	expect 0 abc
+	run as_nobody head -c 3 /dev/vmwalk/a
+	[[ $status == 1 && $output == *'Permission denied' ]]
+	run chroot --userspec=65534:"$group" --groups= / vmwalk-create b
+	[[ $status == 1 && $output == *'no permission to write'* ]]
+}
+
+@test "udev: characters that a link cannot have become _" {
+	start_udev
+	make_instance 'two words'
+	make_instance $'a\nb\\$%'
+	make_instance é.+-
+	udevadm settle
+	[[ $(cd /dev/vmwalk && echo *) == 'a_b____ two_words é.+-' ]]
+}
+
+@test "systemd: the unit, its files and the rule are valid" {
+	need_udev
+	# Units of the system that the guest lacks are not errors of this unit.
+	run systemd-analyze verify --recursive-errors=no vmwalk.service
+	expect 0 ''
+	run udevadm verify 60-vmwalk.rules
+	[[ $status == 0 ]]
+	[[ $(grep -v '^#' /usr/lib/modules-load.d/vmwalk.conf) == vmwalk ]]
+}
+
+# boot: boots systemd in a pid namespace, as it boots a container, with the unit.
+boot()
+{
+	mkdir -p "$BATS_TEST_TMPDIR/units"
+	cat >"$BATS_TEST_TMPDIR/units/test.target" <<-'END'
+		[Unit]
+		Wants=vmwalk.service test-end.service
+	END
+	cat >"$BATS_TEST_TMPDIR/units/test-end.service" <<-END
+		[Unit]
+		DefaultDependencies=no
+		After=vmwalk.service
+		[Service]
+		Type=oneshot
+		ExecStart=/bin/sh -c 'systemctl show --property=Result,ActiveState,ConditionResult vmwalk.service >$BATS_TEST_TMPDIR/result'
+		ExecStart=systemctl exit --force
+	END
+	timeout 120 unshare --pid --fork --mount --mount-proc --cgroup env container=test \
+		SYSTEMD_UNIT_PATH="$BATS_TEST_TMPDIR/units:" /usr/lib/systemd/systemd --unit=test.target \
+		--log-target=console --show-status=no >"$BATS_TEST_TMPDIR/log" 2>&1 || true
+	cat "$BATS_TEST_TMPDIR/log"
+}
+
+@test "systemd: the unit restores the instances at boot" {
+	need_udev
+	vmwalk-create a size=8K
+	vmwalk-save
+	vmwalk-destroy a
+	boot
+	rm /etc/vmwalk.conf
+	diff <(sort "$BATS_TEST_TMPDIR/result") <(printf '%s\n' ActiveState=active ConditionResult=yes Result=success)
+	[[ $(get_attribute a size) == 8192 ]]
+}
+
+@test "systemd: the unit does nothing without a saved file, and fails if one instance fails" {
+	need_udev
+	boot
+	diff <(sort "$BATS_TEST_TMPDIR/result") <(printf '%s\n' ActiveState=inactive ConditionResult=no Result=success)
+	printf '%s\n' format=1 '[a]' size=8X '[b]' >/etc/vmwalk.conf
+	boot
+	rm /etc/vmwalk.conf
+	diff <(sort "$BATS_TEST_TMPDIR/result") <(printf '%s\n' ActiveState=failed ConditionResult=yes Result=exit-code)
+	grep -q "vmwalk-restore: a: size=8X: size: '8X' is not a size" "$BATS_TEST_TMPDIR/log"
+	[[ -e $VMWALK/b ]]
+}
