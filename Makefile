@@ -211,9 +211,10 @@ install-tests: install-userspace
 	$(call build,tests/driver) install
 	$(call build,tests/bench) all
 	$(call build,tests/bench) install
-	install -d $(tests-dir)/tests/scripts/labs
-	install -m 644 $(filter-out %/labs,$(wildcard tests/scripts/*)) $(tests-dir)/tests/scripts
+	install -d $(tests-dir)/tests/scripts/labs $(tests-dir)/tests/scripts/man
+	install -m 644 $(filter-out %/labs %/man,$(wildcard tests/scripts/*)) $(tests-dir)/tests/scripts
 	install -m 644 docs/labs/*.md $(tests-dir)/tests/scripts/labs
+	install -m 644 docs/man/*.md $(tests-dir)/tests/scripts/man
 	install tests/run $(tests-dir)/tests
 	install -m 644 tests/kernel-log-errors $(tests-dir)/tests
 	install $(vm)/demo $(vm)/lab $(tests-dir)
