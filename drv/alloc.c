@@ -565,6 +565,27 @@ static void dma_destroy(struct vmwalk_buffer *buffer)
 	mutex_unlock(&dma_lock);
 }
 
+/*
+ * The DMA API ignores the device's node if it allocates from the default CMA
+ * area.
+ */
+static int check_node(const struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg)
+{
+	unsigned long i;
+	int nid;
+
+	for (i = 0; node != NUMA_NO_NODE && i < buffer->nr_pages; i++) {
+		nid = page_to_nid(buffer->pages[i]);
+		if (nid != node)
+			return vmwalk_errmsg_set(errmsg, -ENOMEM,
+						 "numa_node %d: the DMA API allocated memory on node %d, which has its CMA area",
+						 node, nid);
+		cond_resched();
+	}
+
+	return 0;
+}
+
 static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_errmsg *errmsg)
 {
 	struct device *dev = &dma_device->dev;
@@ -598,6 +619,11 @@ static int dma_create(struct vmwalk_buffer *buffer, int node, struct vmwalk_errm
 		cond_resched();
 	}
 	sg_free_table(&sgt);
+	err = check_node(buffer, node, errmsg);
+	if (err) {
+		dma_destroy(buffer);
+		return err;
+	}
 	buffer->cache_mode = dma_cache_mode(dev);
 
 	return 0;

@@ -347,6 +347,8 @@ static __u32 random_flags(unsigned int in)
 }
 
 static struct pm_region *regions;
+/* Newer kernels report PAGE_IS_WRITTEN only where userfaultfd can protect. */
+static bool written_everywhere;
 
 static int pagemap_scan(int pagemap, const struct vmwalk_scan *scan)
 {
@@ -376,9 +378,27 @@ static bool is_comparable(const struct page *page, const struct vmwalk_scan *sca
 
 	if (page->flags & VMWALK_SPECIAL)
 		return false;
+	if (!written_everywhere && masks & VMWALK_UFFD_WP && !(page->flags & VMWALK_UFFD_WP))
+		return false;
 	/* Kernels differ in FILE and ZERO of the huge zero page. */
 	return !(page->flags & VMWALK_ZERO && page->flags & VMWALK_HUGE &&
 		 masks & (VMWALK_FILE | VMWALK_ZERO));
+}
+
+/* Sets written_everywhere by what PAGEMAP_SCAN reports of a page of the caller. */
+static void find_written_everywhere(void)
+{
+	char *page = vw_anon(PAGE);
+	struct vmwalk_scan scan = vw_scan_args((uintptr_t)page, (uintptr_t)page + PAGE);
+	int self = open_proc(getpid(), "pagemap");
+
+	vw_poke(page, 1);
+	/* Select the pages with PAGE_IS_WRITTEN, the inverse of UFFD_WP. */
+	scan.category_mask = VMWALK_UFFD_WP;
+	scan.category_inverted = VMWALK_UFFD_WP;
+	written_everywhere = pagemap_scan(self, &scan) == 1;
+	close(self);
+	munmap(page, PAGE);
 }
 
 /* Compare what both returned of each page. Returns the first mismatch. */
@@ -446,6 +466,7 @@ static int open_pagemap_scan(pid_t pid)
 	regions = vw_map(-1, PM_REGIONS * sizeof(*regions), 0, RW, ANON);
 	if (pagemap_scan(pagemap, &nothing) < 0)
 		vw_skip("this kernel has no PAGEMAP_SCAN");
+	find_written_everywhere();
 	return pagemap;
 }
 
