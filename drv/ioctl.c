@@ -74,8 +74,9 @@ union ioctl_arg {
 };
 
 /*
- * @_out is the first of the fields at the end that are outputs: they are not
- * copied in, but read as 0.
+ * @_out is the offset of the fields at the end that are outputs: they are not
+ * copied in, but read as 0. The size of the structure, if the handler calls
+ * vmwalk_call_respond() before it acts: a call that fails must not change them.
  */
 #define IOCTL_OP(_cmd, _handler, _struct, _out, _min_size, _flags)		\
 	[_IOC_NR(_cmd)] = {							\
@@ -98,7 +99,7 @@ static const struct ioctl_op ioctl_ops[] = {
 		 sizeof(struct vmwalk_scan), VMWALK_SCAN_SIZE_VER0,
 		 VMWALK_SCAN_TO_BUFFER | VMWALK_SCAN_PAGEMAP),
 	IOCTL_OP(VMWALK_IOC_DIRTY, vmwalk_ioctl_dirty, struct vmwalk_dirty,
-		 offsetof(struct vmwalk_dirty, pages), VMWALK_DIRTY_SIZE_VER0,
+		 sizeof(struct vmwalk_dirty), VMWALK_DIRTY_SIZE_VER0,
 		 VMWALK_DIRTY_CLEAR),
 	IOCTL_OP(VMWALK_IOC_TRANSLATE, vmwalk_ioctl_translate, struct vmwalk_translate,
 		 sizeof(struct vmwalk_translate), VMWALK_TRANSLATE_SIZE_VER0, 0),
@@ -109,9 +110,9 @@ static const struct ioctl_op ioctl_ops[] = {
 	IOCTL_OP(VMWALK_IOC_LOCATE, vmwalk_ioctl_locate, struct vmwalk_locate,
 		 offsetof(struct vmwalk_locate, kaddr), VMWALK_LOCATE_SIZE_VER0, 0),
 	IOCTL_OP(VMWALK_IOC_COPY, vmwalk_ioctl_copy, struct vmwalk_copy,
-		 offsetof(struct vmwalk_copy, copied), VMWALK_COPY_SIZE_VER0, 0),
+		 sizeof(struct vmwalk_copy), VMWALK_COPY_SIZE_VER0, 0),
 	IOCTL_OP(VMWALK_IOC_POKE, vmwalk_ioctl_poke, struct vmwalk_poke,
-		 offsetof(struct vmwalk_poke, faults), VMWALK_POKE_SIZE_VER0, 0),
+		 sizeof(struct vmwalk_poke), VMWALK_POKE_SIZE_VER0, 0),
 };
 
 /* The current layout of every structure is that of its first version. */
@@ -137,7 +138,7 @@ static int get_words(u64 *to, const u64 __user *from, size_t in_size, size_t siz
 {
 	const u64 __user *const last = from + size / sizeof(*from) - 1;
 	const u64 *end = to + in_size / sizeof(*to);
-	u64 unused;
+	u64 __maybe_unused unused;
 
 	if (!IS_ALIGNED((unsigned long)from, sizeof(*from)))
 		return copy_from_user(to, from, size) ? -EFAULT : 0;
