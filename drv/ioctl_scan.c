@@ -164,7 +164,10 @@ static int scan_extents(struct mm_struct *mm, struct vmwalk_scan *scan, bool hid
 	return err;
 }
 
-/* Sets the number of pages reported. Returns as scan_range(). */
+/*
+ * Sets the number of pages reported, also if the scan fails after some of them.
+ * Returns as scan_range().
+ */
 static int scan_pagemap(struct mm_struct *mm, struct vmwalk_scan *scan, bool hide_pfns,
 			struct scan_output *output, u64 *pages)
 {
@@ -172,7 +175,7 @@ static int scan_pagemap(struct mm_struct *mm, struct vmwalk_scan *scan, bool hid
 	const unsigned long capacity = output->size / sizeof(u64);
 	const u64 total = min_t(u64, scan->vec_len, (end - start) >> PAGE_SHIFT);
 	struct vmwalk_pagemap pagemap;
-	unsigned long count = 0;	/* entries in the array */
+	unsigned long more, count = 0;	/* entries in the array */
 	int err;
 
 	*pages = 0;
@@ -181,22 +184,22 @@ static int scan_pagemap(struct mm_struct *mm, struct vmwalk_scan *scan, bool hid
 		err = vmwalk_target_lock(mm);
 		if (err)
 			return err;
-		count += vmwalk_pagemap_vmas(&pagemap, (u64 *)output->array + count,
-					     min_t(u64, capacity - count, total - *pages - count));
+		more = vmwalk_pagemap_vmas(&pagemap, (u64 *)output->array + count,
+					   min_t(u64, capacity - count, total - *pages));
 		vmwalk_target_unlock(mm);
+		count += more;
+		*pages += more;
 
-		if (output->put && (count == capacity || *pages + count == total)) {
+		if (output->put && (count == capacity || *pages == total)) {
 			err = output->put(output, count * sizeof(u64));
 			if (err)
 				return err;
-			*pages += count;
 			count = 0;
 		}
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		vmwalk_walk_yield(&mm->mmap_lock);
-	} while (*pages + count < total);
-	*pages += count;
+	} while (*pages < total);
 	scan->walk_end = pagemap.next < end ? pagemap.next : scan->end;
 
 	return 0;
