@@ -46,6 +46,11 @@ static inline int vmwalk_put_words(u64 __user *to, const u64 *from, size_t size)
 		return copy_to_user(to, from, size) ? -EFAULT : 0;
 	if (!user_write_access_begin(to, size))
 		return -EFAULT;
+	for (; from + 3 <= end; from += 3, to += 3) {
+		unsafe_put_user(from[0], &to[0], fault);
+		unsafe_put_user(from[1], &to[1], fault);
+		unsafe_put_user(from[2], &to[2], fault);
+	}
 	while (from < end)
 		unsafe_put_user(*from++, to++, fault);
 	user_write_access_end();

@@ -252,6 +252,7 @@ unsigned int vmwalk_translate(struct mm_struct *mm, struct vmwalk_translation *i
 	struct translator translator = {
 		.mm = mm,
 		.hide_pfns = hide_pfns,
+		.vma = vma_lookup(mm, untagged_addr(items->addr)),
 		.template = { .pte = VMWALK_PTE_NO_MATCH },
 	};
 	unsigned int asked, batch, done = 0;
