@@ -50,11 +50,9 @@ struct translator {
 };
 
 /* Set the results from a decoded entry. */
-static void fill_item(struct translator *translator, struct vmwalk_translation *item,
+static void fill_item(const struct translator *translator, struct vmwalk_translation *item,
 		      const struct vmwalk_entry *entry)
 {
-	struct vm_area_struct *vma = translator->vma;
-
 	item->phys = 0;
 	if (entry->present && !translator->hide_pfns)
 		item->phys = PFN_PHYS(entry->pfn) + offset_in_page(item->addr);
@@ -63,6 +61,12 @@ static void fill_item(struct translator *translator, struct vmwalk_translation *
 		item->state |= VMWALK_HIDDEN;
 	item->page_shift = entry->shift;
 	item->node = entry->node;
+}
+
+/* Compare the PTEs of the following addresses with this entry, if possible. */
+static void use_as_template(struct translator *translator, const struct vmwalk_entry *entry)
+{
+	struct vm_area_struct *vma = translator->vma;
 
 	/*
 	 * In a VM_MIXEDMAP mapping, the PTE of the zero page can match the
@@ -92,6 +96,7 @@ static void translate_slow(struct translator *translator, struct vmwalk_translat
 
 	entry = vmwalk_walk_addr(translator->mm, addr, NULL);
 	fill_item(translator, item, &entry);
+	use_as_template(translator, &entry);
 }
 
 /*
@@ -120,10 +125,11 @@ static bool find_pmds(struct translator *translator, unsigned long addr)
 }
 
 /*
- * Translate one address with interrupts off. Returns false if the address is
- * left to translate_slow().
+ * Translate one address with interrupts off. @last: no address follows. Returns
+ * false if the address is left to translate_slow().
  */
-static bool translate_one(struct translator *translator, struct vmwalk_translation *item)
+static bool translate_one(struct translator *translator, struct vmwalk_translation *item,
+			  bool last)
 {
 	struct vmwalk_entry entry;
 	pmd_t *pmdp, pmd;
@@ -157,9 +163,12 @@ static bool translate_one(struct translator *translator, struct vmwalk_translati
 	entry = vmwalk_entry_from_pte(pte, item->addr);
 	vmwalk_entry_decode(&entry, translator->vma);
 	fill_item(translator, item, &entry);
-	if (vmwalk_pmd_is_comparable(pmd)) {
-		translator->pmd = pmd;
-		translator->table = ptep - pte_index(item->addr);
+	if (!last) {
+		use_as_template(translator, &entry);
+		if (vmwalk_pmd_is_comparable(pmd)) {
+			translator->pmd = pmd;
+			translator->table = ptep - pte_index(item->addr);
+		}
 	}
 
 	/* If the PTE has changed, the page may have been reused meanwhile. */
@@ -226,9 +235,9 @@ static unsigned int translate_batch(struct translator *translator,
 	local_irq_save(flags);
 	translator->length = 0;
 	translator->pmd = VMWALK_PMD_NO_MATCH;
-	for (;;) {
+	while (translate_one(translator, items + i, i + 1 == count) && ++i < count) {
 		i += translate_matching(translator, items + i, count - i);
-		if (i == count || !translate_one(translator, items + i) || ++i == count)
+		if (i == count)
 			break;
 	}
 	local_irq_restore(flags);
