@@ -23,7 +23,7 @@
 #define BLOCK      512
 #define MAX_BLOCKS 64 /* to read at once */
 
-#define PM_SOFT_DIRTY (1ULL << 55)
+#define PM_SOFT_DIRTY 0x0080000000000000ULL
 
 struct pagemap {
 	const struct target *target;
@@ -157,10 +157,14 @@ static int open_file(const char *path)
 int pagemap_write(const struct target *target, struct vmwalk_scan *range, const char *path)
 {
 	struct pagemap *pagemap = calloc(1, sizeof(*pagemap));
+	__u64 part = range->end % target->info.page_size;
 	int error = 0, status = EXIT_SUCCESS;
 
 	if (!pagemap)
 		return failure("%m");
+	/* The driver rounds the end, too. The default is the largest number. */
+	if (part && range->end != UINT64_MAX)
+		range->end += target->info.page_size - part;
 	pagemap->target = target;
 	pagemap->range = range;
 	pagemap->fd = open_file(path);

@@ -249,8 +249,7 @@ static int scan(int argc, char **argv)
 	if (status)
 		return status;
 	if (pagemap && rows)
-		return usage_failure(
-			"--pagemap prints no rows: use it with --start and --end only");
+		return usage_failure("--pagemap is incompatible with options for rows");
 	if (range.start >= range.end)
 		return usage_failure("--start 0x%llx is not below --end 0x%llx", range.start,
 				     range.end);
