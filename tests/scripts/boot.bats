@@ -307,7 +307,7 @@ attributes()
 	for hide in 'umount "$0"' 'mount -t tmpfs none "$0"'; do
 		run unshare --mount bash -c "$hide"' && exec "$@"' "${VMWALK%/vmwalk}" \
 			vmwalk-restore "$BATS_TEST_TMPDIR/saved"
-		[[ $status == 1 && $output == *'configfs'* ]]
+		[[ $status == 1 && $output == *config* ]]
 	done
 }
 
@@ -326,7 +326,11 @@ start_udev()
 	# bats waits for processes that keep its descriptors open.
 	/usr/lib/systemd/systemd-udevd >"$BATS_TEST_TMPDIR/udevd" 2>&1 3>&- &
 	udevd=$!
-	until udevadm control --ping 2>/dev/null; do sleep 0.1; done
+	for ((i = 0; i < 100; i++)); do
+		! udevadm control --ping 2>/dev/null || return 0
+		sleep 0.1
+	done
+	return 1
 }
 
 teardown()
@@ -356,7 +360,7 @@ teardown()
 	rmdir "$VMWALK/a" "$VMWALK/b"
 	udevadm settle
 	[[ ! -e /dev/vmwalk ]]
-	[[ ! -s $BATS_TEST_TMPDIR/udevd ]]
+	run ! grep vmwalk "$BATS_TEST_TMPDIR/udevd"
 }
 
 @test "udev: the link stays when the number of the device changes" {
@@ -394,40 +398,52 @@ teardown()
 	make_instance $'a\nb\\$%'
 	make_instance é.+-
 	udevadm settle
-	[[ $(cd /dev/vmwalk && echo *) == 'a_b____ two_words é.+-' ]]
+	[[ $(cd /dev/vmwalk && echo *) == 'a_b___ two_words é.+-' ]]
 }
 
 @test "systemd: the unit, its files and the rule are valid" {
 	need_udev
-	# Units of the system that the guest lacks are not errors of this unit.
-	run systemd-analyze verify --recursive-errors=no vmwalk.service
-	expect 0 ''
-	run udevadm verify 60-vmwalk.rules
-	[[ $status == 0 ]]
+	systemd-sysusers
+	run systemd-analyze verify --man=no --recursive-errors=no vmwalk.service
+	echo "$output"
+	# The guest lacks some units of the system.
+	[[ $status == 0 && $output != *vmwalk* ]]
+	run -0 udevadm verify /usr/lib/udev/rules.d/60-vmwalk.rules
 	[[ $(grep -v '^#' /usr/lib/modules-load.d/vmwalk.conf) == vmwalk ]]
 }
 
-# boot: boots systemd in a pid namespace, as it boots a container, with the unit.
+# boot: boots systemd with the unit, in namespaces, as it boots a container. When
+# the unit's job has ended, writes its state to $BATS_TEST_TMPDIR/result.
 boot()
 {
-	mkdir -p "$BATS_TEST_TMPDIR/units"
-	cat >"$BATS_TEST_TMPDIR/units/test.target" <<-'END'
-		[Unit]
-		Wants=vmwalk.service test-end.service
-	END
-	cat >"$BATS_TEST_TMPDIR/units/test-end.service" <<-END
+	local at=$BATS_TEST_TMPDIR
+
+	mkdir -p "$at/units/vmwalk.service.d" /sys/fs/cgroup/boot
+	: >"$at/log"
+	: >"$at/result"
+	printf '%s\n' '[Unit]' 'Wants=vmwalk.service end.service' >"$at/units/boot.target"
+	# There is no journal.
+	printf '%s\n' '[Service]' "StandardError=append:$at/log" >"$at/units/vmwalk.service.d/log.conf"
+	cat >"$at/units/end.service" <<-END
 		[Unit]
 		DefaultDependencies=no
 		After=vmwalk.service
 		[Service]
 		Type=oneshot
-		ExecStart=/bin/sh -c 'systemctl show --property=Result,ActiveState,ConditionResult vmwalk.service >$BATS_TEST_TMPDIR/result'
-		ExecStart=systemctl exit --force
+		StandardOutput=append:$at/result
+		ExecStart=/usr/bin/systemctl show --property=Result,ActiveState,ConditionResult vmwalk.service
+		ExecStart=/usr/bin/systemctl exit --force
 	END
-	timeout 120 unshare --pid --fork --mount --mount-proc --cgroup env container=test \
-		SYSTEMD_UNIT_PATH="$BATS_TEST_TMPDIR/units:" /usr/lib/systemd/systemd --unit=test.target \
-		--log-target=console --show-status=no >"$BATS_TEST_TMPDIR/log" 2>&1 || true
-	cat "$BATS_TEST_TMPDIR/log"
+	# shellcheck disable=SC2016 # for the inner shells
+	timeout --kill-after=5 180 bash -c '
+		echo $$ >/sys/fs/cgroup/boot/cgroup.procs
+		exec unshare --pid --fork --kill-child --mount --mount-proc --uts --cgroup bash -c "$@"' - '
+		mount -t cgroup2 cgroup2 /sys/fs/cgroup
+		mount -t tmpfs tmpfs /run
+		exec env container=test SYSTEMD_UNIT_PATH="$1/units:" /usr/lib/systemd/systemd \
+			--unit=boot.target --log-target=null --show-status=no' - "$at" 3>&- || true
+	cat "$at/log"
+	find /sys/fs/cgroup/boot -depth -type d -exec rmdir {} +
 }
 
 @test "systemd: the unit restores the instances at boot" {

@@ -42,25 +42,30 @@ expect_completions()
 }
 
 @test "completion: commands and options are those of --help" {
-	commands=$(vmwalk --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on { print $1 }' | xargs)
+	commands=$(vmwalk --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on { print $1 }' | paste -sd " ")
 	[[ $commands == *create*scan* ]]
 	expect_completions <<-END
 		vmwalk |$commands
 		vmwalk sc|scan
 		vmwalk help |$commands
 		vmwalk -|--help --version
-		vmwalk show -|--help --json
 		vmwalk walk --p|--pid
-		vmwalk-list -|--help
 		vmwalk nothing |
 	END
 }
 
-@test "completion: the options of every command" {
-	for verb in $(vmwalk --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on { print $1 }'); do
-		options=$(vmwalk "$verb" --help | sed -n 's/^  -., \(--[a-z-]*\).*/\1/p' | LC_ALL=C sort | xargs)
+@test "completion: the options of every command and script" {
+	local command commands
+
+	mapfile -t commands < <(
+		vmwalk --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on { print "vmwalk " $1 }'
+		find /usr/sbin -name 'vmwalk-*' ! -name '*.*' ! -name vmwalk-selftest -printf '%f\n')
+	[[ ${#commands[@]} -gt 12 ]]
+	for command in "${commands[@]}"; do
+		# shellcheck disable=SC2086 # words
+		options=$($command --help | sed -n 's/^  -., \(--[a-z-]*\).*/\1/p' | LC_ALL=C sort | paste -sd " ")
 		[[ $options == *--help* ]]
-		expect_completions <<<"vmwalk $verb -|$options"
+		expect_completions <<<"$command -|$options"
 	done
 }
 
@@ -104,7 +109,7 @@ expect_completions()
 
 @test "completion: the writable attributes, also without an instance" {
 	mkdir "$VMWALK/one"
-	attributes=$(find "$VMWALK/one" -type f -perm /200 -printf '%f\n' | LC_ALL=C sort | xargs)
+	attributes=$(find "$VMWALK/one" -type f -perm /200 -printf '%f\n' | LC_ALL=C sort | paste -sd " ")
 	[[ $attributes == *size* && $attributes != *last_error* ]]
 	expect_completions <<-END
 		vmwalk set one |${attributes// /= }=
@@ -128,9 +133,9 @@ expect_completions()
 }
 
 @test "completion: lists of columns and of flags" {
-	columns=$(vmwalk scan --help | awk '/^Columns:/ { on = 1; next } on { print $1 }' | xargs)
+	columns=$(vmwalk scan --help | awk '/^Columns:/ { on = 1; next } on { print $1 }' | paste -sd " ")
 	flags=$(sed -n '/^#define VMWALK_PRESENT/,/^#define VMWALK_HUGE\t/s/#define VMWALK_\([A-Z_]*\).*/\L\1/p' \
-		/usr/include/linux/vmwalk.h | xargs)
+		/usr/include/linux/vmwalk.h | paste -sd " ")
 	[[ $columns == START* && $flags == present*huge ]]
 	expect_completions <<-END
 		vmwalk scan --output |$columns

@@ -29,7 +29,8 @@ page()
 		find /usr/sbin -name 'vmwalk-*' ! -name '*.*' -printf '%f.8\n'
 		sed -n 's/^[a-z].*[ *]\(vmwalk_[a-z_]*\)(.*/\1.3/p' /usr/include/vmwalk/libvmwalk.h
 		sed -n 's/^# \(VMWALK_[A-Z_]*\):.*/\1.4/p' "$BATS_TEST_DIRNAME"/uapi-*.md
-		find "$SOURCES" -name '*.5.md' -printf '%f\n' | sed 's/\.md$//'
+		find "$SOURCES/" -name '*.5.md' -exec sed -n 's/^# \([^:]*\): .*/\1/p' {} + |
+			sed -e 's/, /\n/g' | sed 's/$/.5/'
 	} | xargs -n 1 | sort >"$BATS_TEST_TMPDIR/wanted"
 	[[ $(wc -l <"$BATS_TEST_TMPDIR/wanted") -gt 50 ]]
 	diff "$BATS_TEST_TMPDIR/wanted" \

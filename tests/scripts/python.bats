@@ -54,7 +54,7 @@ run_pytest()
 	[[ $(echo *.py) == 'contiguous.py huge.py nodes.py' ]]
 	sessions "$BATS_TEST_DIRNAME/python.md"
 	# The lines of a traceback name files.
-	diff <(sed -E 's/[0-9]+ KiB/# KiB/' shown) <(sed -E -e '/^ /d' -e 's/[0-9]+ KiB/# KiB/' ran)
+	diff <(sed -E 's/[0-9]+ KiB/# KiB/g' shown) <(sed -E -e '/^ /d' -e 's/[0-9]+ KiB/# KiB/g' ran)
 	run -0 python3 nodes.py
 	[[ $output == 'node '[0-9]*' pages' ]]
 	no_instances

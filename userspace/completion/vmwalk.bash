@@ -117,14 +117,15 @@ _vmwalk_attributes()
 	attributes=("${_vmwalk_new_attributes[@]}")
 }
 
-# Adds the processes that have user memory: not kernel threads.
+# Adds the processes that have user memory.
 _vmwalk_pids()
 {
-	local process first
+	local process
 
 	for process in "$root"/proc/[1-9]*/; do
 		process=${process%/}
-		if { IFS= read -r -n 1 -d '' first <"$process/cmdline"; } 2>/dev/null && [[ $first ]]; then
+		# Kernel threads have no command line.
+		if { IFS= read -r -n 1 -d '' _ <"$process/cmdline"; } 2>/dev/null; then
 			candidates+=("${process##*/}")
 		fi
 	done

@@ -42,7 +42,7 @@ def file(lab):
 @pytest.fixture
 def memory():
     """Eight pages of anonymous memory, of which the first three are present."""
-    area = mmap.mmap(-1, 8 * PAGE)
+    area = mmap.mmap(-1, 8 * PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     area.madvise(mmap.MADV_NOHUGEPAGE)
     for page in range(3):
         area[page * PAGE] = 1
@@ -159,7 +159,7 @@ def test_a_missing_instance_is_file_not_found():
     ("..", ValueError, r"'\.\.' is not a valid"),
     ("a\0b", ValueError, r"'a\\x00b' contains a zero byte"),
     (7, TypeError, "int"),
-    ("x" * 256, OSError, "File name too long"),
+    pytest.param("x" * 256, OSError, "File name too long", id="too-long"),
 ])
 def test_bad_names(name, error, message):
     with pytest.raises(error, match=message):
@@ -461,6 +461,8 @@ def test_the_target_can_be_another_process(lab, file, memory):
     parent, child = os.pipe()
     pid = os.fork()
     if pid == 0:
+        # Ends also if the test fails.
+        os.close(child)
         os.read(parent, 1)
         os._exit(0)
     lab.set("target_pid", pid)
