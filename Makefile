@@ -139,7 +139,7 @@ install-userspace: userspace install-docs
 	$(call build,userspace) install
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(libexec) $(OUT)/sbin
 	for script in $(patsubst configfs-scripts/%,%,$(filter-out %.bash,$(wildcard configfs-scripts/vmwalk-*))); do \
-		sed 's,}/\(vmwalk-common.bash\),}/../libexec/vmwalk/\1,' configfs-scripts/$$script >$(OUT)/sbin/$$script && \
+		sed '/^\. /s,/\(vmwalk-common.bash\),/../libexec/vmwalk/\1,' configfs-scripts/$$script >$(OUT)/sbin/$$script && \
 		install $(OUT)/sbin/$$script $(DESTDIR)$(PREFIX)/sbin || exit; \
 	done
 	install -m 644 configfs-scripts/vmwalk-common.bash $(DESTDIR)$(libexec)

@@ -12,7 +12,7 @@
 
 /* A chunk of a huge buffer has the size that one PMD entry maps. */
 #define VMWALK_HUGE_ORDER	(PMD_SHIFT - PAGE_SHIFT)
-#define VMWALK_HUGE_PAGES	(1UL << VMWALK_HUGE_ORDER)
+#define VMWALK_HUGE_PAGES	(PMD_SIZE / PAGE_SIZE)
 
 struct vmwalk_buffer;
 struct vmwalk_errmsg;

@@ -367,7 +367,8 @@ VW_TEST(pages_are_not_migrated)
 	for (int i = 0; i < 2; i++) {
 		syscall(SYS_migrate_pages, 0, 8, i ? &to : &from, i ? &from : &to);
 		syscall(SYS_move_pages, 0, 3UL, pages, nodes, status, MPOL_MF_MOVE);
-		nodes[0] = nodes[1] = nodes[2] = i;
+		for (size_t j = 0; j < COUNT(nodes); j++)
+			nodes[j] = i;
 		syscall(SYS_mbind, huge.map, SIZE, MPOL_BIND, i ? &to : &from, 8, MPOL_MF_MOVE);
 		vw_file_write("/proc/sys/vm/compact_memory", "1");
 		expect_frames(&huge, huge.map, 0, PAGES);

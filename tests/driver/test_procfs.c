@@ -35,10 +35,10 @@ struct uffdio_rwprotect {
 	__u64 mode;
 };
 
-#define UFFD_FEATURE_RWP		(1 << 17)
-#define UFFDIO_REGISTER_MODE_RWP	((__u64)1 << 3)
+#define UFFD_FEATURE_RWP		BIT_ULL(17)
+#define UFFDIO_REGISTER_MODE_RWP	BIT_ULL(3)
 #define UFFDIO_RWPROTECT		_IOWR(UFFDIO, 0x09, struct uffdio_rwprotect)
-#define UFFDIO_RWPROTECT_MODE_RWP	((__u64)1 << 0)
+#define UFFDIO_RWPROTECT_MODE_RWP	BIT_ULL(0)
 #endif
 
 /* The kernel may change even a stopped process's memory: retry a mismatch. */
