@@ -243,7 +243,7 @@ attributes()
 		rmdir "$VMWALK/b"
 	done
 	restore_lines format=1 '[a]' size '[b]' a/b=1 '[c]' size=8K size=8K '[d]' $'size=8K\r'
-	expect 1 "$(line 3 "'size' is none of [NAME], ATTRIBUTE=VALUE and # COMMENT")" \
+	expect 1 "$(line 3 "'size' must be [NAME], ATTRIBUTE=VALUE or # COMMENT")" \
 		"$(line 5 "'a/b' is not the name of an attribute")" \
 		"$(line 8 'size is set in line 7, too')" \
 		"$(line 10 "'size=8K?' contains a control character")" \
