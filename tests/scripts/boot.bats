@@ -246,7 +246,7 @@ attributes()
 	expect 1 "$(line 3 "'size' must be [NAME], ATTRIBUTE=VALUE or # COMMENT")" \
 		"$(line 5 "'a/b' is not the name of an attribute")" \
 		"$(line 8 'size is set in line 7, too')" \
-		"$(line 10 "'size=8K?' contains a control character")" \
+		"$(line 10 "'size=8K\\x0d' contains a control character")" \
 		vmwalk-restore:\ {a,b,c,d}': not restored, because of the lines above'
 	no_instances
 }
