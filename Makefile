@@ -251,7 +251,7 @@ no-lab:
 check:
 	@$(vm)/check --command --lockdown '$(check-lockdown)' $(check-more) $(vm-kernel) $(check-levels) \
 		--timeout 3600 -- \
-		/usr/lib/vmwalk/tests/run --driver -- /usr/lib/vmwalk/tests/run --scripts --labs
+		/usr/lib/vmwalk/tests/run --driver --labs -- /usr/lib/vmwalk/tests/run --scripts
 
 # These take about as long as all others together.
 check-debug: slow := test_failslab test_gup test_mmap_modes test_scale test_translate
