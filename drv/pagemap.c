@@ -26,7 +26,7 @@
 #define BRIEF_RUNS	8
 
 /* Pages to report per hold of mmap_lock, present or not. */
-#define MAX_PAGES	(VMWALK_WALK_STEPS * PTRS_PER_PTE)
+#define MAX_PAGES	((unsigned long)VMWALK_WALK_STEPS * PTRS_PER_PTE)
 
 static struct vmwalk_pagemap *to_pagemap(struct vmwalk_walker *walker)
 {

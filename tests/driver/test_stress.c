@@ -637,6 +637,15 @@ static __u32 state_of(__u64 entry)
 	return (entry & 0x1f) < 16 ? VMWALK_SWAP : VMWALK_MIGRATION;
 }
 
+/* pagemap reports a hugetlb page that is being migrated as empty. */
+static bool is_hidden(const struct window *window, size_t index, __u64 entry)
+{
+	int area = index / PAGES;
+
+	return area == HUGETLB && !state_of(entry) &&
+	       look_back(window, area, index % PAGES, 0).transient & MOVES;
+}
+
 /* A part of the areas, or all of them, with VMWALK_SCAN_PAGEMAP. */
 static void scan_random_pagemap(void)
 {
@@ -661,10 +670,13 @@ static void scan_random_pagemap(void)
 	vw_expect(scan.walk_end, scan.end);
 	if (!can_check(&window))
 		return;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (is_hidden(&window, first + i, entries[i]))
+			continue;
 		check_page(&window, "pagemap", first + i,
 			   entries[i] & PM_PRESENT ? PM_PFN(entries[i]) : 0,
 			   state_of(entries[i]));
+	}
 }
 
 static void translate_random_addresses(void)

@@ -41,6 +41,7 @@ make_tree()
 	mkdir -p "$1"/{userspace,configfs-scripts,tests}
 	cp -r "$SOURCE"/{.ci,Makefile,VERSION,drv} "$1"
 	cp -r "$SOURCE"/tests/{lint,run,vm} "$1/tests"
+	cp -r "$SOURCE/packaging" "$1"
 	cd "$1" || return
 
 	stub tests/vm/setup </dev/null
