@@ -183,7 +183,8 @@ static int get_arg(union ioctl_arg *arg, const struct ioctl_op *op, void __user 
 static long call_with_struct(struct vmwalk_file *vf, const struct ioctl_op *op, void __user *user)
 {
 	struct vmwalk_call call = { .vf = vf, .size = op->size, .user = user };
-	union ioctl_arg arg;
+	/* get_arg() sets all that a handler uses: do not clear it before. */
+	union ioctl_arg arg __uninitialized;
 	int err;
 
 	if (get_user(call.user_size, (u32 __user *)user))
