@@ -84,6 +84,9 @@ void bench_scan_processes(const struct bench_row *row);
 void bench_scan_same(const struct bench_row *row);
 void bench_scan_different(const struct bench_row *row);
 
+/* hold.c */
+void bench_scan_hold(const struct bench_row *row);
+
 /* dirty.c */
 void bench_dirty_kill(const struct bench_row *row);
 void bench_dirty_store(const struct bench_row *row);
@@ -208,6 +211,11 @@ void bench_populate(struct bench_range *range, size_t offset, size_t size, size_
  * The number of pages must be a power of two.
  */
 void bench_scatter(struct bench_range *range);
+/*
+ * Maps 64 MiB of memory over the whole range, repeatedly: large page tables, but
+ * little memory.
+ */
+void bench_repeat(struct bench_range *range);
 void bench_release(const struct bench_range *range);
 
 /* Returns the PFN of a page according to pagemap, 0 if it is not present. */

@@ -97,6 +97,21 @@ void bench_scatter(struct bench_range *range)
 		bench_populate(range, i * 40503 % pages * BENCH_PAGE, BENCH_PAGE, BENCH_PAGE);
 }
 
+void bench_repeat(struct bench_range *range)
+{
+	const size_t size = range->end - range->start;
+	size_t part = size < 64 * BENCH_MIB ? size : 64 * BENCH_MIB;
+	struct bench_area memfd = bench_memfd(part);
+
+	for (__u64 at = range->start; at < range->end; at += part)
+		if (mmap((void *)at, part, PROT_READ, MAP_SHARED | MAP_POPULATE | MAP_FIXED,
+			 memfd.fd, 0) == MAP_FAILED)
+			bench_die("mapping a memfd repeatedly: %m");
+	bench_close(&memfd);
+	range->present = size / BENCH_PAGE;
+	range->units = range->present;
+}
+
 void bench_release(const struct bench_range *range)
 {
 	struct bench_area buffer = { .name = "vmwalk", .fd = range->device };

@@ -240,28 +240,12 @@ void bench_scan_frames(const struct bench_row *row)
 		bench_note("%zu MiB of memory are free", available / BENCH_MIB);
 }
 
-/* Maps the same memory repeatedly: large page tables, but little memory. */
-static void map_repeatedly(struct bench_range *range)
-{
-	const size_t size = range->end - range->start;
-	size_t part = size < 64 * BENCH_MIB ? size : 64 * BENCH_MIB;
-	struct bench_area memfd = bench_memfd(part);
-
-	for (__u64 at = range->start; at < range->end; at += part)
-		if (mmap((void *)at, part, PROT_READ, MAP_SHARED | MAP_POPULATE | MAP_FIXED,
-			 memfd.fd, 0) == MAP_FAILED)
-			bench_die("mapping a memfd repeatedly: %m");
-	bench_close(&memfd);
-	range->present = size / BENCH_PAGE;
-	range->units = range->present;
-}
-
 void bench_scan_mapped(const struct bench_row *row)
 {
 	static const struct series series = {
 		.count = 6,
 		.sizes = { BENCH_MIB, 16 * BENCH_MIB, 256 * BENCH_MIB, GIB, 4 * GIB, 16 * GIB },
-		.fill = map_repeatedly,
+		.fill = bench_repeat,
 	};
 
 	compare_series(row, &series);
