@@ -521,6 +521,73 @@ not ok 3 - c: works
 	for name in $slow; do [[ -f $SOURCE/tests/driver/$name.c ]]; done
 }
 
+# --- tests/vm/bench -----------------------------------------------------------
+
+# stub_bench WALK: a tests/vm/run that prints figures of the benchmark, in which
+# walk_one takes WALK instructions
+stub_bench()
+{
+	mkdir -p tests/bench/ranges
+	cp "$SOURCE"/tests/bench/{report.awk,goals} tests/bench
+	stub tests/vm/run <<-END
+		case "\$*" in
+		*--icount*)
+			echo "bench walk_one how=icount ours=$1 anchor=600 anchor_name=unknown_ioctl ratio=0.8 unit=insn/call"
+			echo "bench map_remap how=icount ours=21.2 anchor=1080 anchor_name=memfd ratio=50.9 unit=insn/page"
+			;;
+		*)
+			echo "bench map_remap how=time ours=100 anchor=1080 anchor_name=memfd ratio=10.8 unit=ns/page"
+			echo "bench target_p99 how=time ours=120 anchor=100 anchor_name=alone ratio=0.8 unit=ns/round"
+			;;
+		esac
+	END
+	printf '%s\n' 'walk_one 700 710' 'map_remap 21 22' >tests/bench/ranges/6.12
+}
+
+@test "bench: compares each figure with its goal and its recorded range" {
+	stub_bench 745
+	run -0 tests/vm/bench
+	[[ ${lines[1]} =~ ^walk_one\ +745\ insn/call\ +unknown_ioctl\ 600\ +690.0\ no\ +700\ to\ 710$ ]]
+	[[ ${lines[2]} =~ ^map_remap\ +21.2\ insn/page\ +memfd\ 1080\ +25.0\ yes\ +21\ to\ 22$ ]]
+	[[ ${lines[3]} =~ ^target_p99\ +120\ ns/round\ +alone\ 100\ +130.0\ yes\ +-$ ]]
+	[[ ${lines[4]} == '3 rows, 1 goals missed, 0 figures worse than recorded' ]]
+	[[ $(wc -l <build/bench/6.12.log) == 4 ]]
+}
+
+@test "bench: fails if a figure is more than 5 % above its range" {
+	stub_bench 746
+	run -1 tests/vm/bench
+	output_has '700 to 710, WORSE'
+	[[ ${lines[-1]} == '3 rows, 1 goals missed, 1 figures worse than recorded' ]]
+}
+
+@test "bench: fails if a recorded row was not measured" {
+	stub_bench 700
+	echo 'scan_dense 5 6' >>tests/bench/ranges/6.12
+	run -1 tests/vm/bench
+	output_has 'scan_dense is recorded, but was not measured'
+	run -0 tests/vm/bench walk_one map_remap
+}
+
+@test "bench: fails if the benchmark fails" {
+	stub_bench 700
+	echo 'exit 1' >>tests/vm/run
+	run -1 tests/vm/bench
+}
+
+@test "bench: --record extends the ranges and keeps those of other rows" {
+	stub_bench 720
+	echo 'scan_dense 5 6' >>tests/bench/ranges/6.12
+	run -0 tests/vm/bench --record
+	diff - tests/bench/ranges/6.12 <<-'END'
+		# SPDX-License-Identifier: GPL-2.0
+		# Written by tests/vm/bench --record: row, least and largest figure
+		walk_one 700 720
+		map_remap 21 22
+		scan_dense 5 6
+	END
+}
+
 # --- tests/run ----------------------------------------------------------------
 
 @test "tests/run: prints the duration of each file, and the slowest files" {
