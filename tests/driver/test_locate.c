@@ -158,15 +158,18 @@ VW_TEST(linear_equals_phys_in_the_linear_map_only)
 					  "40K", NULL);
 		for (__u64 offset = 0; offset < 40 * KIB; offset += 1234) {
 			struct vmwalk_locate location = locate_at(offset);
-			bool right = location.linear == location.phys;
+			bool right = location.linear == location.phys, in_linear_map;
 
-			if (right != !!strcmp(types[i], "vmalloc"))
+			/* The buffer of type kmalloc tells the base of the linear map. */
+			if (!linear_map)
+				linear_map = location.kaddr - location.phys;
+			in_linear_map = location.kaddr - location.phys == linear_map;
+			if (right != in_linear_map)
 				vw_fail("%s, offset 0x%llx: linear is 0x%llx, phys is 0x%llx",
 					types[i], offset, location.linear, location.phys);
-			/* They differ by the base of the linear map. */
-			if (!linear_map)
-				linear_map = location.kaddr - location.linear;
-			assert_int_equal(location.kaddr - location.linear, linear_map);
+			/* Except on x86-64, the DMA API may map the buffer elsewhere. */
+			if (VW_IS_X86 || strcmp(types[i], "dma"))
+				assert_int_equal(in_linear_map, !!strcmp(types[i], "vmalloc"));
 		}
 		close(dev.fd);
 		vw_ok(vw_rmdir("t"));
