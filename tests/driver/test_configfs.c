@@ -1215,7 +1215,6 @@ static int make_on_node(const struct vw_combo *combo, const char *node)
 VW_TEST(the_buffer_is_on_the_requested_node)
 {
 	unsigned int made[2] = { }, elsewhere = 0;
-	__u64 pfns[MIB / PAGE];
 	char node[8], text[32];
 	void *map;
 	int n, fd;
@@ -1238,19 +1237,19 @@ VW_TEST(the_buffer_is_on_the_requested_node)
 			fd = vw_open_rw(n);
 			map = vw_map(fd, MIB, 0, PROT_READ, MAP_SHARED);
 			assert_true(vw_holds_fill(map, "zero", 0, MIB));
-			vw_frames(0, map, MIB / PAGE, pfns);
-			for (size_t j = 0; j < MIB / PAGE; j++)
-				vw_expect(node_of_pfn(pfns[j]), want);
 
 			scan = vw_scan_args((uintptr_t)map, (uintptr_t)map + MIB);
 			vw_ok(vw_scan_all(fd, &scan, 256, &extents));
 			vw_expect(extents.pages, MIB / PAGE);
 			for (size_t j = 0; j < extents.count; j++) {
+				const struct vmwalk_extent *extent = &extents.extent[j];
 				struct vmwalk_translation translation = {
-					.addr = extents.extent[j].start,
+					.addr = extent->start,
 				};
 
-				vw_expect(extents.extent[j].node, want);
+				vw_expect(node_of_pfn(extent->pfn), want);
+				vw_expect(node_of_pfn(extent->pfn + extent->pages - 1), want);
+				vw_expect(extent->node, want);
 				vw_ok(vw_translate(fd, &translation, 1));
 				vw_expect(translation.node, want);
 			}
