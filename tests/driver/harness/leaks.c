@@ -42,11 +42,8 @@ int vw_leak_rounds(void)
 	return vw_exists("/sys/kernel/debug/kmemleak") ? 1 : ROUNDS;
 }
 
-/*
- * Free pages, including those on the lists of the CPUs, which nr_free_pages does
- * not count. The kernel lengthens these lists while large blocks are freed.
- */
-static long long free_pages(void)
+/* The kernel lengthens the lists of the CPUs while large blocks are freed. */
+long long vw_free_pages(void)
 {
 	long long pages = vw_field("/proc/vmstat", "nr_free_pages"), count;
 	char line[256];
@@ -85,7 +82,7 @@ static void read_numbers(struct numbers *numbers)
 	}
 	if (file)
 		fclose(file);
-	note(numbers, "pages in use", -free_pages());
+	note(numbers, "pages in use", -vw_free_pages());
 	note(numbers, "pages of vmalloc", vw_field("/proc/meminfo", "VmallocUsed") / 4);
 	/* A per-CPU counter has eight bytes on each CPU. */
 	note(numbers, "numbers per CPU", vw_field("/proc/meminfo", "Percpu") * 1024 / 8 /

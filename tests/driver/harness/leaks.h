@@ -18,5 +18,7 @@
 void vw_expect_no_growth(void (*round)(void), int count);
 /* The number of rounds. */
 int vw_leak_rounds(void);
+/* Free pages, also those on the lists of the CPUs, which MemFree does not count. */
+long long vw_free_pages(void);
 
 #endif /* VMWALK_TESTS_LEAKS_H */
