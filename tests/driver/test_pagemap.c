@@ -225,19 +225,22 @@ static bool has_uffd_wp_bit(void)
 	return has;
 }
 
-/*
- * Compare entries that a scan has returned with those of pagemap. @hidden: a PFN
- * mapping, which pagemap reports as empty.
- */
+/* PFN mappings, which pagemap reports as empty. */
+struct hidden {
+	struct range range[64];
+	size_t count;
+};
+
+/* Compare entries that a scan has returned with those of pagemap. */
 static void expect_entries(const __u64 *ours, const __u64 *theirs, size_t count, __u64 addr,
-			   bool hidden)
+			   const struct hidden *hidden)
 {
 	for (size_t i = 0; i < count; i++) {
 		__u64 wanted = theirs[i] & ~PM_EXCLUSIVE, got = ours[i];
 
 		if (!has_uffd_wp_bit())
 			got &= ~PM_UFFD_WP;
-		if (hidden && got & PM_PRESENT) {
+		if (got & PM_PRESENT && is_inside(hidden->range, hidden->count, addr + i * PAGE)) {
 			vw_expect(wanted & ~PM_SOFT_DIRTY, 0);
 			vw_expect(got & (PM_FILE | PM_SWAP | PM_UFFD_WP), 0);
 			got &= PM_SOFT_DIRTY;
@@ -254,7 +257,8 @@ static void expect_entries(const __u64 *ours, const __u64 *theirs, size_t count,
 #define ENTRIES	16384
 
 /* Compare the entries of a range. Counts those that are not 0. */
-static size_t compare_range(int fd, pid_t pid, __u64 start, __u64 end, bool hidden)
+static size_t compare_range(int fd, pid_t pid, __u64 start, __u64 end,
+			    const struct hidden *hidden)
 {
 	static __u64 before[ENTRIES], ours[ENTRIES], after[ENTRIES];
 	size_t count, used = 0;
@@ -281,6 +285,7 @@ static size_t compare_range(int fd, pid_t pid, __u64 start, __u64 end, bool hidd
 static void compare_all_entries(int fd, pid_t pid)
 {
 	__u64 start = 0, end = 0, last = 0, a, b;
+	struct hidden hidden = { .count = 0 };
 	char path[64], line[1024];
 	size_t used = 0;
 	FILE *smaps;
@@ -300,15 +305,18 @@ static void compare_all_entries(int fd, pid_t pid)
 		/* Up to 600 pages of the hole before the mapping. */
 		if (start - last > 600 * PAGE)
 			last = start - 600 * PAGE;
-		used += compare_range(fd, pid, last, start, false);
-		used += compare_range(fd, pid, start, end, strstr(line, " pf "));
+		if (strstr(line, " pf ")) {
+			assert_true(hidden.count < COUNT(hidden.range));
+			hidden.range[hidden.count++] = (struct range){ start, end };
+		}
+		used += compare_range(fd, pid, last, end, &hidden);
 		last = end;
 	}
 	fclose(smaps);
 	assert_true(used);
 	/* One call that covers many mappings and holes. */
 	if (last < vw_user_end() - 64 * PAGE)
-		compare_range(fd, pid, last - 64 * PAGE, last + 64 * PAGE, false);
+		compare_range(fd, pid, last - 64 * PAGE, last + 64 * PAGE, &hidden);
 	print_message("# %zu entries match\n", used);
 }
 
