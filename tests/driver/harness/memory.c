@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "harness.h"
@@ -63,6 +64,25 @@ char *vw_mixed_region(const char *pattern)
 		make_page(at + i * PAGE, pattern[i % len], file, i * PAGE);
 	close(file);
 	return at;
+}
+
+int vw_dirty_faults(void)
+{
+	struct rusage before, after;
+	static int faults = -1;
+	char *at;
+
+	if (faults >= 0)
+		return faults;
+	at = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	vw_check(at != MAP_FAILED);
+	vw_peek(at);
+	getrusage(RUSAGE_THREAD, &before);
+	vw_poke(at, 1);
+	getrusage(RUSAGE_THREAD, &after);
+	munmap(at, PAGE);
+	faults = after.ru_minflt - before.ru_minflt;
+	return faults;
 }
 
 void *vw_pointer(uintptr_t at)

@@ -58,6 +58,13 @@ static inline void vw_touch(const void *at, size_t len)
 		vw_peek((const char *)at + i);
 }
 
+/*
+ * The page faults of the first write to a page that was read: 1 if the CPU cannot
+ * set the dirty bit of an entry, otherwise 0. After a fault for a write, the core
+ * has set the bit, but the driver has not.
+ */
+int vw_dirty_faults(void);
+
 /* A pointer whose value is hidden from the compiler, for bad pointers. */
 void *vw_pointer(uintptr_t at);
 

@@ -202,7 +202,8 @@ void check_buffer_is_open(int fd)
 	map = mmap(NULL, 64 * KIB, RW, MAP_SHARED, fd, 0);
 	vw_check(map != MAP_FAILED);
 	vw_check(map[PAGE] == '!');
-	vw_check_rc(vw_poke_by_driver(fd, map + PAGE, vw_fill_byte("letters", PAGE)), 0);
+	vw_check_rc(vw_poke_by_driver(fd, map + PAGE, vw_fill_byte("letters", PAGE)),
+		    vw_dirty_faults());
 	vw_check(map[PAGE] == (char)vw_fill_byte("letters", PAGE));
 	munmap(map, 64 * KIB);
 	vw_check_rc(vw_ioctl(fd, VMWALK_IOC_INFO, &info), 0);
