@@ -218,6 +218,18 @@ static inline unsigned long vmwalk_unmapped_pmd_area(struct file *file, unsigned
 #endif
 }
 
+/*
+ * Does mprotect() call the driver before it changes entries? VMWALK_MPROTECT()
+ * initializes the member of struct vm_operations_struct.
+ */
+#ifdef VMWALK_HAVE_VM_MPROTECT
+#define VMWALK_CALLS_MPROTECT	true
+#define VMWALK_MPROTECT(op)	.mprotect = (op)
+#else
+#define VMWALK_CALLS_MPROTECT	false
+#define VMWALK_MPROTECT(op)
+#endif
+
 /* --- Faults --------------------------------------------------------------- */
 
 /* Install a PMD entry at vmf->pmd, unless one exists. */

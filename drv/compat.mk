@@ -46,10 +46,11 @@ vmwalk-compat-flags := $(sort $(shell \
 	$(call vmwalk-has,VMWALK_HAVE_UNMAPPED_AREA_MM,sched/mm.h,unsigned long (*f)(struct mm_struct *$(comma) struct file *$(comma) unsigned long$(comma) unsigned long$(comma) unsigned long$(comma) unsigned long) = mm_get_unmapped_area;) \
 	wait; \
 	$(call vmwalk-has,VMWALK_HAVE_VM_FLAGS_MOD,mm.h,void (*f)(struct vm_area_struct *$(comma) vm_flags_t$(comma) vm_flags_t) = vm_flags_mod;) \
+	$(call vmwalk-has,VMWALK_HAVE_VM_MPROTECT,mm.h,int f(struct vm_operations_struct *o$(comma) unsigned long a) { return o->mprotect(NULL$(comma) a$(comma) a$(comma) a); }) \
 	$(call vmwalk-has,VMWALK_HAVE_VMA_ITERATOR,mm.h,void f(struct vma_iterator *i$(comma) struct mm_struct *m) { vma_iter_init(i$(comma) m$(comma) 0); }) \
 	$(call vmwalk-has,VMWALK_HAVE_VMA_LOOKUP,mm.h,struct vm_area_struct *(*f)(struct mm_struct *$(comma) unsigned long) = vma_lookup;) \
-	$(call vmwalk-has,VMWALK_HAVE_ZAP_VMA_PTES,mm.h,void (*f)(struct vm_area_struct *$(comma) unsigned long$(comma) unsigned long) = zap_vma_ptes;) \
 	wait; \
+	$(call vmwalk-has,VMWALK_HAVE_ZAP_VMA_PTES,mm.h,void (*f)(struct vm_area_struct *$(comma) unsigned long$(comma) unsigned long) = zap_vma_ptes;) \
 	$(call vmwalk-has,VMWALK_HAVE_ZERO_PFN,mm.h pgtable.h,unsigned long f(void) { return zero_pfn(0); }) \
 	$(call vmwalk-has,VMWALK_HAVE_ZONE_CMA_PAGES,mmzone.h,unsigned long f(struct zone *z) { return zone_cma_pages(z); }) \
 	wait))

@@ -511,6 +511,40 @@ static const struct vm_operations_struct vmwalk_vm_tracked_ops = {
 	.pfn_mkwrite = vmwalk_vm_pfn_mkwrite,
 };
 
+/*
+ * Remove the entries that map the buffer, but no copies, before mprotect()
+ * changes their memory type. Page faults install them again.
+ */
+static int __maybe_unused vmwalk_vm_mprotect(struct vm_area_struct *vma, unsigned long start,
+					     unsigned long end, unsigned long vm_flags)
+{
+	struct vmwalk_device *device = vma->vm_private_data;
+	unsigned long next;
+
+	/* One page table at a time: each call locks the list of VMAs. */
+	for (; start < end; start = next) {
+		next = pmd_addr_end(start, end);
+		unmap_mapping_range(device->inode->i_mapping,
+				    (loff_t)linear_page_index(vma, start) << PAGE_SHIFT,
+				    next - start, 0);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+
+	return 0;
+}
+
+/*
+ * Private mappings for which mprotect_retypes() is true. There is no map_pages,
+ * so that newer kernels handle faults under mmap_lock: no fault installs entries
+ * between vmwalk_vm_mprotect() and the change.
+ */
+static const struct vm_operations_struct vmwalk_vm_retyped_ops = {
+	.fault = vmwalk_vm_fault,
+	VMWALK_MPROTECT(vmwalk_vm_mprotect)
+};
+
 /* Chunk mappings. */
 static const struct vm_operations_struct vmwalk_vm_chunk_ops = {
 	.fault = vmwalk_vm_chunk_fault,
@@ -595,6 +629,17 @@ static int populate(struct vm_area_struct *vma)
 	return 0;
 }
 
+/*
+ * Does mprotect() of a private mapping give the entries that map the buffer the
+ * memory type of copies? Only x86 keeps the memory type of an entry.
+ */
+static bool mprotect_retypes(const struct vmwalk_device *device, unsigned long vm_flags)
+{
+	pte_t pte = pfn_pte(0, page_prot(device, vm_flags));
+
+	return !pte_same(pte_modify(pte, vm_get_page_prot(vm_flags)), pte);
+}
+
 static void set_up_vma(struct vmwalk_device *device, struct vm_area_struct *vma)
 {
 	bool tracked = device->dirty.bits;
@@ -621,7 +666,8 @@ static void set_up_vma(struct vmwalk_device *device, struct vm_area_struct *vma)
 		vm_flags_mod(vma, VM_IO | VM_DONTDUMP, 0);
 	vm_flags_mod(vma, pfnmap && !cow ? VM_PFNMAP : VM_MIXEDMAP, 0);
 
-	vma->vm_ops = tracked ? &vmwalk_vm_tracked_ops : &vmwalk_vm_ops;
+	vma->vm_ops = cow && mprotect_retypes(device, vma->vm_flags) ? &vmwalk_vm_retyped_ops :
+		      tracked ? &vmwalk_vm_tracked_ops : &vmwalk_vm_ops;
 	/* With track_dirty: read-only, as the core makes it after ->mmap(). */
 	if (!cow)
 		vma->vm_page_prot = page_prot(device, tracked ? vma->vm_flags & ~VM_SHARED :
@@ -644,6 +690,7 @@ void vmwalk_map_init(struct vmwalk_device *device)
  * @vma: the new VMA
  *
  * Return: 0; -EINVAL if the range exceeds the buffer; -EPERM for PROT_EXEC;
+ * -EOPNOTSUPP if mprotect() would map the buffer with a wrong memory type;
  * -ENOMEM without memory for page tables; -EINTR on a fatal signal. On error
  * the core unmaps what was installed.
  */
@@ -662,6 +709,10 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 		vm_flags_mod(vma, 0, VM_EXEC);
 		vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
 	}
+
+	if (!VMWALK_CALLS_MPROTECT && vmwalk_vma_is_cow(vma) &&
+	    mprotect_retypes(device, vma->vm_flags))
+		return -EOPNOTSUPP;
 
 	set_up_vma(device, vma);
 	if (is_chunk_mapping(vma)) {
