@@ -8,6 +8,7 @@
 #include <linux/hugetlb.h>
 #include <linux/kdev_t.h>
 #include <linux/ktime.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 #include <linux/sched/mm.h>
@@ -340,6 +341,14 @@ static u32 vma_attrs(const struct vmwalk_device *device, struct vm_area_struct *
 		attrs |= VMWALK_VMA_DEVICE;
 	if (is_vm_hugetlb_page(vma))
 		attrs |= VMWALK_VMA_HUGETLB;
+	if (vma->vm_file && file_inode(vma->vm_file)->i_sb->s_magic == TMPFS_MAGIC)
+		attrs |= VMWALK_VMA_SHMEM;
+	if (vma->vm_flags & VM_HUGEPAGE)
+		attrs |= VMWALK_VMA_HUGEPAGE;
+	if (vma->vm_flags & VM_NOHUGEPAGE)
+		attrs |= VMWALK_VMA_NOHUGEPAGE;
+	if (vma->vm_flags & VM_SPECIAL)
+		attrs |= VMWALK_VMA_SPECIAL;
 
 	return attrs;
 }

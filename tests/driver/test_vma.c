@@ -6,11 +6,13 @@
  * Copyright (C) The vmwalk authors
  */
 #define _GNU_SOURCE
+#include <linux/magic.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #include "harness.h"
 
@@ -242,6 +244,7 @@ VW_TEST(a_hole_returns_the_next_mapping)
 VW_TEST(a_shared_mapping_of_a_read_only_file_is_shared)
 {
 	int file = memfd_create("vmwalk_test", MFD_CLOEXEC), reader;
+	const __u32 shmem = VMWALK_VMA_FILE | VMWALK_VMA_SHMEM;
 	char path[64];
 
 	dev = vw_device_make();
@@ -250,11 +253,10 @@ VW_TEST(a_shared_mapping_of_a_read_only_file_is_shared)
 	reader = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(reader >= 0);
 	expect_attrs(vw_map(reader, PAGE, 0, PROT_READ, MAP_SHARED),
-		     VMWALK_VMA_READ | VMWALK_VMA_SHARED | VMWALK_VMA_FILE);
-	expect_attrs(vw_map(reader, PAGE, 0, PROT_READ, MAP_PRIVATE),
-		     VMWALK_VMA_READ | VMWALK_VMA_FILE);
+		     VMWALK_VMA_READ | VMWALK_VMA_SHARED | shmem);
+	expect_attrs(vw_map(reader, PAGE, 0, PROT_READ, MAP_PRIVATE), VMWALK_VMA_READ | shmem);
 	expect_attrs(vw_map(file, PAGE, 0, RW, MAP_SHARED),
-		     VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_SHARED | VMWALK_VMA_FILE);
+		     VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_SHARED | shmem);
 	expect_attrs(vw_anon(PAGE), VMWALK_VMA_READ | VMWALK_VMA_WRITE);
 	expect_attrs(vw_map(-1, PAGE, 0, PROT_NONE, ANON), 0);
 	close(file);
@@ -264,6 +266,7 @@ VW_TEST(a_shared_mapping_of_a_read_only_file_is_shared)
 VW_TEST(device_and_inode_match_stat)
 {
 	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct statfs fs;
 	struct vmwalk_vma vma;
 	struct stat stat;
 
@@ -343,10 +346,34 @@ VW_TEST_ALL(page_prot_matches_the_pte)
 
 /* --- Mappings of the device ----------------------------------------------- */
 
+VW_TEST(the_advice_on_huge_pages_is_told_and_shared_memory_is_told_from_files)
+{
+	const __u32 rw = VMWALK_VMA_READ | VMWALK_VMA_WRITE;
+	char *anon = vw_anon(3 * PAGE);
+	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct statfs fs;
+
+	dev = vw_device_make();
+	if (madvise(anon, PAGE, MADV_HUGEPAGE))
+		vw_skip("no transparent huge pages");
+	assert_int_equal(madvise(anon + 2 * PAGE, PAGE, MADV_NOHUGEPAGE), 0);
+	expect_attrs(anon, rw | VMWALK_VMA_HUGEPAGE);
+	expect_attrs(anon + PAGE, rw);
+	expect_attrs(anon + 2 * PAGE, rw | VMWALK_VMA_NOHUGEPAGE);
+
+	expect_attrs(vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS),
+		     rw | VMWALK_VMA_SHARED | VMWALK_VMA_FILE | VMWALK_VMA_SHMEM);
+	assert_true(file >= 0 && !fstatfs(file, &fs));
+	assert_int_equal(vma_at(vw_map(file, PAGE, 0, PROT_READ, MAP_PRIVATE)).attrs,
+			 VMWALK_VMA_READ | VMWALK_VMA_FILE |
+			 (fs.f_type == TMPFS_MAGIC ? VMWALK_VMA_SHMEM : 0));
+	close(file);
+}
+
 VW_TEST(the_device_flag_is_set_for_this_device_only)
 {
 	const __u32 common = VMWALK_VMA_READ | VMWALK_VMA_WRITE | VMWALK_VMA_SHARED |
-			     VMWALK_VMA_FILE;
+			     VMWALK_VMA_FILE | VMWALK_VMA_SPECIAL;
 	struct vmwalk_vma vma;
 	char path[64], *own, *others;
 	int other, number;
@@ -365,7 +392,7 @@ VW_TEST(the_device_flag_is_set_for_this_device_only)
 
 	/* Set for a part, for private, and through another file. */
 	expect_attrs(vw_map(dev.fd, PAGE, 3 * PAGE, PROT_READ, MAP_PRIVATE),
-		     VMWALK_VMA_READ | VMWALK_VMA_FILE | VMWALK_VMA_DEVICE);
+		     VMWALK_VMA_READ | VMWALK_VMA_FILE | VMWALK_VMA_SPECIAL | VMWALK_VMA_DEVICE);
 	vma = vma_at(vw_map(vw_open_rw(dev.n), 2 * PAGE, 5 * PAGE, RW, MAP_SHARED));
 	assert_int_equal(vma.attrs, common | VMWALK_VMA_DEVICE);
 	assert_int_equal(vma.pgoff, 5);

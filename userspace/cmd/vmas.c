@@ -35,7 +35,7 @@ static const struct column vmas_columns[] = {
 			    10 },
 	[COL_VM_FLAGS] = { "VM_FLAGS", "vm_flags of the kernel, raw", CELL_STRING, true, 10 },
 	[COL_PAGE_PROT] = { "PAGE_PROT", "vm_page_prot of the kernel, raw", CELL_STRING, true, 18 },
-	[COL_ATTRS] = { "ATTRS", "file: backed by a file; device: by this device; hugetlb",
+	[COL_ATTRS] = { "ATTRS", "file device hugetlb shmem special; hugepage nohugepage",
 			CELL_LIST, false, 12 },
 	[COL_MAPPING] = { "MAPPING", "name of the mapping", CELL_STRING },
 	{},
@@ -70,6 +70,14 @@ static const char *attr_name(__u32 attr)
 		return "device";
 	case VMWALK_VMA_HUGETLB:
 		return "hugetlb";
+	case VMWALK_VMA_SHMEM:
+		return "shmem";
+	case VMWALK_VMA_HUGEPAGE:
+		return "hugepage";
+	case VMWALK_VMA_NOHUGEPAGE:
+		return "nohugepage";
+	case VMWALK_VMA_SPECIAL:
+		return "special";
 	}
 	return NULL;
 }

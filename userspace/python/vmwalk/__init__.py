@@ -186,6 +186,10 @@ class VmaFlag(enum.IntFlag):
     FILE = 0x10
     DEVICE = 0x20
     HUGETLB = 0x40
+    SHMEM = 0x80
+    HUGEPAGE = 0x100
+    NOHUGEPAGE = 0x200
+    SPECIAL = 0x400
 
 
 class Info(NamedTuple):
