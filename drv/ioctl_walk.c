@@ -323,6 +323,12 @@ long vmwalk_ioctl_translate(struct vmwalk_call *call)
 	return 0;
 }
 
+/* Device nodes may be in tmpfs, too. shmem_mapping() is not exported. */
+static bool is_shmem(const struct inode *inode)
+{
+	return inode->i_sb->s_magic == TMPFS_MAGIC && S_ISREG(inode->i_mode);
+}
+
 static u32 vma_attrs(const struct vmwalk_device *device, struct vm_area_struct *vma)
 {
 	u32 attrs = 0;
@@ -341,7 +347,7 @@ static u32 vma_attrs(const struct vmwalk_device *device, struct vm_area_struct *
 		attrs |= VMWALK_VMA_DEVICE;
 	if (is_vm_hugetlb_page(vma))
 		attrs |= VMWALK_VMA_HUGETLB;
-	if (vma->vm_file && file_inode(vma->vm_file)->i_sb->s_magic == TMPFS_MAGIC)
+	if (vma->vm_file && is_shmem(file_inode(vma->vm_file)))
 		attrs |= VMWALK_VMA_SHMEM;
 	if (vma->vm_flags & VM_HUGEPAGE)
 		attrs |= VMWALK_VMA_HUGEPAGE;
