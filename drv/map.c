@@ -537,7 +537,7 @@ static int __maybe_unused vmwalk_vm_mprotect(struct vm_area_struct *vma, unsigne
 
 /*
  * Private mappings for which mprotect_retypes() is true. There is no map_pages,
- * so that newer kernels handle faults under mmap_lock: no fault installs entries
+ * so newer kernels handle faults under mmap_lock: no fault installs an entry
  * between vmwalk_vm_mprotect() and the change.
  */
 static const struct vm_operations_struct vmwalk_vm_retyped_ops = {
@@ -630,14 +630,13 @@ static int populate(struct vm_area_struct *vma)
 }
 
 /*
- * Does mprotect() of a private mapping give the entries that map the buffer the
- * memory type of copies? Only x86 keeps the memory type of an entry.
+ * Does mprotect() give the entries that map the buffer the memory type of
+ * copies?
  */
-static bool mprotect_retypes(const struct vmwalk_device *device, unsigned long vm_flags)
+static bool mprotect_retypes(const struct vmwalk_device *device, const struct vm_area_struct *vma)
 {
-	pte_t pte = pfn_pte(0, page_prot(device, vm_flags));
-
-	return !pte_same(pte_modify(pte, vm_get_page_prot(vm_flags)), pte);
+	return !VMWALK_KEEPS_MEMORY_TYPE && vmwalk_vma_is_cow(vma) &&
+	       device->buffer.cache_mode != VMWALK_CACHE_WB;
 }
 
 static void set_up_vma(struct vmwalk_device *device, struct vm_area_struct *vma)
@@ -666,7 +665,7 @@ static void set_up_vma(struct vmwalk_device *device, struct vm_area_struct *vma)
 		vm_flags_mod(vma, VM_IO | VM_DONTDUMP, 0);
 	vm_flags_mod(vma, pfnmap && !cow ? VM_PFNMAP : VM_MIXEDMAP, 0);
 
-	vma->vm_ops = cow && mprotect_retypes(device, vma->vm_flags) ? &vmwalk_vm_retyped_ops :
+	vma->vm_ops = mprotect_retypes(device, vma) ? &vmwalk_vm_retyped_ops :
 		      tracked ? &vmwalk_vm_tracked_ops : &vmwalk_vm_ops;
 	/* With track_dirty: read-only, as the core makes it after ->mmap(). */
 	if (!cow)
@@ -710,8 +709,7 @@ int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 		vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
 	}
 
-	if (!VMWALK_CALLS_MPROTECT && vmwalk_vma_is_cow(vma) &&
-	    mprotect_retypes(device, vma->vm_flags))
+	if (!VMWALK_CALLS_MPROTECT && mprotect_retypes(device, vma))
 		return -EOPNOTSUPP;
 
 	set_up_vma(device, vma);

@@ -60,6 +60,11 @@
 #error "vmwalk needs at least three page-table levels"
 #endif
 
+/* Does mprotect() keep the memory type of an entry, or take it from the VMA? */
+#ifndef VMWALK_KEEPS_MEMORY_TYPE
+#define VMWALK_KEEPS_MEMORY_TYPE	false
+#endif
+
 /*
  * A group of adjacent PTEs, or of PMD entries, maps one contiguous range, which
  * the CPU may cache as one TLB entry. The CPU may set the accessed and dirty

@@ -104,6 +104,9 @@ static inline void vmwalk_set_pmd(struct mm_struct *mm, unsigned long addr, pmd_
 /* Without the check of debug kernels that the address is in the linear map. */
 #define vmwalk_linear_phys(addr)	((phys_addr_t)__pa_nodebug(addr))
 
+/* _PAGE_CHG_MASK has the bits of the memory type. */
+#define VMWALK_KEEPS_MEMORY_TYPE	true
+
 #define VMWALK_USER_END			TASK_SIZE_MAX
 
 /* Every process's top-level table points to the kernel's tables. */
