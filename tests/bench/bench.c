@@ -141,6 +141,8 @@ static void mark(bool begin)
 		asm volatile("xchg %bx, %bx");
 	else
 		asm volatile("xchg %cx, %cx");
+#else
+	(void)begin;
 #endif
 }
 
