@@ -223,6 +223,16 @@ bool target_option(struct target_options *options, int option, const char *arg);
 
 /* Prints errors and returns an exit status. */
 int target_open(struct target *target, const struct target_options *options);
+
+/*
+ * Open a temporary instance whose target is the command itself until
+ * target_set(). Prints errors and returns an exit status.
+ */
+int target_open_temporary(struct target *target);
+
+/* Set the target of a temporary instance. Returns -1 with errno set on error. */
+int target_set(struct target *target, pid_t pid);
+
 void target_close(struct target *target);
 
 /* Cause of EPERM from a call that needs a capability */

@@ -106,6 +106,30 @@ static int create_temporary(struct target *target, const char *pid)
 	return EXIT_SUCCESS;
 }
 
+int target_open_temporary(struct target *target)
+{
+	int status;
+
+	*target = (struct target){ .pid = getpid() };
+	status = create_temporary(target, "0");
+	if (!status && vmwalk_file_info(target->file, &target->info))
+		status = failure("%m");
+	if (status)
+		target_close(target);
+	return status;
+}
+
+int target_set(struct target *target, pid_t pid)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", pid);
+	if (vmwalk_instance_set(target->temporary, "target_pid", number))
+		return -1;
+	target->pid = pid;
+	return 0;
+}
+
 int target_open(struct target *target, const struct target_options *options)
 {
 	int status = EXIT_SUCCESS;

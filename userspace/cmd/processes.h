@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Select processes, and walk one after the other
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#ifndef _VMWALK_PROCESSES_H
+#define _VMWALK_PROCESSES_H
+
+#include "command.h"
+
+/* A PID can be used again: the time of the start tells its processes apart. */
+struct process {
+	pid_t pid;
+	__u64 start;   /* in clock ticks after the boot */
+	pid_t shares;  /* the process that has the same memory and is walked instead, or 0 */
+	char comm[64]; /* may contain any bytes */
+};
+
+/*
+ * What selects processes: --device or --pid, or else the other options, of which
+ * one has to match.
+ */
+struct process_filter {
+	const char *device;
+	const char *pids;
+	const char *comm;
+	const char *cgroup;
+	const char *unit;
+	bool all;
+	bool optional; /* no process may match */
+};
+
+extern const struct verb_option process_verb_options[];
+
+/* Store an option that selects processes. Returns false for any other option. */
+bool process_option(struct process_filter *filter, int option, const char *arg);
+
+/* The selected processes and, after processes_walk(), what became of them */
+struct processes {
+	struct process *vec; /* in the order of --pid, or sorted by PID */
+	size_t count;
+	size_t walked;
+	size_t exited;        /* skipped: ended before or during the walk */
+	size_t denied;        /* skipped: EPERM */
+	size_t shared;        /* have the memory of a process that is walked */
+	struct target target; /* opened by the first walk */
+	bool open;
+};
+
+/*
+ * Select processes. Kernel threads and zombies have no memory: they are left
+ * out, but naming one with --pid is an error. --all leaves out the command
+ * itself. Unless the filter is optional, it is an error if no process matches.
+ * Prints errors and returns an exit status.
+ */
+int processes_select(struct processes *processes, const struct process_filter *filter);
+
+/*
+ * Call @fn for each process that does not share the memory of another one, with
+ * a target that is set to it. One temporary instance serves all processes; it is
+ * kept until processes_free().
+ *
+ * @fn returns 0; -1 with errno set; or an exit status, which ends the walk, after
+ * printing an error. ESRCH (the process has ended) and EPERM are counted, and end
+ * the walk only if one process was selected. Prints errors and returns an exit
+ * status.
+ */
+int processes_walk(struct processes *processes,
+		   int (*fn)(struct target *target, const struct process *process, void *data),
+		   void *data);
+
+void processes_free(struct processes *processes);
+
+/* Number of processes that were skipped, since they ended or are not readable */
+size_t processes_skipped(const struct processes *processes);
+
+/*
+ * Print "1013 processes walked, 2 skipped (1 exited, 1 not permitted), 5 share
+ * the memory of another one".
+ */
+void processes_print(FILE *out, const struct processes *processes);
+
+/* Check that a process still is the one that was selected. */
+bool process_is_same(const struct process *process);
+
+#endif /* _VMWALK_PROCESSES_H */
