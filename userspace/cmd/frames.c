@@ -42,42 +42,52 @@ static __u64 *part_of(struct frames *frames, __u64 pfn)
 	return frames->parts[i];
 }
 
-/* Set up to 64 bits of a word. Returns the number of those that were clear. */
-static unsigned int set_bits(__u64 *word, unsigned int first, unsigned int count)
+/* The bits of frames in the word of the first one. Sets *@count to their number. */
+static __u64 word_mask(__u64 pfn, __u64 pages, unsigned int *count)
 {
-	__u64 mask = (count < 64 ? (1ULL << count) - 1 : ~0ULL) << first;
-	unsigned int fresh = __builtin_popcountll(mask & ~*word);
+	unsigned int first = pfn % 64;
 
-	*word |= mask;
-	return fresh;
+	*count = pages < 64 - first ? pages : 64 - first;
+	return (*count < 64 ? (1ULL << *count) - 1 : ~0ULL) << first;
 }
 
 int frames_add(struct frames *frames, __u64 pfn, __u64 pages, __u64 *fresh)
 {
-	unsigned int first, count;
-	__u64 *part;
+	unsigned int count;
+	__u64 *word, mask;
 
 	*fresh = 0;
-	while (pages) {
-		part = part_of(frames, pfn);
-		if (!part)
+	for (; pages; pfn += count, pages -= count) {
+		word = part_of(frames, pfn);
+		if (!word)
 			return -1;
-		first = pfn % 64;
-		count = pages < 64 - first ? pages : 64 - first;
-		*fresh += set_bits(part + pfn / 64 % PART_WORDS, first, count);
-		pfn += count;
-		pages -= count;
+		word += pfn / 64 % PART_WORDS;
+		mask = word_mask(pfn, pages, &count);
+		*fresh += __builtin_popcountll(mask & ~*word);
+		*word |= mask;
 	}
 	frames->count += *fresh;
 	return 0;
 }
 
+__u64 frames_count(const struct frames *frames, __u64 pfn, __u64 pages)
+{
+	unsigned int count;
+	__u64 mask, sum = 0;
+	size_t i;
+
+	for (; pages; pfn += count, pages -= count) {
+		mask = word_mask(pfn, pages, &count);
+		i = pfn >> PART_SHIFT;
+		if (i < frames->nr_parts && frames->parts[i])
+			sum += __builtin_popcountll(mask & frames->parts[i][pfn / 64 % PART_WORDS]);
+	}
+	return sum;
+}
+
 bool frames_have(const struct frames *frames, __u64 pfn)
 {
-	size_t i = pfn >> PART_SHIFT;
-
-	return i < frames->nr_parts && frames->parts[i] &&
-		frames->parts[i][pfn / 64 % PART_WORDS] >> pfn % 64 & 1;
+	return frames_count(frames, pfn, 1);
 }
 
 void frames_free(struct frames *frames)

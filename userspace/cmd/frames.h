@@ -22,6 +22,9 @@ struct frames {
  */
 int frames_add(struct frames *frames, __u64 pfn, __u64 pages, __u64 *fresh);
 
+/* Number of some frames that are in the set */
+__u64 frames_count(const struct frames *frames, __u64 pfn, __u64 pages);
+
 bool frames_have(const struct frames *frames, __u64 pfn);
 void frames_free(struct frames *frames);
 
