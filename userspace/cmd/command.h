@@ -47,7 +47,7 @@ struct verb {
 };
 
 extern const struct verb create_verb, set_verb, destroy_verb, list_verb, show_verb, walk_verb,
-	translate_verb, scan_verb, vmas_verb;
+	translate_verb, scan_verb, vmas_verb, summary_verb;
 
 /*
  * Parse the next option of the running verb. Returns its letter and sets *@arg,
@@ -143,6 +143,8 @@ void cell_hex(struct cell *cell, __u64 value);
 void cell_number(struct cell *cell, __u64 value);
 /* A size; in a table in the largest unit that divides it, without --bytes */
 void cell_size(struct cell *cell, __u64 bytes);
+/* A size; in a table rounded to three digits or so, without --bytes */
+void cell_amount(struct cell *cell, __u64 bytes);
 /* NULL: no value */
 void cell_text(struct cell *cell, const char *text);
 /* Frees @text. NULL with errno ENOMEM fails. */
@@ -151,6 +153,8 @@ void cell_take(struct cell *cell, char *text);
 void cell_state(struct cell *cell, __u32 state);
 /* Whether values must not be abbreviated, since the output is raw or JSON */
 bool cell_exact(const struct cell *cell);
+/* The same, or since sizes are to be printed in bytes */
+bool cell_bytes(const struct cell *cell);
 
 /*
  * Text that is prepared for the cells of one table, because it repeats. The
@@ -195,6 +199,8 @@ void json_object(const char *name);
 void json_array(const char *name);
 void json_end(void);
 void json_value(const char *name, enum cell_type type, const char *text);
+void json_number(const char *name, __u64 value);
+void json_address(const char *name, __u64 addr);
 /* Print an element of an array that is JSON already. */
 void json_element(const char *json, size_t len);
 
@@ -343,6 +349,9 @@ char size_unit(__u64 *bytes);
 
 /* Size in the largest unit that divides it, such as "64K" */
 char *size_text(__u64 bytes);
+
+/* Size in the largest unit of which it has one or more, rounded, such as "143.3G" */
+char *amount_text(__u64 bytes);
 
 /* asprintf(3) that returns the text, or NULL */
 [[gnu::format(printf, 1, 2)]] char *text(const char *format, ...);

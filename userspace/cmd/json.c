@@ -10,6 +10,7 @@
  *
  * Copyright (C) The vmwalk authors
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
@@ -212,6 +213,22 @@ void json_value(const char *name, enum cell_type type, const char *text)
 	else
 		fwrite(value.text, 1, value.len, stdout);
 	buffer_free(&value);
+}
+
+void json_number(const char *name, __u64 value)
+{
+	char *number = text("%llu", value);
+
+	json_value(name, CELL_NUMBER, number);
+	free(number);
+}
+
+void json_address(const char *name, __u64 addr)
+{
+	char *hex = text("0x%llx", addr);
+
+	json_value(name, CELL_STRING, hex);
+	free(hex);
 }
 
 void json_element(const char *json_text, size_t len)

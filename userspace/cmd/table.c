@@ -297,15 +297,27 @@ void cell_number(struct cell *cell, __u64 value)
 	cell_digits(cell, add_digits(cell->number + MAX_NUMBER, value));
 }
 
+bool cell_bytes(const struct cell *cell)
+{
+	return cell_exact(cell) || cell->table->bytes;
+}
+
 void cell_size(struct cell *cell, __u64 bytes)
 {
-	bool exact = cell_exact(cell) || cell->table->bytes;
-	char unit = exact ? 0 : size_unit(&bytes);
+	char unit = cell_bytes(cell) ? 0 : size_unit(&bytes);
 	char *at = cell->number + MAX_NUMBER;
 
 	if (unit)
 		*--at = unit;
 	cell_digits(cell, add_digits(at, bytes));
+}
+
+void cell_amount(struct cell *cell, __u64 bytes)
+{
+	if (cell_bytes(cell))
+		cell_number(cell, bytes);
+	else
+		cell_take(cell, amount_text(bytes));
 }
 
 /* Names of a state, prepared. The last states that were met are kept. */

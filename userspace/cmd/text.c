@@ -153,6 +153,25 @@ char size_unit(__u64 *bytes)
 	return units[unit];
 }
 
+char *amount_text(__u64 bytes)
+{
+	static const char units[] = "KMGTPE";
+	__u64 tenths, unit = 1024;
+	unsigned int i = 0;
+
+	if (bytes < 1024)
+		return text("%llu", bytes);
+	while (i < sizeof(units) - 2 && bytes / 1024 >= unit) {
+		unit *= 1024;
+		i++;
+	}
+	/* Rounded to a tenth: this may give 1024.0. */
+	tenths = bytes / unit * 10 + (bytes % unit / (unit / 1024) * 10 + 512) / 1024;
+	if (tenths % 10)
+		return text("%llu.%llu%c", tenths / 10, tenths % 10, units[i]);
+	return text("%llu%c", tenths / 10, units[i]);
+}
+
 char *size_text(__u64 bytes)
 {
 	char unit[2] = { size_unit(&bytes) };

@@ -216,22 +216,6 @@ static void json_hex(const struct walk_view *view, const char *name, bool exists
 	free(hex);
 }
 
-static void json_number(const char *name, __u64 value)
-{
-	char *number = text("%llu", value);
-
-	json_value(name, CELL_NUMBER, number);
-	free(number);
-}
-
-static void json_address(const char *name, __u64 addr)
-{
-	char *hex = text("0x%llx", addr);
-
-	json_value(name, CELL_STRING, hex);
-	free(hex);
-}
-
 static const char *level_state(const struct vmwalk_level *level)
 {
 	if (level->flags & VMWALK_LEVEL_FOLDED)
