@@ -1,0 +1,323 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+#
+# vmwalk summary with the driver: its sums are compared with /proc/PID/smaps and
+# /proc/PID/numa_maps of processes with memory of every kind. docs/summary.md
+# lists what is equal, and what differs.
+#
+# Copyright (C) The vmwalk authors
+
+bats_require_minimum_version 1.5.0
+
+load helper
+
+TARGET=${VMWALK_TESTS:-$BATS_TEST_DIRNAME/..}/target
+MIB=1048576
+PAGE=$(getconf PAGESIZE)
+
+# start KIND=MIB...: starts a process with this memory, stops it, and sets pid.
+# It is stopped, so that its memory does not change.
+start()
+{
+	local status=0
+
+	"$TARGET" "$@" >"$BATS_TEST_TMPDIR/ready" 2>"$BATS_TEST_TMPDIR/why" 3>&- &
+	pid=$!
+	until grep -q ready "$BATS_TEST_TMPDIR/ready"; do
+		if ! kill -0 "$pid" 2>/dev/null; then
+			wait "$pid" || status=$?
+			[[ $status != 4 ]] || skip "$(<"$BATS_TEST_TMPDIR/why")"
+			return 1
+		fi
+		sleep 0.1
+	done
+	kill -STOP "$pid"
+}
+
+# column NAME [OPTION]...: prints a sum of the process in bytes.
+column()
+{
+	vmwalk summary --pid "$pid" --raw --noheadings --output "$@"
+}
+
+# smaps [!]SHARED FIELD...: prints the sum of some fields of smaps in bytes. With
+# "private", only those of mappings that are not shared.
+smaps()
+{
+	awk -v which="$1" -v fields=" ${*:2} " '
+		/^[0-9a-f]+-/ { counts = which == "all" || substr($2, 4, 1) == "p" }
+		counts && index(fields, " " $1 " ") { sum += $2 }
+		END { printf "%.0f\n", sum * 1024 }' "/proc/$pid/smaps"
+}
+
+# expect TEXT ACTUAL WANTED
+expect()
+{
+	[[ $2 == "$3" ]] || { echo "$1: got $2, wanted $3"; return 1; }
+}
+
+# entries KIND SIZE: bytes of a kind that entries of a size map, from JSON
+entries()
+{
+	vmwalk summary --pid "$pid" --json |
+		sed -n '/"pid"/s/.*"parts": \[\([^]]*\)\].*/\1/p' | tr '}' '\n' |
+		sed -n "s/.*\"kind\": \"$1\", \"entry\": $2,.*\"bytes\": \([0-9]*\).*/\1/p" |
+		awk '{ sum += $1 } END { printf "%.0f\n", sum }'
+}
+
+# Compares the sums of the process with smaps, for each kind.
+matches_smaps()
+{
+	local pmd
+
+	expect RSS "$(column RSS)" "$(smaps all Rss:)"
+	expect ANON "$(column ANON)" "$(smaps all Anonymous:)"
+	expect HUGETLB "$(column HUGETLB)" "$(smaps all Private_Hugetlb: Shared_Hugetlb:)"
+	# smaps adds the swapped pages of shared memory, which no entry shows.
+	expect SWAP "$(column SWAP)" "$(smaps private Swap:)"
+	expect 'FILE and SHMEM' $(($(column FILE) + $(column SHMEM))) \
+		$(($(smaps all Rss:) - $(smaps all Anonymous:)))
+	pmd=$(cat /sys/kernel/mm/transparent_hugepage/hpage_pmd_size) || return 0
+	expect 'anonymous PMD' "$(entries anonymous "$pmd")" "$(smaps all AnonHugePages:)"
+	expect 'shmem PMD' "$(entries shmem "$pmd")" "$(smaps all ShmemPmdMapped:)"
+}
+
+# Prints the bytes on each node in numa_maps, as in the column NODES. The page of
+# the vdso is left out: it is part of the kernel's image.
+numa_maps()
+{
+	awk '/ \[vdso\]/ { next }
+		{
+			for (i = 2; i <= NF; i++)
+				if ($i ~ /^kernelpagesize_kB=/) size = substr($i, 19)
+			for (i = 2; i <= NF; i++)
+				if ($i ~ /^N[0-9]+=/) {
+					split(substr($i, 2), part, "=")
+					sum[part[1]] += part[2] * size * 1024
+				}
+		}
+		END {
+			for (node = 0; node < 64; node++)
+				if (sum[node]) printf "%s%d:%.0f", separator, node, sum[node], separator = ","
+			print ""
+		}' "/proc/$pid/numa_maps"
+}
+
+nodes_match_numa_maps()
+{
+	local vdso=0
+
+	[[ -e /proc/$pid/numa_maps ]] || return 0
+	vmwalk summary --pid "$pid" --raw --noheadings --mappings --output NODES,MAPPING |
+		awk '$2 != "[vdso]" {
+			n = split($1, parts, ",")
+			for (i = 1; i <= n && $1 != "-"; i++) {
+				split(parts[i], part, ":")
+				sum[part[1]] += part[2]
+			}
+		}
+		END {
+			for (node = 0; node < 64; node++)
+				if (sum[node]) printf "%s%d:%.0f", separator, node, sum[node], separator = ","
+			print ""
+		}' >"$BATS_TEST_TMPDIR/nodes"
+	expect NODES "$(<"$BATS_TEST_TMPDIR/nodes")" "$(numa_maps)"
+}
+
+compare()
+{
+	matches_smaps
+	nodes_match_numa_maps
+}
+
+@test "small anonymous pages are those of smaps" {
+	start small=8
+	compare
+	(($(column ANON) >= 8 * MIB && $(column SWAP) == 0))
+}
+
+@test "pages that a PMD entry maps are AnonHugePages, and cover their windows" {
+	start thp=8
+	compare
+	expect THP "$(column THP)" "$(smaps all AnonHugePages:)"
+	[[ $(column THP) != 0 ]] || skip 'no free huge pages'
+}
+
+@test "a window with every second page is one with holes" {
+	local row
+
+	[[ -d /sys/kernel/mm/transparent_hugepage ]] || skip 'no transparent huge pages'
+	start holes=8
+	compare
+	read -r row < <(column THP,THP_SMALL,THP_HOLES)
+	expect 'windows' "$row" "0 0 $((8 * MIB))"
+}
+
+@test "windows full of small pages are told from those mapped by one entry" {
+	local huge small holes
+
+	[[ -d /sys/kernel/mm/transparent_hugepage ]] || skip 'no transparent huge pages'
+	start small=8 thp=8
+	# small is advised not to have huge pages, so it has no windows.
+	read -r huge small holes < <(column THP,THP_SMALL,THP_HOLES)
+	((huge + small + holes <= 8 * MIB && huge + small > 0))
+}
+
+@test "hugetlb pages are not in RSS" {
+	local rss
+
+	grep -q '^HugePages_Total' /proc/meminfo || skip 'no hugetlb'
+	echo 8 >/proc/sys/vm/nr_hugepages
+	start hugetlb=8
+	compare
+	rss=$(awk '/^VmRSS:/ { print $2 * 1024 }' "/proc/$pid/status")
+	expect HUGETLB "$(column HUGETLB)" $((8 * MIB))
+	((rss < 8 * MIB && $(column RSS) < 8 * MIB))
+	kill -KILL "$pid"
+	wait "$pid" || true
+	echo 0 >/proc/sys/vm/nr_hugepages
+}
+
+@test "shared memory is counted as such, and files in tmpfs are, too" {
+	local file shmem
+
+	start shmem=8 file=1
+	compare
+	expect 'shared memory' "$(column MAPPING,SHMEM --mappings | sed -n 's,^/dev/zero.* ,,p')" \
+		$((8 * MIB))
+	read -r file shmem < <(column MAPPING,FILE,SHMEM --mappings |
+		sed -n "s,^$(realpath "$TARGET") ,,p")
+	if [[ $(stat -f -c %T "$TARGET") == tmpfs ]]; then
+		((file == 0 && shmem > 0))
+	else
+		((file > 0 && shmem == 0))
+	fi
+}
+
+@test "swapped pages are those of smaps" {
+	start swap=4
+	compare
+	expect SWAP "$(column SWAP)" $((4 * MIB))
+}
+
+@test "no entry shows that shared memory was swapped out, unlike smaps" {
+	start shmemout=4
+	compare
+	expect SWAP "$(column SWAP)" 0
+	expect SHMEM "$(column SHMEM)" 0
+	expect smaps "$(smaps all Swap:)" $((4 * MIB))
+}
+
+@test "zero pages are counted apart, and are not in RSS" {
+	start zero=4
+	compare
+	expect ZERO "$(column ZERO)" $((4 * MIB))
+	(($(column RSS) < 4 * MIB))
+}
+
+@test "all kinds together, and real programs, match smaps and numa_maps" {
+	local program programs
+
+	start small=2 thp=4 holes=4 zero=1 swap=1 shmem=2 file=1
+	compare
+	programs=(bash 'sleep 1000' 'tail -f /dev/null' "awk { }" 'cat' 'sort' 'dd status=none' 'wc'
+		'sed p' 'od')
+	for program in "${programs[@]}"; do
+		mkfifo "$BATS_TEST_TMPDIR/input"
+		# shellcheck disable=SC2086 # with arguments
+		$program <"$BATS_TEST_TMPDIR/input" >/dev/null 3>&- &
+		pid=$!
+		exec 9>"$BATS_TEST_TMPDIR/input"
+		sleep 0.2
+		kill -STOP "$pid"
+		echo "# $program" >&2
+		compare
+		kill -KILL "$pid"
+		exec 9>&-
+		rm "$BATS_TEST_TMPDIR/input"
+	done
+}
+
+@test "a group counts each frame once" {
+	local one total n=100
+
+	start shmem=8 small=4 "children=$n"
+	kill -CONT "$pid"
+	run --separate-stderr vmwalk summary --comm target --raw --output COMM,RSS,ANON,SHMEM
+	[[ $status == 0 ]]
+	((${#lines[@]} == n + 3))
+	read -r _ _ _ shmem <<<"${lines[-1]}"
+	expect SHMEM "$shmem" $((8 * MIB))
+	read -r _ one _ <<<"${lines[1]}"
+	read -r _ total _ <<<"${lines[-1]}"
+	# The children share all but the pages of their stacks and page tables.
+	((total > 12 * MIB && total < 12 * MIB + n * 64 * PAGE && one > 12 * MIB))
+}
+
+@test "the sums over mappings are those of the process" {
+	local kind sums
+
+	start small=2 thp=4 shmem=2
+	for kind in RSS ANON FILE SHMEM SWAP THP THP_SMALL THP_HOLES ZERO SPECIAL; do
+		sums=$(vmwalk summary -p "$pid" -m -r -n -o "$kind" | awk '{ s += $1 } END { printf "%.0f", s }')
+		expect "$kind" "$(column "$kind")" "$sums"
+	done
+}
+
+@test "runs add up to the memory that has frames" {
+	local runs
+
+	start small=2 thp=4 shmem=2
+	runs=$(vmwalk summary --pid "$pid" --json | sed -n '/"pid"/s/.*"runs": \[\([^]]*\)\].*/\1/p' |
+		tr '}' '\n' | sed -n 's/.*"bytes": \([0-9]*\).*/\1/p' | awk '{ s += $1 } END { printf "%.0f", s }')
+	expect runs "$runs" $(($(column RSS) + $(column HUGETLB)))
+	(($(column LARGEST_RUN) >= PAGE))
+}
+
+@test "processes that share their memory are counted once" {
+	local pids
+
+	start small=2
+	kill -CONT "$pid"
+	# vfork(): the shell's child has its parent's memory until it calls execve().
+	run --separate-stderr vmwalk summary --pid "$pid,$pid"
+	[[ $status == 0 && $output == "process $pid (target)"* ]]
+}
+
+@test "kernel threads and processes that have ended are refused by PID, and left out otherwise" {
+	run --separate-stderr vmwalk summary --pid 2
+	[[ $status == 1 && ! $output ]]
+	[[ $stderr == 'vmwalk: summary: process 2 has no memory: it is a kernel thread, or has exited' ]]
+	run --separate-stderr vmwalk summary --pid 4194303
+	[[ $status == 1 && $stderr == 'vmwalk: summary: process 4194303 does not exist' ]]
+	run --separate-stderr vmwalk summary --comm no-such-name
+	[[ $status == 1 && $stderr == "vmwalk: summary: no process has the name 'no-such-name'" ]]
+	run --separate-stderr vmwalk summary --all --raw --noheadings --output PID
+	[[ $status == 0 && ! $stderr ]]
+	[[ " ${lines[*]} " != *' 2 '* && " ${lines[*]} " == *" $$ "* ]]
+}
+
+@test "without CAP_SYS_ADMIN what needs PFNs is hidden, and nothing is 0 instead" {
+	start small=2 shmem=1
+	make_instance demo target_pid="$pid"
+	run --separate-stderr setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin -- \
+		vmwalk summary --device demo
+	[[ $status == 0 && ! $stderr ]]
+	[[ $output == *'runs         hidden: the opener of the device lacks CAP_SYS_ADMIN'* ]]
+	expect RSS "$(setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin -- \
+		vmwalk summary --device demo -r -n -o RSS,LARGEST_RUN)" "$(smaps all Rss:) hidden"
+}
+
+@test "all processes are read through one temporary instance" {
+	local before after
+
+	start small=1 children=20
+	kill -CONT "$pid"
+	before=$(make_instance probe)
+	vmwalk summary --comm target >/dev/null
+	rmdir "$VMWALK/probe"
+	after=$(make_instance probe)
+	# Device numbers are not reused at once: the command took one of them.
+	echo "$before $after"
+	((${after#/dev/vmwalk} - ${before#/dev/vmwalk} <= 2))
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A process with memory of chosen kinds, to test commands that read the memory
+ * of processes
+ *
+ *   target [KIND=MIB]... [children=N]
+ *
+ * Maps MIB mebibytes of each kind, starts N children that share them, prints
+ * "ready", and sleeps. The children end with their parent.
+ *
+ *   small     anonymous, written, without transparent huge pages
+ *   thp       anonymous, written, advised to be huge pages
+ *   holes     like thp, but of small pages, and every second one is missing
+ *   zero      anonymous, only read, without transparent huge pages
+ *   swap      like small, and swapped out
+ *   hugetlb   private hugetlb pages, written
+ *   shmem     shared anonymous memory, written
+ *   shmemout  like shmem, and swapped out
+ *   file      private mapping of this program, read
+ *
+ * Exits with status 4 if this kernel can't make a kind.
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+
+#define MIB     0x100000UL
+#define SKIP    4
+#define BORDER  (2 * MIB)
+#define MAX_TRY 100
+
+static size_t page;
+
+static char *map(size_t size, int prot, int flags, int fd)
+{
+	char *at = mmap(NULL, size, prot, flags, fd, 0);
+
+	if (at == MAP_FAILED && flags & MAP_HUGETLB)
+		errx(SKIP, "no hugetlb pages");
+	if (at == MAP_FAILED)
+		err(1, "mmap");
+	return at;
+}
+
+/* Aligned, with a gap before and after it, so that it stays a mapping of its own */
+static char *anonymous(size_t size, int advice)
+{
+	char *at = map(size + 2 * BORDER, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	at += BORDER - (uintptr_t)at % BORDER;
+	if (mprotect(at, size, PROT_READ | PROT_WRITE))
+		err(1, "mprotect");
+	/* EINVAL: the kernel has no transparent huge pages. */
+	if (madvise(at, size, advice) && errno != EINVAL)
+		err(1, "madvise");
+	return at;
+}
+
+static void touch(volatile char *at, size_t size, size_t step, int write)
+{
+	size_t offset;
+	char byte;
+
+	for (offset = 0; offset < size; offset += step) {
+		byte = at[offset];
+		if (write)
+			at[offset] = byte + 1;
+	}
+}
+
+/* A page is not swapped out while it is in use elsewhere: try again. */
+static void page_out(char *at, size_t size, const char *kind)
+{
+	unsigned char *in_core = malloc(size / page);
+	size_t i, left = 1;
+	int try;
+
+	for (try = 0; left && try < MAX_TRY; try++) {
+		if (madvise(at, size, MADV_PAGEOUT))
+			err(SKIP, "%s: MADV_PAGEOUT", kind);
+		usleep(20000);
+		if (mincore(at, size, in_core))
+			err(1, "mincore");
+		for (left = i = 0; i < size / page; i++)
+			left += in_core[i] & 1;
+	}
+	free(in_core);
+	if (left)
+		errx(SKIP, "%s: %zu pages could not be swapped out", kind, left);
+}
+
+static void make(const char *kind, size_t size)
+{
+	const int rw = PROT_READ | PROT_WRITE;
+	char *at;
+	int fd;
+
+	if (!strcmp(kind, "small")) {
+		touch(anonymous(size, MADV_NOHUGEPAGE), size, page, 1);
+	} else if (!strcmp(kind, "thp")) {
+		touch(anonymous(size, MADV_HUGEPAGE), size, page, 1);
+	} else if (!strcmp(kind, "holes")) {
+		at = anonymous(size, MADV_NOHUGEPAGE);
+		touch(at, size, 2 * page, 1);
+		madvise(at, size, MADV_HUGEPAGE);
+	} else if (!strcmp(kind, "zero")) {
+		touch(anonymous(size, MADV_NOHUGEPAGE), size, page, 0);
+	} else if (!strcmp(kind, "swap")) {
+		at = anonymous(size, MADV_NOHUGEPAGE);
+		touch(at, size, page, 1);
+		page_out(at, size, kind);
+	} else if (!strcmp(kind, "hugetlb")) {
+		at = map(size, rw, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1);
+		touch(at, size, page, 1);
+	} else if (!strcmp(kind, "shmem") || !strcmp(kind, "shmemout")) {
+		at = map(size, rw, MAP_SHARED | MAP_ANONYMOUS, -1);
+		touch(at, size, page, 1);
+		if (!strcmp(kind, "shmemout"))
+			page_out(at, size, kind);
+	} else if (!strcmp(kind, "file")) {
+		fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+		touch(map(page, PROT_READ, MAP_PRIVATE, fd), page, page, 0);
+	} else {
+		errx(2, "%s: unknown kind", kind);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long number, children = 0;
+	char *value;
+	int i;
+
+	page = sysconf(_SC_PAGESIZE);
+	for (i = 1; i < argc; i++) {
+		value = strchr(argv[i], '=');
+		if (!value)
+			errx(2, "%s: not KIND=MIB", argv[i]);
+		*value++ = '\0';
+		number = strtoul(value, NULL, 10);
+		if (strcmp(argv[i], "children"))
+			make(argv[i], number * MIB);
+		else
+			children = number;
+	}
+	while (children--) {
+		if (fork())
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	puts("ready");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
