@@ -47,7 +47,7 @@ struct verb {
 };
 
 extern const struct verb create_verb, set_verb, destroy_verb, list_verb, show_verb, walk_verb,
-	translate_verb, scan_verb, vmas_verb, summary_verb;
+	translate_verb, scan_verb, vmas_verb, summary_verb, metrics_verb;
 
 /*
  * Parse the next option of the running verb. Returns its letter and sets *@arg,
@@ -279,6 +279,9 @@ int pagemap_write(const struct target *target, struct vmwalk_scan *range, const 
  */
 struct vmwalk_instance *guard_create(const char *name);
 
+/* Whether this is the name of a temporary instance, perhaps of another command */
+bool guard_is_temporary(const char *name);
+
 /* Remove the instance and close its handle. */
 void guard_remove(struct vmwalk_instance *instance);
 
@@ -343,6 +346,9 @@ char *flag_names(const char *(*name)(__u32 flag), __u32 flags);
 const char *parse_state(const char *names, __u32 *state);
 
 char ascii_lower(char c);
+
+/* Decode a UTF-8 character (RFC 3629). Returns its length, or 0 if invalid. */
+size_t utf8_decode(const char *text, size_t len, __u32 *character);
 
 /* Divide a size by the largest unit that divides it. Returns the unit, or 0. */
 char size_unit(__u64 *bytes);

@@ -85,6 +85,26 @@ __u64 frames_count(const struct frames *frames, __u64 pfn, __u64 pages)
 	return sum;
 }
 
+int frames_merge(struct frames *frames, const struct frames *other)
+{
+	__u64 *to, *from;
+	size_t i, word;
+
+	for (i = 0; i < other->nr_parts; i++) {
+		from = other->parts[i];
+		if (!from)
+			continue;
+		to = part_of(frames, (__u64)i << PART_SHIFT);
+		if (!to)
+			return -1;
+		for (word = 0; word < PART_WORDS; word++) {
+			frames->count += __builtin_popcountll(from[word] & ~to[word]);
+			to[word] |= from[word];
+		}
+	}
+	return 0;
+}
+
 bool frames_have(const struct frames *frames, __u64 pfn)
 {
 	return frames_count(frames, pfn, 1);

@@ -25,6 +25,9 @@ int frames_add(struct frames *frames, __u64 pfn, __u64 pages, __u64 *fresh);
 /* Number of some frames that are in the set */
 __u64 frames_count(const struct frames *frames, __u64 pfn, __u64 pages);
 
+/* Add the frames of another set. Returns -1 with errno set if memory is short. */
+int frames_merge(struct frames *frames, const struct frames *other);
+
 bool frames_have(const struct frames *frames, __u64 pfn);
 void frames_free(struct frames *frames);
 

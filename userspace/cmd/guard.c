@@ -213,18 +213,26 @@ static struct vmwalk_instance *create_temporary(void)
 	return NULL;
 }
 
+bool guard_is_temporary(const char *name)
+{
+	char canonical[64];
+	unsigned int i;
+	int pid;
+
+	/* sscanf() also accepts signs, blanks and what follows. */
+	if (sscanf(name, TEMPORARY_NAME, &pid, &i) != 2)
+		return false;
+	snprintf(canonical, sizeof(canonical), TEMPORARY_NAME, pid, i);
+	return !strcmp(name, canonical);
+}
+
 static int remove_leftover(struct vmwalk_instance *instance, void *data)
 {
 	const char *name = vmwalk_instance_name(instance);
-	char canonical[64];
-	unsigned int i;
-	int fd, pid;
+	int fd;
 
 	(void)data;
-	if (sscanf(name, TEMPORARY_NAME, &pid, &i) != 2)
-		return 0;
-	snprintf(canonical, sizeof(canonical), TEMPORARY_NAME, pid, i);
-	if (strcmp(name, canonical))
+	if (!guard_is_temporary(name))
 		return 0;
 	fd = lock_instance(name, LOCK_EX);
 	if (fd < 0)

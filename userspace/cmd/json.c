@@ -24,32 +24,6 @@ static struct {
 	bool filled; /* the innermost object or array is not empty */
 } json;
 
-/* Decode a UTF-8 character (RFC 3629). Returns its length, or 0 if invalid. */
-static size_t decode(const char *text, size_t len, __u32 *character)
-{
-	static const __u32 smallest[] = { 0, 0x80, 0x800, 0x10000 };
-	unsigned char first = *text;
-	size_t i, more;
-
-	if (first < 0x80) {
-		*character = first;
-		return 1;
-	}
-	more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-	if (first < 0xc0 || first > 0xf4 || more >= len)
-		return 0;
-	*character = first & (0x3f >> more);
-	for (i = 1; i <= more; i++) {
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-		*character = *character << 6 | (text[i] & 0x3f);
-	}
-	/* Overlong, above U+10FFFF, or a surrogate */
-	if (*character < smallest[more] || *character > 0x10ffff || *character >> 11 == 0x1b)
-		return 0;
-	return more + 1;
-}
-
 /* The bytes that need no decoding: all printable ASCII but " and \ */
 static size_t plain_len(const char *text, size_t len)
 {
@@ -74,7 +48,7 @@ static void add_string(struct buffer *buffer, const char *text, size_t len)
 			buffer_add(buffer, text, bytes);
 			continue;
 		}
-		bytes = decode(text, len, &character);
+		bytes = utf8_decode(text, len, &character);
 		if (!bytes) {
 			character = 0xfffd;
 			bytes = 1;

@@ -449,6 +449,13 @@ int processes_walk(struct processes *processes,
 	return status;
 }
 
+void processes_pass(struct processes *from, struct processes *to)
+{
+	to->target = from->target;
+	to->open = from->open;
+	from->open = false;
+}
+
 void processes_free(struct processes *processes)
 {
 	if (processes->open)

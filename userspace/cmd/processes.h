@@ -70,6 +70,9 @@ int processes_walk(struct processes *processes,
 		   int (*fn)(struct target *target, const struct process *process, void *data),
 		   void *data);
 
+/* Use the open target of other processes, which are not walked again. */
+void processes_pass(struct processes *from, struct processes *to);
+
 void processes_free(struct processes *processes);
 
 /* Number of processes that were skipped, since they ended or are not readable */

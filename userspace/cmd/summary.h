@@ -9,9 +9,6 @@
 
 #include "tally.h"
 
-/* Names of the kinds in JSON and in metrics */
-extern const char *const tally_kind_names[TALLY_KINDS];
-
 /* Print a tally as lines of text, with sizes in bytes or rounded. */
 void summary_print(const struct tally *tally, const struct thp *thp, bool bytes);
 

@@ -8,13 +8,6 @@
 
 #include "summary.h"
 
-const char *const tally_kind_names[TALLY_KINDS] = {
-	[TALLY_ANONYMOUS] = "anonymous", [TALLY_FILE] = "file",
-	[TALLY_SHMEM] = "shmem",         [TALLY_HUGETLB] = "hugetlb",
-	[TALLY_ZERO] = "zero",           [TALLY_SPECIAL] = "special",
-	[TALLY_SWAP] = "swap",           [TALLY_MIGRATION] = "migration",
-};
-
 static void add_part(const struct tally_part *part)
 {
 	json_object(NULL);

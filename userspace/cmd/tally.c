@@ -52,6 +52,13 @@ struct state {
 	__u64 page_size;
 };
 
+const char *const tally_kind_names[TALLY_KINDS] = {
+	[TALLY_ANONYMOUS] = "anonymous", [TALLY_FILE] = "file",
+	[TALLY_SHMEM] = "shmem",         [TALLY_HUGETLB] = "hugetlb",
+	[TALLY_ZERO] = "zero",           [TALLY_SPECIAL] = "special",
+	[TALLY_SWAP] = "swap",           [TALLY_MIGRATION] = "migration",
+};
+
 /* Sums */
 
 static int add_part(struct tally *tally, enum tally_kind kind, unsigned int shift, int node,

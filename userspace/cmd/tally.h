@@ -23,6 +23,9 @@ enum tally_kind {
 	TALLY_KINDS,
 };
 
+/* Names in JSON and in metrics */
+extern const char *const tally_kind_names[TALLY_KINDS];
+
 /* The kinds that smaps and RSS count, hugetlb pages excluded */
 #define TALLY_RESIDENT (1U << TALLY_ANONYMOUS | 1U << TALLY_FILE | 1U << TALLY_SHMEM)
 

@@ -89,6 +89,31 @@ static size_t printable_len(const char *text, size_t len, mbstate_t *state, int 
 	return iswprint(character) ? bytes : 0;
 }
 
+size_t utf8_decode(const char *text, size_t len, __u32 *character)
+{
+	static const __u32 smallest[] = { 0, 0x80, 0x800, 0x10000 };
+	unsigned char first = *text;
+	size_t i, more;
+
+	if (first < 0x80) {
+		*character = first;
+		return 1;
+	}
+	more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
+	if (first < 0xc0 || first > 0xf4 || more >= len)
+		return 0;
+	*character = first & (0x3f >> more);
+	for (i = 1; i <= more; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		*character = *character << 6 | (text[i] & 0x3f);
+	}
+	/* Overlong, above U+10FFFF, or a surrogate */
+	if (*character < smallest[more] || *character > 0x10ffff || *character >> 11 == 0x1b)
+		return 0;
+	return more + 1;
+}
+
 /* Format the escape sequence of a byte. */
 static void escape(char sequence[5], char byte)
 {
