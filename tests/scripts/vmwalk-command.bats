@@ -8,82 +8,12 @@
 
 bats_require_minimum_version 1.5.0
 
-# Preloaded stand-in for the device, see userspace/tests/replay.c
-REPLAY=${VMWALK_TESTS:-$BATS_TEST_DIRNAME/..}/replay.so
+load captured
 
-COMMANDS='create set destroy list show walk translate scan vmas help'
+COMMANDS='create set destroy list show walk translate scan vmas summary metrics help'
 
 # Commands with a target, with their arguments
 TARGET_COMMANDS=('walk 1000' 'translate 1000' scan vmas)
-
-setup()
-{
-	export LC_ALL=C
-	export VMWALK_SYSROOT=$BATS_TEST_TMPDIR/root
-	export VMWALK_REPLAY=$BATS_TEST_TMPDIR/replay
-	mkdir -p "$VMWALK_SYSROOT"
-}
-
-# capture_item NAME DEVICE [ATTRIBUTE=VALUE]...
-capture_item()
-{
-	local item=$VMWALK_SYSROOT/sys/kernel/config/vmwalk/$1 pair
-
-	mkdir -p "$item"
-	echo 1 >"$item/../abi_version"
-	for pair in dev_name="$2" live=0 buffer_type=vmalloc size=1048576 map_mode=fault \
-		cache_mode=wb numa_node=-1 address_bits=64 fill=zero fault_around=65536 \
-		track_dirty=0 target_pid=0 last_error= "${@:3}"; do
-		echo "${pair#*=}" >"$item/${pair%%=*}"
-	done
-}
-
-# Creates a live instance "demo" with target 4242. Standard input is the replay
-# file of its device.
-capture_device()
-{
-	local proc=$VMWALK_SYSROOT/proc/4242
-
-	capture_item demo vmwalk3 live=1 target_pid=4242
-	mkdir -p "$VMWALK_SYSROOT/dev" "$proc"
-	: >"$VMWALK_SYSROOT/dev/vmwalk3"
-	echo student >"$proc/comm"
-	cat >"$proc/maps" <<-'END'
-		400000-42c000 r-xp 00001000 08:01 1234                      /usr/bin/a program
-		42c000-42d000 rw-p 00000000 00:00 0 
-		7ffd0000-80000000 rw-p 00000000 00:00 0                    [stack]
-	END
-	cat >"$VMWALK_REPLAY"
-}
-
-replay()
-{
-	LD_PRELOAD=$REPLAY "$@"
-}
-
-# prints: the last run succeeded, and its output is standard input.
-prints()
-{
-	local expected
-
-	expected=$(cat)
-	[[ $status == 0 && $output == "$expected" ]] && return
-	printf 'status %s, output:\n%s\ninstead of:\n%s\n' "$status" "$output" "$expected"
-	return 1
-}
-
-# fails STATUS LINE...: the last run ended with this status, printed these lines
-# to stderr and nothing to stdout.
-fails()
-{
-	local expected
-
-	printf -v expected '%s\n' "${@:2}"
-	[[ $status == "$1" && ! $output && $stderr == "${expected%$'\n'}" ]] && return
-	printf 'status %s, output:\n%s\nstderr:\n%s\ninstead of %s and:\n%s\n' \
-		"$status" "$output" "$stderr" "$1" "$expected"
-	return 1
-}
 
 # usage_error MESSAGE ARGUMENT...: vmwalk rejects these arguments with this
 # message and a hint at --help.

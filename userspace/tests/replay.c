@@ -12,6 +12,7 @@
  *   repeat COUNT STRIDE
  *   vma START END VM_FLAGS PAGE_PROT PGOFF INODE DEV_MAJOR DEV_MINOR ATTRS PAGE_SHIFT
  *   gate ADDR
+ *   process PID
  *   error ERRNO
  *
  * Fields are those of vmwalk.h, as numbers that strtoull(3) parses.
@@ -25,8 +26,13 @@
  * repeat	adds COUNT copies of the last extent, each STRIDE bytes further
  * gate		Scans that reach an extent at or above ADDR, and VMA look-ups
  *		there, wait until the FIFO $VMWALK_REPLAY_GATE is opened.
+ * process	What follows, up to the next such line, is of this target only.
  * error	fails walks and translations, and scans and VMA look-ups that
  *		find nothing more
+ *
+ * It also stands in for configfs: a directory that is created in the captured
+ * tree gets the attributes of an instance, whose device is vmwalk9, and can be
+ * removed with them.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -34,11 +40,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/vmwalk.h>
@@ -52,6 +60,9 @@ static unsigned int nr_levels, nr_extents, nr_translations, nr_vmas;
 static __u64 repeats, stride;
 static __u64 gate;
 static int error;
+
+/* The instance that was created last: a command has one. */
+static char item[512];
 
 static void replay_line(const char *what, const long long *field)
 {
@@ -114,24 +125,104 @@ static void replay_line(const char *what, const long long *field)
 	}
 }
 
+/* The target of the instance that was created, or 0 */
+static long long current_target(void)
+{
+	char path[sizeof(item) + 16], number[16] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/target_pid", item);
+	file = *item ? fopen(path, "re") : NULL;
+	if (!file)
+		return 0;
+	if (!fgets(number, sizeof(number), file))
+		number[0] = '\0';
+	fclose(file);
+	return strtoll(number, NULL, 10);
+}
+
 static void replay_file(void)
 {
+	static long long target = -1;
 	const char *path = getenv("VMWALK_REPLAY");
-	FILE *file = path ? fopen(path, "re") : NULL;
+	long long field[10], now = current_target();
 	char line[256], *word, *rest;
-	long long field[10];
+	bool applies = true;
 	unsigned int i;
+	FILE *file;
 
-	if (!file || info.page_size)
+	if (now == target)
 		return;
-	while (fgets(line, sizeof(line), file)) {
+	target = now;
+	nr_extents = nr_vmas = nr_translations = nr_levels = 0;
+	repeats = 0;
+	error = 0;
+	file = path ? fopen(path, "re") : NULL;
+	while (file && fgets(line, sizeof(line), file)) {
 		word = strtok_r(line, " \t\n", &rest);
 		for (i = 0; i < 10; i++)
 			field[i] = (long long)strtoull(rest, &rest, 0);
-		if (word)
+		if (word && !strcmp(word, "process"))
+			applies = field[0] == target;
+		else if (word && applies)
 			replay_line(word, field);
 	}
-	fclose(file);
+	if (file)
+		fclose(file);
+}
+
+/* The path of a file that a descriptor of a directory and a name denote */
+static void path_at(char *path, size_t size, int dir, const char *name)
+{
+	char link[64];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", dir);
+	len = readlink(link, path, size - 1);
+	path[len < 0 ? 0 : len] = '\0';
+	snprintf(path + strlen(path), size - strlen(path), "/%s", name);
+}
+
+static const char *const attributes[][2] = {
+	{ "dev_name", "vmwalk9" }, { "live", "0" },      { "size", "4096" },
+	{ "target_pid", "0" },     { "last_error", "" },
+};
+
+int mkdirat(int dir, const char *name, mode_t mode)
+{
+	int (*next)(int dir, const char *name, mode_t mode);
+	size_t i, len;
+	int fd;
+
+	next = (int (*)(int, const char *, mode_t))dlsym(RTLD_NEXT, "mkdirat");
+	if (next(dir, name, mode))
+		return -1;
+	path_at(item, sizeof(item) - 16, dir, name);
+	len = strlen(item);
+	for (i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++) {
+		snprintf(item + len, sizeof(item) - len, "/%s", attributes[i][0]);
+		fd = open(item, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		dprintf(fd, "%s\n", attributes[i][1]);
+		close(fd);
+	}
+	item[len] = '\0';
+	return 0;
+}
+
+int unlinkat(int dir, const char *name, int flags)
+{
+	int (*next)(int dir, const char *name, int flags);
+	char path[sizeof(item)];
+	size_t i, len;
+
+	next = (int (*)(int, const char *, int))dlsym(RTLD_NEXT, "unlinkat");
+	path_at(path, sizeof(path) - 16, dir, name);
+	len = strlen(path);
+	for (i = 0; flags & AT_REMOVEDIR && i < sizeof(attributes) / sizeof(attributes[0]); i++) {
+		snprintf(path + len, sizeof(path) - len, "/%s", attributes[i][0]);
+		unlink(path);
+	}
+	return next(dir, name, flags);
 }
 
 static int fail(int errnum)

@@ -1,0 +1,292 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+#
+# vmwalk metrics without the driver: its output for a captured tree, checked with
+# promtool and with a node_exporter that reads it as a text file.
+#
+# Copyright (C) The vmwalk authors
+
+bats_require_minimum_version 1.5.0
+
+load captured
+
+COUNTERS='opens mappings read_faults write_faults mkwrite_faults huge_faults failed_faults walks
+	walked_pages walk_ns extents mapped_pages dirty_pages'
+
+# capture_live NAME DEVICE VALUE: an instance whose counters have this value
+capture_live()
+{
+	local stats=$VMWALK_SYSROOT/sys/class/vmwalk/$2/stats counter
+
+	capture_item "$1" "$2" live=1
+	mkdir -p "$stats"
+	for counter in $COUNTERS; do
+		echo "$3" >"$stats/$counter"
+	done
+}
+
+# Two processes "server", which share 4 KiB of file and 2 MiB of anonymous
+# memory, and a process "other" that may not be read.
+capture_processes()
+{
+	local thp=$VMWALK_SYSROOT/sys/kernel/mm/transparent_hugepage
+
+	capture_process 10 server
+	capture_process 11 server
+	capture_process 12 other
+	mkdir -p "$thp" "$VMWALK_SYSROOT/sys/devices/system/node"
+	echo 2097152 >"$thp/hpage_pmd_size"
+	echo '[always] madvise never' >"$thp/enabled"
+	echo 0-1 >"$VMWALK_SYSROOT/sys/devices/system/node/online"
+	mkdir -p "$VMWALK_SYSROOT/sys/kernel/mm/hugepages/hugepages-2048kB"
+	cat >"$VMWALK_REPLAY" <<-'END'
+		info 4096 4 0
+		process 10
+		extent 0x400000 0x1000 1 0x801 12 0
+		extent 0x40000000 0x200000 512 0x10001 21 1
+		extent 0x40200000 0x300000 3 0x1 12 0
+		vma 0x400000 0x42c000 5 0 1 1234 8 1 0x15 12
+		vma 0x40000000 0x41000000 3 0 0 0 0 0 0x3 12
+		process 11
+		extent 0x400000 0x1000 1 0x801 12 0
+		extent 0x40000000 0x200000 512 0x10001 21 1
+		extent 0x40200000 0x400000 2 0x1 12 0
+		extent 0x40400000 0 2 0x80 12 -1
+		vma 0x400000 0x42c000 5 0 1 1234 8 1 0x15 12
+		vma 0x40000000 0x41000000 3 0 0 0 0 0 0x3 12
+		process 12
+		error 1
+	END
+}
+
+# sample NAME: prints the value of a series in the output.
+sample()
+{
+	sed -n "s/^$1 //p" <<<"$output"
+}
+
+# normalize: sorts the series on standard input, and their labels, and formats the
+# values.
+normalize()
+{
+	awk '/^vmwalk/ {
+		value = $NF
+		sub(/ [^ ]*$/, "")
+		name = $0
+		labels = ""
+		if (sub(/\{.*/, "", name)) {
+			n = split(substr($0, length(name) + 2, length($0) - length(name) - 2), parts, ",")
+			for (i = 2; i <= n; i++)
+				for (j = i; j > 1 && parts[j - 1] > parts[j]; j--) {
+					swap = parts[j]; parts[j] = parts[j - 1]; parts[j - 1] = swap
+				}
+			for (i = 1; i <= n; i++)
+				labels = labels " " parts[i]
+		}
+		printf "%s%s %.12g\n", name, labels, value
+	}' | sort
+}
+
+need()
+{
+	type -P "$1" >/dev/null || skip "$1 is not installed"
+}
+
+@test "instances and groups pass promtool check metrics" {
+	need promtool
+	capture_live demo vmwalk3 7
+	capture_live "a \"quoted\\ name"$'\n\xff' vmwalk4 8
+	capture_processes
+	replay vmwalk metrics --group servers=comm:server --group none=comm:nobody >"$BATS_TEST_TMPDIR/out"
+	promtool check metrics <"$BATS_TEST_TMPDIR/out" 2>&1
+	[[ $(wc -l <"$BATS_TEST_TMPDIR/out") -gt 80 ]]
+}
+
+@test "node_exporter serves the file as it is, with types, and reports no error" {
+	local file=$BATS_TEST_TMPDIR/text/vmwalk.prom port=19100 exporter
+
+	need prometheus-node-exporter
+	mkdir "$BATS_TEST_TMPDIR/text"
+	capture_live "a \"quoted\\ name"$'\n\xff' vmwalk4 8
+	capture_processes
+	replay vmwalk metrics --group servers=comm:server --output "$file"
+	prometheus-node-exporter --collector.disable-defaults --collector.textfile \
+		--collector.textfile.directory "$BATS_TEST_TMPDIR/text" \
+		--web.listen-address "127.0.0.1:$port" 2>"$BATS_TEST_TMPDIR/log" 3>&- &
+	exporter=$!
+	until exec 8<>"/dev/tcp/127.0.0.1/$port"; do
+		kill -0 "$exporter"
+		sleep 0.1
+	done 2>/dev/null
+	printf 'GET /metrics HTTP/1.0\r\n\r\n' >&8
+	cat <&8 >"$BATS_TEST_TMPDIR/served"
+	exec 8>&-
+	kill "$exporter"
+	grep -x 'node_textfile_scrape_error 0' "$BATS_TEST_TMPDIR/served"
+	diff <(normalize <"$file") <(normalize <"$BATS_TEST_TMPDIR/served")
+	diff <(grep '^# TYPE vmwalk' "$file" | sort) \
+		<(grep '^# TYPE vmwalk' "$BATS_TEST_TMPDIR/served" | sort)
+}
+
+@test "counters are those of sysfs, in base units, and pages are bytes" {
+	local page
+
+	capture_live demo vmwalk3 7
+	capture_item pending vmwalk5
+	page=$(getconf PAGESIZE)
+	run --separate-stderr replay vmwalk metrics
+	[[ $status == 0 && ! $stderr ]]
+	[[ $(sample 'vmwalk_instance_faults_total{name="demo",kind="mkwrite"}') == 7 ]]
+	[[ $(sample 'vmwalk_instance_walk_seconds_total{name="demo"}') == 0.000000007 ]]
+	[[ $(sample 'vmwalk_instance_mapped_bytes{name="demo"}') == $((7 * page)) ]]
+	[[ $output == *'vmwalk_instance_info{name="demo",device="vmwalk3",buffer_type="vmalloc",map_mode="fault"} 1'* ]]
+	[[ $output != *pending* ]]
+}
+
+@test "temporary instances are no instances of the user" {
+	capture_live vmwalk-command-17-0 vmwalk3 7
+	capture_live vmwalk-command-17-0x vmwalk4 7
+	run --separate-stderr replay vmwalk metrics
+	[[ $output == *'"vmwalk-command-17-0x"'* && $output != *'"vmwalk-command-17-0"'* ]]
+}
+
+@test "a counter that can not be read has no series, and is not 0" {
+	capture_live demo vmwalk3 7
+	rm "$VMWALK_SYSROOT/sys/class/vmwalk/vmwalk3/stats/mapped_pages"
+	run --separate-stderr replay vmwalk metrics
+	[[ $status == 0 && $output != *$'\nvmwalk_instance_mapped_bytes'* ]]
+}
+
+@test "a group counts each frame once, and groups together, too" {
+	local part='vmwalk_group_mapped_bytes{group="s",backing'
+
+	capture_processes
+	run --separate-stderr replay vmwalk metrics -g s=comm:server -g one=pid:10
+	[[ $status == 0 && ! $stderr ]]
+	[[ $(sample "$part=\"file\",entry_bytes=\"4096\",node=\"0\"}") == 4096 ]]
+	[[ $(sample "$part=\"anonymous\",entry_bytes=\"2097152\",node=\"1\"}") == 2097152 ]]
+	[[ $(sample "$part=\"anonymous\",entry_bytes=\"4096\",node=\"0\"}") == $((5 * 4096)) ]]
+	[[ $(sample 'vmwalk_group_swap_bytes{group="s"}') == 8192 ]]
+	[[ $(sample 'vmwalk_group_thp_mapped_bytes{group="s"}') == 2097152 ]]
+	[[ $(sample 'vmwalk_group_thp_eligible_bytes{group="s"}') == $((3 * 2097152)) ]]
+	[[ $(sample 'vmwalk_group_largest_run_bytes{group="s"}') == 2097152 ]]
+	[[ $(sample 'vmwalk_group_processes{group="s"}') == 2 ]]
+	[[ $(sample 'vmwalk_group_processes{group="one"}') == 1 ]]
+	[[ $(sample vmwalk_mapped_distinct_bytes) == $((2097152 + 6 * 4096)) ]]
+}
+
+@test "a group has the same series whether it is empty or not" {
+	local series
+
+	capture_processes
+	run --separate-stderr replay vmwalk metrics -g a=comm:server -g b=comm:nobody
+	[[ $status == 0 && ! $stderr ]]
+	series=$(grep -c 'group="a"' <<<"$output")
+	((series == 3 * 3 * 2 + 1 * 2 + 10))
+	[[ $(grep -c 'group="b"' <<<"$output") == "$series" ]]
+	[[ $(sample 'vmwalk_group_processes{group="b"}') == 0 ]]
+}
+
+@test "skipped processes are counted, and the scan is not complete" {
+	capture_processes
+	capture_process 13 other
+	cat >>"$VMWALK_REPLAY" <<-'END'
+		process 13
+		error 3
+	END
+	run --separate-stderr replay vmwalk metrics -g o=comm:other -g s=comm:server
+	[[ $status == 0 && ! $stderr ]]
+	[[ $(sample 'vmwalk_scan_complete{group="o"}') == 0 ]]
+	[[ $(sample 'vmwalk_scan_skipped_processes{group="o"}') == 2 ]]
+	[[ $(sample 'vmwalk_scan_complete{group="s"}') == 1 ]]
+}
+
+@test "groups by cgroup and unit have the processes below them" {
+	capture_processes
+	echo '0::/system.slice/postgresql@15-main.service' >"$VMWALK_SYSROOT/proc/10/cgroup"
+	echo '0::/system.slice/postgresql@15-main.service/below' >"$VMWALK_SYSROOT/proc/11/cgroup"
+	echo '0::/system.slice/postgresql@15-main.service2' >"$VMWALK_SYSROOT/proc/12/cgroup"
+	run --separate-stderr replay vmwalk metrics -g a=unit:postgresql@15-main.service \
+		-g b=unit:postgresql@15-main -g c=cgroup:/system.slice/postgresql@15-main.service \
+		-g d=cgroup:/sys/fs/cgroup/system.slice/postgresql@15-main.service/ \
+		-g e=unit:postgresql@15 -g f=cgroup:/system.slice/postgresql
+	[[ $status == 0 ]]
+	for group in a b c d; do
+		[[ $(sample "vmwalk_group_processes{group=\"$group\"}") == 2 ]]
+	done
+	for group in e f; do
+		[[ $(sample "vmwalk_group_processes{group=\"$group\"}") == 0 ]]
+	done
+}
+
+@test "wrong groups are usage errors, and more than 50 are not cut" {
+	local arg groups=()
+
+	mkdir -p "$VMWALK_SYSROOT/sys/kernel/config/vmwalk"
+	for arg in a =comm:x a= a=comm: a=x a=all:x; do
+		run --separate-stderr vmwalk metrics --group "$arg"
+		fails 2 "vmwalk: metrics: --group: '$arg' is not NAME=comm:COMM, NAME=cgroup:CGROUP, $(
+			)NAME=unit:UNIT or NAME=pid:PID" "Try 'vmwalk metrics --help'."
+	done
+	run --separate-stderr vmwalk metrics -g a=comm:x -g b=comm:x -g a=pid:1
+	fails 2 "vmwalk: metrics: --group: two groups have the name 'a'" \
+		"Try 'vmwalk metrics --help'."
+	for ((arg = 0; arg < 50; arg++)); do
+		groups+=(-g "g$arg=comm:x")
+	done
+	capture_processes
+	run --separate-stderr replay vmwalk metrics "${groups[@]}"
+	[[ $status == 0 && ! $stderr ]]
+	run --separate-stderr replay vmwalk metrics "${groups[@]}" -g g50=comm:x
+	fails 2 'vmwalk: metrics: --group: more than 50 groups' "Try 'vmwalk metrics --help'."
+}
+
+@test "hidden PFNs are an error, since no frame can be counted once" {
+	capture_processes
+	sed -i -e 's/ 0x200000 512 0x10001/ 0 512 0x18001/' "$VMWALK_REPLAY"
+	run --separate-stderr replay vmwalk metrics -g s=comm:server
+	[[ $status == 1 && ! $output ]]
+	[[ $stderr == 'vmwalk: metrics: PFNs are hidden, so no frame can be counted once: '* ]]
+}
+
+@test "--output replaces the file with one that all can read, or leaves it alone" {
+	local file=$BATS_TEST_TMPDIR/text/vmwalk.prom
+
+	mkdir "$BATS_TEST_TMPDIR/text"
+	capture_live demo vmwalk3 7
+	(umask 077; vmwalk metrics --output "$file")
+	[[ $(stat -c %a "$file") == 644 && $(ls -A "$BATS_TEST_TMPDIR/text") == vmwalk.prom ]]
+	diff "$file" <(vmwalk metrics)
+	(cd "$BATS_TEST_TMPDIR/text" && vmwalk metrics --output here.prom)
+	diff "$file" "$BATS_TEST_TMPDIR/text/here.prom"
+	rm "$BATS_TEST_TMPDIR/text/here.prom"
+
+	# The name of the temporary file must not end in .prom.
+	echo old >"$file"
+	strace -f -e trace=rename,renameat,renameat2,fsync,fdatasync -o "$BATS_TEST_TMPDIR/trace" \
+		vmwalk metrics --output "$file" || skip 'no strace'
+	grep -E 'rename.*"[^"]*\.prom\.[^".]*", .*"[^"]*/vmwalk\.prom"' "$BATS_TEST_TMPDIR/trace"
+	grep -q fsync "$BATS_TEST_TMPDIR/trace"
+
+	# Without a tree, nothing is replaced and nothing is left.
+	echo old >"$file"
+	VMWALK_SYSROOT=/nonexistent run --separate-stderr vmwalk metrics --output "$file"
+	[[ $status == 1 && $(<"$file") == old && $(ls -A "$BATS_TEST_TMPDIR/text") == vmwalk.prom ]]
+	run --separate-stderr vmwalk metrics --output "$BATS_TEST_TMPDIR/none/vmwalk.prom"
+	fails 1 "vmwalk: metrics: $BATS_TEST_TMPDIR/none/vmwalk.prom: No such file or directory"
+	run --separate-stderr vmwalk metrics --output "$BATS_TEST_TMPDIR/text"
+	fails 1 "vmwalk: metrics: $BATS_TEST_TMPDIR/text: Is a directory"
+	[[ $(ls -A "$BATS_TEST_TMPDIR") != *text.* ]]
+}
+
+@test "--openmetrics names types and ends as OpenMetrics wants it" {
+	capture_live demo vmwalk3 7
+	capture_processes
+	run --separate-stderr replay vmwalk metrics --openmetrics -g s=comm:server
+	[[ $status == 0 && ! $stderr && ${lines[-1]} == '# EOF' ]]
+	[[ $output == *'# TYPE vmwalk_build info'*'vmwalk_build_info{version='* ]]
+	[[ $output == *'# TYPE vmwalk_instance_faults counter'*'vmwalk_instance_faults_total{'* ]]
+	[[ $output != *'# TYPE vmwalk_instance_faults_total'* ]]
+	diff <(grep -v '^#' <<<"$output" | grep -v duration) \
+		<(replay vmwalk metrics -g s=comm:server | grep -v '^#' | grep -v duration)
+}
