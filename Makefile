@@ -149,7 +149,7 @@ install-docs:
 	install -d $(DESTDIR)$(doc)/LICENSES $(DESTDIR)$(doc)/docs
 	install -m 644 *.md LICENSE $(DESTDIR)$(doc)
 	install -m 644 LICENSES/* $(DESTDIR)$(doc)/LICENSES
-	cp -r --no-preserve=mode,ownership docs/*.md docs/ABI docs/labs docs/uapi $(DESTDIR)$(doc)/docs
+	cp -r --no-preserve=mode,ownership docs/*.md docs/*.json docs/ABI docs/labs docs/uapi $(DESTDIR)$(doc)/docs
 
 # Installs to another place to find out which files there are to remove.
 uninstall: there := $(OUT)/uninstall
@@ -200,8 +200,11 @@ install-boot: check-path
 	install -D -m 644 packaging/boot/modules-load.conf $(boot-dir)/modules-load.d/vmwalk.conf
 	install -D -m 644 packaging/boot/sysusers.conf $(boot-dir)/sysusers.d/vmwalk.conf
 	mkdir -p $(OUT) $(boot-dir)/systemd/system
-	sed 's,@PREFIX@,$(PREFIX),' packaging/boot/vmwalk.service.in >$(OUT)/vmwalk.service
-	install -m 644 $(OUT)/vmwalk.service $(boot-dir)/systemd/system
+	for unit in vmwalk vmwalk-metrics; do \
+		sed 's,@PREFIX@,$(PREFIX),' packaging/boot/$$unit.service.in >$(OUT)/$$unit.service && \
+		install -m 644 $(OUT)/$$unit.service $(boot-dir)/systemd/system || exit; \
+	done
+	install -m 644 packaging/boot/vmwalk-metrics.timer $(boot-dir)/systemd/system
 
 # Only for the VM: the tests, the demo, and the script that runs labs.
 install-tests: tests-dir := $(DESTDIR)$(PREFIX)/lib/vmwalk

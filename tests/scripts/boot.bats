@@ -401,10 +401,11 @@ teardown()
 	[[ $(cd /dev/vmwalk && echo *) == 'a_b___ two_words é.+-' ]]
 }
 
-@test "systemd: the unit, its files and the rule are valid" {
+@test "systemd: the units, their files and the rule are valid" {
 	need_udev
 	systemd-sysusers
-	run systemd-analyze verify --man=no --recursive-errors=no vmwalk.service
+	run systemd-analyze verify --man=no --recursive-errors=no vmwalk.service vmwalk-metrics.timer \
+		vmwalk-metrics.service
 	echo "$output"
 	# The guest lacks some units of the system.
 	[[ $status == 0 && $output != *vmwalk* ]]

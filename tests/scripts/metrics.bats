@@ -290,3 +290,21 @@ need()
 	diff <(grep -v '^#' <<<"$output" | grep -v duration) \
 		<(replay vmwalk metrics -g s=comm:server | grep -v '^#' | grep -v duration)
 }
+
+# The dashboard is in the source tree only.
+@test "the dashboard is JSON and shows metrics that exist" {
+	local dashboard=$BATS_TEST_DIRNAME/../../docs/grafana-dashboard.json
+
+	[[ $(jq '.panels | length' "$dashboard") -gt 5 ]]
+	capture_live demo vmwalk3 7
+	capture_processes
+	replay vmwalk metrics -g s=comm:server | sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' | sort \
+		>"$BATS_TEST_TMPDIR/metrics"
+	jq -r '.panels[].targets[].expr' "$dashboard" | grep -o 'vmwalk_[a-z_]*' | sort -u \
+		>"$BATS_TEST_TMPDIR/used"
+	[[ -s $BATS_TEST_TMPDIR/used ]]
+	comm -23 "$BATS_TEST_TMPDIR/used" "$BATS_TEST_TMPDIR/metrics" >"$BATS_TEST_TMPDIR/unknown"
+	[[ ! -s $BATS_TEST_TMPDIR/unknown ]]
+	# A window that is 0 has no share.
+	[[ $(jq -r '.panels[].targets[].expr' "$dashboard") == *'eligible_bytes'*' > 0)'* ]]
+}
