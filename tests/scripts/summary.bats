@@ -11,9 +11,9 @@ bats_require_minimum_version 1.5.0
 
 load helper
 
-TARGET=${VMWALK_TESTS:-$BATS_TEST_DIRNAME/..}/target
+TARGET=$BATS_TEST_DIRNAME/../target
 MIB=1048576
-PAGE=$(getconf PAGESIZE)
+PAGE=$(awk '/^KernelPageSize:/ { print $2 * 1024; exit }' /proc/self/smaps)
 
 # start KIND=MIB...: starts a process with this memory, stops it, and sets pid.
 # It is stopped, so that its memory does not change.
