@@ -57,6 +57,7 @@ static const struct bench_row rows[] = {
 	{ "translate_random",	"address",	bench_translate_random },
 	{ "target_p99",		"round",	bench_target_p99 },
 	{ "e2e_scan",		"row",		bench_e2e_scan },
+	{ "e2e_summary",	"extent",		bench_e2e_summary },
 	{ "map_insert",		"page",		bench_map_insert },
 	{ "map_insert_pages",	"page",		bench_map_insert_pages },
 	{ "map_insert_huge",	"page",		bench_map_insert_huge },

@@ -28,8 +28,12 @@
 #define PM_FRAME	0x007fffffffffffffULL
 #define PM_PRESENT	0x8000000000000000ULL
 
-/* "vmwalk scan" of the range, with the address of its end as text. */
+/*
+ * "vmwalk scan" of the range, with the address of its end as text, or another
+ * command on the whole process.
+ */
 struct command {
+	const char *verb;	/* NULL: scan */
 	const char *format;	/* option for the format of the output, or NULL */
 	const char *columns;	/* argument of --output, or NULL */
 	char end[24];
@@ -65,15 +69,18 @@ static struct command scan_to(const char *format, const char *columns, __u64 end
 /* Runs the command in this process. The range starts above all others. */
 _Noreturn static void exec_command(const struct command *command, const struct bench_range *range)
 {
-	const char *argv[16] = { "vmwalk", "scan", "--device", "bench", "--noheadings" };
+	const char *argv[16] = { "vmwalk", command->verb ? command->verb : "scan", "--device", "bench" };
 	char start[24];
-	size_t count = 5;
+	size_t count = 4;
 
 	snprintf(start, sizeof(start), "%llx", range->start);
-	argv[count++] = "--start";
-	argv[count++] = start;
-	argv[count++] = "--end";
-	argv[count++] = command->end;
+	if (!command->verb) {
+		argv[count++] = "--noheadings";
+		argv[count++] = "--start";
+		argv[count++] = start;
+		argv[count++] = "--end";
+		argv[count++] = command->end;
+	}
 	if (command->format)
 		argv[count++] = command->format;
 	if (command->columns) {
@@ -251,16 +258,20 @@ static double peak_of(const struct command *command)
 	return kib;
 }
 
+static void print_peaks(const char *name, double ours, double anchor, const char *anchor_name)
+{
+	printf("bench %s how=peak ours=%.0f anchor=%.0f anchor_name=%s ", name, ours, anchor,
+	       anchor_name);
+	printf("ratio=%.3f unit=KiB/process\n", anchor / ours);
+}
+
 static void compare_peaks(void)
 {
 	__u64 tenth = rows.start + (rows.end - rows.start) / 10 / BENCH_PAGE * BENCH_PAGE;
 	struct command all = scan_to(NULL, NULL, rows.end);
 	struct command few = scan_to(NULL, NULL, tenth);
-	double ours = peak_of(&all), anchor = peak_of(&few);
 
-	printf("bench e2e_scan_memory how=peak ours=%.0f anchor=%.0f anchor_name=a_tenth ", ours,
-	       anchor);
-	printf("ratio=%.3f unit=KiB/process\n", anchor / ours);
+	print_peaks("e2e_scan_memory", peak_of(&all), peak_of(&few), "a_tenth");
 }
 
 void bench_e2e_scan(const struct bench_row *row)
@@ -291,5 +302,43 @@ void bench_e2e_scan(const struct bench_row *row)
 		bench_print(&line, &sides[i], &sides[BENCH_COUNT(formats)]);
 	}
 	compare_peaks();
+	bench_release(&rows);
+}
+
+/* What smaps tells of a whole process, as the kernel adds it up */
+static double read_smaps(void *unused)
+{
+	char text[4096];
+	__u64 started, ended;
+	int fd;
+
+	(void)unused;
+	started = bench_now();
+	fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
+	while (read(fd, text, sizeof(text)) > 0)
+		;
+	close(fd);
+	ended = bench_now();
+	return (double)(ended - started) / rows.units;
+}
+
+/* The rows of the scan are what a summary reads. */
+void bench_e2e_summary(const struct bench_row *row)
+{
+	struct command summary = { .verb = "summary", .format = "--raw" };
+	struct command all = { .format = "--raw" };
+	struct bench_side sides[] = {
+		{ .name = "summary", .run = run, .arg = &summary, .slow = true },
+		{ .name = "scan", .run = run, .arg = &all, .slow = true },
+		{ .name = "smaps_rollup", .run = read_smaps, .slow = true },
+	};
+
+	rows = reserve_rows();
+	rows.units = ROWS;
+	all = scan_to("--raw", NULL, rows.end);
+	bench_measure(sides, BENCH_COUNT(sides));
+	bench_print(row, &sides[0], &sides[1]);
+	bench_print(row, &sides[0], &sides[2]);
+	print_peaks("e2e_summary_memory", peak_of(&summary), peak_of(&all), "scan");
 	bench_release(&rows);
 }

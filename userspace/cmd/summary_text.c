@@ -102,6 +102,10 @@ static void print_windows(const struct tally *tally, const struct thp *thp, enum
 		printf("hidden: " LACKS("CAP_SYS_ADMIN") "\n");
 		return;
 	}
+	if (!windows[TALLY_HUGE] && !windows[TALLY_SMALL] && !windows[TALLY_HOLES]) {
+		printf("none: no mapping that may have such huge pages has memory\n");
+		return;
+	}
 	print_amount("", windows[TALLY_HUGE] + windows[TALLY_SMALL] + windows[TALLY_HOLES]);
 	print_amount(size == THP_PMD ? ": mapped by one entry " : ": contiguous ",
 		     windows[TALLY_HUGE]);

@@ -131,6 +131,19 @@ _vmwalk_pids()
 	done
 }
 
+# Adds the names of processes.
+_vmwalk_comms()
+{
+	local file name
+
+	for file in "$root"/proc/[1-9]*/comm; do
+		if { IFS= read -r name <"$file"; } 2>/dev/null; then
+			printf -v name %q "$name"
+			[[ " ${candidates[*]} " == *" $name "* ]] || candidates+=("$name")
+		fi
+	done
+}
+
 # Adds the values of an attribute, as the running kernel lists them.
 _vmwalk_values()
 {
@@ -171,6 +184,13 @@ _vmwalk_argument()
 		;;
 	NAME)
 		_vmwalk_instances
+		;;
+	COMM)
+		_vmwalk_comms
+		;;
+	FILE)
+		compopt -o filenames 2>/dev/null
+		mapfile -t candidates < <(compgen -f -- "${cur#"$prefix"}")
 		;;
 	COLUMNS)
 		_vmwalk_section Columns
