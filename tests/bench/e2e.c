@@ -69,7 +69,8 @@ static struct command scan_to(const char *format, const char *columns, __u64 end
 /* Runs the command in this process. The range starts above all others. */
 _Noreturn static void exec_command(const struct command *command, const struct bench_range *range)
 {
-	const char *argv[16] = { "vmwalk", command->verb ? command->verb : "scan", "--device", "bench" };
+	const char *verb = command->verb ? command->verb : "scan";
+	const char *argv[16] = { "vmwalk", verb, "--device", "bench" };
 	char start[24];
 	size_t count = 4;
 

@@ -55,6 +55,7 @@ replay()
 }
 
 # prints: the last run succeeded, and its output is standard input.
+# shellcheck disable=SC2154 # bats sets status and stderr
 prints()
 {
 	local expected
@@ -67,6 +68,7 @@ prints()
 
 # fails STATUS LINE...: the last run ended with this status, printed these lines
 # to stderr and nothing to stdout.
+# shellcheck disable=SC2154 # bats sets status and stderr
 fails()
 {
 	local expected

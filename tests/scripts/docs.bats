@@ -105,6 +105,20 @@ without_numbers()
 	diff <(without_numbers <shown) <(without_numbers <ran)
 }
 
+# Sizes have other units elsewhere, and memory may be on other nodes.
+without_sizes()
+{
+	sed -E -e 's/[0-9]+:[0-9.]+[KMG]?(,[0-9]+:[0-9.]+[KMG]?)*$/#/' -e 's/^(  nodes  ).*/\1/' \
+		-e 's/[0-9]+(\.[0-9]+)?[KMG]?/#/g' -e 's/ +/ /g' -e 's/^ //; s/ $//'
+}
+
+@test "summary: its sessions go as it shows them" {
+	cd "$BATS_TEST_TMPDIR"
+	sessions "$BATS_TEST_DIRNAME/summary.md"
+	[[ $(wc -l <script) -gt 8 ]]
+	diff <(without_sizes <shown) <(without_sizes <ran)
+}
+
 @test "guide: every message that it helps with is one that can come" {
 	# What stands between the … has to be in the driver, the scripts, the command, the C library or rmmod.
 	programs=("$(modinfo --field filename vmwalk)" /usr/sbin/vmwalk-* /usr/libexec/vmwalk/vmwalk-common.bash

@@ -55,6 +55,16 @@ start()
 	kill -STOP "$pid"
 }
 
+# start_program COMMAND: starts a program that waits for its input, and stops it.
+start_program()
+{
+	# shellcheck disable=SC2086 # with arguments
+	$1 < <(exec sleep 1000) >/dev/null 3>&- &
+	pid=$!
+	sleep 0.3
+	kill -STOP "$pid"
+}
+
 # column NAME [OPTION]...: prints a sum of the process in bytes.
 column()
 {
@@ -122,8 +132,6 @@ numa_maps()
 
 nodes_match_numa_maps()
 {
-	local vdso=0
-
 	[[ -e /proc/$pid/numa_maps ]] || return 0
 	vmwalk summary --pid "$pid" --raw --noheadings --mappings --output NODES,MAPPING |
 		awk '$2 != "[vdso]" {
@@ -240,18 +248,10 @@ compare()
 	programs=(bash 'sleep 1000' 'tail -f /dev/null' "awk { }" 'cat' 'sort' 'dd status=none' 'wc'
 		'sed p' 'od')
 	for program in "${programs[@]}"; do
-		mkfifo "$BATS_TEST_TMPDIR/input"
-		# shellcheck disable=SC2086 # with arguments
-		$program <"$BATS_TEST_TMPDIR/input" >/dev/null 3>&- &
-		pid=$!
-		exec 9>"$BATS_TEST_TMPDIR/input"
-		sleep 0.2
-		kill -STOP "$pid"
-		echo "# $program" >&2
+		start_program "$program"
+		echo "$program"
 		compare
 		kill -KILL "$pid"
-		exec 9>&-
-		rm "$BATS_TEST_TMPDIR/input"
 	done
 }
 
@@ -293,11 +293,19 @@ compare()
 }
 
 @test "processes that share their memory are counted once" {
-	local pids
+	local alone
 
 	start small=2
+	alone=$(column RSS)
+	kill -KILL "$pid"
+	start small=2 sharing=5
 	kill -CONT "$pid"
-	# vfork(): the shell's child has its parent's memory until it calls execve().
+	run --separate-stderr vmwalk summary --comm target
+	[[ $status == 0 && ! $stderr && ${lines[1]} == *"$pid target "* ]]
+	[[ $output == *'1 process walked, 0 skipped, 5 share the memory of another one; in total'* ]]
+	run --separate-stderr vmwalk summary --comm target --raw --noheadings --output RSS
+	((${#lines[@]} == 2 && lines[0] == lines[1] && lines[1] < alone + MIB))
+	# A process given twice is one.
 	run --separate-stderr vmwalk summary --pid "$pid,$pid"
 	[[ $status == 0 && $output == "process $pid (target)"* ]]
 }

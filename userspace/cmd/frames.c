@@ -15,8 +15,8 @@
 #define PART_SHIFT 18
 #define PART_WORDS ((1UL << PART_SHIFT) / 64)
 
-/* No machine has a frame above: physical addresses have up to 56 bits. */
-#define MAX_PFN (1ULL << 44)
+/* Physical addresses have up to 56 bits. */
+#define PFN_BITS 44
 
 /* Returns NULL with errno set if memory is short. */
 static __u64 *part_of(struct frames *frames, __u64 pfn)
@@ -24,7 +24,7 @@ static __u64 *part_of(struct frames *frames, __u64 pfn)
 	size_t i = pfn >> PART_SHIFT, size;
 	__u64 **parts;
 
-	if (pfn >= MAX_PFN) {
+	if (pfn >> PFN_BITS) {
 		errno = ERANGE;
 		return NULL;
 	}

@@ -63,9 +63,7 @@ static int add_group(struct metrics_groups *groups, const char *arg)
 	if (groups->count == MAX_GROUPS)
 		return usage_failure("--group: more than %d groups", MAX_GROUPS);
 	if (!value || value == arg || !parse_filter(&group->filter, value + 1))
-		return usage_failure("--group: '%s' is not NAME=comm:COMM, NAME=cgroup:CGROUP, "
-				     "NAME=unit:UNIT or NAME=pid:PID",
-				     arg);
+		return usage_failure("--group: '%s' is not a group; --help lists the forms", arg);
 	group->name = strndup(arg, value - arg);
 	if (!group->name)
 		return failure("%m");
@@ -103,8 +101,7 @@ static int walk_process(struct target *target, const struct process *process, vo
 	thp_free(&walk->thp);
 	tally_free(&sum);
 	if (!ret && walk->group->sum.tally.hidden)
-		return failure("PFNs are hidden, so no frame can be counted once: " LACKS(
-			"CAP_SYS_ADMIN"));
+		return failure("frames can't be counted: PFNs are hidden: " LACKS("CAP_SYS_ADMIN"));
 	errno = saved;
 	return ret;
 }

@@ -121,16 +121,13 @@ static void write_memory(struct prometheus *prometheus, const struct metrics_gro
 
 	read_axes(&axes, groups);
 	prometheus_metric(prometheus, "vmwalk_group_mapped_bytes", METRIC_GAUGE,
-			  "Resident memory of the processes of a group, each frame once, by the "
-			  "size of the page-table entries. Groups may share frames: see "
-			  "vmwalk_mapped_distinct_bytes.");
+			  "Resident memory of a group, each frame once; groups may share frames.");
 	for (i = 0; i < groups->count; i++)
 		for (kind = 0; kind < ARRAY_SIZE(backings); kind++)
 			write_parts(prometheus, &groups->vec[i], backings[kind], axes.shifts,
 				    axes.nodes);
 	prometheus_metric(prometheus, "vmwalk_group_hugetlb_bytes", METRIC_GAUGE,
-			  "hugetlb pages of a group, each frame once. They are not in "
-			  "vmwalk_group_mapped_bytes.");
+			  "Hugetlb pages of a group, each frame once; not in mapped_bytes.");
 	for (i = 0; i < groups->count; i++)
 		write_parts(prometheus, &groups->vec[i], TALLY_HUGETLB, axes.hugetlb, axes.nodes);
 }
@@ -193,30 +190,26 @@ static const struct {
 	group_value value;
 } group_gauges[] = {
 	{ "vmwalk_group_zero_mapped_bytes",
-	  "Mappings of the zero pages, summed over processes. They take no memory.", zero_bytes },
+	  "Mappings of the zero pages, which take no memory, summed over processes.", zero_bytes },
 	{ "vmwalk_group_special_mapped_bytes",
 	  "Mappings of memory of drivers and devices, summed over processes.", special_bytes },
 	{ "vmwalk_group_swap_bytes",
-	  "Pages swapped out or held by a driver, summed over processes. Shared memory is not "
-	  "included.",
-	  swap_bytes },
+	  "Pages swapped out, summed over processes; without shared memory.", swap_bytes },
 	{ "vmwalk_group_thp_eligible_bytes",
-	  "Aligned windows of the size of a PMD entry that have a page, in mappings that may have "
-	  "transparent huge pages.",
-	  thp_eligible_bytes },
+	  "Windows with pages that transparent huge pages may cover.", thp_eligible_bytes },
 	{ "vmwalk_group_thp_mapped_bytes",
-	  "The part of vmwalk_group_thp_eligible_bytes that PMD entries map.", thp_mapped_bytes },
+	  "The part of thp_eligible_bytes that is mapped by PMD entries.", thp_mapped_bytes },
 	{ "vmwalk_group_largest_run_bytes",
 	  "Longest run of contiguous frames at contiguous addresses.", largest_run_bytes },
 	{ "vmwalk_group_processes", "Processes that were scanned.", nr_processes },
-	{ "vmwalk_scan_skipped_processes",
-	  "Processes that could not be scanned, since they ended or are not permitted.",
+	{ "vmwalk_scan_skipped_processes", "Processes that ended meanwhile, or may not be scanned.",
 	  nr_skipped },
 	{ "vmwalk_scan_complete", "1 if no process of the group was skipped.", is_complete },
 };
 
 void metrics_groups(struct prometheus *prometheus, const struct metrics_groups *groups)
 {
+	static const char *const no_labels[] = { NULL };
 	const struct metrics_group *group;
 	size_t i, gauge;
 
@@ -236,7 +229,6 @@ void metrics_groups(struct prometheus *prometheus, const struct metrics_groups *
 		prometheus_seconds(prometheus, groups->vec[i].ns,
 				   LABELS("group", groups->vec[i].name));
 	prometheus_metric(prometheus, "vmwalk_mapped_distinct_bytes", METRIC_GAUGE,
-			  "Resident memory and hugetlb pages of all groups together, each frame "
-			  "once.");
-	prometheus_sample(prometheus, groups->distinct, LABELS());
+			  "Resident memory and hugetlb pages of all groups, each frame once.");
+	prometheus_sample(prometheus, groups->distinct, no_labels);
 }

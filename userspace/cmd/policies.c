@@ -51,7 +51,7 @@ static bool next_line(struct policies *policies)
 		return false;
 	policies->start = strtoull(policies->line, &end, 16);
 	policies->policy = end + strspn(end, " ");
-	policies->policy[strcspn(policies->policy, " \n")] = '\0';
+	policies->policy[strcspn(policies->policy, "\n ")] = '\0';
 	return true;
 }
 

@@ -207,20 +207,20 @@ static bool is_selected(const struct processes *processes, pid_t pid)
 static int select_pid(struct processes *processes, const char *text,
 		      const struct process_filter *filter)
 {
+	static const char no_memory[] = "it is a kernel thread, or has exited";
 	struct process process = {};
-	bool memory;
+	bool found, memory;
 
 	if (!parse_pid(text, &process.pid))
 		return usage_failure("--pid: '%s' is not a process ID (1 to %d)", text, INT_MAX);
 	process.pid = thread_group(process.pid);
-	if (!read_stat(&process, &memory))
-		return filter->optional ? EXIT_SUCCESS : failure("process %s does not exist", text);
+	found = read_stat(&process, &memory);
+	if ((!found || !memory) && filter->optional)
+		return EXIT_SUCCESS;
+	if (!found)
+		return failure("process %s does not exist", text);
 	if (!memory)
-		return filter->optional
-			? EXIT_SUCCESS
-			: failure("process %s has no memory: it is a kernel thread, "
-				  "or has exited",
-				  text);
+		return failure("process %s has no memory: %s", text, no_memory);
 	if (is_selected(processes, process.pid))
 		return EXIT_SUCCESS;
 	return add_process(processes, &process);
@@ -290,15 +290,17 @@ static void find_shared(struct processes *processes, size_t *sorted)
 	size_t i, low, high, middle, nr_sorted = 0;
 	struct process *process;
 	bool same;
+	int order;
 
 	for (i = 0; i < processes->count; i++) {
 		process = &processes->vec[i];
 		for (low = 0, high = nr_sorted, same = false; low < high;) {
 			middle = low + (high - low) / 2;
-			if (compare_memory(process, &processes->vec[sorted[middle]], &same) < 0)
-				high = middle;
-			else if (same)
+			order = compare_memory(process, &processes->vec[sorted[middle]], &same);
+			if (same)
 				break;
+			if (order < 0)
+				high = middle;
 			else
 				low = middle + 1;
 		}
@@ -322,6 +324,12 @@ static int none_failure(const struct process_filter *filter)
 	if (filter->unit)
 		return failure("no process belongs to unit '%s'", filter->unit);
 	return failure("no process found");
+}
+
+static int nr_filters(const struct process_filter *filter)
+{
+	return !!filter->device + !!filter->pids + !!filter->comm + !!filter->cgroup +
+		!!filter->unit + filter->all;
 }
 
 /* The target of a device. Returns an exit status. */
@@ -348,11 +356,8 @@ int processes_select(struct processes *processes, const struct process_filter *f
 	int status;
 
 	*processes = (struct processes){};
-	if (!!filter->device + !!filter->pids + !!filter->comm + !!filter->cgroup + !!filter->unit +
-		    filter->all !=
-	    1)
-		return usage_failure("specify one of --pid, --comm, --cgroup, --unit, --all and "
-				     "--device");
+	if (nr_filters(filter) != 1)
+		return usage_failure("specify one way to select processes; --help lists them");
 	if (filter->device)
 		status = select_device(processes, filter);
 	else if (filter->pids)
@@ -418,7 +423,9 @@ int processes_walk(struct processes *processes,
 	struct process *process;
 	size_t i;
 
-	processes->walked = processes->exited = processes->denied = 0;
+	processes->walked = 0;
+	processes->exited = 0;
+	processes->denied = 0;
 	if (!processes->open && processes->count) {
 		status = target_open_temporary(&processes->target);
 		processes->open = !status;

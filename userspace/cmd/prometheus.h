@@ -31,7 +31,7 @@ void prometheus_metric(struct prometheus *prometheus, const char *name, enum met
 void prometheus_sample(struct prometheus *prometheus, __u64 value, const char *const *labels);
 void prometheus_seconds(struct prometheus *prometheus, __u64 ns, const char *const *labels);
 
-#define LABELS(...) ((const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })
+#define LABELS(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 /* Write the end. Check ferror() of the stream afterwards. */
 void prometheus_end(struct prometheus *prometheus);

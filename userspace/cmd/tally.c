@@ -81,7 +81,8 @@ static int add_part(struct tally *tally, enum tally_kind kind, unsigned int shif
 				return -1;
 			tally->parts = parts;
 		}
-		tally->parts[tally->nr_parts++] = (struct tally_part){ kind, shift, node, 0 };
+		tally->parts[i] = (struct tally_part){ kind, shift, node, 0 };
+		tally->nr_parts++;
 	}
 	tally->parts[i].bytes += bytes;
 	return 0;
@@ -89,15 +90,15 @@ static int add_part(struct tally *tally, enum tally_kind kind, unsigned int shif
 
 int tally_add(struct tally *tally, const struct tally *other)
 {
-	size_t i, class;
+	size_t i, window;
 
 	for (i = 0; i < other->nr_parts; i++)
 		if (add_part(tally, other->parts[i].kind, other->parts[i].shift,
 			     other->parts[i].node, other->parts[i].bytes))
 			return -1;
 	for (i = 0; i < THP_SIZES; i++)
-		for (class = 0; class < TALLY_WINDOWS; class ++)
-			tally->windows[i][class] += other->windows[i][class];
+		for (window = 0; window < TALLY_WINDOWS; window++)
+			tally->windows[i][window] += other->windows[i][window];
 	for (i = 0; i < ARRAY_SIZE(tally->runs); i++)
 		tally->runs[i] += other->runs[i];
 	if (other->largest_run > tally->largest_run)

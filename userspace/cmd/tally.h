@@ -26,11 +26,12 @@ enum tally_kind {
 /* Names in JSON and in metrics */
 extern const char *const tally_kind_names[TALLY_KINDS];
 
-/* The kinds that smaps and RSS count, hugetlb pages excluded */
-#define TALLY_RESIDENT (1U << TALLY_ANONYMOUS | 1U << TALLY_FILE | 1U << TALLY_SHMEM)
-
-/* The kinds whose frames are memory of their own */
-#define TALLY_FRAMES (TALLY_RESIDENT | 1U << TALLY_HUGETLB)
+enum {
+	/* The kinds that RSS counts */
+	TALLY_RESIDENT = 1 << TALLY_ANONYMOUS | 1 << TALLY_FILE | 1 << TALLY_SHMEM,
+	/* The kinds whose frames are memory of their own */
+	TALLY_FRAMES = TALLY_RESIDENT | 1 << TALLY_HUGETLB,
+};
 
 #define TALLY_ANY_SHIFT 0
 #define TALLY_ANY_NODE  (-2)

@@ -154,7 +154,10 @@ static void replay_file(void)
 	if (now == target)
 		return;
 	target = now;
-	nr_extents = nr_vmas = nr_translations = nr_levels = 0;
+	nr_extents = 0;
+	nr_vmas = 0;
+	nr_translations = 0;
+	nr_levels = 0;
 	repeats = 0;
 	error = 0;
 	file = path ? fopen(path, "re") : NULL;
@@ -183,9 +186,11 @@ static void path_at(char *path, size_t size, int dir, const char *name)
 	snprintf(path + strlen(path), size - strlen(path), "/%s", name);
 }
 
-static const char *const attributes[][2] = {
+static const struct {
+	const char *name, *value;
+} attributes[] = {
 	{ "dev_name", "vmwalk9" }, { "live", "0" },      { "size", "4096" },
-	{ "target_pid", "0" },     { "last_error", "" },
+	{ "target_pid", "0" },     { "last_error", "" }, {},
 };
 
 int mkdirat(int dir, const char *name, mode_t mode)
@@ -199,10 +204,10 @@ int mkdirat(int dir, const char *name, mode_t mode)
 		return -1;
 	path_at(item, sizeof(item) - 16, dir, name);
 	len = strlen(item);
-	for (i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++) {
-		snprintf(item + len, sizeof(item) - len, "/%s", attributes[i][0]);
+	for (i = 0; attributes[i].name; i++) {
+		snprintf(item + len, sizeof(item) - len, "/%s", attributes[i].name);
 		fd = open(item, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-		dprintf(fd, "%s\n", attributes[i][1]);
+		dprintf(fd, "%s\n", attributes[i].value);
 		close(fd);
 	}
 	item[len] = '\0';
@@ -218,8 +223,8 @@ int unlinkat(int dir, const char *name, int flags)
 	next = (int (*)(int, const char *, int))dlsym(RTLD_NEXT, "unlinkat");
 	path_at(path, sizeof(path) - 16, dir, name);
 	len = strlen(path);
-	for (i = 0; flags & AT_REMOVEDIR && i < sizeof(attributes) / sizeof(attributes[0]); i++) {
-		snprintf(path + len, sizeof(path) - len, "/%s", attributes[i][0]);
+	for (i = 0; flags & AT_REMOVEDIR && attributes[i].name; i++) {
+		snprintf(path + len, sizeof(path) - len, "/%s", attributes[i].name);
 		unlink(path);
 	}
 	return next(dir, name, flags);

@@ -3,10 +3,11 @@
  * A process with memory of chosen kinds, to test commands that read the memory
  * of processes
  *
- *   target [KIND=MIB]... [children=N]
+ *   target [KIND=MIB]... [children=N] [sharing=N]
  *
- * Maps MIB mebibytes of each kind, starts N children that share them, prints
- * "ready", and sleeps. The children end with their parent.
+ * Maps MIB mebibytes of each kind, starts N children that have copies of the
+ * mappings, or that share the address space, prints "ready", and sleeps. The
+ * children end with their parent.
  *
  *   small     anonymous, written, without transparent huge pages
  *   thp       anonymous, written, advised to be huge pages
@@ -25,6 +26,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -70,7 +72,7 @@ static char *anonymous(size_t size, int advice)
 	return at;
 }
 
-static void touch(volatile char *at, size_t size, size_t step, int write)
+static void touch(char *at, size_t size, size_t step, int write)
 {
 	size_t offset;
 
@@ -79,7 +81,7 @@ static void touch(volatile char *at, size_t size, size_t step, int write)
 		if (write)
 			at[offset] = 1;
 		else
-			(void)at[offset];
+			__asm__("" : : "r"(at[offset]));
 	}
 }
 
@@ -90,8 +92,8 @@ static void touch(volatile char *at, size_t size, size_t step, int write)
 static size_t count_mapped(const char *at, size_t size)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	size_t i, count = 0, len = size / page * sizeof(uint64_t);
-	uint64_t *entries = malloc(len);
+	size_t i, count = 0, len = size / page * 8;
+	unsigned long long *entries = malloc(len);
 
 	if (!entries || pread(fd, entries, len, (uintptr_t)at / page * 8) != (ssize_t)len)
 		err(1, "pagemap");
@@ -154,9 +156,27 @@ static void make(const char *kind, size_t size)
 	}
 }
 
+[[gnu::noreturn]] static int wait_for_parent(void *unused)
+{
+	(void)unused;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
+/* As vfork() does, but the parent goes on. */
+static void start_sharing(void)
+{
+	const size_t size = 64 * 1024;
+	char *stack = map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	if (clone(wait_for_parent, stack + size, CLONE_VM | SIGCHLD, NULL) < 0)
+		err(1, "clone");
+}
+
 int main(int argc, char **argv)
 {
-	unsigned long number, children = 0;
+	unsigned long number, children = 0, sharing = 0;
 	char *value;
 	int i;
 
@@ -167,18 +187,18 @@ int main(int argc, char **argv)
 			errx(2, "%s: not KIND=MIB", argv[i]);
 		*value++ = '\0';
 		number = strtoul(value, NULL, 10);
-		if (strcmp(argv[i], "children"))
-			make(argv[i], number * MIB);
-		else
+		if (!strcmp(argv[i], "children"))
 			children = number;
+		else if (!strcmp(argv[i], "sharing"))
+			sharing = number;
+		else
+			make(argv[i], number * MIB);
 	}
-	while (children--) {
-		if (fork())
-			continue;
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
+	while (children--)
+		if (!fork())
+			wait_for_parent(NULL);
+	while (sharing--)
+		start_sharing();
 	puts("ready");
 	fflush(stdout);
 	for (;;)
