@@ -1392,3 +1392,244 @@ on_terminal()
 	[[ $(progress 2.5 ">$BATS_TEST_TMPDIR/rows 2>&1") == end* ]]
 	run ! grep -q rows "$BATS_TEST_TMPDIR/rows"
 }
+
+# capture_summary: a process whose windows of 2 MiB are mapped by one entry, full
+# of small pages, and with holes; with pages of each kind.
+capture_summary()
+{
+	local thp=$VMWALK_SYSROOT/sys/kernel/mm/transparent_hugepage
+
+	mkdir -p "$thp/hugepages-64kB"
+	echo 2097152 >"$thp/hpage_pmd_size"
+	echo 'always [madvise] never' >"$thp/enabled"
+	echo 'always within_size [advise] never deny force' >"$thp/shmem_enabled"
+	echo 'always [inherit] madvise never' >"$thp/hugepages-64kB/enabled"
+	echo 'always inherit within_size advise [never]' >"$thp/hugepages-64kB/shmem_enabled"
+	capture_item demo vmwalk3 live=1 target_pid=4242
+	capture_process 4242 student
+	: >"$VMWALK_SYSROOT/dev/vmwalk3"
+	cat >"$VMWALK_REPLAY" <<-'END'
+		info 4096 4 4242
+		extent 0x400000 0x1000 44 0x801 12 0
+		extent 0x40000000 0x200000 512 0x10001 21 0
+		extent 0x40200000 0x300010 512 0x1 12 1
+		extent 0x40400000 0x400000 16 0x1 12 1
+		extent 0x40410000 0x400010 15 0x1 12 1
+		extent 0x40420000 0 3 0x80 12 -1
+		extent 0x40430000 0 1 0x100 12 -1
+		extent 0x40440000 0x77 2 0x1001 12 -1
+		extent 0x50000000 0x600000 512 0x12001 21 1
+		extent 0x60000000 0xfd000 4 0x4001 12 -1
+		extent 0x70000000 0x700000 512 0x10801 21 0
+		extent 0x7fff0000 0x500000 4 0x1 12 0
+		vma 0x400000 0x42c000 5 0 1 1234 8 1 0x15 12
+		vma 0x40000000 0x41000000 3 0 0 0 0 0 0x103 12
+		vma 0x50000000 0x50200000 3 0 0 9 0 5 0x53 21
+		vma 0x60000000 0x60004000 3 0 0 8 0 5 0x413 12
+		vma 0x70000000 0x70200000 3 0 0 7 0 1 0x199 12
+		vma 0x7ffd0000 0x80000000 3 0 0 0 0 0 0x3 12
+	END
+}
+
+@test "summary: sums what pages are, how they are mapped, and where" {
+	capture_summary
+	run --separate-stderr replay vmwalk summary --device demo
+	prints <<-'END'
+		process 4242 (student)
+		  resident     6.3M: anonymous 4.1M, file 176K, shared memory 2M
+		  not in RSS   hugetlb 2M, zero pages 8K, device memory 16K
+		  not present  swapped 12K, migrating 4K
+		  mapped by    2M entries 4M (63.4%), 4K entries 2.3M (36.6%)
+		  nodes        0: 4.2M, 1: 2.1M
+		  hugetlb      2M entries 2M (100.0%); nodes 1: 2M
+		  2M windows   8M: mapped by one entry 4M, filled with small pages 2M, with holes 2M
+		  64K windows  4.1M: contiguous 4.1M, filled with small pages 0, with holes 64K
+		  runs         below 64K 0.2%, 64K-2M 3.5%, 2M-1G 96.3%, from 1G 0.0%; largest 2M
+	END
+	run --separate-stderr replay vmwalk summary --device demo --bytes
+	[[ $output == *'resident     6615040: anonymous 4337664, file 180224, shared memory 2097152'* ]]
+}
+
+@test "summary: rows, columns and mappings" {
+	capture_summary
+	run --separate-stderr replay vmwalk summary --device demo --raw --output-all
+	prints <<-'END'
+		PID COMM START END PERM RSS ANON FILE SHMEM SWAP HUGETLB ZERO SPECIAL MIGRATION THP THP_SMALL THP_HOLES ENTRIES NODES POLICY LARGEST_RUN MAPPING
+		4242 student - - - 6615040 4337664 180224 2097152 12288 2097152 8192 16384 4096 4194304 2097152 2097152 4096:2420736,2097152:4194304 0:4390912,1:4321280 - 2097152 -
+	END
+	printf '%s\n' '40000000 default anon=1' '7ffd0000 bind:0-1 stack anon=4' \
+		>"$VMWALK_SYSROOT/proc/4242/numa_maps"
+	run --separate-stderr replay vmwalk summary --device demo --mappings --raw \
+		--output START,RSS,HUGETLB,THP,POLICY,MAPPING
+	prints <<-'END'
+		START RSS HUGETLB THP POLICY MAPPING
+		0x400000 180224 0 0 - /usr/bin/a\x20program
+		0x40000000 4321280 0 2097152 default [anon]
+		0x50000000 0 2097152 0 - -
+		0x60000000 0 0 0 - -
+		0x70000000 2097152 0 2097152 - -
+		0x7ffd0000 16384 0 0 bind:0-1 [stack]
+	END
+	run --separate-stderr replay vmwalk summary --device demo -n -o +ENTRIES
+	[[ $output == '   4242 student '*' 4K:2.3M,2M:4M' && ! $stderr ]]
+}
+
+@test "summary: JSON has all sums in bytes, and adds up" {
+	capture_summary
+	replay vmwalk summary --device demo --json --mappings >"$BATS_TEST_TMPDIR/json"
+	jq --exit-status '.walked == 1 and .exited == 0 and (.processes | length) == 1 and
+		(.processes[0] | .pid == 4242 and .comm == "student" and .resident == 6615040 and
+		([.parts[].bytes] | add) ==
+			.resident + .hugetlb + .zero + .special + .swap + .migration and
+		([.runs[].bytes] | add) == .resident + .hugetlb and .largest_run == 2097152 and
+		.windows[0] == {size: 2097152, huge: 4194304, small: 2097152, holes: 2097152} and
+		([.mappings[].resident] | add) == .resident)' "$BATS_TEST_TMPDIR/json"
+}
+
+@test "summary: settings of the kernel decide which windows count" {
+	local thp=$VMWALK_SYSROOT/sys/kernel/mm/transparent_hugepage
+
+	windows()
+	{
+		replay vmwalk summary --device demo --raw --noheadings --output THP,THP_SMALL,THP_HOLES
+	}
+
+	capture_summary
+	[[ $(windows) == '4194304 2097152 2097152' ]]
+	echo 'always madvise [never]' >"$thp/enabled"
+	[[ $(windows) == '2097152 0 0' ]]
+	# The setting of the size, unless it is inherited
+	mkdir "$thp/hugepages-2048kB"
+	echo 'always inherit [madvise] never' >"$thp/hugepages-2048kB/enabled"
+	[[ $(windows) == '4194304 2097152 2097152' ]]
+	echo 'always [inherit] madvise never' >"$thp/hugepages-2048kB/enabled"
+	[[ $(windows) == '2097152 0 0' ]]
+	echo 'always within_size advise never [deny] force' >"$thp/shmem_enabled"
+	[[ $(windows) == '0 0 0' ]]
+	# A tmpfs has its own setting.
+	echo 'always within_size advise [never] deny force' >"$thp/shmem_enabled"
+	echo '30 20 0:1 / /dev/shm rw - tmpfs tmp rw,huge=always' >"$VMWALK_SYSROOT/proc/4242/mountinfo"
+	[[ $(windows) == '2097152 0 0' ]]
+	echo '[always] madvise never' >"$thp/enabled"
+	[[ $(windows) == '4194304 2097152 2097152' ]]
+	sed -i 's/^THP_enabled:.*/THP_enabled:\t0/' "$VMWALK_SYSROOT/proc/4242/status"
+	[[ $(windows) == '0 0 0' ]]
+	rm -r "$thp"
+	[[ $(windows) == '0 0 0' ]]
+	[[ $(replay vmwalk summary --device demo) != *windows* ]]
+}
+
+@test "summary: what needs PFNs is hidden without them, and nothing is 0 instead" {
+	local word start pfn pages flags rest
+
+	capture_summary
+	while read -r word start pfn pages flags rest; do
+		if [[ $word == extent ]] && ((flags & 1)); then
+			printf 'extent %s 0 %s 0x%x %s\n' "$start" "$pages" $((flags | 0x8000)) "$rest"
+		else
+			echo "$word $start $pfn $pages $flags $rest"
+		fi
+	done <"$VMWALK_REPLAY" >"$VMWALK_REPLAY.hidden"
+	mv "$VMWALK_REPLAY.hidden" "$VMWALK_REPLAY"
+	run --separate-stderr replay vmwalk summary --device demo
+	[[ $status == 0 && $output == *'resident     6.3M: anonymous 4.1M, file 176K'* ]]
+	[[ $output == *'64K windows  hidden: the opener'*'runs         hidden: the opener of'* ]]
+	[[ $(replay vmwalk summary -d demo -r -n -o RSS,THP_HOLES,LARGEST_RUN) == '6615040 2097152 hidden' ]]
+	replay vmwalk summary --device demo --json | jq --exit-status '.processes[0] |
+		.runs == null and .largest_run == null and (.windows | length) == 1'
+}
+
+@test "summary: several processes have a total that counts each frame once" {
+	capture_process 10 server
+	capture_process 11 server
+	cat >"$VMWALK_REPLAY" <<-'END'
+		info 4096 4 0
+		extent 0x400000 0x1000 44 0x801 12 0
+		vma 0x400000 0x42c000 5 0 1 1234 8 1 0x15 12
+		process 11
+		extent 0x40000000 0x300000 3 0x1 12 0
+	END
+	run --separate-stderr replay vmwalk summary --comm server
+	prints <<-'END'
+		    PID COMM                RSS    ANON    FILE   SHMEM    SWAP HUGETLB     THP NODES
+		     10 server             176K       0    176K       0       0       0       0 0:176K
+		     11 server             188K     12K    176K       0       0       0       0 0:188K
+
+		2 processes walked, 0 skipped; in total, each frame once:
+		  resident     188K: anonymous 12K, file 176K, shared memory 0
+		  not in RSS   hugetlb 0, zero pages 0, device memory 0
+		  not present  swapped 0, migrating 0
+		  mapped by    4K entries 188K (100.0%)
+		  nodes        0: 188K
+		  runs         below 64K 6.4%, 64K-2M 93.6%, 2M-1G 0.0%, from 1G 0.0%; largest 176K
+	END
+	run --separate-stderr replay vmwalk summary --pid 11,10 --raw --output PID,COMM,RSS
+	prints <<-'END'
+		PID COMM RSS
+		11 server 192512
+		10 server 180224
+		- total 192512
+	END
+	replay vmwalk summary --all --json | jq --exit-status '.total.resident == 192512 and .walked == 2'
+	[[ ! $(ls -A "$VMWALK_SYSROOT/sys/kernel/config/vmwalk" | grep -v abi_version) ]]
+}
+
+@test "summary: processes that end or may not be read are skipped and counted" {
+	capture_process 10 server
+	capture_process 11 server
+	capture_process 12 server
+	cat >"$VMWALK_REPLAY" <<-'END'
+		info 4096 4 0
+		process 10
+		error 3
+		process 11
+		error 1
+		process 12
+		extent 0x400000 0x1000 44 0x801 12 0
+	END
+	run --separate-stderr replay vmwalk summary --comm server
+	[[ $status == 0 && ! $stderr ]]
+	[[ $output == *$'\n1 process walked, 2 skipped (1 exited, 1 not permitted); in total, '* ]]
+	run --separate-stderr replay vmwalk summary --pid 10,11
+	[[ $status == 1 ]]
+	[[ $stderr == 'vmwalk: summary: no process could be read: 1 exited, 1 not permitted' ]]
+	run --separate-stderr replay vmwalk summary --pid 10
+	fails 1 'vmwalk: summary: process 10 has exited, or has started another program'
+	run --separate-stderr replay vmwalk summary --pid 11
+	[[ $status == 1 && $stderr == 'vmwalk: summary: process 11: Operation not permitted: '* ]]
+}
+
+@test "summary: wrong selections are usage errors" {
+	local pid
+
+	capture_process 10 server
+	usage_error 'summary: specify one way to select processes; --help lists them' summary
+	usage_error 'summary: specify one way to select processes; --help lists them' summary -a -p 10
+	for pid in 0 -1 abc 1x '' 99999999999 '10,' ',10'; do
+		run --separate-stderr vmwalk summary "--pid=$pid"
+		[[ $status == 2 && ! $output && $stderr == *"' is not a process ID (1 to 2147483647)"* ]]
+	done
+	usage_error 'summary: --json is incompatible with options for rows' summary -p 10 -J -o RSS
+	usage_error "summary: --output: unknown column 'COLOUR'; --help lists the columns" \
+		summary -p 10 -o COLOUR
+	run --separate-stderr vmwalk summary --pid 11
+	fails 1 'vmwalk: summary: process 11 does not exist'
+	sed -i 's/ 8192000 / 0 /' "$VMWALK_SYSROOT/proc/10/stat"
+	run --separate-stderr vmwalk summary --pid 10
+	fails 1 'vmwalk: summary: process 10 has no memory: it is a kernel thread, or has exited'
+	run --separate-stderr vmwalk summary --comm server
+	fails 1 "vmwalk: summary: no process has the name 'server'"
+	run --separate-stderr vmwalk summary --unit nginx
+	fails 1 "vmwalk: summary: no process belongs to unit 'nginx'"
+	run --separate-stderr vmwalk summary --cgroup /a
+	fails 1 "vmwalk: summary: no process is in cgroup '/a'"
+}
+
+@test "summary: names of processes may have any characters" {
+	capture_process 10 'a) S 1 (b'
+	echo 'info 4096 4 0' >"$VMWALK_REPLAY"
+	run --separate-stderr replay vmwalk summary --pid 10 --raw --noheadings --output COMM
+	prints <<<'a)\x20S\x201\x20(b'
+	run --separate-stderr replay vmwalk summary --comm 'a) S 1 (b' -r -n -o PID
+	prints <<<10
+}
