@@ -245,8 +245,8 @@ compare()
 
 	start small=2 thp=4 holes=4 zero=1 swap=1 shmem=2 file=1
 	compare
-	programs=(bash 'sleep 1000' 'tail -f /dev/null' "awk { }" 'cat' 'sort' 'dd status=none' 'wc'
-		'sed p' 'od')
+	programs=(bash 'sleep 1000' 'tail -f /dev/null' 'grep x' cat sort 'dd status=none' wc
+		'sed p' od)
 	for program in "${programs[@]}"; do
 		start_program "$program"
 		echo "$program"
