@@ -1634,3 +1634,21 @@ capture_summary()
 	run --separate-stderr replay vmwalk summary --comm 'a) S 1 (b' -r -n -o PID
 	prints <<<10
 }
+
+@test "summary: 16 MiB are enough for processes of 64 GiB whose frames are scattered" {
+	capture_process 10 server
+	capture_process 11 server
+	cat >"$VMWALK_REPLAY" <<-'END'
+		info 4096 4 0
+		extent 0x100000 0x1000 1 1 12 0
+		repeat 16777215 0x2000
+		vma 0x100000 0x7ffffffff000 3 0 0 0 0 0 0x3 12
+	END
+	run --separate-stderr bash -c 'ulimit -d 16384; LD_PRELOAD=$1 \
+		vmwalk summary --comm server --raw --noheadings --output RSS,LARGEST_RUN' - "$REPLAY"
+	prints <<-'END'
+		68719476736 4096
+		68719476736 4096
+		68719476736 4096
+	END
+}
