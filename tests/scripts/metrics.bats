@@ -103,7 +103,7 @@ need()
 }
 
 @test "node_exporter serves the file as it is, with types, and reports no error" {
-	local file=$BATS_TEST_TMPDIR/text/vmwalk.prom port=19100 exporter
+	local file=$BATS_TEST_TMPDIR/text/vmwalk.prom port=$((20000 + RANDOM % 10000)) exporter
 
 	need prometheus-node-exporter
 	mkdir "$BATS_TEST_TMPDIR/text"
