@@ -71,14 +71,29 @@ column()
 	vmwalk summary --pid "$pid" --raw --noheadings --output "$@"
 }
 
-# smaps [!]SHARED FIELD...: prints the sum of some fields of smaps in bytes. With
-# "private", only those of mappings that are not shared.
+# smaps FIELD: prints the sum of a field of smaps in bytes.
 smaps()
 {
-	awk -v which="$1" -v fields=" ${*:2} " '
-		/^[0-9a-f]+-/ { counts = which == "all" || substr($2, 4, 1) == "p" }
-		counts && index(fields, " " $1 " ") { sum += $2 }
-		END { printf "%.0f\n", sum * 1024 }' "/proc/$pid/smaps"
+	awk -v field="$1:" '$1 == field { sum += $2 } END { printf "%.0f\n", sum * 1024 }' \
+		"/proc/$pid/smaps"
+}
+
+# smaps_sums: prints assignments of the sums that are compared.
+smaps_sums()
+{
+	awk '
+		/^[0-9a-f]+-/ { private = substr($2, 4, 1) == "p" }
+		$1 == "Swap:" && !private { next }
+		{ sum[$1] += $2 }
+		END {
+			printf "rss=%.0f ", sum["Rss:"] * 1024
+			printf "anonymous=%.0f ", sum["Anonymous:"] * 1024
+			printf "files=%.0f ", (sum["Rss:"] - sum["Anonymous:"]) * 1024
+			printf "hugetlb=%.0f ", (sum["Private_Hugetlb:"] + sum["Shared_Hugetlb:"]) * 1024
+			printf "private_swap=%.0f ", sum["Swap:"] * 1024
+			printf "anonymous_pmd=%.0f ", sum["AnonHugePages:"] * 1024
+			printf "shmem_pmd=%.0f\n", sum["ShmemPmdMapped:"] * 1024
+		}' "/proc/$pid/smaps"
 }
 
 # expect TEXT ACTUAL WANTED
@@ -87,26 +102,16 @@ expect()
 	[[ $2 == "$3" ]] || { echo "$1: got $2, wanted $3"; return 1; }
 }
 
-# Compares the sums of the process with smaps, for each kind.
+# Compares the sums of the process with smaps, for each kind. smaps also has the
+# swapped pages of shared memory, which no entry shows: private_swap is without.
 matches_smaps()
 {
-	local resident anonymous file shmem hugetlb swap anonymous_pmd shmem_pmd
-
-	eval "$(vmwalk summary --pid "$pid" --json | jq -r --argjson pmd "$PMD" '
+	expect 'the sums' "$(vmwalk summary --pid "$pid" --json | jq -r --argjson pmd "$PMD" '
 		def pmd(kind): [.parts[] | select(.kind == kind and .entry == $pmd).bytes] | add // 0;
 		.processes[0] |
-		"resident=\(.resident) anonymous=\(.anonymous) file=\(.file) shmem=\(.shmem)",
-		"hugetlb=\(.hugetlb) swap=\(.swap)",
-		"anonymous_pmd=\(pmd("anonymous")) shmem_pmd=\(pmd("shmem"))"')"
-	expect resident "$resident" "$(smaps all Rss:)"
-	expect anonymous "$anonymous" "$(smaps all Anonymous:)"
-	expect hugetlb "$hugetlb" "$(smaps all Private_Hugetlb: Shared_Hugetlb:)"
-	# smaps adds the swapped pages of shared memory, which no entry shows.
-	expect swap "$swap" "$(smaps private Swap:)"
-	expect 'file and shmem' $((file + shmem)) $(($(smaps all Rss:) - $(smaps all Anonymous:)))
-	((PMD)) || return 0
-	expect 'anonymous, by PMD' "$anonymous_pmd" "$(smaps all AnonHugePages:)"
-	expect 'shmem, by PMD' "$shmem_pmd" "$(smaps all ShmemPmdMapped:)"
+		"rss=\(.resident) anonymous=\(.anonymous) files=\(.file + .shmem) hugetlb=\(.hugetlb) " +
+		"private_swap=\(.swap) anonymous_pmd=\(pmd("anonymous")) shmem_pmd=\(pmd("shmem"))"')" \
+		"$(smaps_sums)"
 }
 
 # Prints the bytes on each node in numa_maps, as in the column NODES. The page of
@@ -164,7 +169,7 @@ compare()
 @test "pages that a PMD entry maps are AnonHugePages, and cover their windows" {
 	start thp=8
 	compare
-	expect THP "$(column THP)" "$(smaps all AnonHugePages:)"
+	expect THP "$(column THP)" "$(smaps AnonHugePages)"
 	[[ $(column THP) != 0 ]] || skip 'no free huge pages'
 }
 
@@ -230,7 +235,7 @@ compare()
 	compare
 	expect SWAP "$(column SWAP)" 0
 	expect 'shared memory' "$(column MAPPING,SHMEM --mappings | grep -c '^/dev/zero' || true)" 0
-	(($(smaps all Swap:) > 3 * MIB))
+	(($(smaps Swap) > 3 * MIB))
 }
 
 @test "zero pages are counted apart, and are not in RSS" {
@@ -331,7 +336,7 @@ compare()
 	[[ $status == 0 && ! $stderr ]]
 	[[ $output == *'runs         hidden: the opener of the device lacks CAP_SYS_ADMIN'* ]]
 	expect RSS "$(setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin -- \
-		vmwalk summary --device demo -r -n -o RSS,LARGEST_RUN)" "$(smaps all Rss:) hidden"
+		vmwalk summary --device demo -r -n -o RSS,LARGEST_RUN)" "$(smaps Rss) hidden"
 }
 
 @test "all processes are read through one temporary instance" {
