@@ -58,8 +58,10 @@ start()
 # start_program COMMAND: starts a program that waits for its input, and stops it.
 start_program()
 {
+	[[ -p $BATS_TEST_TMPDIR/input ]] || mkfifo "$BATS_TEST_TMPDIR/input"
+	# Open for writing, too, the FIFO never ends.
 	# shellcheck disable=SC2086 # with arguments
-	$1 < <(exec sleep 1000) >/dev/null 3>&- &
+	$1 <>"$BATS_TEST_TMPDIR/input" >/dev/null 3>&- &
 	pid=$!
 	sleep 0.3
 	kill -STOP "$pid"
