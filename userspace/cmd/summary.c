@@ -12,62 +12,6 @@
 #include "processes.h"
 #include "summary.h"
 
-enum {
-	COL_PID,
-	COL_COMM,
-	COL_START,
-	COL_END,
-	COL_PERM,
-	COL_RSS,
-	COL_ANON,
-	COL_FILE,
-	COL_SHMEM,
-	COL_SWAP,
-	COL_HUGETLB,
-	COL_ZERO,
-	COL_SPECIAL,
-	COL_MIGRATION,
-	COL_THP,
-	COL_THP_SMALL,
-	COL_THP_HOLES,
-	COL_ENTRIES,
-	COL_NODES,
-	COL_POLICY,
-	COL_LARGEST_RUN,
-	COL_MAPPING,
-};
-
-static const struct column summary_columns[] = {
-	[COL_PID] = { "PID", "process ID", CELL_NUMBER, true, 7 },
-	[COL_COMM] = { "COMM", "name of the process; total: all, each frame once", .width = 15 },
-	[COL_START] = { "START", "first address of the mapping", CELL_STRING, true, 14 },
-	[COL_END] = { "END", "first address after the mapping", CELL_STRING, true, 14 },
-	[COL_PERM] = { "PERM", "permissions of the mapping", CELL_STRING, false, 5 },
-	[COL_RSS] = { "RSS", "resident: ANON, FILE and SHMEM", CELL_NUMBER, true, 7 },
-	[COL_ANON] = { "ANON", "anonymous memory", CELL_NUMBER, true, 7 },
-	[COL_FILE] = { "FILE", "pages of files", CELL_NUMBER, true, 7 },
-	[COL_SHMEM] = { "SHMEM", "shared memory, and files in tmpfs", CELL_NUMBER, true, 7 },
-	[COL_SWAP] = { "SWAP", "swapped out, or held by a driver", CELL_NUMBER, true, 7 },
-	[COL_HUGETLB] = { "HUGETLB", "hugetlb pages, which are not in RSS", CELL_NUMBER, true, 7 },
-	[COL_ZERO] = { "ZERO", "mappings of the zero pages, not in RSS", CELL_NUMBER, true, 7 },
-	[COL_SPECIAL] = { "SPECIAL", "memory of a driver or device, not in RSS", CELL_NUMBER, true,
-			  7 },
-	[COL_MIGRATION] = { "MIGRATION", "being migrated", CELL_NUMBER, true, 9 },
-	[COL_THP] = { "THP", "THP windows that are mapped by one entry", CELL_NUMBER, true, 7 },
-	[COL_THP_SMALL] = { "THP_SMALL", "THP windows filled with small pages", CELL_NUMBER, true,
-			    9 },
-	[COL_THP_HOLES] = { "THP_HOLES", "THP windows that miss pages", CELL_NUMBER, true, 9 },
-	[COL_ENTRIES] = { "ENTRIES", "RSS by the size of the page-table entries", CELL_LIST, false,
-			  15 },
-	[COL_NODES] = { "NODES", "RSS and HUGETLB by NUMA node", CELL_LIST, false, 15 },
-	[COL_POLICY] = { "POLICY", "NUMA policy; needs numa_maps, which is slow", CELL_STRING,
-			 false, 10 },
-	[COL_LARGEST_RUN] = { "LARGEST_RUN", "longest run of contiguous frames", CELL_NUMBER, true,
-			      11 },
-	[COL_MAPPING] = { "MAPPING", "name of the mapping" },
-	{},
-};
-
 static const char process_columns[] = "PID,COMM,RSS,ANON,FILE,SHMEM,SWAP,HUGETLB,THP,NODES";
 static const char mapping_columns[] =
 	"PID,START,END,PERM,RSS,SWAP,HUGETLB,THP,THP_SMALL,THP_HOLES,NODES,MAPPING";
@@ -77,151 +21,10 @@ struct summary {
 	struct table *table; /* NULL: as text or JSON */
 	bool mappings;
 	struct thp thp;
-	struct tally_group *group; /* NULL: one process */
-	const struct process *process;
-	struct policies *policies; /* of the process; opened by the first cell */
-	bool policies_read;
+	struct tally_group *group;     /* NULL: one process */
+	const struct process *process; /* the current one; NULL: all */
+	struct policies *policies;     /* of its mappings */
 };
-
-struct row {
-	struct summary *summary;
-	const struct tally *tally;
-	const struct tally_mapping *mapping; /* NULL: of a process, or of all */
-};
-
-/* Cells */
-
-static void kind_cell(struct cell *cell, const struct tally *tally, unsigned int kinds)
-{
-	cell_amount(cell, tally_bytes(tally, kinds, TALLY_ANY_SHIFT, TALLY_ANY_NODE));
-}
-
-/* Add "KEY:AMOUNT" to a comma-separated list. */
-static void add_item(struct buffer *list, char *key, __u64 bytes, bool exact)
-{
-	char *amount = exact ? text("%llu", bytes) : amount_text(bytes);
-	char *item = key && amount ? text("%s%s:%s", list->len ? "," : "", key, amount) : NULL;
-
-	if (item)
-		buffer_add(list, item, strlen(item));
-	else
-		list->failed = true;
-	free(item);
-	free(amount);
-	free(key);
-}
-
-static void list_cell(struct cell *cell, struct buffer *list)
-{
-	if (list->len && !list->failed)
-		buffer_add(list, "", 1);
-	errno = list->failed ? ENOMEM : 0;
-	cell_take(cell, list->failed ? NULL : list->text);
-}
-
-static void entries_cell(struct cell *cell, const struct tally *tally)
-{
-	__u64 shifts = tally_shifts(tally, TALLY_RESIDENT);
-	bool exact = cell_bytes(cell);
-	struct buffer list = {};
-	unsigned int shift;
-
-	for (; shifts; shifts &= shifts - 1) {
-		shift = __builtin_ctzll(shifts);
-		add_item(&list, exact ? text("%llu", 1ULL << shift) : size_text(1ULL << shift),
-			 tally_bytes(tally, TALLY_RESIDENT, shift, TALLY_ANY_NODE), exact);
-	}
-	list_cell(cell, &list);
-}
-
-static void nodes_cell(struct cell *cell, const struct tally *tally)
-{
-	int node, nodes = tally_nodes(tally);
-	struct buffer list = {};
-	__u64 bytes;
-
-	for (node = 0; node < nodes; node++) {
-		bytes = tally_bytes(tally, TALLY_FRAMES, TALLY_ANY_SHIFT, node);
-		if (bytes)
-			add_item(&list, text("%d", node), bytes, cell_bytes(cell));
-	}
-	list_cell(cell, &list);
-}
-
-static void policy_cell(struct cell *cell, const struct row *row)
-{
-	struct summary *summary = row->summary;
-
-	if (!row->mapping)
-		return;
-	if (!summary->policies_read)
-		summary->policies = policies_open(summary->process->pid);
-	summary->policies_read = true;
-	cell_text(cell, policies_find(summary->policies, row->mapping->vma->start));
-}
-
-static void mapping_cell(struct cell *cell, const struct tally_mapping *mapping, size_t column)
-{
-	const struct mapping *line = mapping ? mapping->mapping : NULL;
-
-	if (!mapping)
-		return;
-	if (column == COL_START)
-		cell_hex(cell, mapping->vma->start);
-	else if (column == COL_END)
-		cell_hex(cell, mapping->vma->end);
-	else if (line)
-		cell_text(cell, column == COL_PERM ? line->perms : line->name);
-}
-
-static void summary_cell(struct cell *cell, const void *data, size_t column)
-{
-	const struct row *row = data;
-	const struct process *process = row->summary->process;
-	const struct tally *tally = row->tally;
-
-	switch (column) {
-	case COL_PID:
-		if (process)
-			cell_number(cell, process->pid);
-		return;
-	case COL_COMM:
-		return cell_text(cell, process ? process->comm : "total");
-	case COL_RSS:
-		return kind_cell(cell, tally, TALLY_RESIDENT);
-	case COL_ANON:
-		return kind_cell(cell, tally, 1U << TALLY_ANONYMOUS);
-	case COL_FILE:
-		return kind_cell(cell, tally, 1U << TALLY_FILE);
-	case COL_SHMEM:
-		return kind_cell(cell, tally, 1U << TALLY_SHMEM);
-	case COL_SWAP:
-		return kind_cell(cell, tally, 1U << TALLY_SWAP);
-	case COL_HUGETLB:
-		return kind_cell(cell, tally, 1U << TALLY_HUGETLB);
-	case COL_ZERO:
-		return kind_cell(cell, tally, 1U << TALLY_ZERO);
-	case COL_SPECIAL:
-		return kind_cell(cell, tally, 1U << TALLY_SPECIAL);
-	case COL_MIGRATION:
-		return kind_cell(cell, tally, 1U << TALLY_MIGRATION);
-	case COL_THP:
-	case COL_THP_SMALL:
-	case COL_THP_HOLES:
-		return cell_amount(cell, tally->windows[THP_PMD][TALLY_HUGE + column - COL_THP]);
-	case COL_ENTRIES:
-		return entries_cell(cell, tally);
-	case COL_NODES:
-		return nodes_cell(cell, tally);
-	case COL_POLICY:
-		return policy_cell(cell, row);
-	case COL_LARGEST_RUN:
-		if (tally->hidden)
-			return cell_text(cell, "hidden");
-		return cell_amount(cell, tally->largest_run);
-	}
-	mapping_cell(cell, row->mapping, column);
-}
 
 /* Walks */
 
@@ -241,7 +44,7 @@ static void mapping_json(const struct summary *summary, const struct tally_mappi
 static int one_mapping(const struct tally_mapping *mapping, void *data)
 {
 	struct summary *summary = data;
-	struct row row = { summary, mapping->tally, mapping };
+	struct summary_row row = { summary->process, mapping->tally, mapping, summary->policies };
 
 	if (!summary->options.json)
 		return table_add(summary->table, &row);
@@ -252,7 +55,7 @@ static int one_mapping(const struct tally_mapping *mapping, void *data)
 static int print_process(struct summary *summary, const struct target *target,
 			 const struct tally *tally)
 {
-	struct row row = { .summary = summary, .tally = tally };
+	struct summary_row row = { .process = summary->process, .tally = tally };
 
 	if (summary->table)
 		return summary->mappings ? 0 : table_add(summary->table, &row);
@@ -299,6 +102,9 @@ static int one_process(struct target *target, const struct process *process, voi
 
 	summary->process = process;
 	thp_read_process(&summary->thp, process->pid);
+	/* It is read only if its column is shown. */
+	if (summary->table && summary->mappings)
+		summary->policies = policies_open(process->pid);
 	if (summary->options.json)
 		begin_json(summary);
 	ret = tally_walk(&walk);
@@ -311,7 +117,6 @@ static int one_process(struct target *target, const struct process *process, voi
 	thp_free(&summary->thp);
 	policies_close(summary->policies);
 	summary->policies = NULL;
-	summary->policies_read = false;
 	summary->process = NULL;
 	errno = error;
 	return ret;
@@ -351,7 +156,7 @@ static void total_text(const struct summary *summary, const struct processes *pr
 /* Returns -1 with errno set on error. */
 static int close_table(struct summary *summary, const struct processes *processes, bool complete)
 {
-	struct row row = { .summary = summary };
+	struct summary_row row = {};
 	bool total = summary->group && !summary->mappings && summary->options.raw;
 	int ret = 0;
 
