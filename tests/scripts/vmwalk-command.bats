@@ -1644,8 +1644,8 @@ capture_summary()
 		repeat 16777215 0x2000
 		vma 0x100000 0x7ffffffff000 3 0 0 0 0 0 0x3 12
 	END
-	run --separate-stderr bash -c 'ulimit -d 16384; LD_PRELOAD=$1 \
-		vmwalk summary --comm server --raw --noheadings --output RSS,LARGEST_RUN' - "$REPLAY"
+	run --separate-stderr bash -c "ulimit -d 16384; LD_PRELOAD='$REPLAY' \
+		vmwalk summary --comm server --raw --noheadings --output RSS,LARGEST_RUN"
 	prints <<-'END'
 		68719476736 4096
 		68719476736 4096

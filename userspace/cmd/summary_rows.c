@@ -135,6 +135,11 @@ static void mapping_cell(struct cell *cell, const struct summary_row *row, size_
 		cell_text(cell, column == COL_PERM ? line->perms : line->name);
 }
 
+static void kind_cell(struct cell *cell, const struct tally *tally, unsigned int kinds)
+{
+	cell_amount(cell, tally_bytes(tally, kinds, TALLY_ANY_SHIFT, TALLY_ANY_NODE));
+}
+
 /* What the columns from COL_RSS to COL_MIGRATION count */
 static const unsigned int column_kinds[] = {
 	[COL_RSS] = TALLY_RESIDENT,
