@@ -167,9 +167,7 @@ void summary_cell(struct cell *cell, const void *data, size_t column)
 	case COL_COMM:
 		return cell_text(cell, process ? process->comm : "total");
 	case COL_RSS ... COL_MIGRATION:
-		return cell_amount(
-			cell,
-			tally_bytes(tally, column_kinds[column], TALLY_ANY_SHIFT, TALLY_ANY_NODE));
+		return kind_cell(cell, tally, column_kinds[column]);
 	case COL_THP ... COL_THP_HOLES:
 		return cell_amount(cell, tally->windows[THP_PMD][TALLY_HUGE + column - COL_THP]);
 	case COL_ENTRIES:
