@@ -292,6 +292,9 @@ static void find_shared(struct processes *processes, size_t *sorted)
 	bool same;
 	int order;
 
+	/* The processes of a captured tree are not those of this machine. */
+	if (secure_getenv("VMWALK_SYSROOT"))
+		return;
 	for (i = 0; i < processes->count; i++) {
 		process = &processes->vec[i];
 		for (low = 0, high = nr_sorted, same = false; low < high;) {
