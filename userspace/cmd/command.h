@@ -291,6 +291,30 @@ void guard_remove(struct vmwalk_instance *instance);
  */
 void guard_release(struct vmwalk_instance *instance);
 
+/*
+ * mkstemp(3), of a file that a signal removes when it ends the command, until
+ * guard_end_file(). There can be only one; @path must stay valid.
+ */
+int guard_mkstemp(char *path);
+void guard_end_file(void);
+
+/* A file that is written to a temporary name, and then replaces another one */
+
+struct replacement {
+	const char *path;
+	char *temporary;
+	FILE *file;
+};
+
+/* Prints errors and returns an exit status. */
+int replacement_open(struct replacement *replacement, const char *path);
+
+/*
+ * Replace the file, or remove the temporary one if @status is not EXIT_SUCCESS.
+ * The file gets this mode. Prints errors and returns an exit status.
+ */
+int replacement_close(struct replacement *replacement, mode_t mode, int status);
+
 /* /proc/PID/maps */
 
 struct mapping {

@@ -30,6 +30,7 @@
 static struct {
 	pid_t pid; /* 0: not running */
 	int pipe;
+	const char *file; /* removed by a signal, or NULL */
 } guard;
 
 /* End the guard, which removes the instance unless it is to be kept. */
@@ -52,6 +53,8 @@ static void end_by_signal(int number)
 	sigset_t only;
 
 	stop_guard(false);
+	if (guard.file)
+		unlink(guard.file);
 	signal(number, SIG_DFL);
 	raise(number);
 	sigemptyset(&only);
@@ -89,6 +92,29 @@ static void catch_signals(void)
 		if (before.sa_handler != SIG_IGN)
 			sigaction(number, &action, NULL);
 	}
+}
+
+int guard_mkstemp(char *path)
+{
+	sigset_t all, before;
+	int saved, fd;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	fd = mkostemp(path, O_CLOEXEC);
+	saved = errno;
+	if (fd >= 0) {
+		guard.file = path;
+		catch_signals();
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = saved;
+	return fd;
+}
+
+void guard_end_file(void)
+{
+	guard.file = NULL;
 }
 
 /* The guard process. All signals are blocked. */

@@ -173,34 +173,17 @@ static int write_metrics(FILE *out, bool openmetrics, const struct metrics_group
 	return status;
 }
 
-/*
- * Write a temporary file and rename it, so that a reader never sees a part. The
- * textfile collector reads names that end in ".prom".
- */
+/* The textfile collector reads names that end in ".prom", not the temporary one. */
 static int write_file(const char *path, bool openmetrics, const struct metrics_groups *groups)
 {
-	const char *slash = strrchr(path, '/');
-	int fd, len = slash ? slash - path + 1 : 0;
-	char *temporary = text("%.*s.%s.XXXXXX", len, path, path + len);
-	int status = EXIT_SUCCESS;
-	FILE *out;
+	struct replacement replacement;
+	int status;
 
-	fd = temporary ? mkostemp(temporary, O_CLOEXEC) : -1;
-	out = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!out) {
-		free(temporary);
-		return failure("%s: %m", path);
-	}
-	status = write_metrics(out, openmetrics, groups);
-	if (!status &&
-	    (fchmod(fd, 0644) || fflush(out) || ferror(out) || fsync(fd) ||
-	     rename(temporary, path)))
-		status = failure("%s: %m", path);
+	status = replacement_open(&replacement, path);
 	if (status)
-		unlink(temporary);
-	fclose(out);
-	free(temporary);
-	return status;
+		return status;
+	status = write_metrics(replacement.file, openmetrics, groups);
+	return replacement_close(&replacement, 0644, status);
 }
 
 static const struct verb_option metrics_options[] = {
