@@ -4,9 +4,10 @@
 # NAME to COLUMNS.
 #
 #   awk -f help.awk -v name=vmwalk-scan [-v purpose=TEXT] HELP
-#   awk -f help.awk -v tail=1 HELP
+#   awk -f help.awk -v tail=1 [-v own_status=1] HELP
 #
-# With tail, prints only the sections on the exit status and the environment.
+# With tail, prints only the sections on the exit status and the environment;
+# with own_status, only the latter.
 #
 # The help begins with lines "Usage: PROGRAM [VERB] OPERANDS". Its purpose
 # follows, then text, and then sections with a heading "Options:" whose lines
@@ -148,6 +149,7 @@ function print_exit_status(codes, count, i, rest)
 END {
 	if (!tail)
 		print_help()
-	print_exit_status()
+	if (!own_status)
+		print_exit_status()
 	printf "%s", rows["last"]
 }

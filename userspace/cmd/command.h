@@ -43,11 +43,13 @@ struct verb {
 	const char *details;                  /* shown by the verb's own --help, or NULL */
 	const struct verb_option *options[4]; /* ends with NULL */
 	const struct column *columns;         /* shown by --help, or NULL */
+	const char *exit_status;              /* shown by --help; NULL: as all commands */
+	int failure;                          /* exit status of failure(); 0: EXIT_FAILURE */
 	int (*run)(int argc, char **argv);
 };
 
 extern const struct verb create_verb, set_verb, destroy_verb, list_verb, show_verb, walk_verb,
-	translate_verb, scan_verb, vmas_verb, summary_verb, metrics_verb;
+	translate_verb, scan_verb, vmas_verb, summary_verb, metrics_verb, find_verb;
 
 /*
  * Parse the next option of the running verb. Returns its letter and sets *@arg,
@@ -127,6 +129,7 @@ struct table_options {
 	bool noheadings;
 	bool bytes;
 	bool all;
+	bool member;         /* in JSON, the caller prints the object around the table */
 	const char *columns; /* argument of --output, or NULL */
 };
 
@@ -336,6 +339,14 @@ void maps_close(struct maps *maps);
  * until the next call. Each call must pass the same or a higher address.
  */
 const struct mapping *maps_find(struct maps *maps, __u64 addr);
+
+/*
+ * Number of pages at @addr, up to @pages, that are in one mapping, or in none.
+ * Sets *@mapping to the mapping, or NULL. Each call must pass the same or a
+ * higher address.
+ */
+__u64 maps_part(struct maps *maps, __u64 addr, __u64 pages, __u32 page_size,
+		const struct mapping **mapping);
 
 /*
  * Percentage of the process's mapped memory from @start to @end that is below

@@ -21,8 +21,9 @@
 static const struct verb help_verb;
 
 static const struct verb *const verbs[] = {
-	&create_verb,    &set_verb,  &destroy_verb, &list_verb,    &show_verb,    &walk_verb,
-	&translate_verb, &scan_verb, &vmas_verb,    &summary_verb, &metrics_verb, &help_verb,
+	&create_verb,  &set_verb,       &destroy_verb, &list_verb, &show_verb,
+	&walk_verb,    &translate_verb, &scan_verb,    &vmas_verb, &summary_verb,
+	&metrics_verb, &find_verb,      &help_verb,
 };
 
 static const struct verb *current; /* the running verb, or NULL */
@@ -75,7 +76,7 @@ int failure(const char *format, ...)
 	va_start(args, format);
 	print_message(format, args);
 	va_end(args);
-	return EXIT_FAILURE;
+	return current && current->failure ? current->failure : EXIT_FAILURE;
 }
 
 int usage_failure(const char *format, ...)
@@ -148,14 +149,15 @@ static void print_verb_help(void)
 		for (option = current->options[i]; option->name; option++)
 			print_option(option);
 	print_option(&help_option);
-	if (!current->columns)
-		return;
-	printf("\nColumns:\n");
-	for (column = current->columns; column->name; column++)
+	if (current->columns)
+		printf("\nColumns:\n");
+	for (column = current->columns; column && column->name; column++)
 		printf("  %-12s  %s\n", column->name, column->help);
+	if (current->exit_status)
+		printf("\nExit status: %s.\n", current->exit_status);
 }
 
-static const struct verb *find_verb(const char *name)
+static const struct verb *verb_named(const char *name)
 {
 	size_t i;
 
@@ -264,7 +266,7 @@ static int help(int argc, char **argv)
 		print_help();
 		return EXIT_SUCCESS;
 	}
-	verb = find_verb(argv[optind]);
+	verb = verb_named(argv[optind]);
 	if (!verb)
 		return usage_failure("unknown command '%s'", argv[optind]);
 	current = verb;
@@ -315,7 +317,7 @@ int main(int argc, char **argv)
 		return finish(EXIT_SUCCESS);
 	}
 
-	current = find_verb(argv[1]);
+	current = verb_named(argv[1]);
 	if (!current)
 		return usage_failure("unknown command '%s'", argv[1]);
 

@@ -95,6 +95,21 @@ const struct mapping *maps_find(struct maps *maps, __u64 addr)
 	return maps && maps->valid ? &maps->mapping : NULL;
 }
 
+__u64 maps_part(struct maps *maps, __u64 addr, __u64 pages, __u32 page_size,
+		const struct mapping **mapping)
+{
+	const struct mapping *next = maps_find(maps, addr);
+	__u64 border, part;
+
+	*mapping = next && next->start <= addr ? next : NULL;
+	if (!next)
+		return pages;
+	border = *mapping ? next->end : next->start;
+	/* At least one: borders in a captured tree may be unaligned. */
+	part = (border - addr - 1) / page_size + 1;
+	return part < pages ? part : pages;
+}
+
 /* Bytes that a mapping and a range have in common */
 static __u64 overlap(const struct mapping *mapping, __u64 start, __u64 end)
 {

@@ -95,6 +95,26 @@ static bool read_stat(struct process *process, bool *memory)
 	return true;
 }
 
+char *process_cgroup(pid_t pid)
+{
+	char text[8192], *line, *rest, *controllers, *path, *found = NULL;
+
+	read_file(pid, "cgroup", text, sizeof(text));
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		controllers = strchr(line, ':');
+		path = controllers ? strchr(++controllers, ':') : NULL;
+		if (!path)
+			continue;
+		*path++ = '\0';
+		/* Version 2 names no controllers. In version 1, memory is what counts. */
+		if (!*controllers || strstr(controllers, "memory"))
+			found = path;
+		if (*controllers && found == path)
+			break;
+	}
+	return found ? strdup(found) : NULL;
+}
+
 bool process_is_same(const struct process *process)
 {
 	struct process now = { .pid = process->pid };

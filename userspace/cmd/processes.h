@@ -84,6 +84,9 @@ size_t processes_skipped(const struct processes *processes);
  */
 void processes_print(FILE *out, const struct processes *processes);
 
+/* Path of the process's cgroup: that of its memory in version 1. The caller frees it. */
+char *process_cgroup(pid_t pid);
+
 /* Check that a process still is the one that was selected. */
 bool process_is_same(const struct process *process);
 

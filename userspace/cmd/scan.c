@@ -129,22 +129,14 @@ static void show_progress(const struct scan *scan, __u64 addr)
 static int scan_one(const struct vmwalk_extent *extent, void *data)
 {
 	struct scan *scan = data;
-	__u64 border, pages, left = extent->pages, page_size = scan->target->info.page_size;
+	__u64 left = extent->pages, page_size = scan->target->info.page_size;
 	struct row row = { scan, extent->start, 0, 0, extent->pfn, extent };
 	const struct mapping *mapping;
 
 	while (left) {
-		mapping = maps_find(scan->maps, row.start);
-		row.pages = left;
-		if (mapping) {
-			border = mapping->start <= row.start ? mapping->end : mapping->start;
-			/* At least one: borders in a captured tree may be unaligned. */
-			pages = (border - row.start - 1) / page_size + 1;
-			if (pages < left)
-				row.pages = pages;
-		}
+		row.pages = maps_part(scan->maps, row.start, left, page_size, &mapping);
 		row.end = row.start + row.pages * page_size;
-		label_mapping(scan, mapping && mapping->start <= row.start ? mapping : NULL);
+		label_mapping(scan, mapping);
 		if (table_add(scan->table, &row))
 			return -1;
 		left -= row.pages;

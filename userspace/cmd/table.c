@@ -53,6 +53,7 @@ struct table {
 	enum { TABLE_ALIGNED, TABLE_RAW, TABLE_JSON } format;
 	bool headings; /* still to be printed */
 	bool bytes;
+	bool member;
 	bool streams;
 	size_t nr_rows;
 	size_t pending; /* rows that were not flushed */
@@ -549,6 +550,7 @@ int table_open(struct table **result, const char *name, const struct column *col
 	table->streams = streams || table->format != TABLE_ALIGNED;
 	table->headings = table->format != TABLE_JSON && !options->noheadings;
 	table->bytes = options->bytes;
+	table->member = options->member;
 	table->batch = 1;
 	table->cell.table = table;
 
@@ -564,7 +566,8 @@ int table_open(struct table **result, const char *name, const struct column *col
 	}
 
 	if (options->json) {
-		json_object(NULL);
+		if (!options->member)
+			json_object(NULL);
 		json_array(name);
 	}
 	*result = table;
@@ -610,7 +613,8 @@ int table_close(struct table *table, bool complete)
 
 	if (table->format == TABLE_JSON) {
 		json_end();
-		json_end();
+		if (!table->member)
+			json_end();
 	} else if (complete || table->nr_rows) {
 		ret = print_headings(table);
 		if (!ret && !table->streams)

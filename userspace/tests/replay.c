@@ -20,9 +20,10 @@
  * level	belongs to the walk, from pgd down. Walks of addresses in the
  *		upper half of the address space need VMWALK_WALK_KERNEL.
  * translation	Other addresses are not mapped.
- * extent, vma	in address order. A scan returns the extents that start in its
- *		range; with VMWALK_SCAN_PAGEMAP the entries of their pages, and
- *		soft-dirty empty pages.
+ * extent, vma	in address order. A scan returns the extents in its range, and
+ *		the part in its range of an extent that begins before; with
+ *		VMWALK_SCAN_PAGEMAP the entries of their pages, and soft-dirty
+ *		empty pages.
  * repeat	adds COUNT copies of the last extent, each STRIDE bytes further
  * gate		Scans that reach an extent at or above ADDR, and VMA look-ups
  *		there, wait until the FIFO $VMWALK_REPLAY_GATE is opened.
@@ -275,18 +276,39 @@ static __u64 extent_from(__u64 addr)
 	return i;
 }
 
+/* Drop the pages of an extent that are outside of the range. */
+static void clip(struct vmwalk_extent *extent, const struct vmwalk_scan *scan)
+{
+	__u64 before = 0, after = extent->start + extent->pages * info.page_size;
+
+	if (extent->start < scan->start)
+		before = (scan->start - extent->start) / info.page_size;
+	if (after > scan->end)
+		extent->pages -= (after - scan->end) / info.page_size;
+	extent->start += before * info.page_size;
+	extent->pages -= before;
+	if (extent->pfn)
+		extent->pfn += before;
+}
+
 static int replay_scan(struct vmwalk_scan *scan)
 {
 	struct vmwalk_extent *vec = (struct vmwalk_extent *)(uintptr_t)scan->vec;
+	__u64 i = extent_from(scan->start);
 	struct vmwalk_extent extent;
 	int count = 0;
-	__u64 i;
 
 	scan->walk_end = scan->end;
-	for (i = extent_from(scan->start); i < nr_extents + repeats; i++) {
+	if (i) {
+		extent = extent_at(i - 1);
+		if (extent.start + extent.pages * info.page_size > scan->start)
+			i--;
+	}
+	for (; i < nr_extents + repeats; i++) {
 		extent = extent_at(i);
 		if (extent.start >= scan->end)
 			break;
+		clip(&extent, scan);
 		if (count == (int)scan->vec_len) {
 			scan->walk_end = extent.start;
 			return count;

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Physical addresses in lines of a log
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#ifndef _VMWALK_LOGLINE_H
+#define _VMWALK_LOGLINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <linux/types.h>
+
+enum logline {
+	LOGLINE_NONE,    /* the line names no physical address */
+	LOGLINE_UNKNOWN, /* the hardware did not report the address */
+	LOGLINE_ADDRESS,
+};
+
+struct logged {
+	__u64 addr;
+	const char *text; /* the part of the line that names the address */
+	size_t len;
+	/*
+	 * The address is that of a machine-check bank, as the hardware reports
+	 * it: not translated to a system physical address.
+	 */
+	bool bank;
+};
+
+/*
+ * Find the physical address that a line of the kernel log, mcelog or rasdaemon
+ * names. Only formats whose number has one meaning are known: other numbers in
+ * the line are never taken for an address.
+ */
+enum logline logline_parse(const char *line, __u32 page_size, struct logged *logged);
+
+#endif /* _VMWALK_LOGLINE_H */
