@@ -49,7 +49,7 @@ struct verb {
 };
 
 extern const struct verb create_verb, set_verb, destroy_verb, list_verb, show_verb, walk_verb,
-	translate_verb, scan_verb, vmas_verb, summary_verb, metrics_verb, find_verb;
+	translate_verb, scan_verb, vmas_verb, summary_verb, metrics_verb, find_verb, diff_verb;
 
 /*
  * Parse the next option of the running verb. Returns its letter and sets *@arg,
@@ -332,6 +332,8 @@ struct maps;
 
 /* Returns NULL with errno set on error. */
 struct maps *maps_open(pid_t pid);
+/* Read lines from a file, which maps_close() closes, from its position on. */
+struct maps *maps_read(FILE *file);
 void maps_close(struct maps *maps);
 
 /*

@@ -17,19 +17,24 @@ struct maps {
 	bool valid;
 };
 
-struct maps *maps_open(pid_t pid)
+struct maps *maps_read(FILE *file)
 {
 	struct maps *maps = calloc(1, sizeof(*maps));
-	char *path = system_path("/proc/%d/maps", pid);
 
-	if (maps && path)
-		maps->file = fopen(path, "re");
-	free(path);
-	if (maps && !maps->file) {
-		free(maps);
-		return NULL;
-	}
+	if (maps)
+		maps->file = file;
+	else
+		fclose(file);
 	return maps;
+}
+
+struct maps *maps_open(pid_t pid)
+{
+	char *path = system_path("/proc/%d/maps", pid);
+	FILE *file = path ? fopen(path, "re") : NULL;
+
+	free(path);
+	return file ? maps_read(file) : NULL;
 }
 
 void maps_close(struct maps *maps)

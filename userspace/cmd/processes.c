@@ -95,6 +95,13 @@ static bool read_stat(struct process *process, bool *memory)
 	return true;
 }
 
+bool process_read(struct process *process)
+{
+	bool memory;
+
+	return read_stat(process, &memory);
+}
+
 char *process_cgroup(pid_t pid)
 {
 	char text[8192], *line, *rest, *controllers, *path, *found = NULL;

@@ -84,6 +84,9 @@ size_t processes_skipped(const struct processes *processes);
  */
 void processes_print(FILE *out, const struct processes *processes);
 
+/* Fill in start and comm of the process with a PID. Returns false if there is none. */
+bool process_read(struct process *process);
+
 /* Path of the process's cgroup: that of its memory in version 1. The caller frees it. */
 char *process_cgroup(pid_t pid);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "saved.h"
 
 /* The clock is read once for so many rows. */
 #define ROWS_PER_CHECK 512
@@ -156,6 +157,7 @@ static const struct verb_option scan_options[] = {
 	{ "mask", 'm', "FLAGS", "print only pages with all of these flags" },
 	{ "flags", 'f', "FLAGS", "merge pages that differ only in other flags" },
 	{ "pagemap", 'P', "FILE", "write FILE like /proc/PID/pagemap; print no rows" },
+	{ "save", 'S', "FILE", "save the scan for diff in FILE; print no rows" },
 	{},
 };
 
@@ -223,16 +225,18 @@ static int scan(int argc, char **argv)
 	struct target_options target_options = {};
 	struct table_options table_options = {};
 	int option, status = EXIT_SUCCESS;
-	const char *arg, *pagemap = NULL;
+	const char *arg, *pagemap = NULL, *save = NULL;
 	bool rows = false; /* an option is about rows */
 	struct target target;
 
 	while (!status && (option = next_option(argc, argv, &arg)) >= 0) {
 		if (target_option(&target_options, option, arg))
 			continue;
-		rows |= !strchr("seP", option);
+		rows |= !strchr("sePS", option);
 		if (option == 'P')
 			pagemap = arg;
+		else if (option == 'S')
+			save = arg;
 		else if (strchr("semf", option))
 			status = scan_option(&range, option, arg);
 		else
@@ -240,8 +244,11 @@ static int scan(int argc, char **argv)
 	}
 	if (status)
 		return status;
-	if (pagemap && rows)
-		return usage_failure("--pagemap is incompatible with options for rows");
+	if (pagemap && save)
+		return usage_failure("--pagemap and --save are mutually exclusive");
+	if ((pagemap || save) && rows)
+		return usage_failure("--%s is incompatible with options for rows",
+				     pagemap ? "pagemap" : "save");
 	if (range.start >= range.end)
 		return usage_failure("--start 0x%llx is not below --end 0x%llx", range.start,
 				     range.end);
@@ -253,6 +260,8 @@ static int scan(int argc, char **argv)
 	range.start -= range.start % target.info.page_size;
 	if (pagemap)
 		status = pagemap_write(&target, &range, pagemap);
+	else if (save)
+		status = saved_write(&target, &range, save);
 	else
 		status = run_scan(&target, &range, &table_options);
 	target_close(&target);
@@ -271,7 +280,10 @@ const struct verb scan_verb = {
 		   "hidden huge. By default, pages are merged even if user or soft_dirty differ.\n"
 		   "\n"
 		   "With --pagemap, FILE gets the entry of page N at offset 8 * N, and has holes\n"
-		   "where no pages are.\n",
+		   "where no pages are.\n"
+		   "\n"
+		   "With --save, FILE is replaced when the scan is complete. Only its owner may\n"
+		   "read it: it contains PFNs.\n",
 	.options = { target_verb_options, scan_options, table_verb_options },
 	.columns = scan_columns,
 	.run = scan,
