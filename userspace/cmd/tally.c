@@ -17,16 +17,6 @@
 
 #include "tally.h"
 
-/* Pages of one mapping that are the same in all that is accounted */
-struct piece {
-	__u64 start, end, pages;
-	__u64 pfn; /* 0: hidden, or not present */
-	enum tally_kind kind;
-	unsigned int shift;
-	int node;
-	__u64 fresh; /* pages whose frames are new to the group */
-};
-
 /* A window that is being read */
 struct window {
 	__u64 start, pages;
@@ -191,7 +181,7 @@ static void end_run(struct state *state)
 	*run = (struct run){};
 }
 
-static void extend_run(struct state *state, const struct piece *piece)
+static void extend_run(struct state *state, const struct tally_piece *piece)
 {
 	struct run *run = &state->run;
 
@@ -233,12 +223,12 @@ static void end_window(struct state *state, enum thp_size size)
 	*window = (struct window){};
 }
 
-static __u64 pfn_at(const struct state *state, const struct piece *piece, __u64 addr)
+static __u64 pfn_at(const struct state *state, const struct tally_piece *piece, __u64 addr)
 {
 	return piece->pfn ? piece->pfn + (addr - piece->start) / state->page_size : 0;
 }
 
-static bool is_fresh(const struct state *state, const struct piece *piece, __u64 pfn)
+static bool is_fresh(const struct state *state, const struct tally_piece *piece, __u64 pfn)
 {
 	if (!piece->fresh || piece->fresh == piece->pages)
 		return piece->fresh;
@@ -246,7 +236,7 @@ static bool is_fresh(const struct state *state, const struct piece *piece, __u64
 }
 
 /* Add windows that the piece fills. */
-static void add_whole(struct state *state, enum thp_size size, const struct piece *piece,
+static void add_whole(struct state *state, enum thp_size size, const struct tally_piece *piece,
 		      __u64 start, __u64 count)
 {
 	unsigned int shift = state->walk->thp->sizes[size].shift;
@@ -263,7 +253,7 @@ static void add_whole(struct state *state, enum thp_size size, const struct piec
 }
 
 /* Add pages of the piece to the window at @base, of which they are a part. */
-static void add_to_window(struct state *state, enum thp_size size, const struct piece *piece,
+static void add_to_window(struct state *state, enum thp_size size, const struct tally_piece *piece,
 			  __u64 base, __u64 start, __u64 end)
 {
 	__u64 pages = (1ULL << state->walk->thp->sizes[size].shift) / state->page_size;
@@ -282,7 +272,8 @@ static void add_to_window(struct state *state, enum thp_size size, const struct 
 	window->pages += (end - start) / state->page_size;
 }
 
-static void account_windows(struct state *state, enum thp_size size, const struct piece *piece)
+static void account_windows(struct state *state, enum thp_size size,
+			    const struct tally_piece *piece)
 {
 	unsigned int shift = state->walk->thp->sizes[size].shift;
 	__u64 bytes = 1ULL << shift, at, base, next, count;
@@ -352,7 +343,7 @@ static int enter_mapping(struct state *state, __u64 addr)
 
 /* Pages */
 
-static int account_group(struct tally_group *group, const struct piece *piece, bool frames,
+static int account_group(struct tally_group *group, const struct tally_piece *piece, bool frames,
 			 __u64 page_size)
 {
 	__u64 fresh;
@@ -368,7 +359,7 @@ static int account_group(struct tally_group *group, const struct piece *piece, b
 			piece->fresh * page_size);
 }
 
-static int account(struct state *state, struct piece *piece)
+static int account(struct state *state, struct tally_piece *piece)
 {
 	struct tally_group *group = state->walk->group;
 	bool frames = TALLY_FRAMES >> piece->kind & 1;
@@ -378,6 +369,8 @@ static int account(struct state *state, struct piece *piece)
 	piece->fresh = piece->pages;
 	if (group && frames && piece->pfn)
 		piece->fresh -= frames_count(&group->frames, piece->pfn, piece->pages);
+	if (state->walk->piece && state->walk->piece(piece, &state->vma, state->walk->data))
+		return -1;
 	if (frames) {
 		state->tally.hidden |= !piece->pfn;
 		for (i = 0; i < THP_SIZES; i++)
@@ -414,7 +407,11 @@ static int add_extent(const struct vmwalk_extent *extent, void *data)
 {
 	struct state *state = data;
 	__u64 end = extent->start + extent->pages * state->page_size;
-	struct piece piece = { .shift = extent->page_shift, .node = extent->node };
+	struct tally_piece piece = {
+		.flags = extent->flags,
+		.shift = extent->page_shift,
+		.node = extent->node,
+	};
 
 	for (piece.end = extent->start; piece.end < end;) {
 		piece.start = piece.end;
@@ -436,7 +433,7 @@ int tally_walk(const struct tally_walk *walk)
 	struct vmwalk_scan range = {
 		.end = UINT64_MAX,
 		.return_mask = VMWALK_PRESENT | VMWALK_SWAP | VMWALK_MIGRATION | VMWALK_FILE |
-			VMWALK_ZERO | VMWALK_HUGETLB | VMWALK_SPECIAL | VMWALK_HUGE,
+			VMWALK_ZERO | VMWALK_HUGETLB | VMWALK_SPECIAL | VMWALK_HUGE | walk->flags,
 	};
 	struct state state = { .walk = walk, .page_size = walk->target->info.page_size };
 	int ret, saved;

@@ -77,11 +77,29 @@ struct tally_mapping {
 	const struct tally *tally;
 };
 
+/* Pages of one mapping that are the same in all that is accounted */
+struct tally_piece {
+	__u64 start, end, pages;
+	__u64 pfn; /* 0: hidden, or not present */
+	enum tally_kind kind;
+	__u32 flags; /* those that the driver told */
+	unsigned int shift;
+	int node;
+	__u64 fresh; /* pages whose frames are new to the group */
+};
+
 struct tally_walk {
 	struct target *target;
 	const struct thp *thp;
 	struct tally *sum;         /* the pages are added to it */
 	struct tally_group *group; /* also to this, or NULL */
+	__u32 flags;               /* more state flags that separate pieces */
+	/*
+	 * Called for each piece, before its frames are added to the group, or NULL.
+	 * @vma is the mapping; its attrs is 0 if it is gone. Returns 0, or -1 with
+	 * errno set.
+	 */
+	int (*piece)(const struct tally_piece *piece, const struct vmwalk_vma *vma, void *data);
 	/* Called for each mapping, or NULL. Returns 0, or -1 with errno set. */
 	int (*mapping)(const struct tally_mapping *mapping, void *data);
 	void *data;
