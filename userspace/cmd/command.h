@@ -49,7 +49,8 @@ struct verb {
 };
 
 extern const struct verb create_verb, set_verb, destroy_verb, list_verb, show_verb, walk_verb,
-	translate_verb, scan_verb, vmas_verb, summary_verb, metrics_verb, find_verb, diff_verb;
+	translate_verb, scan_verb, vmas_verb, summary_verb, metrics_verb, find_verb, diff_verb,
+	map_verb;
 
 /*
  * Parse the next option of the running verb. Returns its letter and sets *@arg,
@@ -254,6 +255,11 @@ void target_close(struct target *target);
  * @where is the address that was passed, or NULL. Returns EXIT_FAILURE.
  */
 int target_failure(const struct target *target, const __u64 *where, int error);
+
+#define TARGET_COMM_SIZE 64
+
+/* Get the name of the process, which may contain any bytes; empty if unknown. */
+void target_comm(const struct target *target, char comm[TARGET_COMM_SIZE]);
 
 /* Print "process PID (COMM)", without COMM if it is not readable. */
 void target_print(FILE *out, const struct target *target);

@@ -187,22 +187,28 @@ int target_failure(const struct target *target, const __u64 *where, int error)
 	return status;
 }
 
-void target_print(FILE *out, const struct target *target)
+void target_comm(const struct target *target, char comm[TARGET_COMM_SIZE])
 {
 	char *path = system_path("/proc/%d/comm", target->pid);
 	FILE *file = path ? fopen(path, "re") : NULL;
-	char comm[64] = "";
 	size_t len = 0;
 
 	if (file) {
-		len = fread(comm, 1, sizeof(comm) - 1, file);
+		len = fread(comm, 1, TARGET_COMM_SIZE - 1, file);
 		fclose(file);
 	}
 	free(path);
 	/* The name itself may contain newlines. */
 	if (len && comm[len - 1] == '\n')
-		comm[len - 1] = '\0';
+		len--;
+	comm[len] = '\0';
+}
 
+void target_print(FILE *out, const struct target *target)
+{
+	char comm[TARGET_COMM_SIZE];
+
+	target_comm(target, comm);
 	fprintf(out, "process %d", target->pid);
 	if (!*comm)
 		return;

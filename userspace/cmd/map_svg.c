@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vmwalk map --svg: a static picture, without a script
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#include <stdlib.h>
+
+#include "map_svg.h"
+
+#define MIN_HEIGHT 2  /* of a class that has pages */
+#define ROW        34 /* distance of the rows of addresses, with strips */
+#define MEMORY_ROW 28
+#define BREAK      20 /* space above a row that follows a gap */
+#define NAME_LEN   30
+
+/* Sums of the pages of a tile */
+struct sums {
+	__u64 classes[MAP_CLASSES];
+	__u64 all;
+	__u64 frames; /* those whose node is known or not, but that have frames */
+};
+
+void svg_text(struct svg *svg, int x, const char *class, const char *text)
+{
+	fprintf(svg->out, "<text x=\"%d\" y=\"%d\"%s%s%s>", x, svg->y, *class ? " class=\"" : "",
+		class, *class ? "\"" : "");
+	map_print_text(svg->out, text);
+	fputs("</text>\n", svg->out);
+}
+
+void svg_rect(struct svg *svg, const char *class, unsigned int number, double x, double y,
+	      double width, double height)
+{
+	/* Too small to be seen at any scale */
+	if (width < 0.01 || height < 0.01)
+		return;
+	fprintf(svg->out,
+		"<rect class=\"%s%u\" x=\"%.5g\" y=\"%.5g\" width=\"%.5g\" height=\"%.5g\"/>",
+		class, number, x, y, width, height);
+}
+
+/* Tiles */
+
+static void add_sums(struct sums *sums, const struct map_cell *cell, __u64 page_size)
+{
+	const struct map_share *share;
+	size_t i;
+
+	for (i = 0; i < cell->nr_shares; i++) {
+		share = &cell->shares[i];
+		sums->classes[map_class(share->kind, share->shift, page_size)] += share->pages;
+		sums->all += share->pages;
+		if (TALLY_FRAMES >> share->kind & 1)
+			sums->frames += share->pages;
+	}
+}
+
+/*
+ * Stack the classes from the bottom. A class that is present can be seen; the
+ * largest one makes up for it.
+ */
+static void put_stack(struct svg *svg, const struct sums *sums, double whole,
+		      const struct map_tile *tile, int y)
+{
+	double heights[MAP_CLASSES], sum = 0, bottom = y + SVG_BODY;
+	unsigned int i, largest = 0;
+
+	for (i = 0; i < MAP_CLASSES; i++) {
+		heights[i] = SVG_BODY * (double)sums->classes[i] / whole;
+		if (sums->classes[i] && heights[i] < MIN_HEIGHT)
+			heights[i] = MIN_HEIGHT;
+		sum += heights[i];
+		if (heights[i] > heights[largest])
+			largest = i;
+	}
+	if (sum > SVG_BODY)
+		heights[largest] -= sum - SVG_BODY;
+	for (i = 0; i < MAP_CLASSES; i++) {
+		bottom -= heights[i];
+		svg_rect(svg, "k", i, SVG_LEFT + tile->x, bottom, tile->width, heights[i]);
+	}
+}
+
+/* The area of a tile */
+static void put_area(struct svg *svg, const char *class, const struct map_tile *tile, int y)
+{
+	fprintf(svg->out, "<rect class=\"%s\" x=\"%.5g\" y=\"%d\" width=\"%.5g\" height=\"%d\"/>",
+		class, SVG_LEFT + tile->x, y, tile->width, SVG_BODY);
+}
+
+/* Outline the tiles of the row that ends with a tile. */
+static void put_outlines(struct svg *svg, const struct map_layout *layout, size_t last)
+{
+	const struct map_tile *tile = &layout->tiles[last];
+	unsigned int row = tile->row;
+
+	fputs("<path class=\"line\" d=\"", svg->out);
+	for (; tile >= layout->tiles && tile->row == row; tile--)
+		fprintf(svg->out, "M%.5g %dh%.5gv%dh%.5gz", SVG_LEFT + tile->x, svg->y, tile->width,
+			SVG_BODY, -tile->width);
+	fputs("\"/>\n", svg->out);
+}
+
+static bool ends_row(const struct map_layout *layout, size_t i)
+{
+	return i + 1 == layout->count || layout->tiles[i + 1].row != layout->tiles[i].row;
+}
+
+/* Name a part of a tile in its tooltip. */
+static void put_amount(struct svg *svg, const char *before, __u64 pages, const char *what)
+{
+	char *amount = pages ? map_amount(pages * svg->map->cells.page_size) : NULL;
+
+	if (amount)
+		fprintf(svg->out, "%s%s%s", before, amount, what);
+	free(amount);
+}
+
+static void put_class_amounts(struct svg *svg, const struct sums *sums)
+{
+	unsigned int i;
+	char *name;
+
+	for (i = 0; i < MAP_CLASSES; i++) {
+		if (!sums->classes[i])
+			continue;
+		name = map_class_name(svg->map, i);
+		fprintf(svg->out, "\n%s", name ? name : "?");
+		free(name);
+		put_amount(svg, " ", sums->classes[i], "");
+	}
+}
+
+static __u64 node_pages(const struct map *map, const struct map_tile *tile, int node)
+{
+	const struct map_cell *cell;
+	__u64 pages = 0;
+	size_t i, j;
+
+	for (i = tile->first; i <= tile->last; i++) {
+		cell = &map->cells.vec[i];
+		for (j = 0; j < cell->nr_shares; j++)
+			if (cell->shares[j].node == node &&
+			    TALLY_FRAMES >> cell->shares[j].kind & 1)
+				pages += cell->shares[j].pages;
+	}
+	return pages;
+}
+
+static void put_strip(struct svg *svg, const struct map_tile *tile, const struct sums *sums, int y)
+{
+	int node, nodes = tally_nodes(&svg->map->sum);
+	double x = SVG_LEFT + tile->x, width;
+	__u64 pages;
+
+	for (node = 0; sums->frames && node < nodes; node++) {
+		pages = node_pages(svg->map, tile, node);
+		width = tile->width * (double)pages / (double)sums->frames;
+		svg_rect(svg, "n", node % SVG_NODE_COLOURS, x, y, width, SVG_STRIP);
+		x += width;
+	}
+}
+
+static const char *name_of(const struct map *map, __u64 addr)
+{
+	const struct map_mapping *mapping = map_mappings_find(&map->mappings, addr);
+
+	return mapping && mapping->start <= addr && mapping->name ? mapping->name : "unknown";
+}
+
+static void put_cell_title(struct svg *svg, const struct map_tile *tile, const struct sums *sums)
+{
+	const struct map *map = svg->map;
+	int node, nodes = tally_nodes(&map->sum);
+	char *amount = map_amount(tile->size);
+	char before[32];
+
+	fprintf(svg->out, "<title>0x%llx-0x%llx: %s of ", tile->start, tile->end,
+		amount ? amount : "?");
+	free(amount);
+	map_print_text(svg->out, name_of(map, tile->start));
+	put_class_amounts(svg, sums);
+	for (node = 0; sums->frames && node < nodes; node++) {
+		snprintf(before, sizeof(before), "\nnode %d: ", node);
+		put_amount(svg, before, node_pages(map, tile, node), "");
+	}
+	fputs("</title>", svg->out);
+}
+
+static void put_cell_tile(struct svg *svg, const struct map_tile *tile, int y)
+{
+	const struct map_cells *cells = &svg->map->cells;
+	struct sums sums = {};
+	size_t i;
+
+	/* Cells without pages are in several tiles, but they add nothing. */
+	for (i = tile->first; i <= tile->last; i++)
+		add_sums(&sums, &cells->vec[i], cells->page_size);
+	fputs("<g>", svg->out);
+	put_cell_title(svg, tile, &sums);
+	put_area(svg, tile->empty ? "empty" : "none", tile, y);
+	put_stack(svg, &sums, (double)tile->size / (double)cells->page_size, tile, y);
+	put_strip(svg, tile, &sums, y + SVG_BODY);
+	fputs("</g>\n", svg->out);
+}
+
+static void put_block_tile(struct svg *svg, const struct map_tile *tile, int y)
+{
+	const struct map_block *block;
+	struct sums sums = {};
+	unsigned int j;
+	char *amount;
+	size_t i;
+
+	for (i = tile->first; i <= tile->last; i++) {
+		block = &svg->map->memory.blocks[i];
+		for (j = 0; j < MAP_FRAMES; j++)
+			sums.classes[j] += block->used[j];
+		sums.all += map_block_used(block);
+	}
+	amount = map_amount(tile->size * svg->map->cells.page_size);
+	fputs("<g><title>", svg->out);
+	if (svg->map->frames)
+		fprintf(svg->out, "frames 0x%llx-0x%llx: ", tile->start, tile->end - 1);
+	fprintf(svg->out, "%s", amount ? amount : "?");
+	free(amount);
+	put_class_amounts(svg, &sums);
+	fputs("</title>", svg->out);
+	put_area(svg, "ram", tile, y);
+	put_stack(svg, &sums, (double)tile->size, tile, y);
+	fputs("</g>\n", svg->out);
+}
+
+/* Rows */
+
+/* The end of a name, since paths differ there */
+static void put_name(struct svg *svg, const char *name, int others)
+{
+	const char *slash = strrchr(name, '/');
+	char label[NAME_LEN + 32];
+	int length;
+
+	if (slash && slash[1])
+		name = slash + 1;
+	length = snprintf(label, sizeof(label), "%.*s", NAME_LEN - (others ? 10 : 0), name);
+	if (length && others)
+		snprintf(label + strlen(label), 24, " + %d more", others);
+	svg_text(svg, SVG_LEFT + MAP_WIDTH + 10, "small", label);
+}
+
+/* Label a row with the mapping that has the most pages in it. */
+static void put_row_name(struct svg *svg, const struct map_layout *layout, size_t first)
+{
+	const struct map_cell *cells = svg->map->cells.vec, *best = NULL;
+	__u64 pages = 0, previous = UINT64_MAX, most = 0;
+	int mappings = 0;
+	size_t i, last;
+
+	for (last = first; !ends_row(layout, last);)
+		last++;
+	for (i = layout->tiles[first].first; i <= layout->tiles[last].last; i++) {
+		mappings += cells[i].mapping_start != previous;
+		if (cells[i].mapping_start != previous)
+			pages = 0;
+		previous = cells[i].mapping_start;
+		pages += map_cell_pages(&cells[i], ~0U);
+		if (!best || pages > most) {
+			most = pages;
+			best = &cells[i];
+		}
+	}
+	put_name(svg, name_of(svg->map, best->start), mappings - 1);
+}
+
+static void put_gap(struct svg *svg, __u64 gap)
+{
+	char *amount = map_amount(gap), *label = amount ? text("%s not mapped", amount) : NULL;
+
+	if (label)
+		svg_text(svg, SVG_LEFT, "small", label);
+	free(label);
+	free(amount);
+}
+
+static void put_cell_rows(struct svg *svg, const struct map_layout *layout)
+{
+	const struct map_tile *tile = layout->tiles, *previous = NULL;
+	char addr[32];
+	size_t i;
+
+	for (i = 0; i < layout->count; i++, previous = tile++) {
+		if (!previous || tile->row != previous->row) {
+			svg->y += previous ? ROW : 0;
+			if (previous && tile->start - previous->end >= layout->break_gap) {
+				svg->y += BREAK;
+				svg->y -= 7;
+				put_gap(svg, tile->start - previous->end);
+				svg->y += 7;
+			}
+			snprintf(addr, sizeof(addr), "0x%llx", tile->start);
+			svg->y += 14;
+			svg_text(svg, SVG_LEFT - 10, "address", addr);
+			put_row_name(svg, layout, i);
+			svg->y -= 14;
+		}
+		put_cell_tile(svg, tile, svg->y);
+		if (ends_row(layout, i))
+			put_outlines(svg, layout, i);
+	}
+	svg->y += layout->count ? ROW : 0;
+}
+
+static void put_region(struct svg *svg, size_t region)
+{
+	char *name = map_region_name(svg->map, region);
+
+	svg->y += 14;
+	svg_text(svg, SVG_LEFT, "strong", name ? name : "?");
+	svg->y += 6;
+	free(name);
+}
+
+static void put_memory_rows(struct svg *svg, const struct map_layout *layout)
+{
+	const struct map_tile *tile = layout->tiles, *previous = NULL;
+	char addr[32];
+	size_t i;
+
+	for (i = 0; i < layout->count; i++, previous = tile++) {
+		if (!previous || tile->row != previous->row) {
+			svg->y += previous ? MEMORY_ROW : 0;
+			if (!previous || tile->group != previous->group)
+				put_region(svg, tile->group);
+			snprintf(addr, sizeof(addr), "0x%llx",
+				 tile->start * svg->map->cells.page_size);
+			svg->y += 14;
+			if (svg->map->frames && tile->group < svg->map->memory.nr_regions)
+				svg_text(svg, SVG_LEFT - 10, "address", addr);
+			svg->y -= 14;
+		}
+		put_block_tile(svg, tile, svg->y);
+		if (ends_row(layout, i))
+			put_outlines(svg, layout, i);
+	}
+	svg->y += layout->count ? MEMORY_ROW : 0;
+}
+
+/* The picture */
+
+static void put_heading(struct svg *svg, const char *heading)
+{
+	svg->y += 26;
+	svg_text(svg, SVG_MARGIN, "heading", heading);
+	svg->y += 20;
+}
+
+/* What a cell of full width is */
+static void put_unit(struct svg *svg, __u64 bytes, const char *what)
+{
+	char *amount = map_amount(bytes);
+
+	fprintf(svg->out, "One cell is %s of %s", amount ? amount : "?", what);
+	free(amount);
+}
+
+static void begin_caption(struct svg *svg)
+{
+	fprintf(svg->out, "<text x=\"%d\" y=\"%d\">", SVG_MARGIN, svg->y);
+}
+
+static void end_caption(struct svg *svg)
+{
+	fputs("</text>\n", svg->out);
+	svg->y += SVG_LINE;
+}
+
+static void put_cells_caption(struct svg *svg, const struct map_layout *layout)
+{
+	begin_caption(svg);
+	map_print_mapped(svg->out, svg->map);
+	fputs(" ", svg->out);
+	put_unit(svg, layout->unit, layout->shared ? "one or more mappings" : "one mapping");
+	fputs("; a narrow cell is less.", svg->out);
+	end_caption(svg);
+	svg_text(svg, SVG_MARGIN, "", map_cells_hint);
+	svg->y += SVG_LINE;
+	svg_text(svg, SVG_MARGIN, "", map_gaps_hint);
+	svg->y += 12;
+}
+
+static void put_memory_caption(struct svg *svg, const struct map_layout *layout)
+{
+	begin_caption(svg);
+	if (svg->map->frames)
+		put_unit(svg, layout->unit * svg->map->cells.page_size, "memory");
+	else
+		fputs("One row is a zone", svg->out);
+	fprintf(svg->out, ". %s", map_memory_hint);
+	end_caption(svg);
+}
+
+static int put_picture(struct svg *svg)
+{
+	struct map_layout cells = {}, memory = {};
+	const char *reason = map_no_memory(svg->map);
+
+	if (map_layout_cells(&cells, svg->map))
+		return -1;
+	if (!reason && map_layout_memory(&memory, svg->map)) {
+		free(cells.tiles);
+		return -1;
+	}
+	fputs("<title>", svg->out);
+	map_print_title(svg->out, svg->map);
+	fprintf(svg->out, "</title>\n<style>\n%s</style>\n%s", map_colours, map_patterns);
+	fputs("<rect class=\"page\" width=\"100%\" height=\"100%\"/>\n", svg->out);
+	svg->y = 32;
+	fprintf(svg->out, "<text x=\"%d\" y=\"%d\" class=\"title\">", SVG_MARGIN, svg->y);
+	map_print_title(svg->out, svg->map);
+	fputs("</text>\n", svg->out);
+	svg->y += 14;
+	svg_totals(svg);
+	put_heading(svg, "Address space");
+	put_cells_caption(svg, &cells);
+	put_cell_rows(svg, &cells);
+	put_heading(svg, "Physical memory");
+	if (reason) {
+		svg_text(svg, SVG_MARGIN, "", reason);
+	} else {
+		put_memory_caption(svg, &memory);
+		put_memory_rows(svg, &memory);
+	}
+	svg->y += SVG_MARGIN;
+	free(cells.tiles);
+	free(memory.tiles);
+	return 0;
+}
+
+int svg_print(FILE *out, const struct map *map, int (*put)(struct svg *svg), const char *attributes)
+{
+	struct svg svg = { .map = map };
+	int ret = -1, width = SVG_LEFT + MAP_WIDTH + SVG_RIGHT;
+	char *body = NULL;
+	size_t size = 0;
+
+	svg.out = open_memstream(&body, &size);
+	if (svg.out) {
+		ret = put(&svg);
+		ret |= ferror(svg.out);
+		ret |= fclose(svg.out);
+	}
+	if (!ret) {
+		fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\"%s",
+			attributes);
+		fprintf(out, " width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n", width, svg.y,
+			width, svg.y);
+		fwrite(body, 1, size, out);
+		fputs("</svg>\n", out);
+	}
+	free(body);
+	return ret;
+}
+
+int map_svg(FILE *out, const struct map *map)
+{
+	return svg_print(out, map, put_picture, "") ? failure("%m") : EXIT_SUCCESS;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Static pictures in SVG
+ *
+ * Copyright (C) The vmwalk authors
+ */
+#ifndef _VMWALK_MAP_SVG_H
+#define _VMWALK_MAP_SVG_H
+
+#include "map.h"
+
+#define SVG_LEFT   140 /* of the rows: addresses */
+#define SVG_RIGHT  230 /* names */
+#define SVG_MARGIN 16
+#define SVG_BODY   20 /* height of a tile */
+#define SVG_STRIP  5  /* height of its nodes */
+#define SVG_LINE   19
+
+/* Node colours repeat after so many. */
+#define SVG_NODE_COLOURS 8
+
+struct svg {
+	FILE *out;
+	const struct map *map;
+	int y; /* where the next line begins */
+};
+
+void svg_text(struct svg *svg, int x, const char *class, const char *text);
+
+/* A rectangle. The name of its class ends with @number. */
+void svg_rect(struct svg *svg, const char *class, unsigned int number, double x, double y,
+	      double width, double height);
+
+/* The totals: bars and what their colours mean */
+void svg_totals(struct svg *svg);
+
+/*
+ * Print a picture that @put draws. Its height is known at the end. Returns -1
+ * with errno set if memory is short, or if @put does.
+ */
+int svg_print(FILE *out, const struct map *map, int (*put)(struct svg *svg),
+	      const char *attributes);
+
+#endif /* _VMWALK_MAP_SVG_H */
