@@ -54,9 +54,9 @@
 
 static struct vmwalk_info info;
 static struct vmwalk_walk walk;
-static struct vmwalk_extent extents[4096];
+static struct vmwalk_extent *extents;
 static struct vmwalk_translation translations[16];
-static struct vmwalk_vma vmas[16];
+static struct vmwalk_vma *vmas;
 static unsigned int nr_levels, nr_extents, nr_translations, nr_vmas;
 static __u64 repeats, stride;
 static __u64 gate;
@@ -64,6 +64,17 @@ static int error;
 
 /* The instance that was created last: a command has one. */
 static char item[512];
+
+/* Make room for one more element. The size is a power of two. */
+static void *grow(void *vec, unsigned int count, size_t size)
+{
+	if (count & (count - 1))
+		return vec;
+	vec = realloc(vec, (count ? 2 * count : 1) * size);
+	if (!vec)
+		abort();
+	return vec;
+}
 
 static void replay_line(const char *what, const long long *field)
 {
@@ -86,7 +97,8 @@ static void replay_line(const char *what, const long long *field)
 		level->entry = field[1];
 		level->index = field[2];
 		level->flags = field[3];
-	} else if (!strcmp(what, "extent") && nr_extents < 4096) {
+	} else if (!strcmp(what, "extent")) {
+		extents = grow(extents, nr_extents, sizeof(*extents));
 		extents[nr_extents++] = (struct vmwalk_extent){
 			.start = field[0],
 			.pfn = field[1],
@@ -106,7 +118,8 @@ static void replay_line(const char *what, const long long *field)
 			.page_shift = field[3],
 			.node = field[4],
 		};
-	} else if (!strcmp(what, "vma") && nr_vmas < 16) {
+	} else if (!strcmp(what, "vma")) {
+		vmas = grow(vmas, nr_vmas, sizeof(*vmas));
 		vmas[nr_vmas++] = (struct vmwalk_vma){
 			.start = field[0],
 			.end = field[1],
@@ -388,12 +401,17 @@ static int replay_translate(const struct vmwalk_translate *translate)
 
 static int replay_vma(struct vmwalk_vma *arg)
 {
+	/* Look-ups mostly ascend. */
+	static unsigned int last;
 	unsigned int i;
 
 	wait_at_gate(arg->addr);
-	for (i = 0; i < nr_vmas; i++) {
+	if (nr_vmas && vmas[last].start > arg->addr)
+		last = 0;
+	for (i = last; i < nr_vmas; i++) {
 		if (vmas[i].end <= arg->addr)
 			continue;
+		last = i;
 		vmas[i].size = arg->size;
 		vmas[i].addr = arg->addr;
 		*arg = vmas[i];
