@@ -10,7 +10,7 @@ bats_require_minimum_version 1.5.0
 
 load captured
 
-COMMANDS='create set destroy list show walk translate scan vmas summary metrics find diff help'
+COMMANDS='create set destroy list show walk translate scan vmas summary metrics find diff map help'
 
 # Commands with a target, with their arguments
 TARGET_COMMANDS=('walk 1000' 'translate 1000' scan vmas)

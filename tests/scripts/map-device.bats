@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+#
+# vmwalk map with the driver: the numbers in the pictures of real processes are
+# compared with those of vmwalk summary and walk. map.bats has the other tests.
+#
+# Copyright (C) The vmwalk authors
+
+bats_require_minimum_version 1.5.0
+
+load helper
+load pictures
+
+TARGET=$BATS_TEST_DIRNAME/../target
+
+KHUGEPAGED=/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
+
+# khugepaged must not change the memory between two commands.
+setup_file()
+{
+	[[ -e $KHUGEPAGED ]] || return 0
+	export SCAN_SLEEP
+	SCAN_SLEEP=$(<"$KHUGEPAGED")
+	echo 100000000 >"$KHUGEPAGED"
+}
+
+teardown_file()
+{
+	[[ ! ${SCAN_SLEEP-} ]] || echo "$SCAN_SLEEP" >"$KHUGEPAGED"
+}
+
+# start KIND=MIB...: starts a process with this memory, stops it, and sets pid.
+start()
+{
+	local status=0
+
+	"$TARGET" "$@" >"$BATS_TEST_TMPDIR/ready" 2>"$BATS_TEST_TMPDIR/why" 3>&- &
+	pid=$!
+	until grep -q ready "$BATS_TEST_TMPDIR/ready"; do
+		if ! kill -0 "$pid" 2>/dev/null; then
+			wait "$pid" || status=$?
+			[[ $status != 4 ]] || skip "$(<"$BATS_TEST_TMPDIR/why")"
+			return 1
+		fi
+		sleep 0.1
+	done
+	kill -STOP "$pid"
+}
+
+teardown()
+{
+	[[ ! ${pid-} ]] || kill -KILL "$pid"
+	vmwalk_teardown
+}
+
+summary_json()
+{
+	vmwalk summary --pid "$pid" --json
+}
+
+# draw: makes $PAGE and $SVG of the process.
+draw()
+{
+	SVG=$BATS_TEST_TMPDIR/map.svg PAGE=$BATS_TEST_TMPDIR/map.html
+	run --separate-stderr vmwalk map --pid "$pid" --svg "$SVG" --html "$PAGE"
+	[[ $status == 0 && ! $output && ! $stderr ]]
+}
+
+# matches_summary: the totals, and the sums of the cells, are those of summary.
+matches_summary()
+{
+	diff <(totals) <(summary_totals)
+	cells_match
+}
+
+@test "the totals and the cells add up to vmwalk summary, for memory of every kind" {
+	local kind
+
+	for kind in small=3 thp=6 holes=4 zero=2 swap=2 shmem=3 file=1; do
+		start "$kind"
+		draw
+		matches_summary
+		[[ $(totals | wc -l) -gt 1 ]]
+		kill -KILL "$pid"
+	done
+	start small=1 thp=4 zero=1 swap=1 shmem=1
+	draw
+	matches_summary
+}
+
+@test "the totals and the cells add up to vmwalk summary, for hugetlb pages" {
+	start hugetlb=8 small=1
+	draw
+	matches_summary
+	totals | grep '^hugetlb '
+}
+
+@test "physical memory has as many frames as the process, each one once" {
+	local blocks
+
+	start small=8 thp=4 children=1
+	draw
+	blocks=$(blocks | awk '{ sum += $1 } END { print sum }')
+	# The program maps no page twice.
+	[[ $blocks == $(($(summary_json | jq '.processes[0] | .resident + .hugetlb') / $(data .page))) ]]
+	[[ $(data '.regions[-1].name') == node* ]]
+}
+
+@test "the nodes and zones are those of the machine" {
+	start small=1
+	draw
+	diff <(data '.regions[].name' | sed 's/:.*//') \
+		<(awk '/^Node/ { name = $1 " " $2 " " $3 " " $4 } $1 == "spanned" && $2 { print tolower(substr(name, 1, 1)) substr(name, 2) }' \
+			/proc/zoneinfo)
+}
+
+@test "without CAP_SYS_ADMIN, physical memory is left out, and the pictures say why" {
+	start small=1
+	vmwalk create lab --pid "$pid" >/dev/null
+	chmod o+rw /dev/vmwalk0
+	SVG=$BATS_TEST_TMPDIR/map.svg
+	setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin vmwalk map --device lab --svg "$SVG"
+	grep -q 'frame numbers are hidden' "$SVG"
+	run grep 'zone Normal' "$SVG"
+	[[ $status == 1 ]]
+	vmwalk map --device lab --svg "$SVG"
+	grep -q 'zone Normal' "$SVG"
+}
