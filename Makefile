@@ -149,7 +149,7 @@ install-docs:
 	install -d $(DESTDIR)$(doc)/LICENSES $(DESTDIR)$(doc)/docs
 	install -m 644 *.md LICENSE $(DESTDIR)$(doc)
 	install -m 644 LICENSES/* $(DESTDIR)$(doc)/LICENSES
-	cp -r --no-preserve=mode,ownership docs/*.md $(wildcard docs/*.json) docs/ABI docs/labs docs/uapi $(DESTDIR)$(doc)/docs
+	cp -r --no-preserve=mode,ownership docs/*.md $(wildcard docs/*.json) docs/ABI docs/labs docs/pictures docs/uapi $(DESTDIR)$(doc)/docs
 
 # Installs to another place to find out which files there are to remove.
 uninstall: there := $(OUT)/uninstall
