@@ -12,6 +12,7 @@ import errno
 import mmap
 import os
 import re
+import signal
 import struct
 import sys
 import threading
@@ -69,6 +70,7 @@ def header():
 
 @pytest.mark.parametrize("structure", [
     _abi.Info, _abi.Level, _abi.Walk, _abi.Scan, _abi.Extent, _abi.Translation, _abi.Vma, _abi.Dirty, _abi.Locate,
+    _abi.Log, _abi.Copy, _abi.Poke,
 ])
 def test_structures_have_the_fields_and_sizes_of_the_header(structure):
     name = structure.__name__.lower()
@@ -91,6 +93,16 @@ def test_constants_are_those_of_the_header(prefix, flags):
     for name, value in flags.__members__.items():
         if name != "ALL":
             assert re.search(rf"^#define VMWALK_{prefix}{name}\t+({value}|0x0*{value:x})\b", header(), re.M), name
+
+
+def test_limits_and_flags_of_calls_are_those_of_the_header():
+    for name, value in (("LOG_LINES", vmwalk.LOG_LINES), ("COPY_FROM_TARGET", 0), ("COPY_TO_TARGET", 1),
+                        ("COPY_FROM_BUFFER", 2), ("DIRTY_CLEAR", 1), ("WALK_KERNEL", 1)):
+        assert int(re.search(rf"^#define VMWALK_{name}\t+(\w+)", header(), re.M).group(1), 0) == value, name
+
+
+def test_the_version_is_that_of_the_module():
+    assert vmwalk.__version__ == Path("/sys/module/vmwalk/version").read_text().strip()
 
 
 def test_every_flag_of_the_header_is_known():
@@ -294,7 +306,9 @@ def test_a_closed_file_fails_with_a_clear_error(lab):
     file.close()
     file.close()
     for call in (file.info, file.fileno, file.map, lambda: file.walk(0), lambda: file.get_pfn(0),
-                 lambda: file.translate([0]), file.scan, lambda: list(file.vmas()), file.dirty, file.locate):
+                 lambda: file.translate([0]), file.scan, lambda: list(file.vmas()), file.dirty, file.locate,
+                 file.log, lambda: file.pagemap(0, PAGE), lambda: file.poke(0, 1),
+                 lambda: file.copy_from_target(0, 1)):
         with pytest.raises(ValueError, match=f"{lab.path} is closed"):
             call()
     assert "closed" in repr(file)
@@ -441,6 +455,72 @@ def test_scan_names_the_value_and_the_limit(file, arguments, message):
         file.scan(**arguments)
 
 
+def test_pagemap_agrees_with_pagemap(file, memory):
+    start = vmwalk.address_of(memory)
+    # Bit 56 is not reported.
+    wanted = [pagemap(start + page * PAGE) & ~(1 << 56) for page in range(8)]
+    assert list(file.pagemap(start, start + 8 * PAGE)) == wanted
+    assert list(file.pagemap(start + PAGE, start + PAGE + 1)) == wanted[1:2]
+    assert len(file.pagemap(start, start)) == 0
+
+
+def test_pagemap_ends_at_the_end_of_user_space(file):
+    with open("/proc/self/maps") as maps:
+        top = max(end for end in (int(line.split()[0].split("-")[1], 16) for line in maps) if end < TOP // 2)
+    entries = file.pagemap(top, top + (1 << 21))
+    assert len(entries) <= 512 and not any(entries)
+    with pytest.raises(OSError, match=f"pagemap from {TOP - PAGE:#x}: not a user-space address"):
+        file.pagemap(TOP - PAGE, TOP - 1)
+
+
+@pytest.mark.parametrize("start, end, message", [
+    (1, PAGE, f"start 0x1 is not a multiple of the page size, {PAGE:#x}"),
+    (PAGE, 0, f"end 0x0 is below start {PAGE:#x}"),
+    (0, TOP, "end 0x10000000000000000 is out of range"),
+])
+def test_pagemap_names_the_value_and_the_limit(file, start, end, message):
+    with pytest.raises(ValueError, match=message):
+        file.pagemap(start, end)
+
+
+def kernel_log():
+    """Lines of the kernel log that log() has written."""
+    SYSLOG_ACTION_READ_ALL, SYSLOG_ACTION_SIZE_BUFFER = 3, 10
+    libc = ctypes.CDLL(None)
+    text = ctypes.create_string_buffer(libc.klogctl(SYSLOG_ACTION_SIZE_BUFFER, None, 0))
+    size = libc.klogctl(SYSLOG_ACTION_READ_ALL, text, len(text))
+    return re.findall(r"vmwalk (vmwalk\d+): \d+: 0x(\w+)-0x(\w+) pfn 0x(\w+) pages (\d+)",
+                      text.raw[:size].decode(errors="replace"))
+
+
+def test_log_writes_the_extents_of_scan(lab, file, memory):
+    start = vmwalk.address_of(memory)
+    window = (start, start + 8 * PAGE)
+    wanted = [(lab.dev_name, f"{extent.start:x}", f"{extent.end:x}", f"{extent.pfn:x}", str(extent.pages))
+              for extent in file.scan(*window)]
+    assert file.log(*window) == (len(wanted), window[1])
+    assert kernel_log()[-len(wanted):] == wanted
+
+
+def test_log_continues_after_its_limit_of_lines(file, memory):
+    start = vmwalk.address_of(memory)
+    memory[5 * PAGE] = 1
+    first = file.log(start, start + 8 * PAGE, lines=1)
+    assert first.lines == 1 and start < first.walk_end < start + 8 * PAGE
+    rest = file.log(first.walk_end, start + 8 * PAGE)
+    assert rest.lines >= 1 and rest.walk_end == start + 8 * PAGE
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ({"lines": 0}, "lines 0 is out of range, 1 to 512"),
+    ({"lines": 513}, "lines 513 is out of range, 1 to 512"),
+    ({"start": 1}, "start 0x1 is not a multiple of the page size"),
+])
+def test_log_names_the_value_and_the_limit(file, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        file.log(**arguments)
+
+
 def test_vmas_are_those_of_proc_maps(file):
     with open("/proc/self/maps") as maps:
         wanted = [line.split()[0] for line in maps]
@@ -502,6 +582,84 @@ def test_locate_agrees_with_get_pfn(file):
         file.locate(16 * PAGE)
 
 
+def test_copy_from_and_to_the_target(file, memory):
+    start = vmwalk.address_of(memory)
+    memory[PAGE - 3:PAGE + 3] = b"abcdef"
+    assert file.copy_from_target(start + PAGE - 3, 6, offset=100) == 6
+    assert os.pread(file.fileno(), 6, 100) == b"abcdef"
+    os.pwrite(file.fileno(), b"back", 7)
+    assert file.copy_to_target(start + 5, 4, offset=7) == 4
+    assert memory[5:9] == b"back"
+
+
+def test_a_copy_stops_at_the_first_page_that_the_target_cannot_access(file):
+    area = mmap.mmap(-1, 2 * PAGE)
+    start = vmwalk.address_of(area)
+    protect = ctypes.CDLL(None).mprotect
+    assert protect(ctypes.c_void_p(start + PAGE), PAGE, 0) == 0
+    assert file.copy_from_target(start + 1, 2 * PAGE) == PAGE - 1
+    assert protect(ctypes.c_void_p(start), PAGE, mmap.PROT_READ) == 0
+    assert file.copy_from_target(start, PAGE) == PAGE
+    message = f"copy of 1 bytes to {start:#x}: the target cannot write the first byte"
+    with pytest.raises(OSError, match=message) as caught:
+        file.copy_to_target(start, 1)
+    assert caught.value.errno == errno.EFAULT
+    with pytest.raises(OSError, match="copy of 7 bytes from 0x0: the target cannot read the first byte"):
+        file.copy_from_target(0, 7)
+
+
+def test_copy_to_another_process_needs_the_parameter(lab, file):
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+    try:
+        lab.set("target_pid", pid)
+        start = next(vma.start for vma in file.vmas() if vma.attrs & vmwalk.VmaFlag.WRITE)
+        assert file.copy_from_target(start, 1) == 1
+        with pytest.raises(PermissionError, match=f"copy of 1 bytes to {start:#x}: Operation not permitted"):
+            file.copy_to_target(start, 1)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def test_copy_from_another_buffer(file):
+    with vmwalk.create("other", fill="digits") as other, other.open() as source:
+        kaddr = source.locate(3).kaddr
+        assert file.copy_from_buffer(kaddr, 5, offset=1) == 5
+        assert os.pread(file.fileno(), 7, 0) == b"a34567g"
+        with pytest.raises(OSError, match="not inside the buffer of one live instance"):
+            file.copy_from_buffer(kaddr - 4, 5)
+    with pytest.raises(OSError, match="source and destination overlap"):
+        file.copy_from_buffer(file.locate(0).kaddr, 5, offset=4)
+
+
+@pytest.mark.parametrize("addr, size, offset, message", [
+    (-1, 1, 0, "address -1 is out of range"),
+    (0, 0, 0, "size 0 at offset 0 is out of range, 1 to"),
+    (0, 16 * PAGE + 1, 0, f"size {16 * PAGE + 1} at offset 0 is out of range, 1 to {16 * PAGE}"),
+    (0, 2, 16 * PAGE - 1, f"size 2 at offset {16 * PAGE - 1} is out of range, 1 to 1"),
+    (0, 1, 16 * PAGE, f"offset {16 * PAGE:#x} is out of range"),
+])
+def test_copies_name_the_value_and_the_limit(file, addr, size, offset, message):
+    for copy in (file.copy_from_target, file.copy_to_target, file.copy_from_buffer):
+        with pytest.raises(ValueError, match=message):
+            copy(addr, size, offset)
+
+
+def test_poke_stores_a_byte_and_counts_faults(file, memory):
+    start = vmwalk.address_of(memory)
+    assert file.poke(start, 77) == 0
+    assert file.poke(start + 4 * PAGE, 255) == 1
+    assert memory[0] == 77 and memory[4 * PAGE] == 255
+    with pytest.raises(OSError, match="poke 0x0: this process cannot write there") as caught:
+        file.poke(0, 1)
+    assert caught.value.errno == errno.EFAULT
+    for addr, value, message in ((start, 256, "value 0x100 is out of range, 0 to 0xff"), (TOP, 0, "address 0x1000")):
+        with pytest.raises(ValueError, match=message):
+            file.poke(addr, value)
+
+
 def run_as_nobody(function):
     """Run a function without capabilities. It returns 0 if it has found what it wanted."""
     pid = os.fork()
@@ -527,6 +685,9 @@ def test_without_capabilities_pfns_are_hidden(lab, memory):
             memory[0] = 2
             walk = file.walk(start)
             assert walk.pfn == 0 and walk.state & vmwalk.State.HIDDEN
+            assert file.pagemap(start, start + PAGE)[0] & ((1 << 55) - 1) == 0
+            with pytest.raises(PermissionError, match="log from .*: Operation not permitted"):
+                file.log(start, start + PAGE)
             with pytest.raises(PermissionError, match="Operation not permitted") as caught:
                 file.get_pfn(start)
             assert isinstance(caught.value, vmwalk.Error) and caught.value.errno == errno.EPERM
@@ -638,6 +799,15 @@ def test_translate_array_agrees_with_translate(file, memory):
     for bad in ([-1], [1.5], ["a"]):
         with pytest.raises(ValueError, match="addresses must be integers, 0 to 0xffffffffffffffff, not "):
             file.translate_array(bad)
+
+
+def test_pagemap_is_a_buffer_for_numpy(file, memory):
+    numpy = pytest.importorskip("numpy")
+    start = vmwalk.address_of(memory)
+    entries = file.pagemap(start, start + 8 * PAGE)
+    array = numpy.asarray(entries)
+    assert array.dtype == numpy.uint64 and array.ctypes.data == vmwalk.address_of(entries)
+    assert ((array >> numpy.uint64(63)) == 1).sum() == 3
 
 
 def test_map_is_a_buffer_for_numpy(file):

@@ -26,6 +26,7 @@ import operator
 import os
 import struct
 import weakref
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -38,10 +39,12 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "Error", "ExistsError", "Extent", "File", "Info", "Instance", "Level", "LevelFlag", "Location",
-    "NoProcessError", "NotFoundError", "NotPermittedError", "State", "Stop", "Translation", "Vma", "VmaFlag",
+    "Error", "ExistsError", "Extent", "File", "Info", "Instance", "LOG_LINES", "Level", "LevelFlag", "Location",
+    "Log", "NoProcessError", "NotFoundError", "NotPermittedError", "State", "Stop", "Translation", "Vma", "VmaFlag",
     "Walk", "address_of", "available", "create", "instances",
 ]
+
+__version__ = "0.2.0"
 
 _lib = _abi.load()
 _free = ctypes.CDLL(None).free
@@ -50,6 +53,7 @@ _free.restype = None
 
 _CONFIGFS = "/sys/kernel/config/vmwalk"
 _ADDRESS_MAX = (1 << 64) - 1
+LOG_LINES = 512  # VMWALK_LOG_LINES: limit of File.log()
 # Extents per ioctl: few at first, so that the first one is available early.
 _FIRST_BATCH = 16
 _MAX_BATCH = 4096
@@ -277,6 +281,13 @@ class Location(NamedTuple):
     linear: int
     phys: int
     contig_len: int
+
+
+class Log(NamedTuple):
+    """Number of lines written to the kernel log, and the address to continue from."""
+
+    lines: int
+    walk_end: int
 
 
 _BUFFER_TYPES = ("kmalloc", "vmalloc", "pages", "huge", "dma")
@@ -512,8 +523,8 @@ class File:
                     info.buffer_size, info.paging_levels, info.target_pid)
 
     def _range(self, offset: SupportsIndex, size: SupportsIndex | None) -> tuple[int, int]:
-        """Check a range of whole pages of the buffer."""
-        offset = _in_pages("offset", _in_range("offset", offset, self.buffer_size - 1), self.page_size)
+        """Check a range of the buffer."""
+        offset = _in_range("offset", offset, self.buffer_size - 1)
         if size is None:
             return offset, self.buffer_size - offset
         size = operator.index(size)
@@ -522,10 +533,15 @@ class File:
                              f"{self.buffer_size - offset}: the buffer has {self.buffer_size} bytes")
         return offset, size
 
+    def _page_range(self, offset: SupportsIndex, size: SupportsIndex | None) -> tuple[int, int]:
+        """Check a range of the buffer that begins at a page."""
+        offset, size = self._range(offset, size)
+        return _in_pages("offset", offset, self.page_size), size
+
     def map(self, offset: SupportsIndex = 0, size: SupportsIndex | None = None, *, write: bool = True,
             shared: bool = True) -> memoryview:
         """Map the buffer, or a part of it. The mapping lasts as long as the memoryview."""
-        offset, size = self._range(offset, size)
+        offset, size = self._page_range(offset, size)
         mapping = mmap.mmap(self.fileno(), size, mmap.MAP_SHARED if shared else mmap.MAP_PRIVATE,
                             mmap.PROT_READ | (mmap.PROT_WRITE if write else 0), offset=offset)
         return memoryview(mapping)
@@ -577,11 +593,16 @@ class File:
             raise self._failed(f"translate {given.size} addresses")
         return vec
 
-    def _scan_args(self, start: SupportsIndex, end: SupportsIndex | None, masks: tuple[int, ...]) -> _abi.Scan:
+    def _window(self, start: SupportsIndex, end: SupportsIndex | None) -> tuple[int, int]:
+        """Check a range of addresses."""
         start = _in_pages("start", _address(start, "start"), self.page_size)
         end = _ADDRESS_MAX if end is None else _address(end, "end")
         if end < start:
             raise ValueError(f"end {end:#x} is below start {start:#x}")
+        return start, end
+
+    def _scan_args(self, start: SupportsIndex, end: SupportsIndex | None, masks: tuple[int, ...]) -> _abi.Scan:
+        start, end = self._window(start, end)
         for mask in masks:
             if not 0 <= mask <= State.ALL:
                 raise ValueError(f"flags {mask:#x} are not all known: {State.ALL:#x}")
@@ -632,6 +653,35 @@ class File:
             used += self._extents(scan, array[used:].ctypes.data, array.size - used)
         return array[:used].copy()
 
+    def pagemap(self, start: SupportsIndex, end: SupportsIndex) -> array[int]:
+        """Return entries in the format of /proc/PID/pagemap, one for each page of the range.
+
+        The array ends at the end of user space. numpy.asarray() does not copy it.
+        """
+        handle = self._open()
+        start, end = self._window(start, end)
+        entries = array("Q", [0]) * -(-(end - start) // self.page_size)
+        if not entries:
+            return entries
+        count = int(_lib.vmwalk_file_pagemap(handle, start, entries.buffer_info()[0], len(entries)))
+        if count < 0:
+            raise self._failed_at("pagemap from", start)
+        del entries[count:]
+        return entries
+
+    def log(self, start: SupportsIndex = 0, end: SupportsIndex | None = None, *,
+            lines: SupportsIndex = LOG_LINES) -> Log:
+        """Write extents of the target to the kernel log, one per line and at most LOG_LINES."""
+        start, end = self._window(start, end)
+        lines = operator.index(lines)
+        if not 1 <= lines <= LOG_LINES:
+            raise ValueError(f"lines {lines} is out of range, 1 to {LOG_LINES}")
+        log = _abi.Log(start=start, end=end, lines=lines)
+        count = int(_lib.vmwalk_file_log(self._open(), log))
+        if count < 0:
+            raise self._failed(f"log from {start:#x}")
+        return Log(count, log.walk_end)
+
     def vmas(self) -> Iterator[Vma]:
         """Return an iterator over the mappings of the target, in address order."""
         vma = _abi.Vma()
@@ -648,7 +698,7 @@ class File:
 
         The instance needs track_dirty=1.
         """
-        offset, size = self._range(offset, size)
+        offset, size = self._page_range(offset, size)
         pages = _in_pages("size", size, self.page_size) // self.page_size
         bitmap = (ctypes.c_uint64 * -(-pages // 64))()
         dirty = _abi.Dirty(flags=1 if clear else 0, offset=offset, length=size, bitmap=ctypes.addressof(bitmap))
@@ -663,6 +713,45 @@ class File:
         if _lib.vmwalk_file_locate(self._open(), where):
             raise self._failed(f"locate offset {where.offset}")
         return Location(where.kaddr, where.linear, where.phys, where.contig_len)
+
+    def _copy(self, direction: int, addr: SupportsIndex, size: SupportsIndex, offset: SupportsIndex,
+              messages: dict[int, str]) -> int:
+        offset, size = self._range(offset, size)
+        copy = _abi.Copy(direction=direction, offset=offset, addr=_address(addr), length=size)
+        if _lib.vmwalk_file_copy(self._open(), copy):
+            raise _error(f"{self.path}: copy of {size} bytes {'to' if direction == 1 else 'from'} {copy.addr:#x}",
+                         messages.get(ctypes.get_errno()))
+        return int(copy.copied)
+
+    def copy_from_target(self, addr: SupportsIndex, size: SupportsIndex, offset: SupportsIndex = 0) -> int:
+        """Copy memory of the target to the buffer, at offset. Return the number of bytes copied.
+
+        The copy stops at the first page that the target cannot read.
+        """
+        return self._copy(0, addr, size, offset, {errno.EFAULT: "the target cannot read the first byte"})
+
+    def copy_to_target(self, addr: SupportsIndex, size: SupportsIndex, offset: SupportsIndex = 0) -> int:
+        """Copy the buffer, from offset on, to memory of the target. Return the number of bytes copied.
+
+        The copy stops at the first page that the target cannot write. To write to
+        another process, the module parameter allow_target_write must be 1.
+        """
+        return self._copy(1, addr, size, offset, {errno.EFAULT: "the target cannot write the first byte"})
+
+    def copy_from_buffer(self, kaddr: SupportsIndex, size: SupportsIndex, offset: SupportsIndex = 0) -> int:
+        """Copy from the buffer of a live instance, at a kernel address that locate() has returned."""
+        return self._copy(2, kaddr, size, offset, {
+            errno.EFAULT: "not inside the buffer of one live instance",
+            errno.EINVAL: "source and destination overlap",
+        })
+
+    def poke(self, addr: SupportsIndex, value: SupportsIndex) -> int:
+        """Let the driver store a byte in this process. Return the number of page faults taken."""
+        poke = _abi.Poke(addr=_address(addr), value=_in_range("value", value, 0xFF))
+        if _lib.vmwalk_file_poke(self._open(), poke):
+            raise _error(f"{self.path}: poke {poke.addr:#x}",
+                         "this process cannot write there" if ctypes.get_errno() == errno.EFAULT else None)
+        return int(poke.faults)
 
 
 def address_of(buffer: object) -> int:

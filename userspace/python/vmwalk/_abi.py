@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, c_char_p, c_int, c_int16, c_int32, c_size_t, c_uint16, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    POINTER, c_char_p, c_int, c_int16, c_int32, c_long, c_size_t, c_uint16, c_uint32, c_uint64, c_void_p,
+)
 
 LIBRARY = "libvmwalk.so.0"
 
@@ -129,6 +131,41 @@ class Locate(ctypes.Structure):
     ]
 
 
+class Log(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("start", c_uint64),
+        ("end", c_uint64),
+        ("walk_end", c_uint64),
+        ("lines", c_uint32),
+        ("pad", c_uint32),
+    ]
+
+
+class Copy(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("direction", c_uint32),
+        ("pad", c_uint32),
+        ("offset", c_uint64),
+        ("addr", c_uint64),
+        ("length", c_uint64),
+        ("copied", c_uint64),
+    ]
+
+
+class Poke(ctypes.Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("flags", c_uint32),
+        ("addr", c_uint64),
+        ("value", c_uint32),
+        ("faults", c_uint32),
+    ]
+
+
 class PyBuffer(ctypes.Structure):
     """Py_buffer of CPython."""
 
@@ -172,9 +209,13 @@ _PROTOTYPES = {
     "vmwalk_file_walk": (c_int, [c_void_p, POINTER(Walk)]),
     "vmwalk_file_translate": (c_int, [c_void_p, c_void_p, c_size_t]),
     "vmwalk_file_extents": (c_int, [c_void_p, POINTER(Scan)]),
+    "vmwalk_file_pagemap": (c_long, [c_void_p, c_uint64, c_void_p, c_size_t]),
     "vmwalk_file_vma": (c_int, [c_void_p, POINTER(Vma)]),
     "vmwalk_file_dirty": (c_int, [c_void_p, POINTER(Dirty)]),
     "vmwalk_file_locate": (c_int, [c_void_p, POINTER(Locate)]),
+    "vmwalk_file_log": (c_int, [c_void_p, POINTER(Log)]),
+    "vmwalk_file_copy": (c_int, [c_void_p, POINTER(Copy)]),
+    "vmwalk_file_poke": (c_int, [c_void_p, POINTER(Poke)]),
 }
 
 
