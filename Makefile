@@ -114,12 +114,17 @@ userspace: check-path
 
 install: install-userspace $(if $(wildcard $(KDIR)/.),install-module,no-module)
 
+boot-dir := $(DESTDIR)$(PREFIX)/lib
+# Without the module, this file would be an error at boot.
+install-modules-load = install -D -m 644 packaging/boot/modules-load.conf $(boot-dir)/modules-load.d/vmwalk.conf
+
 # The kernel's own way: strips the module, and signs and compresses it if the
 # kernel's configuration says so.
 install-module: release = $(file <$(KDIR)/include/config/kernel.release)
 install-module: module
 	$(MAKE) --no-print-directory -C $(OUT)/drv KDIR=$(abspath $(KDIR)) VMWALK_VERSION=$(version) \
 		INSTALL_MOD_PATH=$(abspath $(DESTDIR)) INSTALL_MOD_DIR=updates INSTALL_MOD_STRIP=1 modules_install
+	$(install-modules-load)
 	@[ -e $(KDIR)/certs/signing_key.pem ] || echo 'vmwalk: skipped signing the module, because' \
 		'the key of the kernel is not in $(KDIR)/certs' >&2
 	$(call finish,depmod $(release))
@@ -175,6 +180,7 @@ install-dkms:
 	install -m 644 drv/uapi/*.h $(DESTDIR)$(source)/uapi
 	sed 's/#MODULE_VERSION#/$(version)/' packaging/dkms.conf >$(DESTDIR)$(source)/dkms.conf
 	chmod 644 $(DESTDIR)$(source)/dkms.conf
+	$(install-modules-load)
 
 dist:
 	@packaging/dist build/dist
@@ -194,10 +200,8 @@ check-packages:
 # These directories are in the search paths of systemd and udev, also below
 # /usr/local.
 install-userspace: install-boot
-install-boot: boot-dir := $(DESTDIR)$(PREFIX)/lib
 install-boot: check-path
 	install -D -m 644 packaging/boot/60-vmwalk.rules -t $(boot-dir)/udev/rules.d
-	install -D -m 644 packaging/boot/modules-load.conf $(boot-dir)/modules-load.d/vmwalk.conf
 	install -D -m 644 packaging/boot/sysusers.conf $(boot-dir)/sysusers.d/vmwalk.conf
 	mkdir -p $(OUT) $(boot-dir)/systemd/system
 	for unit in vmwalk vmwalk-metrics; do \

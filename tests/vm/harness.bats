@@ -295,6 +295,7 @@ stub_rows()
 	run -0 make install KDIR=/nowhere DESTDIR="$TMP/installed"
 	output_has 'vmwalk: installed without the module, because there are no kernel headers at /nowhere'
 	[[ -f $TMP/installed/usr/local/sbin/vmwalk-create ]]
+	[[ ! -e $TMP/installed/usr/local/lib/modules-load.d ]]
 }
 
 @test "make: reports missing kernel headers" {
@@ -330,6 +331,7 @@ stub_rows()
 @test "make install: strips the module, and says what it skips" {
 	make_kernel
 	run -0 make install KDIR="$TMP/kernel" DESTDIR="$TMP/installed"
+	[[ $(grep -v '^#' "$TMP/installed/usr/local/lib/modules-load.d/vmwalk.conf") == vmwalk ]]
 	output_has 'strip: 1'
 	output_has 'vmwalk: skipped "ldconfig", because DESTDIR is set'
 	output_has 'vmwalk: skipped "depmod 6.99-test", because DESTDIR is set'
