@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # vmwalk map with the driver: the numbers in the pictures of real processes are
-# compared with those of vmwalk summary and walk. map.bats has the other tests.
+# compared with those of vmwalk summary and walk. map-command.bats has the other tests.
 #
 # Copyright (C) The vmwalk authors
 

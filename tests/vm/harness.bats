@@ -59,7 +59,7 @@ make_tree()
 	printf 'all install:\n\t@echo userspace: $@\n' >userspace/Makefile
 	: >configfs-scripts/vmwalk-create
 	: >configfs-scripts/vmwalk-common.bash
-	mkdir -p LICENSES docs/{ABI,labs,uapi}
+	mkdir -p LICENSES docs/{ABI,labs,pictures,uapi}
 	touch README.md LICENSE LICENSES/GPL-2.0 docs/guide.md
 }
 
