@@ -52,5 +52,5 @@ files()
 		-o -path "$tests" -o -path /var/tmp -o -path /var/lib/apt -o -path /var/lib/dpkg \
 		-o -path /var/lib/systemd -o -path /var/cache -o -path /var/log \) -prune -o \
 		! -name 'mok.*' ! -path '*/lib/modules/*/modules.*' ! -path /etc/.pwd.lock \
-		! -path '/etc/group*' ! -path '/etc/gshadow*' -print | sort
+		! -path '/etc/group*' ! -path '/etc/gshadow*' ! -name .updated ! -path /lost+found -print | sort
 }
