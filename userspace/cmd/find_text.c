@@ -172,6 +172,8 @@ static char *owners_text(const struct find *find, const struct hit *hits, size_t
 	}
 	free(names);
 	buffer_add(&all, "", 1);
+	if (all.failed)
+		buffer_free(&all);
 	return all.text;
 }
 
