@@ -243,39 +243,33 @@ static bool still_there(const struct search *search, struct target *target, cons
 }
 
 /* Look again at what was found. @hits are those of one process. */
-static void look_again(struct search *search, struct hit **hits, size_t count)
+static void look_again(struct search *search, struct hit *hits, size_t count)
 {
 	struct target *target = &search->processes.target;
-	const struct process *process = &search->owners[hits[0]->owner].process;
+	const struct process *process = &search->owners[hits->owner].process;
 	bool same = true;
 	size_t i;
 
 	if (target->temporary)
 		same = !target_set(target, process->pid) && process_is_same(process);
 	for (i = 0; i < count; i++)
-		if (!same || !still_there(search, target, hits[i])) {
-			hits[i]->gone = true;
-			search->questions->vec[hits[i]->question].gone += hits[i]->pages;
+		if (!same || !still_there(search, target, &hits[i])) {
+			hits[i].gone = true;
+			search->questions->vec[hits[i].question].gone += hits[i].pages;
 		}
 }
 
 /* Hits are in the order of their owners while the search runs. */
-static int look_at_all_again(struct search *search)
+static void look_at_all_again(struct search *search)
 {
+	struct hit *hits = search->hits;
 	size_t i, next, count = search->nr_hits;
-	struct hit **order = malloc((count + 1) * sizeof(*order));
 
-	if (!order)
-		return failure("%m");
-	for (i = 0; i < count; i++)
-		order[i] = &search->hits[i];
 	for (i = 0; i < count; i = next) {
-		for (next = i; next < count && order[next]->owner == order[i]->owner; next++)
+		for (next = i; next < count && hits[next].owner == hits[i].owner; next++)
 			;
-		look_again(search, order + i, next - i);
+		look_again(search, hits + i, next - i);
 	}
-	free(order);
-	return EXIT_SUCCESS;
 }
 
 int search_run(struct search *search, struct questions *questions,
@@ -297,11 +291,10 @@ int search_run(struct search *search, struct questions *questions,
 		search->processes.walked++;
 		status = EXIT_SUCCESS;
 	}
-	if (!status)
-		status = look_at_all_again(search);
 	search->failed = status;
 	if (status)
 		return status;
+	look_at_all_again(search);
 	if (search->nr_hits)
 		qsort(search->hits, search->nr_hits, sizeof(*search->hits), by_question);
 	for (i = 0; i < questions->count; i++) {
