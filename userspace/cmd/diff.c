@@ -135,22 +135,22 @@ static int compare_extent(const struct vmwalk_extent *extent, void *data)
 	return compare_next(data, extent);
 }
 
-/* Keep the mappings of now: later, they may be others. */
-static struct maps *copy_maps(pid_t pid)
+/* Copy the current mappings, which can change later. Returns 0 or an error. */
+static int copy_maps(pid_t pid, struct maps **maps)
 {
-	char *path = system_path("/proc/%d/maps", pid), block[8192];
-	FILE *file = path ? fopen(path, "re") : NULL, *copy = tmpfile();
-	size_t len;
+	FILE *copy = tmpfile();
+	int error;
 
-	free(path);
-	while (file && copy && (len = fread(block, 1, sizeof(block), file)))
-		fwrite(block, 1, len, copy);
-	if (file)
-		fclose(file);
 	if (!copy)
-		return NULL;
-	rewind(copy);
-	return maps_read(copy);
+		return errno;
+	saved_copy_maps(pid, copy);
+	if (fseeko(copy, 0, SEEK_SET) || ferror(copy)) {
+		error = errno;
+		fclose(copy);
+		return error;
+	}
+	*maps = maps_read(copy);
+	return *maps ? 0 : ENOMEM;
 }
 
 /* Scan all of the target. Returns 0 or an error. */
@@ -177,20 +177,22 @@ static int compare_process(struct diff *diff, const struct target *target, doubl
 		.fn = diff_add,
 		.data = diff,
 	};
-	int error;
+	int error = 0;
 
 	diff->migrations = migrations_start();
 	if (diff->mappings)
-		diff->maps[0] = copy_maps(target->pid);
-	error = scan_all(target, &diff->headers[0], spool_extent, spool);
+		error = copy_maps(target->pid, &diff->maps[0]);
+	if (!error)
+		error = scan_all(target, &diff->headers[0], spool_extent, spool);
 	if (error)
 		return error;
 	if (spool_rewind(spool))
 		return errno;
 	migrations_wait(diff->migrations, seconds);
 	if (diff->mappings)
-		diff->maps[1] = copy_maps(target->pid);
-	error = scan_all(target, &diff->headers[1], compare_extent, &compare);
+		error = copy_maps(target->pid, &diff->maps[1]);
+	if (!error)
+		error = scan_all(target, &diff->headers[1], compare_extent, &compare);
 	migrations_read(diff->migrations);
 	if (!error && compare_rest(&compare))
 		error = errno;

@@ -87,20 +87,19 @@ static int write_extent(const struct vmwalk_extent *extent, void *data)
 	return 0;
 }
 
-/* Copy /proc/PID/maps. If it is not readable, the file has no mappings. */
-static void write_maps(struct writer *writer)
+__u64 saved_copy_maps(pid_t pid, FILE *to)
 {
-	char *path = system_path("/proc/%d/maps", writer->target->pid), block[8192];
+	char *path = system_path("/proc/%d/maps", pid), block[8192];
 	FILE *maps = path ? fopen(path, "re") : NULL;
+	__u64 size = 0;
 	size_t len;
 
 	free(path);
-	while (maps && (len = fread(block, 1, sizeof(block), maps))) {
-		fwrite(block, 1, len, writer->file);
-		writer->header.maps_size += len;
-	}
+	for (; maps && (len = fread(block, 1, sizeof(block), maps)); size += len)
+		fwrite(block, 1, len, to);
 	if (maps)
 		fclose(maps);
+	return size;
 }
 
 /* Write all to the temporary file. Returns an exit status. */
@@ -119,7 +118,7 @@ static int write_scan(struct writer *writer, struct vmwalk_scan *range, const ch
 	progress_end();
 	if (error)
 		return target_failure(writer->target, NULL, error);
-	write_maps(writer);
+	header->maps_size = saved_copy_maps(writer->target->pid, writer->file);
 	saved_end(header);
 	if (ferror(writer->file) || fseeko(writer->file, 0, SEEK_SET) ||
 	    fwrite(header, sizeof(*header), 1, writer->file) != 1)
@@ -204,7 +203,7 @@ int saved_next(struct saved *saved, struct vmwalk_extent *extent)
 			errno = EBADMSG;
 		return -1;
 	}
-	/* The order is essential to who reads two scans together. */
+	/* compare.c needs extents in the order of their addresses. */
 	if (extent->start < saved->from || extent->start % page_size || !extent->pages ||
 	    extent->pages > (UINT64_MAX - extent->start) / page_size || extent->page_shift > 63) {
 		errno = EBADMSG;

@@ -28,7 +28,7 @@ struct saved_header {
 	__u32 pad;
 	__u64 process_start; /* in clock ticks after the boot; 0: unknown */
 	__u64 begun, ended;  /* CLOCK_REALTIME */
-	__u64 begun_boot;    /* CLOCK_BOOTTIME, which nobody sets */
+	__u64 begun_boot;    /* CLOCK_BOOTTIME, which cannot be set */
 	__u64 start, end;    /* range that was scanned */
 	__u64 extents;
 	__u64 maps_size;
@@ -49,6 +49,12 @@ void saved_end(struct saved_header *header);
  * is complete. Prints errors and returns an exit status.
  */
 int saved_write(const struct target *target, struct vmwalk_scan *range, const char *path);
+
+/*
+ * Append /proc/PID/maps to a file, nothing if it is not readable. Returns the
+ * number of bytes. For errors of the output see ferror().
+ */
+__u64 saved_copy_maps(pid_t pid, FILE *to);
 
 /* A saved scan that is read */
 struct saved {
