@@ -19,6 +19,7 @@
 static FILE *open_temporary(void)
 {
 	const char *directory = secure_getenv("TMPDIR");
+	FILE *file = NULL;
 	char *path;
 	int fd;
 
@@ -27,7 +28,11 @@ static FILE *open_temporary(void)
 	if (fd >= 0)
 		unlink(path);
 	free(path);
-	return fd >= 0 ? fdopen(fd, "w+") : NULL;
+	if (fd >= 0)
+		file = fdopen(fd, "w+");
+	if (fd >= 0 && !file)
+		close(fd);
+	return file;
 }
 
 /* Write the extents in memory to the file. */
