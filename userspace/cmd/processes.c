@@ -81,7 +81,7 @@ static bool read_stat(struct process *process, bool *memory)
 	begin = strchr(stat, '(');
 	end = strrchr(stat, ')');
 	/* Field 22 is the start, field 23 the size; the state is field 3. */
-	if (!begin || !end ||
+	if (!begin || end < begin ||
 	    sscanf(end + 1, " %*c%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s%llu%llu",
 		   &start, &size) != 2)
 		return false;
