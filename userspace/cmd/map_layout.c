@@ -192,7 +192,8 @@ int map_layout_memory(struct map_layout *layout, const struct map *map)
 
 	for (;; state.layout.unit *= 2) {
 		add_blocks(&state, memory);
-		if (whole || state.layout.count <= MAP_MAX_MEMORY_TILES)
+		/* Each zone has a tile, and there can be more zones than tiles. */
+		if (whole || state.layout.count <= MAP_MAX_MEMORY_TILES || state.layout.unit >> 62)
 			break;
 	}
 	if (allocate(&state))

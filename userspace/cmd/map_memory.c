@@ -180,8 +180,9 @@ static __u64 end_of(const struct map_memory *memory, __u64 pfn, __u64 end)
 
 	if (memory->shift >= 64)
 		return end;
+	/* The last block ends at 2^64, which is 0. */
 	next = ((pfn >> memory->shift) + 1) << memory->shift;
-	return next < end ? next : end;
+	return next && next < end ? next : end;
 }
 
 /* Divide the regions into blocks. Without @blocks, only counts them. */
