@@ -44,7 +44,7 @@ step()
 	save new
 }
 
-@test "diff: pages that nobody changes are the same" {
+@test "diff: pages that do not change are the same" {
 	start_actor anon 2
 	act write
 	step

@@ -239,7 +239,7 @@ static bool parse_seconds(const char *text, double *seconds)
 	return !*end && *seconds > 0 && *seconds <= MAX_SECONDS;
 }
 
-/* What is compared, from the command line. Returns an exit status. */
+/* Check what the command line selects. Returns an exit status. */
 static int check_operands(struct target_options *target, const char *seconds, int count,
 			  char **operands)
 {
@@ -306,10 +306,10 @@ const struct verb diff_verb = {
 		"as an argument. The first scan of a process is kept in memory, up to 32 MiB,\n"
 		"and then in a temporary file in $TMPDIR or /var/tmp.\n"
 		"\n"
-		"A change is what differs at the same address, and not its cause: a page with\n"
-		"another frame was migrated, or freed and touched again. With --seconds, it is\n"
-		"also printed how many pages of all processes the kernel has migrated meanwhile,\n"
-		"and why, if perf events can be used.\n"
+		"A change is a difference at one address. It does not show the cause: a page with\n"
+		"another frame was migrated, or freed and touched again. --seconds also prints\n"
+		"how many pages the kernel has migrated between the scans, in all processes,\n"
+		"and for which reasons, if perf events can be used.\n"
 		"\n"
 		"Changes:\n"
 		"  other_frame   the page has another frame\n"
@@ -325,7 +325,7 @@ const struct verb diff_verb = {
 		"  from_zero     the zero page was mapped, and then another page\n"
 		"  to_zero       a page was mapped, and then the zero page\n"
 		"  migrating     the kernel migrated the page during one of the scans\n"
-		"  hidden        frames are withheld: the opener lacks CAP_SYS_ADMIN\n"
+		"  hidden        PFNs are hidden: the opener lacks CAP_SYS_ADMIN\n"
 		"  same_zero     the zero page in both scans\n"
 		"  same_swapped  a swap entry in both scans\n"
 		"  same          the same frame, mapped by an entry of the same size\n",

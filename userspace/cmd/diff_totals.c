@@ -173,7 +173,7 @@ static __u16 shown_shift(const struct side *side)
 	return side->flags & VMWALK_PRESENT ? side->page_shift : 0;
 }
 
-/* That of the zero page means nothing: all nodes share it. */
+/* The node of the zero page is meaningless: all nodes share the page. */
 static __s16 shown_node(const struct side *side)
 {
 	return side->flags & VMWALK_ZERO ? -1 : side->node;

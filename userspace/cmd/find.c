@@ -231,12 +231,12 @@ const struct verb find_verb = {
 	.details = "An argument is a physical address or a range START-END, hexadecimal, with or\n"
 		   "without 0x. Without arguments, addresses are taken from a log on standard\n"
 		   "input: lines of the kernel (EDAC, machine checks, memory failures), mcelog or\n"
-		   "rasdaemon, or addresses alone. Equal frames are asked for once, in the order\n"
-		   "of their addresses.\n"
+		   "rasdaemon, or addresses alone. Each frame is searched for once. The output is\n"
+		   "in the order of the addresses.\n"
 		   "\n"
-		   "First, the kernel's own description of the frame is printed, then its\n"
-		   "mappings in all processes, or in those that options select. vmwalk itself is\n"
-		   "not searched. PFN mappings of drivers are found, too.\n",
+		   "For each frame, the kernel's own description is printed, then the mappings in\n"
+		   "all processes, or in the selected ones. vmwalk itself is not searched. PFN\n"
+		   "mappings of drivers are found, too.\n",
 	.options = { find_options, process_verb_options, table_verb_options },
 	.columns = find_columns,
 	.exit_status = "0 each address is mapped, 1 an address is not mapped,\n"

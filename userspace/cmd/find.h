@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * vmwalk find: what it prints
+ * vmwalk find: output
  *
  * Copyright (C) The vmwalk authors
  */

@@ -14,7 +14,7 @@
 /* Names of processes that are left out of a table */
 #define MAX_NAMES 10
 
-/* What the kernel says */
+/* The frame */
 
 /* "20000 free, 5000 anonymous"; of one frame only the kind. The caller frees it. */
 static char *kinds_text(const struct question *question)
@@ -121,7 +121,7 @@ static void print_frame(const struct find *find, const struct question *question
 	free(kinds);
 }
 
-/* Print what follows from a search that has found nothing. */
+/* Print the result of a search without hits. */
 static void print_unmapped(const struct find *find, const struct question *question)
 {
 	if (find_is_incomplete(find, question))

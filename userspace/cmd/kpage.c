@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel knows of a page frame: /proc/kpageflags, kpagecount and
+ * Description of a page frame by the kernel: /proc/kpageflags, kpagecount and
  * kpagecgroup, memory blocks, and /proc/iomem
  *
  * Copyright (C) The vmwalk authors
@@ -259,7 +259,7 @@ char *kpage_resource(__u64 addr)
 	size_t size = 0;
 
 	free(path);
-	/* Ranges inside a range follow it. */
+	/* Nested ranges follow the range that contains them. */
 	while (file && getline(&line, &size, file) >= 0) {
 		at = strstr(line, " : ");
 		if (!at || sscanf(line, "%llx-%llx", &start, &end) != 2 || addr < start ||

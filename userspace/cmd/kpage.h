@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the kernel knows of a page frame
+ * Description of a page frame by the kernel
  *
  * Copyright (C) The vmwalk authors
  */

@@ -28,7 +28,7 @@ static const struct verb_option map_options[] = {
 	{ "svg", 's', "FILE", "write a static picture; - is standard output" },
 	{ "html", 'H', "FILE", "write a page to explore, which needs no network" },
 	{ "png", 'P', "FILE", "write the static picture as PNG; needs rsvg-convert" },
-	{ "no-frames", 'n', NULL, "tell no frame numbers, so that it can be shared" },
+	{ "no-frames", 'n', NULL, "omit frame numbers, before you share the picture" },
 	{},
 };
 
@@ -149,8 +149,9 @@ const struct verb map_verb = {
 		   "page of --html, point at a cell of one picture to see its pages in the other\n"
 		   "one.\n"
 		   "\n"
-		   "Only the owner can read FILE. It has addresses and, without --no-frames,\n"
-		   "frame numbers, which make attacks on the process or the kernel easier.\n",
+		   "Only the owner can read FILE, because it contains addresses. Without\n"
+		   "--no-frames, it also contains frame numbers. Both make attacks easier, on the\n"
+		   "process and on the kernel.\n",
 	.options = { target_verb_options, map_options },
 	.run = map,
 };

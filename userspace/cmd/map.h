@@ -72,7 +72,7 @@ void map_print_title(FILE *out, const struct map *map);
 /* Print "16.3 GiB in 62 mappings." */
 void map_print_mapped(FILE *out, const struct map *map);
 
-/* What the pictures show, in words */
+/* Captions of the pictures */
 extern const char map_cells_hint[], map_gaps_hint[], map_memory_hint[];
 
 /* "node 0, zone Normal: 1.5 GiB of 16 GiB" */

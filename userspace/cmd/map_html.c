@@ -118,7 +118,7 @@ static int put_script(struct html *html)
 }
 
 /*
- * What stands in the page for each name. The functions return -1 with errno set
+ * The contents that replace each name in the page. The functions return -1 with errno set
  * on error.
  */
 static const struct {

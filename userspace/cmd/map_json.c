@@ -15,7 +15,7 @@
 #define MAX_NAMES (1024 * 1024)
 #define SHORT     40
 
-/* What repeats in cells and mappings is a number, the index in an array. */
+/* Values that repeat in cells and mappings are indices in an array. */
 struct json {
 	FILE *out;
 	const struct map *map;

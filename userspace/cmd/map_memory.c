@@ -3,8 +3,7 @@
  * Physical memory of the machine
  *
  * /proc/zoneinfo has the nodes and their zones, /proc/iomem the ranges that are
- * memory. Only CAP_SYS_ADMIN can read the addresses of iomem, but nobody else
- * sees PFNs either.
+ * memory. The addresses in iomem require CAP_SYS_ADMIN, as PFNs do.
  *
  * Copyright (C) The vmwalk authors
  */

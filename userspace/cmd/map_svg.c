@@ -18,7 +18,7 @@
 struct sums {
 	__u64 classes[MAP_CLASSES];
 	__u64 all;
-	__u64 frames; /* those whose node is known or not, but that have frames */
+	__u64 frames; /* pages that have frames, on any node */
 };
 
 void svg_text(struct svg *svg, int x, const char *class, const char *text)
@@ -355,7 +355,7 @@ static void put_heading(struct svg *svg, const char *heading)
 	svg->y += 20;
 }
 
-/* What a cell of full width is */
+/* Tell the size of a cell of full width. */
 static void put_unit(struct svg *svg, __u64 bytes, const char *what)
 {
 	char *amount = map_amount(bytes);

@@ -73,11 +73,11 @@ void map_print_mapped(FILE *out, const struct map *map)
 }
 
 const char map_cells_hint[] =
-	"Cells are filled as far as they have pages. The strip below shows the nodes of these.";
+	"Cells are filled in proportion to their pages. The strip below shows their nodes.";
 const char map_gaps_hint[] =
 	"Dotted: many cells without pages, drawn as one. A space between cells: not mapped.";
 const char map_memory_hint[] =
-	"It is filled as far as this process has its frames. Each frame counts once.";
+	"It is filled in proportion to the frames of this process. Each frame counts once.";
 
 char *map_region_name(const struct map *map, size_t region)
 {

@@ -29,7 +29,7 @@ static bool has_group(const struct metrics_groups *groups, const char *name)
 	return false;
 }
 
-/* Store "comm:COMM" and the like. Returns false if it is none of them. */
+/* Parse KIND:VALUE, such as "comm:COMM". Returns false if it has another form. */
 static bool parse_filter(struct process_filter *filter, const char *text)
 {
 	const struct {
@@ -235,7 +235,7 @@ const struct verb metrics_verb = {
 	.args = "",
 	.summary = "Print metrics of instances and of groups of processes for Prometheus",
 	.details = "A group is NAME=comm:COMM, NAME=cgroup:CGROUP, NAME=unit:UNIT or\n"
-		   "NAME=pid:PID. There can be 50. FILE is written under another name and then\n"
+		   "NAME=pid:PID; the limit is 50. FILE is written under another name and then\n"
 		   "renamed. node_exporter's textfile collector needs a name that ends in .prom,\n"
 		   "and does not read OpenMetrics, which is for direct scrapes.\n",
 	.options = { metrics_options },

@@ -15,7 +15,7 @@
 
 #define MAX_NODES 1024
 
-/* What to write series for */
+/* The series to write */
 struct axes {
 	__u64 shifts;  /* bits of entry sizes */
 	__u64 hugetlb; /* bits of hugetlb page sizes */

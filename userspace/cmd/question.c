@@ -175,7 +175,7 @@ static void merge(struct questions *questions)
 	questions->count = count;
 }
 
-/* Add what the kernel says of a frame. */
+/* Add the kernel's description of a frame. */
 static void add_frame(struct question *question, __u64 flags, __u64 mappings)
 {
 	static const __u64 compound = 1ULL << KPF_COMPOUND_HEAD | 1ULL << KPF_COMPOUND_TAIL;

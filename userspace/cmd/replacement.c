@@ -12,7 +12,7 @@
 
 #include "command.h"
 
-/* What is not a regular file, such as /dev/null, must not be replaced. */
+/* A file that is not regular, such as /dev/null, must not be replaced. */
 static int check_path(const char *path)
 {
 	struct stat stat;

@@ -109,7 +109,7 @@ static int write_scan(struct writer *writer, struct vmwalk_scan *range, const ch
 	int error = 0;
 
 	saved_begin(header, writer->target, range);
-	/* The place of the header, which is written when all of it is known */
+	/* Leave space for the header, which is written last. */
 	if (fseeko(writer->file, sizeof(*header), SEEK_SET))
 		return failure("%s: %m", path);
 	progress_start();

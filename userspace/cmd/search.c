@@ -242,7 +242,7 @@ static bool still_there(const struct search *search, struct target *target, cons
 		(extent->pages == hit->pages || hit->flags & VMWALK_ZERO);
 }
 
-/* Look again at what was found. @hits are those of one process. */
+/* Check whether the hits of one process are still there. */
 static void look_again(struct search *search, struct hit *hits, size_t count)
 {
 	struct target *target = &search->processes.target;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Extents of a scan that are kept, in memory or a temporary file
+ * Buffer for the extents of a scan, in memory or a temporary file
  *
  * The file is in $TMPDIR or else /var/tmp, since /tmp often is memory. It has no
  * name, so that it is gone with the command.

@@ -263,7 +263,8 @@ const struct verb summary_verb = {
 		"One process is shown as text, several are shown as rows, with a total that\n"
 		"counts each frame once. THP windows are aligned parts of mappings, of the size\n"
 		"of a transparent huge page, that may become one and have at least one page.\n"
-		"What needs PFNs is hidden if the opener of the device lacks CAP_SYS_ADMIN.\n",
+		"Figures that need PFNs are hidden if the opener of the device lacks\n"
+		"CAP_SYS_ADMIN.\n",
 	.options = { process_verb_options, summary_options, table_verb_options },
 	.columns = summary_columns,
 	.run = summary,

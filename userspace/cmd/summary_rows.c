@@ -140,7 +140,7 @@ static void kind_cell(struct cell *cell, const struct tally *tally, unsigned int
 	cell_amount(cell, tally_bytes(tally, kinds, TALLY_ANY_SHIFT, TALLY_ANY_NODE));
 }
 
-/* What the columns from COL_RSS to COL_MIGRATION count */
+/* The kinds that the columns from COL_RSS to COL_MIGRATION count */
 static const unsigned int column_kinds[] = {
 	[COL_RSS] = TALLY_RESIDENT,
 	[COL_ANON] = 1 << TALLY_ANONYMOUS,
