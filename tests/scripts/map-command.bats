@@ -187,6 +187,18 @@ draw_small()
 		data '.blocks[-6:]'
 }
 
+@test "more zones than tiles, and one at the end of all frames, are drawn" {
+	capture_student
+	for ((i = 0; i < 400; i++)); do
+		printf 'Node %d, zone Normal\n  spanned 256\n  start_pfn: %d\n' $i $((i * 256))
+	done >"$VMWALK_SYSROOT/proc/zoneinfo"
+	printf 'Node 400, zone Normal\n  spanned 610\n  start_pfn: 18446744073709551000\n' \
+		>>"$VMWALK_SYSROOT/proc/zoneinfo"
+	draw
+	# 64 zones are in the hole.
+	[[ $(grep -c '>node [0-9]*, zone Normal: ' "$SVG") == 336 ]]
+}
+
 @test "cells of scattered pages add up, and are linked to the blocks of all their pages" {
 	# 200,000 pages, one by one: the size of the cells doubles several times.
 	capture_target < <(awk -v present=$PRESENT 'BEGIN {
