@@ -499,11 +499,11 @@ UNIT='print:document.querySelector("#cells .unit").textContent'
 	[[ ${lines[0]} == *'; 2M entries: 16 KiB; node 1: 16 KiB; flags of any page: '*' huge; '* ]]
 	[[ ${lines[0]} == *'; frames: 0x15000 to 0x15003, consecutive; in physical memory: marked: 1 cell' ]]
 	[[ ${lines[1]} =~ ^blocks\ [0-9]+$ ]]
-	[[ ${lines[2]} == 'addresses: 0x15000000 to 0x15100000; frames: 0x15000 to 0x150ff; '* ]]
-	[[ ${lines[2]} == *'; zone: node 1, zone Normal: 4 MiB of 192 MiB; size: 1 MiB; 2M entries: 1 MiB; '* ]]
-	# 1 MiB of cells of 16 KiB
-	[[ ${lines[2]} == *'; in the address space: marked: 64 cells' ]]
-	[[ ${lines[3]} == 'cells 11 cells 12 '*' cells 74' ]]
+	[[ ${lines[2]} == 'addresses: 0x15000000 to 0x15200000; frames: 0x15000 to 0x151ff; '* ]]
+	[[ ${lines[2]} == *'; zone: node 1, zone Normal: 4 MiB of 192 MiB; size: 2 MiB; 2M entries: 2 MiB; '* ]]
+	# 2 MiB of cells of 16 KiB
+	[[ ${lines[2]} == *'; in the address space: marked: 128 cells' ]]
+	[[ ${lines[3]} == 'cells 11 cells 12 '*' cells 138' ]]
 }
 
 @test "the page: what is shown for a cell is what vmwalk scan tells" {
