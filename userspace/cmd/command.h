@@ -324,6 +324,9 @@ int replacement_open(struct replacement *replacement, const char *path);
  */
 int replacement_close(struct replacement *replacement, mode_t mode, int status);
 
+/* Time of a clock in nanoseconds */
+__u64 clock_ns(clockid_t clock);
+
 /* /proc/PID/maps */
 
 struct mapping {

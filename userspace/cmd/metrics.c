@@ -5,10 +5,8 @@
  * Copyright (C) The vmwalk authors
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -106,19 +104,11 @@ static int walk_process(struct target *target, const struct process *process, vo
 	return ret;
 }
 
-static __u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
 /* Walk the processes of a group. @target has the open target, if there is one. */
 static int walk_group(struct metrics_group *group, struct walk *walk, struct processes *target,
 		      struct frames *all)
 {
-	__u64 start = now_ns();
+	__u64 start = clock_ns(CLOCK_MONOTONIC);
 	struct processes processes;
 	int status;
 
@@ -130,7 +120,7 @@ static int walk_group(struct metrics_group *group, struct walk *walk, struct pro
 	status = processes_walk(&processes, walk_process, walk);
 	group->processes = processes.walked;
 	group->skipped = processes_skipped(&processes);
-	group->ns = now_ns() - start;
+	group->ns = clock_ns(CLOCK_MONOTONIC) - start;
 	processes_pass(&processes, target);
 	processes_free(&processes);
 	if (!status && frames_merge(all, &group->sum.frames))

@@ -226,10 +226,7 @@ void migrations_read(struct migrations *migrations)
 
 static double now(void)
 {
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
+	return (double)clock_ns(CLOCK_MONOTONIC) / 1e9;
 }
 
 void migrations_wait(struct migrations *migrations, double seconds)

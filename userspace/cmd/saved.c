@@ -17,14 +17,6 @@ static const char magic[8] = "vmwscan";
 
 /* Header */
 
-static __u64 now(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return time.tv_sec * 1000000000ULL + time.tv_nsec;
-}
-
 static void read_boot_id(char *id, size_t size)
 {
 	char *path = system_path("/proc/sys/kernel/random/boot_id");
@@ -58,13 +50,13 @@ void saved_begin(struct saved_header *header, const struct target *target,
 	header->start = range->start;
 	header->end = range->end;
 	read_boot_id(header->boot_id, sizeof(header->boot_id));
-	header->begun = now(CLOCK_REALTIME);
-	header->begun_boot = now(CLOCK_BOOTTIME);
+	header->begun = clock_ns(CLOCK_REALTIME);
+	header->begun_boot = clock_ns(CLOCK_BOOTTIME);
 }
 
 void saved_end(struct saved_header *header)
 {
-	header->ended = now(CLOCK_REALTIME);
+	header->ended = clock_ns(CLOCK_REALTIME);
 }
 
 /* Write */
