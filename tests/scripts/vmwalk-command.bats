@@ -1508,7 +1508,7 @@ capture_summary()
 	[[ $(windows) == '0 0 0' ]]
 	# A tmpfs has its own setting.
 	echo 'always within_size advise [never] deny force' >"$thp/shmem_enabled"
-	echo '30 20 0:1 / /dev/shm rw - tmpfs tmp rw,huge=always' >"$VMWALK_SYSROOT/proc/4242/mountinfo"
+	echo '30 20 0:1 / /dev/shm rw - tmpfs huge=never rw,huge=always' >"$VMWALK_SYSROOT/proc/4242/mountinfo"
 	[[ $(windows) == '2097152 0 0' ]]
 	echo '[always] madvise never' >"$thp/enabled"
 	[[ $(windows) == '4194304 2097152 2097152' ]]

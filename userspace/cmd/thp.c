@@ -103,7 +103,7 @@ void thp_read(struct thp *thp)
  */
 static void read_mounts(struct thp *thp, FILE *mountinfo)
 {
-	char *line = NULL, *type, *huge, device[32];
+	char *line = NULL, *type, *options, *huge, device[32];
 	struct buffer mounts = {};
 	size_t size = 0;
 
@@ -111,7 +111,10 @@ static void read_mounts(struct thp *thp, FILE *mountinfo)
 		type = strstr(line, " - tmpfs ");
 		if (!type || sscanf(line, "%*s %*s %31s", device) != 1)
 			continue;
-		huge = strstr(type, "huge=");
+		/* The source can be any word: skip it. */
+		options = type + strlen(" - tmpfs ");
+		options += strcspn(options, " ");
+		huge = strstr(options, "huge=");
 		buffer_add(&mounts, "\n", 1);
 		buffer_add(&mounts, device, strlen(device));
 		buffer_add(&mounts, " ", 1);
