@@ -375,7 +375,7 @@ struct vmwalk_translate {
 #define VMWALK_VMA_FILE		0x0010	/* file mapping */
 #define VMWALK_VMA_DEVICE	0x0020	/* the file is this device */
 #define VMWALK_VMA_HUGETLB	0x0040	/* hugetlb pages */
-#define VMWALK_VMA_SHMEM	0x0080	/* the file is shared memory or in tmpfs */
+#define VMWALK_VMA_SHMEM	0x0080	/* shared memory, or a file in tmpfs */
 #define VMWALK_VMA_HUGEPAGE	0x0100	/* MADV_HUGEPAGE */
 #define VMWALK_VMA_NOHUGEPAGE	0x0200	/* MADV_NOHUGEPAGE */
 #define VMWALK_VMA_SPECIAL	0x0400	/* no THPs: memory of a driver */

@@ -27,8 +27,7 @@ static void write_byte(char *at, char value)
  * The loops are unrolled, to keep their own cost low: about one instruction per
  * page, if the compiler knows the page size.
  */
-static inline __attribute__((always_inline))
-void read_pages(const char *map, size_t size, size_t page)
+static __always_inline void read_pages(const char *map, size_t size, size_t page)
 {
 #pragma GCC unroll 16
 	for (size_t offset = 0; offset < size; offset += page)
@@ -36,8 +35,7 @@ void read_pages(const char *map, size_t size, size_t page)
 }
 
 /* Writes the value that the first byte of each page already has: see word_at(). */
-static inline __attribute__((always_inline))
-void write_pages(char *map, size_t size, size_t page)
+static __always_inline void write_pages(char *map, size_t size, size_t page)
 {
 #pragma GCC unroll 16
 	for (size_t offset = 0; offset < size; offset += page)

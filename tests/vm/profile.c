@@ -11,58 +11,33 @@
  * of executed instructions. The first line has the largest number of
  * instructions from a "cli" to the next "sti", in whole blocks: for so long,
  * interrupts were disabled. The guest has one processor.
- *
- * QEMU has no package with the header of its plugin interface, so the parts that
- * are used here are declared.
  */
+#include <linux/types.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "qemu-plugin.h"
+
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+
 #define EXPORT __attribute__((visibility("default")))
 
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-struct qemu_info_t;
-
-enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
-
-typedef uint64_t qemu_plugin_id_t;
-typedef void (*qemu_plugin_tb_cb)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
-typedef void (*qemu_plugin_exec_cb)(unsigned int processor, void *data);
-typedef void (*qemu_plugin_exit_cb)(qemu_plugin_id_t id, void *data);
-
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *to, size_t len);
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, qemu_plugin_tb_cb cb);
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, qemu_plugin_exec_cb cb,
-					  enum qemu_plugin_cb_flags flags, void *data);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
-					    qemu_plugin_exec_cb cb,
-					    enum qemu_plugin_cb_flags flags, void *data);
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, qemu_plugin_exit_cb cb, void *data);
-
 EXPORT int qemu_plugin_version = 4;
-EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int argc,
-			       char **argv);
 
 struct block {
 	struct block *next;
-	uint64_t addr;
-	uint64_t instructions;
-	uint64_t executed;
+	__u64 addr;
+	__u64 instructions;
+	__u64 executed;
 };
 
 static struct block *blocks;
 static const char *path;
 static bool counting;
 /* Executed instructions; when interrupts were disabled, 0 if they are enabled */
-static uint64_t executed, disabled, longest;
+static __u64 executed, disabled, longest;
 
 static void start(unsigned int processor, void *data)
 {
@@ -110,7 +85,7 @@ static void count(unsigned int processor, void *data)
 /* The instructions that the plugin has to know, and what to do then */
 static const struct {
 	size_t len;
-	uint8_t bytes[3];
+	__u8 bytes[3];
 	qemu_plugin_exec_cb executed;
 } known[] = {
 	{ 3, { 0x66, 0x87, 0xdb }, start },
@@ -135,12 +110,12 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	for (size_t i = 0; i < block->instructions; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		size_t len = qemu_plugin_insn_size(insn);
-		uint8_t bytes[3];
+		__u8 bytes[3];
 
 		if (len > sizeof(bytes))
 			continue;
 		qemu_plugin_insn_data(insn, bytes, len);
-		for (size_t j = 0; j < sizeof(known) / sizeof(known[0]); j++)
+		for (size_t j = 0; j < COUNT(known); j++)
 			if (len == known[j].len && !memcmp(bytes, known[j].bytes, len))
 				qemu_plugin_register_vcpu_insn_exec_cb(insn, known[j].executed,
 								       QEMU_PLUGIN_CB_NO_REGS,
@@ -158,16 +133,17 @@ static void finish(qemu_plugin_id_t id, void *data)
 		perror(path);
 		return;
 	}
-	fprintf(out, "%llu\n", (unsigned long long)longest);
+	fprintf(out, "%llu\n", longest);
 	for (const struct block *block = blocks; block; block = block->next)
 		if (block->executed)
-			fprintf(out, "%016llx %llu\n", (unsigned long long)block->addr,
-				(unsigned long long)block->executed);
+			fprintf(out, "%016llx %llu\n", block->addr,
+				block->executed);
 	if (fclose(out))
 		perror(path);
 }
 
-int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int argc, char **argv)
+EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info_t *info, int argc,
+			       char **argv)
 {
 	static const char option[] = "out=";
 
