@@ -124,13 +124,20 @@ step()
 	changes | awk '$1 != "same" || $4 != 2097152 { exit 1 }'
 }
 
+# wait_between_scans PID: waits until vmwalk diff --seconds has scanned and sleeps
+wait_between_scans()
+{
+	# clock_nanosleep(2)
+	until grep -qE '^(230|115) ' "/proc/$1/syscall"; do sleep 0.1; done
+}
+
 @test "diff: a process now and later" {
 	local status=0
 
 	start_actor anon 2
 	act write
-	vmwalk diff "$pid" --seconds 2 --mappings --raw --output CHANGE,BYTES,START >out &
-	sleep 1
+	vmwalk diff "$pid" --seconds 10 --mappings --raw --output CHANGE,BYTES,START >out &
+	wait_between_scans $!
 	act free
 	wait $! || status=$?
 	((status == 0))
@@ -143,8 +150,8 @@ step()
 	(($(nodes) > 1)) || skip 'one NUMA node'
 	start_actor anon 2
 	act write 'move 0'
-	vmwalk diff "$pid" --seconds 3 --json >out &
-	sleep 1
+	vmwalk diff "$pid" --seconds 10 --json >out &
+	wait_between_scans $!
 	act 'move 1'
 	wait $! || status=$?
 	((status == 0))
@@ -163,10 +170,15 @@ step()
 }
 
 @test "diff: a process that has exited meanwhile is an error" {
+	local status=0
+
 	start_actor anon 1
-	run --separate-stderr bash -c "(sleep 1; kill $pid) & vmwalk diff --seconds 2 $pid"
-	[[ $status == 1 && ! $output ]]
-	[[ ${stderr-} == "vmwalk: diff: process $pid has exited, or has started another program" ]]
+	vmwalk diff --seconds 5 "$pid" >out 2>errors &
+	wait_between_scans $!
+	kill "$pid"
+	wait $! || status=$?
+	[[ $status == 1 && ! -s out ]]
+	[[ $(<errors) == "vmwalk: diff: process $pid has exited, or has started another program" ]]
 }
 
 @test "diff: scans of two processes are refused" {

@@ -86,9 +86,9 @@ children()
 	act write
 	# Every frame from the lowest to the highest one
 	for ((addr = first; addr < last; addr += PAGE)); do
-		pagemap "$pid" "$addr"
-	done | sort >frames
-	frame=$(head -n 1 frames)
+		echo $(($(pagemap "$pid" "$addr")))
+	done | sort --numeric-sort >frames
+	frame=$(hex "$(head -n 1 frames)")
 	while read -r _ _ pages; do
 		total=$((total + pages))
 	done < <(rows --pid "$pid" --pfn "$frame-$(hex $(($(tail -n 1 frames) + 1)))" |
@@ -162,6 +162,7 @@ children()
 	act read
 	frame=$(pagemap "$pid" "$first")
 	run vmwalk find --pfn "$frame"
+	echo "$output"
 	[[ $status == 0 && $output == *': zero page'* ]]
 	# All these pages have one frame.
 	rows --pid "$pid" --pfn "$frame" | grep -x "$pid $(hex "$first") $(((last - first) / PAGE))"
