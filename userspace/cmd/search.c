@@ -103,6 +103,7 @@ static int add_hit(struct search *search, const struct hit *hit)
 	search->hits = hits;
 	hits[search->nr_hits] = *hit;
 	hits[search->nr_hits++].owner = search->nr_owners - 1;
+	search->questions->vec[hit->question].nr_hits++;
 	return 0;
 }
 
@@ -131,7 +132,6 @@ static int match(struct search *search, const struct hit *part, const struct map
 		if ((mapping && !hit.mapped) || add_hit(search, &hit))
 			return -1;
 		question->found += hit.pages;
-		question->nr_hits++;
 	}
 	return 0;
 }
