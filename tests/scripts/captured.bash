@@ -14,6 +14,8 @@ setup()
 	export LC_ALL=C
 	export VMWALK_SYSROOT=$BATS_TEST_TMPDIR/root
 	export VMWALK_REPLAY=$BATS_TEST_TMPDIR/replay
+	# Memory that is allocated, but not set, has no zeros.
+	export MALLOC_PERTURB_=85
 	mkdir -p "$VMWALK_SYSROOT"
 }
 
