@@ -227,7 +227,7 @@ static inline unsigned long vmwalk_unmapped_pmd_area(struct file *file, unsigned
 #define VMWALK_MPROTECT(op)	.mprotect = (op)
 #else
 #define VMWALK_CALLS_MPROTECT	false
-#define VMWALK_MPROTECT(op)
+#define VMWALK_MPROTECT(...)
 #endif
 
 /* --- Faults --------------------------------------------------------------- */
