@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
@@ -80,8 +81,7 @@ static char *map_aligned(int fd, size_t len, off_t offset, int prot, int flags)
 {
 	char *area = vw_anon_aligned(ALIGN_UP(len, PMD_SIZE), PMD_SIZE);
 
-	if (mmap(area, len, prot, flags | MAP_FIXED, fd, offset) != area)
-		vw_fail("mmap of %zu bytes at %lld: %s", len, (long long)offset, strerror(errno));
+	vw_map_at(area, fd, len, offset, prot, flags | MAP_FIXED);
 	munmap(area + len, ALIGN_UP(len, PMD_SIZE) - len);
 	return area;
 }
@@ -1055,6 +1055,24 @@ static __u64 alias_of(__u64 pfn)
 static __u64 alias_flags(const char *cache)
 {
 	return is(cache, "wc") ? KPF_ARCH : is(cache, "uc") ? KPF_UNCACHED : 0;
+}
+
+/*
+ * Linux 5.10, which has no epoll_pwait2(), does not call drivers in mprotect(),
+ * and only x86-64 keeps the cache mode of entries without that.
+ */
+VW_TEST_ALL(private_mappings_are_refused_if_mprotect_would_change_the_cache_mode)
+{
+	bool old = syscall(SYS_epoll_pwait2, -1, NULL, 0, NULL, NULL) < 0 && errno == ENOSYS;
+	struct cell cell;
+	char cache[16];
+	void *map;
+
+	make_cell(&cell, combo);
+	assert_true(vw_sysfs(cell.n, "cache_mode", cache, sizeof(cache)) > 0);
+	map = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, cell.fd, 0);
+	vw_expect(map == MAP_FAILED ? -errno : 0,
+		  old && !VW_IS_X86 && !is(cache, "wb") ? -EOPNOTSUPP : 0);
 }
 
 /*

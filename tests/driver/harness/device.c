@@ -89,10 +89,12 @@ bool vw_maps_folios(void)
 	       vw_has_symbol("folio_mark_accessed");
 }
 
-void *vw_map(int fd, size_t len, off_t offset, int prot, int flags)
+void *vw_map_at(void *addr, int fd, size_t len, off_t offset, int prot, int flags)
 {
-	void *at = mmap(NULL, len, prot, flags, fd, offset);
+	void *at = mmap(addr, len, prot, flags, fd, offset);
 
+	if (at == MAP_FAILED && errno == EOPNOTSUPP && flags & MAP_PRIVATE)
+		vw_skip("this kernel supports no private mappings of non-cacheable buffers");
 	if (at == MAP_FAILED)
 		vw_fail("mmap of %zu bytes at %lld: %s", len, (long long)offset, strerror(errno));
 	return at;

@@ -39,8 +39,17 @@ long long vw_stat(int n, const char *file);
 /* Can this kernel map the refcounted pages of a driver by PMD entries? */
 bool vw_maps_folios(void);
 
-/* mmap() of a file, or fails the test. */
-void *vw_map(int fd, size_t len, off_t offset, int prot, int flags);
+/*
+ * mmap() of a file, or fails the test. Skips the test if the kernel does not
+ * support private mappings of a buffer with this cache mode; test_mmap_modes
+ * checks which kernels may do this.
+ */
+void *vw_map_at(void *addr, int fd, size_t len, off_t offset, int prot, int flags);
+
+static inline void *vw_map(int fd, size_t len, off_t offset, int prot, int flags)
+{
+	return vw_map_at(NULL, fd, len, offset, prot, flags);
+}
 
 /* The byte that a fill puts at an offset. */
 unsigned char vw_fill_byte(const char *fill, size_t offset);
