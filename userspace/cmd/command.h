@@ -412,6 +412,12 @@ char *amount_text(__u64 bytes);
 [[gnu::format(printf, 1, 2)]] char *system_path(const char *format, ...);
 
 /*
+ * Read the start of /proc/PID/@name into @text, and terminate it. Returns its
+ * length, 0 on error.
+ */
+size_t read_process_file(pid_t pid, const char *name, char *text, size_t size);
+
+/*
  * Print or add text that may contain any bytes, such as the name of a process.
  * Bytes of unprintable characters are written as \xNN. add_escaped() returns
  * the width on a terminal.

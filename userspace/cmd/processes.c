@@ -49,22 +49,6 @@ bool process_option(struct process_filter *filter, int option, const char *arg)
 
 /* Files of /proc/PID */
 
-/* Read the start of a file. Returns its length, 0 on error. */
-static size_t read_file(pid_t pid, const char *name, char *text, size_t size)
-{
-	char *path = system_path("/proc/%d/%s", pid, name);
-	FILE *file = path ? fopen(path, "re") : NULL;
-	size_t len = 0;
-
-	if (file) {
-		len = fread(text, 1, size - 1, file);
-		fclose(file);
-	}
-	free(path);
-	text[len] = '\0';
-	return len;
-}
-
 /*
  * Read /proc/PID/stat: PID (COMM) STATE ..., where COMM may contain anything.
  * Sets *@memory to whether the process has memory: kernel threads and zombies
@@ -76,7 +60,7 @@ static bool read_stat(struct process *process, bool *memory)
 	char stat[1024], *begin, *end;
 	size_t len;
 
-	if (!read_file(process->pid, "stat", stat, sizeof(stat)))
+	if (!read_process_file(process->pid, "stat", stat, sizeof(stat)))
 		return false;
 	begin = strchr(stat, '(');
 	end = strrchr(stat, ')');
@@ -106,7 +90,7 @@ char *process_cgroup(pid_t pid)
 {
 	char text[8192], *line, *rest, *controllers, *path, *found = NULL;
 
-	read_file(pid, "cgroup", text, sizeof(text));
+	read_process_file(pid, "cgroup", text, sizeof(text));
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		controllers = strchr(line, ':');
 		path = controllers ? strchr(++controllers, ':') : NULL;
@@ -136,7 +120,7 @@ static pid_t thread_group(pid_t pid)
 	char status[512];
 	const char *field;
 
-	read_file(pid, "status", status, sizeof(status));
+	read_process_file(pid, "status", status, sizeof(status));
 	field = strstr(status, "\nTgid:");
 	return field ? (pid_t)strtol(field + 6, NULL, 10) : pid;
 }
@@ -181,7 +165,7 @@ static bool in_cgroup(pid_t pid, const struct process_filter *filter)
 
 	if (cgroup && is_below(cgroup, mount))
 		cgroup += strlen(mount);
-	read_file(pid, "cgroup", text, sizeof(text));
+	read_process_file(pid, "cgroup", text, sizeof(text));
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		path = strchr(line, ':');
 		path = path ? strchr(path + 1, ':') : NULL;

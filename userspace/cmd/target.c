@@ -189,15 +189,8 @@ int target_failure(const struct target *target, const __u64 *where, int error)
 
 void target_comm(const struct target *target, char comm[TARGET_COMM_SIZE])
 {
-	char *path = system_path("/proc/%d/comm", target->pid);
-	FILE *file = path ? fopen(path, "re") : NULL;
-	size_t len = 0;
+	size_t len = read_process_file(target->pid, "comm", comm, TARGET_COMM_SIZE);
 
-	if (file) {
-		len = fread(comm, 1, TARGET_COMM_SIZE - 1, file);
-		fclose(file);
-	}
-	free(path);
 	/* The name itself may contain newlines. */
 	if (len && comm[len - 1] == '\n')
 		len--;

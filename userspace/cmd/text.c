@@ -69,6 +69,21 @@ char *system_path(const char *format, ...)
 	return path;
 }
 
+size_t read_process_file(pid_t pid, const char *name, char *text, size_t size)
+{
+	char *path = system_path("/proc/%d/%s", pid, name);
+	FILE *file = path ? fopen(path, "re") : NULL;
+	size_t len = 0;
+
+	if (file) {
+		len = fread(text, 1, size - 1, file);
+		fclose(file);
+	}
+	free(path);
+	text[len] = '\0';
+	return len;
+}
+
 /*
  * Length of the printable character at the start of @text, or 0. Sets @width to
  * its width on a terminal.
