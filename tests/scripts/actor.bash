@@ -45,20 +45,6 @@ end_actor()
 	wait "$ACTOR_PID"
 }
 
-# pagemap PID ADDRESS: prints the PFN in /proc/PID/pagemap, 0 if not present.
-pagemap()
-{
-	local entry
-
-	entry=$(dd if="/proc/$1/pagemap" bs=8 count=1 skip=$(($2 / PAGE)) status=none |
-		od -An -tu8)
-	if ((entry >> 63 & 1)); then
-		printf '0x%x\n' $((entry & (1 << 55) - 1))
-	else
-		echo 0
-	fi
-}
-
 # kpage FILE PFN: prints the number in /proc/kpageflags, kpagecount or kpagecgroup.
 kpage()
 {

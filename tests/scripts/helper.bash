@@ -231,6 +231,43 @@ keeps_users_instance()
 	return "$status"
 }
 
+# A program that gets memory of given kinds
+TARGET=$BATS_TEST_DIRNAME/../target
+
+# start_memory KIND=MIB...: starts a process with this memory, stops it, and sets pid.
+# It is stopped, so that its memory does not change.
+start_memory()
+{
+	local status=0
+
+	"$TARGET" "$@" >"$BATS_TEST_TMPDIR/ready" 2>"$BATS_TEST_TMPDIR/why" 3>&- &
+	pid=$!
+	until grep -q ready "$BATS_TEST_TMPDIR/ready"; do
+		if ! kill -0 "$pid" 2>/dev/null; then
+			wait "$pid" || status=$?
+			[[ $status != 4 ]] || skip "$(<"$BATS_TEST_TMPDIR/why")"
+			return 1
+		fi
+		sleep 0.1
+	done
+	kill -STOP "$pid"
+}
+
+# pagemap PID ADDRESS: prints the PFN in /proc/PID/pagemap, 0 if not
+# present. PAGE is the page size.
+pagemap()
+{
+	local entry
+
+	entry=$(dd if="/proc/$1/pagemap" bs=8 count=1 skip=$(($2 / PAGE)) status=none |
+		od -An -tu8)
+	if ((entry >> 63 & 1)); then
+		printf '0x%x\n' $((entry & (1 << 55) - 1))
+	else
+		echo 0
+	fi
+}
+
 setup()
 {
 	locate_errors

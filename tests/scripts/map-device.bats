@@ -11,7 +11,6 @@ bats_require_minimum_version 1.5.0
 load helper
 load pictures
 
-TARGET=$BATS_TEST_DIRNAME/../target
 
 KHUGEPAGED=/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
 
@@ -27,24 +26,6 @@ setup_file()
 teardown_file()
 {
 	[[ ! ${SCAN_SLEEP-} ]] || echo "$SCAN_SLEEP" >"$KHUGEPAGED"
-}
-
-# start KIND=MIB...: starts a process with this memory, stops it, and sets pid.
-start()
-{
-	local status=0
-
-	"$TARGET" "$@" >"$BATS_TEST_TMPDIR/ready" 2>"$BATS_TEST_TMPDIR/why" 3>&- &
-	pid=$!
-	until grep -q ready "$BATS_TEST_TMPDIR/ready"; do
-		if ! kill -0 "$pid" 2>/dev/null; then
-			wait "$pid" || status=$?
-			[[ $status != 4 ]] || skip "$(<"$BATS_TEST_TMPDIR/why")"
-			return 1
-		fi
-		sleep 0.1
-	done
-	kill -STOP "$pid"
 }
 
 teardown()
@@ -77,19 +58,19 @@ matches_summary()
 	local kind
 
 	for kind in small=3 thp=6 holes=4 zero=2 swap=2 shmem=3 file=1; do
-		start "$kind"
+		start_memory "$kind"
 		draw
 		matches_summary
 		[[ $(totals | wc -l) -gt 1 ]]
 		kill -KILL "$pid"
 	done
-	start small=1 thp=4 zero=1 swap=1 shmem=1
+	start_memory small=1 thp=4 zero=1 swap=1 shmem=1
 	draw
 	matches_summary
 }
 
 @test "the totals and the cells add up to vmwalk summary, for hugetlb pages" {
-	start hugetlb=8 small=1
+	start_memory hugetlb=8 small=1
 	draw
 	matches_summary
 	totals | grep '^hugetlb '
@@ -98,7 +79,7 @@ matches_summary()
 @test "physical memory has as many frames as the process, each one once" {
 	local blocks
 
-	start small=8 thp=4 children=1
+	start_memory small=8 thp=4 children=1
 	draw
 	blocks=$(blocks | awk '{ sum += $1 } END { print sum }')
 	# The program maps no page twice.
@@ -107,7 +88,7 @@ matches_summary()
 }
 
 @test "the nodes and zones are those of the machine" {
-	start small=1
+	start_memory small=1
 	draw
 	diff <(data '.regions[].name' | sed 's/:.*//') \
 		<(awk '/^Node/ { name = $1 " " $2 " " $3 " " $4 } $1 == "spanned" && $2 { print tolower(substr(name, 1, 1)) substr(name, 2) }' \
@@ -115,7 +96,7 @@ matches_summary()
 }
 
 @test "without CAP_SYS_ADMIN, physical memory is left out, and the pictures say why" {
-	start small=1
+	start_memory small=1
 	vmwalk create lab --pid "$pid" >/dev/null
 	chmod o+rw /dev/vmwalk0
 	SVG=$BATS_TEST_TMPDIR/map.svg

@@ -11,7 +11,6 @@ bats_require_minimum_version 1.5.0
 
 load helper
 
-TARGET=$BATS_TEST_DIRNAME/../target
 MIB=1048576
 PAGE=$(awk '/^KernelPageSize:/ { print $2 * 1024; exit }' /proc/self/smaps)
 PMD=$(cat /sys/kernel/mm/transparent_hugepage/hpage_pmd_size 2>/dev/null || echo 0)
@@ -34,25 +33,6 @@ teardown_file()
 	((PMD)) || return 0
 	echo "$MAX_PTES_NONE" >"$KHUGEPAGED/max_ptes_none"
 	echo "$SCAN_SLEEP" >"$KHUGEPAGED/scan_sleep_millisecs"
-}
-
-# start KIND=MIB...: starts a process with this memory, stops it, and sets pid.
-# It is stopped, so that its memory does not change.
-start()
-{
-	local status=0
-
-	"$TARGET" "$@" >"$BATS_TEST_TMPDIR/ready" 2>"$BATS_TEST_TMPDIR/why" 3>&- &
-	pid=$!
-	until grep -q ready "$BATS_TEST_TMPDIR/ready"; do
-		if ! kill -0 "$pid" 2>/dev/null; then
-			wait "$pid" || status=$?
-			[[ $status != 4 ]] || skip "$(<"$BATS_TEST_TMPDIR/why")"
-			return 1
-		fi
-		sleep 0.1
-	done
-	kill -STOP "$pid"
 }
 
 # start_program COMMAND: starts a program that waits for its input, and stops it.
@@ -163,13 +143,13 @@ compare()
 }
 
 @test "small anonymous pages are those of smaps" {
-	start small=8
+	start_memory small=8
 	compare
 	(($(column ANON) >= 8 * MIB && $(column SWAP) == 0))
 }
 
 @test "pages that a PMD entry maps are AnonHugePages, and cover their windows" {
-	start thp=8
+	start_memory thp=8
 	compare
 	expect THP "$(column THP)" "$(smaps AnonHugePages)"
 	[[ $(column THP) != 0 ]] || skip 'no free huge pages'
@@ -179,7 +159,7 @@ compare()
 	local row
 
 	((PMD)) || skip 'no transparent huge pages'
-	start holes=8
+	start_memory holes=8
 	compare
 	read -r row < <(column THP,THP_SMALL,THP_HOLES)
 	expect 'windows' "$row" "0 0 $((8 * MIB))"
@@ -189,7 +169,7 @@ compare()
 	local huge small holes
 
 	((PMD)) || skip 'no transparent huge pages'
-	start small=8 thp=8
+	start_memory small=8 thp=8
 	# small is advised not to have huge pages, so it has no windows.
 	read -r huge small holes < <(column THP,THP_SMALL,THP_HOLES)
 	((huge + small + holes <= 8 * MIB && huge + small > 0))
@@ -200,7 +180,7 @@ compare()
 
 	grep -q '^HugePages_Total' /proc/meminfo || skip 'no hugetlb'
 	echo 8 >/proc/sys/vm/nr_hugepages
-	start hugetlb=8
+	start_memory hugetlb=8
 	compare
 	rss=$(awk '/^VmRSS:/ { print $2 * 1024 }' "/proc/$pid/status")
 	expect HUGETLB "$(column HUGETLB)" $((8 * MIB))
@@ -213,7 +193,7 @@ compare()
 @test "shared memory is counted as such, and files in tmpfs are, too" {
 	local file shmem
 
-	start shmem=8 file=1
+	start_memory shmem=8 file=1
 	compare
 	expect 'shared memory' "$(column MAPPING,SHMEM --mappings | sed -n 's,^/dev/zero.* ,,p')" \
 		$((8 * MIB))
@@ -227,13 +207,13 @@ compare()
 }
 
 @test "swapped pages are those of smaps" {
-	start swap=4
+	start_memory swap=4
 	compare
 	expect SWAP "$(column SWAP)" $((4 * MIB))
 }
 
 @test "no entry shows that shared memory was swapped out, unlike smaps" {
-	start shmemout=4
+	start_memory shmemout=4
 	compare
 	expect SWAP "$(column SWAP)" 0
 	expect 'shared memory' "$(column MAPPING,SHMEM --mappings | grep -c '^/dev/zero' || true)" 0
@@ -241,7 +221,7 @@ compare()
 }
 
 @test "zero pages are counted apart, and are not in RSS" {
-	start zero=4
+	start_memory zero=4
 	compare
 	expect ZERO "$(column ZERO)" $((4 * MIB))
 	(($(column RSS) < 4 * MIB))
@@ -250,7 +230,7 @@ compare()
 @test "all kinds together, and real programs, match smaps and numa_maps" {
 	local program programs
 
-	start small=2 thp=4 holes=4 zero=1 swap=1 shmem=2 file=1
+	start_memory small=2 thp=4 holes=4 zero=1 swap=1 shmem=2 file=1
 	compare
 	programs=(bash 'sleep 1000' 'tail -f /dev/null' 'grep x' cat sort 'dd status=none' wc
 		'sed p' od)
@@ -265,7 +245,7 @@ compare()
 @test "a group counts each frame once" {
 	local rss anon shmem n=100
 
-	start shmem=8 small=4 "children=$n"
+	start_memory shmem=8 small=4 "children=$n"
 	kill -CONT "$pid"
 	run --separate-stderr vmwalk summary --comm target --raw --output RSS,ANON,SHMEM,COMM
 	[[ $status == 0 && ! $stderr ]]
@@ -282,7 +262,7 @@ compare()
 @test "the sums over mappings are those of the process" {
 	local kind sums
 
-	start small=2 thp=4 shmem=2
+	start_memory small=2 thp=4 shmem=2
 	for kind in RSS ANON FILE SHMEM SWAP THP THP_SMALL THP_HOLES ZERO SPECIAL; do
 		sums=$(vmwalk summary -p "$pid" -m -r -n -o "$kind" | awk '{ s += $1 } END { printf "%.0f", s }')
 		expect "$kind" "$(column "$kind")" "$sums"
@@ -292,7 +272,7 @@ compare()
 @test "runs add up to the memory that has frames" {
 	local runs
 
-	start small=2 thp=4 shmem=2
+	start_memory small=2 thp=4 shmem=2
 	runs=$(vmwalk summary --pid "$pid" --json | sed -n '/"pid"/s/.*"runs": \[\([^]]*\)\].*/\1/p' |
 		tr '}' '\n' | sed -n 's/.*"bytes": \([0-9]*\).*/\1/p' | awk '{ s += $1 } END { printf "%.0f", s }')
 	expect runs "$runs" $(($(column RSS) + $(column HUGETLB)))
@@ -302,10 +282,10 @@ compare()
 @test "processes that share their memory are counted once" {
 	local alone
 
-	start small=2
+	start_memory small=2
 	alone=$(column RSS)
 	kill -KILL "$pid"
-	start small=2 sharing=5
+	start_memory small=2 sharing=5
 	kill -CONT "$pid"
 	run --separate-stderr vmwalk summary --comm target
 	[[ $status == 0 && ! $stderr && ${lines[1]} == *"$pid target "* ]]
@@ -331,7 +311,7 @@ compare()
 }
 
 @test "without CAP_SYS_ADMIN what needs PFNs is hidden, and nothing is 0 instead" {
-	start small=2 shmem=1
+	start_memory small=2 shmem=1
 	make_instance demo target_pid="$pid"
 	run --separate-stderr setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin -- \
 		vmwalk summary --device demo
@@ -344,7 +324,7 @@ compare()
 @test "all processes are read through one temporary instance" {
 	local before after
 
-	start small=1 children=20
+	start_memory small=1 children=20
 	kill -CONT "$pid"
 	before=$(make_instance probe)
 	vmwalk summary --comm target >/dev/null

@@ -55,20 +55,6 @@ start_target()
 	done <"$BATS_TEST_TMPDIR/target"
 }
 
-# pagemap PID ADDRESS: prints the PFN in /proc/PID/pagemap, 0 if not present.
-pagemap()
-{
-	local entry
-
-	entry=$(dd if="/proc/$1/pagemap" bs=8 count=1 skip=$(($2 / PAGE)) status=none |
-		od -An -tu8)
-	if ((entry >> 63 & 1)); then
-		printf '0x%x\n' $((entry & (1 << 55) - 1))
-	else
-		echo 0
-	fi
-}
-
 @test "create prints the device path and sets the attributes" {
 	run --separate-stderr vmwalk create demo --type kmalloc --size 16K --map-mode remap \
 		--cache-mode wb --node 0 --address-bits 63 --fill letters --pid $$ --fault-around 8K \
