@@ -470,6 +470,7 @@ stub_guests()
 				echo '1 passed, 0 failed, 0 skipped' ;;
 		*' two')	sleep 0.2
 				printf '1..2\nok 1 - b: works\n# c: test 2 of 2\nnot ok 2 - c: works\n'
+				printf '# failed: c: works\n# the end\n'
 				echo '1 passed, 1 failed, 0 skipped'
 				exit 1 ;;
 		esac
@@ -484,6 +485,8 @@ ok 1 - a: works
 ok 2 - b: works
 # c: test 3 of 3
 not ok 3 - c: works
+# the end
+# failed: c: works
 2 passed, 1 failed, 0 skipped' ]]
 	run -0 tests/vm/check --kernel 6.12 -- one
 	[[ ${lines[-1]} == '1 passed, 0 failed, 0 skipped' ]]
@@ -609,6 +612,16 @@ stub_bench()
 	run -0 tests/run vmwalk-command.bats vmwalk-command.bats:two
 	[[ ${lines[0]} == 1..3 && ${lines[1]} == '# vmwalk-command.bats: test 1 of 3' ]]
 	output_has '# vmwalk-command.bats: test 3 of 3'
+}
+
+@test "tests/run: names the failed tests at the end" {
+	mkdir tests/scripts
+	: >tests/scripts/vmwalk-command.bats
+	stub "$TMP/bin/bats" <<<'printf "1..3\nnot ok 1 one works\nok 2 two\nnot ok 3 three fails\n"'
+	run -1 tests/run vmwalk-command.bats
+	[[ ${lines[-3]} == '# failed: vmwalk-command.bats: one works' ]]
+	[[ ${lines[-2]} == '# failed: vmwalk-command.bats: three fails' ]]
+	[[ ${lines[-1]} == '1 passed, 2 failed, 0 skipped' ]]
 }
 
 @test "tests/run: ignores an exported CDPATH" {
