@@ -235,13 +235,15 @@ attributes()
 }
 
 @test "restore: an instance with a line that is not understood is refused, the others are restored" {
+	sections=()
 	for bad in size 'size 8K' ' size=8K' '=8K' size= Size=8K '../b/live=0' 'si ze=8K' $'fill=zero\tx' $'size=8K\r' \
 		'include other'; do
-		restore_lines format=1 '' '[a]' fill=zero "$bad" '[b]'
-		echo "$bad: $output"
-		[[ $status == 1 && ! -e $VMWALK/a && -e $VMWALK/b ]]
-		rmdir "$VMWALK/b"
+		sections+=("[a${#sections[@]}]" fill=zero "$bad")
 	done
+	restore_lines format=1 '' "${sections[@]}" '[b]'
+	echo "$output"
+	[[ $status == 1 && ${#lines[@]} == 21 && $(cd "$VMWALK" && echo */) == b/ ]]
+	rmdir "$VMWALK/b"
 	restore_lines format=1 '[a]' size '[b]' a/b=1 '[c]' size=8K size=8K '[d]' $'size=8K\r'
 	expect 1 "$(line 3 "'size' must be [NAME], ATTRIBUTE=VALUE or # COMMENT")" \
 		"$(line 5 "'a/b' is not the name of an attribute")" \
@@ -252,13 +254,17 @@ attributes()
 }
 
 @test "restore: a section whose name is not understood is refused with all of its lines" {
+	sections=()
 	for bad in '[' '[]' '[b' '[b]x' '[b] ' '[\]' '[\x4]' '[\x4G]' '[a\x00]' '[.]' '[..]' '[a/b]' '[a\x2fb]' $'[a\tb]' '[a]'; do
-		restore_lines format=1 '[a]' size=8K "$bad" size=16K live=0 '[z]'
-		echo "$bad: $output"
-		[[ $status == 1 && ${lines[0]} == *': line 4: '* ]]
-		[[ $(cd "$VMWALK" && echo */) == 'a/ z/' && $(get_attribute a size) == 8192 ]]
-		remove_instances
+		sections+=("$bad" size=16K live=0)
 	done
+	restore_lines format=1 '[a]' size=8K "${sections[@]}" '[z]'
+	echo "$output"
+	[[ $status == 1 && ${#lines[@]} == 15 ]]
+	for i in "${!lines[@]}"; do
+		[[ ${lines[i]} == *": line $((4 + 3 * i)): "* ]]
+	done
+	[[ $(cd "$VMWALK" && echo */) == 'a/ z/' && $(get_attribute a size) == 8192 ]]
 }
 
 @test "restore: nothing is restored from a file of another format, or none" {
@@ -412,15 +418,16 @@ teardown()
 	run -0 udevadm verify /usr/lib/udev/rules.d/60-vmwalk.rules
 }
 
-# boot: boots systemd with the unit, in namespaces, as it boots a container. When
-# the unit's job has ended, writes its state to $BATS_TEST_TMPDIR/result.
+# boot STEPS: boots systemd with the unit, in namespaces, as it boots a container.
+# Then runs the commands STEPS there, which may call "state LABEL". Writes the
+# states of the unit, after the boot and of these calls, to the file "states".
 boot()
 {
 	local at=$BATS_TEST_TMPDIR
 
 	mkdir -p "$at/units/vmwalk.service.d" /sys/fs/cgroup/boot
 	: >"$at/log"
-	: >"$at/result"
+	: >"$at/states"
 	printf '%s\n' '[Unit]' 'Wants=vmwalk.service end.service' >"$at/units/boot.target"
 	# There is no journal.
 	printf '%s\n' '[Service]' "StandardError=append:$at/log" >"$at/units/vmwalk.service.d/log.conf"
@@ -430,9 +437,17 @@ boot()
 		After=vmwalk.service
 		[Service]
 		Type=oneshot
-		StandardOutput=append:$at/result
-		ExecStart=/usr/bin/systemctl show --property=Result,ActiveState,ConditionResult vmwalk.service
-		ExecStart=/usr/bin/systemctl exit --force
+		StandardOutput=append:$at/states
+		ExecStart=/bin/bash $at/steps
+		ExecStopPost=/usr/bin/systemctl exit --force
+	END
+	cat >"$at/steps" <<-END
+		state()
+		{
+			echo "\$1: \$(systemctl show --value --property=ActiveState,ConditionResult,Result vmwalk.service | xargs)"
+		}
+		state boot
+		$1
 	END
 	# shellcheck disable=SC2016 # for the inner shells
 	timeout --kill-after=5 180 bash -c '
@@ -442,29 +457,30 @@ boot()
 		mount -t tmpfs tmpfs /run
 		exec env container=test SYSTEMD_UNIT_PATH="$1/units:" /usr/lib/systemd/systemd \
 			--unit=boot.target --log-target=null --show-status=no' - "$at" 3>&- || true
-	cat "$at/log"
+	cat "$at/states" "$at/log"
 	find /sys/fs/cgroup/boot -depth -type d -exec rmdir {} +
 }
 
-@test "systemd: the unit restores the instances at boot" {
+@test "systemd: the unit restores at boot, does nothing without a saved file, and fails if one instance fails" {
 	need_udev
 	vmwalk-create a size=8K
 	vmwalk-save
 	vmwalk-destroy a
-	boot
+	boot '
+		rm /etc/vmwalk.conf
+		systemctl restart vmwalk.service 2>/dev/null
+		state "no file"
+		printf "%s\n" format=1 "[c]" size=8X "[b]" >/etc/vmwalk.conf
+		systemctl restart vmwalk.service 2>/dev/null
+		state "bad file"
+	'
 	rm /etc/vmwalk.conf
-	diff <(sort "$BATS_TEST_TMPDIR/result") <(printf '%s\n' ActiveState=active ConditionResult=yes Result=success)
+	diff "$BATS_TEST_TMPDIR/states" - <<-'END'
+		boot: success active yes
+		no file: success inactive no
+		bad file: exit-code failed yes
+	END
 	[[ $(get_attribute a size) == 8192 ]]
-}
-
-@test "systemd: the unit does nothing without a saved file, and fails if one instance fails" {
-	need_udev
-	boot
-	diff <(sort "$BATS_TEST_TMPDIR/result") <(printf '%s\n' ActiveState=inactive ConditionResult=no Result=success)
-	printf '%s\n' format=1 '[a]' size=8X '[b]' >/etc/vmwalk.conf
-	boot
-	rm /etc/vmwalk.conf
-	diff <(sort "$BATS_TEST_TMPDIR/result") <(printf '%s\n' ActiveState=failed ConditionResult=yes Result=exit-code)
-	grep -q "vmwalk-restore: a: size=8X: size: '8X' is not a size" "$BATS_TEST_TMPDIR/log"
-	[[ -e $VMWALK/b ]]
+	grep -q "vmwalk-restore: c: size=8X: size: '8X' is not a size" "$BATS_TEST_TMPDIR/log"
+	[[ -e $VMWALK/b && ! -e $VMWALK/c ]]
 }
