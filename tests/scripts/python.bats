@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# The Python module: its own tests, with and without numpy, and the examples of
-# docs/python.md. They need the programs that tests/vm/run --more adds.
+# The Python module: its own tests and the examples of docs/python.md. They need
+# the programs that tests/vm/run --more adds.
 #
 # Copyright (C) The vmwalk authors
 
@@ -10,38 +10,14 @@ bats_require_minimum_version 1.5.0
 
 load helper
 
-packages=/usr/lib/python3/dist-packages
-tests=$BATS_TEST_DIRNAME/../python
-
 need_python()
 {
-	python3 -c 'import pytest' 2>/dev/null || skip 'there is no pytest: see tests/vm/run --more'
+	python3 -c 'import numpy, pytest' 2>/dev/null || skip 'no pytest or numpy: see tests/vm/run --more'
 }
 
-# run_pytest [OPTION]...: runs the module's tests, with options of python3.
-run_pytest()
-{
-	python3 "$@" -m pytest -p no:cacheprovider --quiet --tb=short --durations=3 "${select[@]}" "$tests"
-}
-
-@test "python: the tests of the module pass without numpy" {
+@test "python: the tests of the module pass, also those of numpy arrays" {
 	need_python
-	mkdir "$BATS_TEST_TMPDIR/packages"
-	ln -s "$packages"/* "$BATS_TEST_TMPDIR/packages"
-	rm -f "$BATS_TEST_TMPDIR/packages"/numpy*
-	select=()
-	# With -S, Python does not search the system's packages.
-	PYTHONPATH=$BATS_TEST_TMPDIR/packages run_pytest -S
-	run ! env PYTHONPATH="$BATS_TEST_TMPDIR/packages" python3 -S -c 'import numpy'
-}
-
-@test "python: the tests of numpy arrays pass with numpy" {
-	need_python
-	python3 -c 'import numpy' || skip 'there is no numpy: see tests/vm/run --more'
-	select=(-k 'numpy or array')
-	run run_pytest
-	echo "$output"
-	[[ $status == 0 && $output != *skipped* ]]
+	python3 -m pytest -p no:cacheprovider --quiet --tb=short --durations=3 -rs "$BATS_TEST_DIRNAME/../python"
 }
 
 @test "python: the examples of docs/python.md run and print what it shows" {

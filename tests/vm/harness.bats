@@ -518,12 +518,41 @@ not ok 3 - c: works
 	[[ $(grep -c ended "$TMP/ended") == 2 ]]
 }
 
+# runs_each_file_once FOLDER: of the two parts of the last run, one leaves out the
+# files that the other one names. They are in FOLDER.
+runs_each_file_once()
+{
+	local excepted named
+
+	excepted=$(grep -o -e '--except [^ ]*' <<<"$output" | cut -d ' ' -f 2 | sort)
+	named=$(sed 's, -- ,\n,g' <<<"$output" | grep 'tests/run ' | grep -v -e '--except' | xargs -n 1 |
+		grep -v -e / -e '^--' | sort)
+	[[ $excepted && $excepted == "$named" ]]
+	for name in $named; do compgen -G "$SOURCE/$1/$name*"; done
+}
+
+@test "make check: runs each file of the scripts once, and the driver's tests" {
+	stub tests/vm/check <<<'echo "$*"'
+	run -0 make check
+	runs_each_file_once tests/scripts
+	output_has 'tests/run --driver '
+	output_has 'tests/run --scripts '
+}
+
+@test "make check-labs: runs each lab's tests once" {
+	stub tests/vm/check <<<'echo "$*"'
+	mkdir -p userspace/labs
+	touch userspace/labs/{caching,contiguous,follow-the-walk,kernel-fault,kernel-map,tlb-flush}.sh
+	run -0 make check-labs
+	runs_each_file_once tests/scripts
+	output_has 'tests/run --labs '
+}
+
 @test "make check-debug: runs each driver test once" {
 	stub tests/vm/check <<<'echo "$*"'
 	run -0 make check-debug
-	slow=${output##* -- /usr/lib/vmwalk/tests/run }
-	output_has "tests/run --driver --except ${slow// / --except } -- "
-	for name in $slow; do [[ -f $SOURCE/tests/driver/$name.c ]]; done
+	runs_each_file_once tests/driver
+	output_has 'tests/run --driver '
 }
 
 # --- tests/vm/bench -----------------------------------------------------------
@@ -665,11 +694,11 @@ stub_steps()
 @test "ci: prints and adds up the tests of all steps, and fails if one fails" {
 	stub_steps
 	run -1 .ci/run
-	for step in 'make lint' 'make check' 'make check-debug' tests/vm/matrix; do
+	for step in 'make lint' 'make check' 'make check-labs' 'make check-debug' tests/vm/matrix; do
 		output_has "=== $step"
 	done
 	output_has '=== make check failed with status 1'
-	[[ ${lines[-1]} == '25 passed, 2 failed, 4 skipped' ]]
+	[[ ${lines[-1]} == '35 passed, 3 failed, 6 skipped' ]]
 }
 
 @test "ci: counts a failed step without tests as a failed test" {
