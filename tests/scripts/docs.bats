@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the documentation says of the files that the driver makes is held against those files, and
-# what the guide shows of a session is run again. The documents lie beside this file, as links in
-# the source tree and as copies where it is installed.
+# Compares the documents with the driver, and runs the sessions in them again. The
+# documents are in the directory of this file: links in the source tree, copies
+# where it is installed.
 #
 # Copyright (C) The vmwalk authors
 
@@ -14,7 +14,8 @@ header=/usr/include/linux/vmwalk.h
 EXAMPLES=${VMWALK_EXAMPLES:-/usr/libexec/vmwalk/examples}
 ABI=("$BATS_TEST_DIRNAME"/{configfs,sysfs-class,sysfs-module}-vmwalk)
 
-# Prints each file that docs/ABI has below a folder, with its mode in the kernel's letters.
+# documented DIRECTORY: prints the files below it that docs/ABI describes, with
+# their modes: RO, RW or WO.
 documented()
 {
 	awk -v folder="$1/" '
@@ -23,8 +24,8 @@ documented()
 	' "${ABI[@]}" | sort
 }
 
-# existing FOLDER NAME PLACEHOLDER: prints the same of what there is, with the placeholder that the
-# documents have where the path has the name.
+# existing DIRECTORY NAME PLACEHOLDER: prints the same of the files that exist, with
+# the placeholder of the documents instead of the name.
 existing()
 {
 	find "$1/" -type f -printf '%p %m\n' |
@@ -32,20 +33,20 @@ existing()
 			-e 's/ 4[04][04]$/ RO/' -e 's/ 644$/ RW/' -e 's/ 200$/ WO/' | sort
 }
 
-@test "ABI: every configfs file and its mode, no other" {
+@test "ABI: every configfs file and its mode, and no other" {
 	mkdir "$VMWALK/a"
 	diff <(documented /sys/kernel/config/vmwalk) <(existing "$VMWALK" a '<name>')
 }
 
-@test "ABI: every sysfs file and its mode, no other" {
+@test "ABI: every sysfs file and its mode, and no other" {
 	make_instance a
-	# Those that every device has aren't ours to describe.
+	# docs/ABI does not describe files that every device has.
 	diff <(documented /sys/class/vmwalk/vmwalkN) \
 		<(existing /sys/class/vmwalk/vmwalk0 vmwalk0 vmwalkN |
 			grep -v -e /dev -e /uevent)
 }
 
-@test "ABI: every module parameter and its mode, no other" {
+@test "ABI: every module parameter and its mode, and no other" {
 	folder=/sys/module/vmwalk/parameters
 	diff <(documented "$folder") <(existing "$folder" - -)
 }
@@ -68,7 +69,7 @@ existing()
 	done <<<"$defaults"
 }
 
-@test "ABI: every word that an attribute takes is described, no other" {
+@test "ABI: every value of an attribute is described, and no other" {
 	for attribute in buffer_type map_mode cache_mode fill; do
 		described=$(awk -v what="/$attribute" '
 			$1 == "What:" { on = substr($2, length($2) - length(what) + 1) == what }
@@ -85,63 +86,59 @@ existing()
 	done
 }
 
-# Numbers differ from one machine and one run to the next; all else has to be as it is written.
+# Numbers differ between machines and runs; all other text must be equal.
 without_numbers()
 {
 	sed -E -e 's/0x[0-9a-f]+/#/g' -e 's/[0-9]+/#/g' -e 's/ +/ /g' -e 's/ $//'
 }
 
-@test "guide: its sessions go as it shows them" {
-	cd "$BATS_TEST_TMPDIR"
-	sessions "$guide"
-	[[ $(wc -l <script) -gt 20 ]]
-	diff <(without_numbers <shown) <(without_numbers <ran)
-}
-
-@test "boot: its sessions go as it shows them" {
-	cd "$BATS_TEST_TMPDIR"
-	sessions "$BATS_TEST_DIRNAME/boot.md"
-	[[ $(wc -l <script) -gt 15 ]]
-	diff <(without_numbers <shown) <(without_numbers <ran)
-}
-
-# Sizes have other units elsewhere, memory may be on other nodes, and some kernels
-# have no transparent huge pages of 64 KiB.
+# Sizes have other units on other machines, memory may be on other nodes, and some
+# kernels have no transparent huge pages of 64 KiB.
 without_sizes()
 {
 	sed -E -e '/^  64K windows/d' -e 's/[0-9]+:[0-9.]+[KMG]?(,[0-9]+:[0-9.]+[KMG]?)*$/#/' -e 's/^(  nodes  ).*/\1/' \
 		-e 's/[0-9]+(\.[0-9]+)?[KMG]?/#/g' -e 's/ +/ /g' -e 's/^ //; s/ $//'
 }
 
-@test "summary: its sessions go as it shows them" {
-	cd "$BATS_TEST_TMPDIR"
-	sessions "$BATS_TEST_DIRNAME/summary.md"
-	[[ $(wc -l <script) -gt 8 ]]
-	diff <(without_sizes <shown) <(without_sizes <ran)
+# runs_as_shown PAGE LINES NORMALIZE: runs the sessions on a page, which have that
+# many commands or more. Applies the function NORMALIZE to what the page shows and
+# to the actual output, and compares both.
+runs_as_shown()
+{
+	cd "$BATS_TEST_TMPDIR" || return
+	sessions "$BATS_TEST_DIRNAME/$1.md"
+	[[ $(grep -c '^# ' shown) -ge $2 ]] || return
+	diff <("$3" <shown) <("$3" <ran)
 }
 
-@test "edac: its sessions go as it shows them" {
-	cd "$BATS_TEST_TMPDIR"
-	sessions "$BATS_TEST_DIRNAME/edac.md"
-	[[ $(wc -l <script) -gt 5 ]]
-	diff <(without_numbers <shown) <(without_numbers <ran)
+@test "guide: its sessions give the output that it shows" {
+	runs_as_shown guide 100 without_numbers
+}
+
+@test "boot: its sessions give the output that it shows" {
+	runs_as_shown boot 10 without_numbers
+}
+
+@test "summary: its sessions give the output that it shows" {
+	runs_as_shown summary 6 without_sizes
+}
+
+@test "edac: its sessions give the output that it shows" {
+	runs_as_shown edac 4 without_numbers
 }
 
 # The numbers in the output are those of one process, but memory_intensive maps
 # libraries of different sizes on each system.
-@test "map: its sessions go as it shows them" {
-	cd "$BATS_TEST_TMPDIR"
-	sessions "$BATS_TEST_DIRNAME/map.md"
-	[[ $(wc -l <script) -gt 5 ]]
-	diff <(without_sizes <shown) <(without_sizes <ran)
+@test "map: its sessions give the output that it shows" {
+	runs_as_shown map 6 without_sizes
 }
 
-@test "guide: every message that it helps with is one that can come" {
-	# What stands between the … has to be in the driver, the scripts, the command, the C library or rmmod.
+@test "guide: every message that it explains can occur" {
+	# The text between "…" must be in the driver, the scripts, the command, the C library or rmmod.
 	programs=("$(modinfo --field filename vmwalk)" /usr/sbin/vmwalk-* /usr/libexec/vmwalk/vmwalk-common.bash
 		"$(type -P vmwalk)" "$(type -P rmmod)")
 	programs+=("$(awk '$6 ~ /\/libc\.so/ { print $6; exit }' /proc/self/maps)")
-	# shellcheck disable=SC2016 # the backquotes are Markdown's
+	# shellcheck disable=SC2016 # Markdown
 	sed -n '/^| message /,/^$/s/^| \([^|]*\) |.*/\1/p' "$guide" |
 		grep -o '`[^`]*`' |
 		sed -e 's/`//g' -e 's/ *… */\n/g' | grep . >"$BATS_TEST_TMPDIR/fragments"
@@ -152,14 +149,14 @@ without_sizes()
 	done <"$BATS_TEST_TMPDIR/fragments"
 }
 
-@test "guide: its table has every attribute, no other" {
+@test "guide: its table has every attribute, and no other" {
 	mkdir "$VMWALK/a"
-	# shellcheck disable=SC2016 # the backquotes are Markdown's
+	# shellcheck disable=SC2016 # Markdown
 	diff <(sed -n '/^| attribute /,/^$/s/^| `\([a-z_]*\)`.*/\1/p' "$guide" | sort) \
 		<(find "$VMWALK/a" -type f -printf '%f\n' | sort)
 }
 
-# The pages on calls and on flags of calls; README is what they share.
+# Prints the names of the pages on calls and on flags of calls.
 pages()
 {
 	local page
@@ -170,17 +167,17 @@ pages()
 	done
 }
 
-# The pages on calls.
+# Prints the names of the pages on calls.
 calls()
 {
 	pages | grep -vx scan_pagemap
 }
 
-@test "uapi: every call has a page, no other, and README names them all" {
+@test "uapi: every call has a page and no other page exists, and README names all pages" {
 	declared=$(sed -n 's/^#define VMWALK_IOC_\([A-Z_]*\)\t*_IO.*/\L\1/p' "$header" | sort)
 	[[ $declared == *scan* ]]
 	diff <(echo "$declared") <(calls | sort)
-	# shellcheck disable=SC2016 # the backquotes are Markdown's
+	# shellcheck disable=SC2016 # Markdown
 	diff <(echo "$declared") <(sed -n 's/^| \[`VMWALK_IOC_[A-Z_]*`\](\([a-z_]*\).md) .*/\1/p' \
 		"$BATS_TEST_DIRNAME/uapi-README.md" | sort)
 	for page in $(pages); do
@@ -201,47 +198,47 @@ fields()
 	done
 }
 
-@test "uapi: every field is on its page, in order, no other" {
+@test "uapi: every field is on its page, in order, and no other" {
 	declare -A parts=([walk]=level [translate]=translation [scan]=extent)
 
 	for call in $(calls); do
 		echo "$call"
-		# What has no structure has no fields.
-		# shellcheck disable=SC2016,SC2086 # the backquotes are Markdown's; none or one
+		# A call without a structure has no fields.
+		# shellcheck disable=SC2016,SC2086 # Markdown; none or one
 		diff <(fields "$call" ${parts[$call]-}) \
 			<(sed -n 's/^| `\([a-z_]*\)` |.*/\1/p' "$BATS_TEST_DIRNAME/uapi-$call.md")
 	done
 	[[ $(fields scan extent | wc -l) == 18 ]]
 }
 
-@test "uapi: README has every flag of an entry, no other" {
-	# shellcheck disable=SC2016 # the backquotes are Markdown's
+@test "uapi: README has every flag of an entry, and no other" {
+	# shellcheck disable=SC2016 # Markdown
 	diff <(sed -n '/^#define VMWALK_PRESENT/,/^#define VMWALK_HUGE\t/s/#define \([A-Z_]*\).*/\1/p' \
 		"$header") \
 		<(sed -n 's/^| `\(VMWALK_[A-Z_]*\)` |.*/\1/p' "$BATS_TEST_DIRNAME/uapi-README.md")
 }
 
-@test "uapi: every page shows the very source of its example" {
+@test "uapi: every page shows the source of its example" {
 	for call in $(pages); do
 		echo "$call"
 		source=$EXAMPLES/uapi/$call.c
 		[[ $(wc -l <"$source") -gt 20 ]]
-		# shellcheck disable=SC2016 # the backquotes are Markdown's
+		# shellcheck disable=SC2016 # Markdown
 		diff <(sed '1,/^ \*\/$/d' "$source") \
 			<(sed -n '/^```c$/,/^```$/{/^```/d;p}' "$BATS_TEST_DIRNAME/uapi-$call.md")
 	done
 	[[ $(pages | wc -l) == $(find "$EXAMPLES/uapi" -name '*.c' | wc -l) ]]
 }
 
-# What differs from one machine and one run to the next: addresses, indices, pids, the node, and what
-# depends on how many levels there are. Counts have to be as they are written.
+# Addresses, indices, pids and nodes differ between machines and runs, and so do
+# the lines that depend on the number of levels. Counts must be equal.
 without_addresses()
 {
 	sed -E -e 's/0x[0-9a-f]+/#/g' -e 's/index +[0-9]+/index #/' -e 's/vmwalk0: [0-9]+:/vmwalk0: #:/' \
 		-e 's/node [0-9]+/node #/' -e 's/[45] levels/# levels/' -e '/^p4d/s/flags [12]/flags #/'
 }
 
-@test "uapi: the sessions of all pages go as they show them" {
+@test "uapi: the sessions of all pages give the output that they show" {
 	local call failed=
 
 	cd "$BATS_TEST_TMPDIR"
@@ -257,19 +254,19 @@ without_addresses()
 
 LABS=$BATS_TEST_DIRNAME/labs
 
-# The names of all labs that are installed.
+# Prints the names of all installed labs.
 labs()
 {
 	find /usr/libexec/vmwalk/labs -maxdepth 1 -type f -printf '%f\n' | sort
 }
 
-@test "labs: each has a page and tests, no other, and README names them all" {
+@test "labs: each has a page and tests, and README names all of them" {
 	[[ $(labs | wc -l) -ge 4 ]]
 	diff <(labs) <(find "$LABS" -name '*.md' ! -name README.md ! -name claims.md -printf '%f\n' |
 		sed 's/\.md$//' | sort)
 	diff <(labs) <(find "$BATS_TEST_DIRNAME" -name 'lab-*.bats' -printf '%f\n' |
 		sed 's/^lab-\(.*\)\.bats$/\1/' | sort)
-	# shellcheck disable=SC2016 # the backquotes are Markdown's
+	# shellcheck disable=SC2016 # Markdown
 	diff <(labs) <(sed -n 's/^| \[`\([a-z-]*\)`\](\1\.md) |.*/\1/p' "$LABS/README.md" | sort)
 }
 
@@ -281,7 +278,7 @@ labs()
 	done
 }
 
-@test "labs: all use one function to create instances, which a test of kernel-fault covers" {
+@test "labs: all create instances with one function, which a test of kernel-fault covers" {
 	for lab in $(labs); do
 		echo "$lab"
 		if grep -E '^[^#]*(vmwalk-create|vmwalk create|mkdir .*(configfs|VMWALK))' \
@@ -289,14 +286,14 @@ labs()
 	done
 }
 
-# The rows of all tables of claims.md, CLAIM|LAB|TESTS|TODAY.
+# Prints the rows of all tables in claims.md as CLAIM|LAB|TESTS|TODAY.
 claims()
 {
 	awk -F ' *[|] *' '/^\|/ && $2 != "claim" && $2 !~ /^-+$/ { print $2 "|" $3 "|" $4 "|" $5 }' \
 		"$LABS/claims.md"
 }
 
-# The tests of all bats files and of the driver's programs, as FILE: NAME.
+# Prints the tests of all bats files and of the driver's programs as FILE: NAME.
 all_tests()
 {
 	local program
@@ -308,19 +305,19 @@ all_tests()
 	done | awk '$1 == "PROGRAM" { file = $2; next } { sub(/ \[.*/, ""); print file ".c: " $0 }'
 }
 
-@test "labs: every claim has a lab and a test that there are, and a word on today" {
+@test "labs: every claim has a lab and tests that exist, and a statement for current kernels" {
 	local claim lab tests today name all failed=
 
 	all=$'\n'$(all_tests)$'\n'
 	while IFS='|' read -r claim lab tests today; do
 		lab=${lab#*(}
 		if [[ ! $claim || ! $today || ! -f $LABS/${lab%)} || ! -x /usr/libexec/vmwalk/labs/${lab%.md)} ]]; then
-			echo "no lab or nothing to say: $claim"
+			echo "no lab or no statement: $claim"
 			failed=1
 		fi
 		tests=${tests//<br>/$'\n'}
 		while IFS= read -r name; do
-			# shellcheck disable=SC2016 # the backquotes are Markdown's
+			# shellcheck disable=SC2016 # Markdown
 			if [[ ! $name =~ ^\`([a-z_.-]+)\`:\ (.+)$ ]] ||
 				[[ $all != *$'\n'"${BASH_REMATCH[1]}: ${BASH_REMATCH[2]}"$'\n'* ]]; then
 				echo "no test '$name': $claim"
