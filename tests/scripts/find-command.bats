@@ -10,7 +10,7 @@ bats_require_minimum_version 1.5.0
 
 load captured
 
-NO_FLAGS='vmwalk: find: what the frames are is unknown: /proc/kpageflags: No such file or directory'
+NO_FLAGS='vmwalk: find: the use of the frames is unknown: /proc/kpageflags: No such file or directory'
 
 # number N: prints the bytes of a 64-bit number.
 number()
@@ -67,7 +67,7 @@ usage()
 	fails 2 "vmwalk: find: $1" "Try 'vmwalk find --help'."
 }
 
-@test "find: arguments that are no addresses, ranges or PFNs are usage errors" {
+@test "find: arguments other than addresses, ranges or PFNs are usage errors" {
 	for text in '' xyz 0x -1 1- 1-x 12345678901234567 1-2-3; do
 		usage "'$text' is not a hexadecimal address of up to 64 bits" -- "$text"
 	done
@@ -77,7 +77,7 @@ usage()
 		--pfn 10000000000000
 }
 
-@test "find: what maps a frame is printed with the address of the byte" {
+@test "find: prints each mapping of a frame, with the virtual address of the byte" {
 	capture_processes
 	find_frames 1001123
 	[[ $status == 0 && $stderr == "$NO_FLAGS" ]]
@@ -88,7 +88,7 @@ usage()
 		0x1001123  10 server   0x401123     1   4K r-xp /usr/bin/a program
 		0x1001123  11 server   0x401123     1   4K r-xp /usr/bin/a program
 		0x1001123  12 client 0x40000123     1   4K rw-p [anon]
-		still mapped there when the search ended
+		all of these mappings still existed at the end of the search
 
 		3 processes walked, 0 skipped
 	END
@@ -100,7 +100,7 @@ usage()
 	prints <<<'10 0x40005008 1 2097152 1 present,write,huge'
 }
 
-@test "find: rows of a range are the parts of extents in it, clipped at mappings" {
+@test "find: rows of a range contain the parts of extents that are in the range and in one mapping" {
 	capture_processes
 	find_frames --raw --noheadings --output PHYS,PID,ADDRESS,PAGES 1000000-100ffff
 	prints <<-'END'
@@ -121,7 +121,7 @@ usage()
 	END
 }
 
-@test "find: --pfn takes frames" {
+@test "find: with --pfn, arguments are PFNs" {
 	capture_processes
 	find_frames --pfn --raw -n -o PHYS,PFN,PID,ADDRESS 1002 0x3001-3003
 	prints <<-'END'
@@ -131,7 +131,7 @@ usage()
 	END
 }
 
-@test "find: nested ranges are answered each" {
+@test "find: prints a result for each of several nested ranges" {
 	capture_processes
 	find_frames --raw -n -o PHYS,PID,PAGES --pid 12 3000000-3004000 3001000 2000000-4000000
 	prints <<-'END'
@@ -141,10 +141,10 @@ usage()
 	END
 }
 
-@test "find: without processes it says so, and the exit status is 1" {
+@test "find: a frame that no process maps is reported with exit status 1" {
 	capture_processes
 	find_frames 5000000
-	[[ $status == 1 && $output == *$'\n  not found in any of the processes\n'* ]]
+	[[ $status == 1 && $output == *$'\n  not found in the processes that were searched\n'* ]]
 	# One of two is not mapped.
 	find_frames 1001000 5000000
 	[[ $status == 1 ]]
@@ -152,7 +152,7 @@ usage()
 	[[ $status == 1 && ! $output ]]
 }
 
-@test "find: processes that may not be read make the answer incomplete, unless all was found" {
+@test "find: unreadable processes make the search incomplete, unless all mappings were found" {
 	capture_processes
 	printf 'process 12\nerror 1\n' >>"$VMWALK_REPLAY"
 	sed -i '/^process 12$/,/^extent 0x7ffd/{/^extent/d}' "$VMWALK_REPLAY"
@@ -166,7 +166,7 @@ usage()
 	[[ $status == 0 ]]
 }
 
-@test "find: if the search fails, what the kernel says is printed" {
+@test "find: prints the kernel's description of the frames even if the search fails" {
 	capture_processes
 	kpage 0x1001 '1<<7'
 	rm "$VMWALK_SYSROOT/sys/kernel/config/vmwalk/abi_version"
@@ -206,7 +206,7 @@ usage()
 	prints <<<'4242 student 0x42c000'
 }
 
-@test "find: a table has 10 rows and the processes of the others, with --every all" {
+@test "find: a table has 10 rows and a line for the other processes; with --every, all rows" {
 	local name=server pid
 
 	for pid in {10..31}; do
@@ -224,7 +224,7 @@ usage()
 	[[ $(wc -l <<<"$output") == 22 ]]
 }
 
-@test "find: of many names of processes, 10 are printed" {
+@test "find: at most 10 names of other processes are printed" {
 	local pid
 
 	for pid in {10..40}; do
@@ -236,7 +236,7 @@ usage()
 	[[ $output == *'... 21 more, by process: 1 name20, 1 name21, '*', 1 name29, 11 with other names (--every'* ]]
 }
 
-@test "find: zero pages side by side are one row" {
+@test "find: adjacent zero pages are one row" {
 	capture_process 10 server
 	cat >"$VMWALK_REPLAY" <<-'END'
 		info 4096 4 0
@@ -262,7 +262,7 @@ usage()
 	fails 2 "$NO_FLAGS" 'vmwalk: find: process 99 does not exist'
 }
 
-@test "find: the kernel's flags, count and cgroup are printed" {
+@test "find: prints the kernel's flags, count and cgroup of a frame" {
 	local inode
 
 	capture_processes
@@ -284,7 +284,7 @@ usage()
 		and .cgroup == "/system.slice/a.service" and .found == 3 and .complete' <<<"$output"
 }
 
-@test "find: a count of 0 ends the search, except of frames that drivers may map" {
+@test "find: a count of 0 prevents the search, except for frames that drivers may map" {
 	local flags kind
 
 	capture_processes
@@ -323,7 +323,7 @@ usage()
 	[[ $output == *'the kernel has unmapped the poisoned memory'* ]]
 }
 
-@test "find: frames beyond the end of memory are not RAM" {
+@test "find: frames beyond the end of memory are reported as not RAM" {
 	capture_processes
 	kpage 0x10 '1<<10'
 	printf '%s\n' '00000000-000fffff : System RAM' '  00090000-000fffff : PCI Bus' \
@@ -334,7 +334,7 @@ usage()
 	jq -e '.frames[0].kinds == {"free": 1, "not_ram": 15}' <<<"$output"
 }
 
-@test "find: a range counts the frames of each kind" {
+@test "find: prints the number of frames of each kind in a range" {
 	capture_processes
 	kpage 0x5000 '1<<10'
 	kpage 0x5001 '1<<10'
@@ -346,7 +346,7 @@ usage()
 	[[ $status == 1 && $output == *'2 free, 1 page cache; 0 mappings'* ]]
 }
 
-@test "find: the search ends when all counted mappings are found" {
+@test "find: the search ends when all mappings that the kernel counted are found" {
 	capture_processes
 	kpage 0x1001 0x5828 1
 	find_frames 1001000
@@ -357,7 +357,7 @@ usage()
 	[[ $status == 0 && $output == *$'\n3 processes walked, 0 skipped' ]]
 }
 
-@test "find: mappings that are gone when the search ends are told" {
+@test "find: reports mappings that no longer exist at the end of the search" {
 	local finder
 
 	capture_process 10 server
@@ -382,14 +382,14 @@ usage()
 	: >"$VMWALK_REPLAY_GATE"
 	wait "$finder"
 	cat "$BATS_TEST_TMPDIR/output"
-	grep -qx '1 of these 2 mappings was gone when the search ended' "$BATS_TEST_TMPDIR/output"
+	grep -qx '1 of these 2 mappings no longer existed at the end of the search' "$BATS_TEST_TMPDIR/output"
 }
 
-@test "find: fewer mappings than the kernel has counted are told" {
+@test "find: reports that it found fewer mappings than the kernel counted" {
 	capture_processes
 	kpage 0x1001 0x5828 4
 	find_frames 1001000
-	[[ $status == 0 && $output == *$'\nthe kernel counted 4 mappings:\nthe others are those of vmwalk itself'* ]]
+	[[ $status == 0 && $output == *$'\nthe kernel counted 4 mappings:\nthe others belong to vmwalk itself'* ]]
 }
 
 # source LINE: prints what vmwalk find takes from a line: the address, and the text.
@@ -399,7 +399,7 @@ source_of()
 		jq -r '.frames[] | "\(.start) \(.bank) \(.source)"'
 }
 
-@test "find: the address of each known form of a log" {
+@test "find: finds the address in each known log format" {
 	local line wanted
 
 	capture_processes
@@ -427,7 +427,7 @@ source_of()
 	END
 }
 
-@test "find: other numbers in a log are not taken for addresses" {
+@test "find: ignores other numbers in a log" {
 	local line
 
 	while IFS= read -r line; do
@@ -448,7 +448,7 @@ source_of()
 	END
 }
 
-@test "find: address 0 of a log is not reported by the hardware" {
+@test "find: address 0 in a log counts as unknown" {
 	run --separate-stderr vmwalk find <<-'END'
 		EDAC MC0: 1 CE on any memory (channel:0 page:0x0 offset:0x0 grain:8 syndrome:0x0)
 		MISC 0 ADDR 0
@@ -458,7 +458,7 @@ source_of()
 	fails 2 'vmwalk: find: standard input: no physical address in 0 lines; see FORMATS in vmwalk-find(1)'
 }
 
-@test "find: lines that name the same frame are one question" {
+@test "find: searches once for a frame that several lines of a log contain" {
 	capture_processes
 	find_frames <<-'END'
 		EDAC MC0: 1 CE x (page:0x1001 offset:0x340 grain:32 syndrome:0x0)
@@ -472,7 +472,7 @@ source_of()
 	[[ $output == *$'\n1 line without a physical address\n'* ]]
 }
 
-@test "find: on AMD, addresses of machine-check banks get a note" {
+@test "find: on AMD, prints a note for addresses of machine-check banks" {
 	capture_processes
 	printf 'vendor_id\t: AuthenticAMD\n' >"$VMWALK_SYSROOT/proc/cpuinfo"
 	find_frames <<<'ADDR 1001000'
@@ -497,7 +497,7 @@ source_of()
 		.walked == 3 and .exited == 0 and .denied == 0' <<<"$output"
 }
 
-@test "find: an error of standard output is reported with status 2" {
+@test "find: a write error on standard output gives exit status 2" {
 	capture_processes
 	# shellcheck disable=SC2016 # for the inner shell
 	run --separate-stderr replay bash -c 'vmwalk find --raw 1001000 >/dev/full'

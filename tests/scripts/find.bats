@@ -56,7 +56,7 @@ children()
 	echo "$output"
 	[[ $status == 0 && $output == *': anonymous; 1 mapping'* ]]
 	[[ $output == *" $pid actor $(hex $((first + 0x123))) "*'rw-p [anon]'* ]]
-	[[ $output == *$'\nstill mapped there when the search ended\n'* ]]
+	[[ $output == *$'\nall of these mappings still existed at the end of the search\n'* ]]
 }
 
 @test "find: shared memory is found in each process, as often as kpagecount says" {
@@ -79,7 +79,7 @@ children()
 	[[ $status == 0 && $output == *'4 mappings'* && $output == *'actor-child'* ]]
 }
 
-@test "find: all frames of a mapping are found in its range of frames" {
+@test "find: a range of frames finds all frames of a mapping in it" {
 	local addr frame total=0 pages
 
 	start_actor anon 1
@@ -96,7 +96,7 @@ children()
 	((total == (last - first) / PAGE))
 }
 
-@test "find: a page of a huge page has its own address, and the size of the entry" {
+@test "find: a page in a huge page is found at its own address, with the size of the entry" {
 	local addr
 
 	start_actor thp 4
@@ -117,7 +117,7 @@ children()
 	[[ $(rows "$(phys "$first")") == "$pid $(hex "$first") 1" ]]
 }
 
-@test "find: a page that was given back is not mapped" {
+@test "find: a page that was unmapped is not found" {
 	local frame
 
 	start_actor anon 1
@@ -129,7 +129,7 @@ children()
 	[[ $output == *'not '* ]]
 }
 
-@test "find: a page that was swapped out is not found at its old frame" {
+@test "find: a swapped-out page is not found by its old frame" {
 	local frame
 
 	start_actor anon 1
@@ -141,7 +141,7 @@ children()
 	[[ $status == 1 ]]
 }
 
-@test "find: a page that was moved to another node is found at its new frame" {
+@test "find: a page that was migrated to another node is found by its new frame" {
 	local before
 
 	(($(nodes) > 1)) || skip 'one NUMA node'
@@ -155,7 +155,7 @@ children()
 	[[ $(vmwalk find --raw --noheadings --output NODE,ADDRESS "$(phys "$first")") == "1 $(hex "$first")" ]]
 }
 
-@test "find: the zero page is found as often as it is mapped" {
+@test "find: the zero page is found at each address that maps it" {
 	local frame
 
 	start_actor anon 1
@@ -175,7 +175,7 @@ children()
 	[[ $(rows "$(phys "$first")") == "$pid $(hex "$first") 1" ]]
 }
 
-@test "find: page cache that no process maps is not searched for" {
+@test "find: page cache with a count of 0 is not searched for" {
 	local frame
 
 	# A mapping shows the frame; the page stays in the cache without it.
@@ -192,7 +192,7 @@ children()
 	[[ $output == *': page cache'* || $output == *': shmem'* ]]
 }
 
-@test "find: a poisoned page is not mapped any more" {
+@test "find: a poisoned page is reported as unmapped" {
 	local frame
 
 	start_actor anon 1
@@ -208,7 +208,7 @@ children()
 	[[ $status == 1 && $output == *"from line 1: Memory failure: $frame"*': poisoned'* ]]
 }
 
-@test "find: memory that a driver maps as PFNs is found, though it is not counted" {
+@test "find: a PFN mapping of a driver is found, although the kernel does not count it" {
 	local frame mode
 
 	for mode in remap insert; do
@@ -224,7 +224,7 @@ children()
 	done
 }
 
-@test "find: not RAM, with the name in /proc/iomem" {
+@test "find: an address that is not RAM is reported with its name in /proc/iomem" {
 	local range
 
 	range=$(awk '/: PCI Bus/ { sub(/-.*/, "", $1); last = $1 } END { print last }' /proc/iomem)
@@ -250,7 +250,7 @@ children()
 			END { difference = free - found; exit difference * difference > 2000 * 2000 }'
 }
 
-@test "find: a process that exits during the search does not end it" {
+@test "find: the search continues if a process exits" {
 	local frame
 
 	start_actor anon 1
@@ -263,7 +263,7 @@ children()
 	done
 }
 
-@test "find: an unprivileged user gets an error with status 2" {
+@test "find: fails with exit status 2 for an unprivileged user" {
 	run --separate-stderr as_nobody vmwalk find --raw 1000
 	[[ $status == 2 && ! $output ]]
 	[[ ${stderr-} == *'only root can create a temporary instance'* ]]

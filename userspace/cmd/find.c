@@ -42,8 +42,8 @@ static const struct column find_columns[] = {
 	[COL_PERM] = { "PERM", "permissions of the mapping", CELL_STRING },
 	[COL_MAPPING] = { "MAPPING", "name of the mapping", CELL_STRING },
 	[COL_CGROUP] = { "CGROUP", "cgroup of the process", CELL_STRING, .optional = true },
-	[COL_GONE] = { "GONE", "1: no longer mapped there when the search ended", CELL_BOOLEAN,
-		       .optional = true },
+	[COL_GONE] = { "GONE", "1: the mapping no longer existed at the end of the search",
+		       CELL_BOOLEAN, .optional = true },
 	{},
 };
 
@@ -52,7 +52,7 @@ struct row {
 	const struct hit *hit;
 };
 
-/* Of one address, the byte that was asked for; else the first byte of the pages */
+/* For a single address, the byte at that address; for a range, the first byte */
 static __u64 offset_in_page(const struct row *row)
 {
 	const struct questions *questions = &row->find->questions;
@@ -136,7 +136,7 @@ int find_table(const struct find *find, const struct hit *hits, size_t count)
 
 /* The command */
 
-/* Whether machine-check banks of this machine may log addresses of another kind */
+/* Whether machine-check banks of this machine may log normalized addresses */
 static bool is_amd(void)
 {
 	char *path = system_path("/proc/cpuinfo"), line[128];
@@ -228,19 +228,20 @@ const struct verb find_verb = {
 	.args = "[ADDRESS]...",
 	.max_args = MANY_ARGS,
 	.summary = "Find the processes that map a physical address",
-	.details = "An argument is a physical address or a range START-END, hexadecimal, with or\n"
-		   "without 0x. Without arguments, addresses are taken from a log on standard\n"
-		   "input: lines of the kernel (EDAC, machine checks, memory failures), mcelog or\n"
-		   "rasdaemon, or addresses alone. Each frame is searched for once. The output is\n"
-		   "in the order of the addresses.\n"
-		   "\n"
-		   "For each frame, the kernel's own description is printed, then the mappings in\n"
-		   "all processes, or in the selected ones. vmwalk itself is not searched. PFN\n"
-		   "mappings of drivers are found, too.\n",
+	.details =
+		"An argument is a physical address or a range START-END, hexadecimal, with or\n"
+		"without 0x. Without arguments, a log is read from standard input: lines of the\n"
+		"kernel (EDAC, machine checks, memory failures), mcelog or rasdaemon, or lines\n"
+		"with one address each. The output is sorted by address. An address that is\n"
+		"given several times is printed once.\n"
+		"\n"
+		"For each frame, the output shows what the kernel uses the frame for, and then\n"
+		"its mappings in all processes, or in the selected ones. This includes PFN\n"
+		"mappings of drivers. vmwalk itself is not searched.\n",
 	.options = { find_options, process_verb_options, table_verb_options },
 	.columns = find_columns,
-	.exit_status = "0 each address is mapped, 1 an address is not mapped,\n"
-		       "2 the answer is incomplete or the command failed",
+	.exit_status = "0 every address is mapped, 1 an address is not mapped,\n"
+		       "2 the search is incomplete or the command failed",
 	.failure = FIND_INCOMPLETE,
 	.run = find,
 };

@@ -14,7 +14,7 @@ struct find {
 	struct search search;
 	struct table_options table_options;
 	bool every; /* print all rows of a table */
-	bool amd;   /* machine-check banks may log addresses of another kind */
+	bool amd;   /* machine-check banks may log normalized addresses */
 };
 
 /* Whether the search may have missed a mapping of the frames */
@@ -23,10 +23,10 @@ bool find_is_incomplete(const struct find *find, const struct question *question
 /* Print hits as a table. Prints errors and returns an exit status. */
 int find_table(const struct find *find, const struct hit *hits, size_t count);
 
-/* Print what the kernel says of all frames. */
+/* Print the kernel's description of all frames. */
 void find_kernel_text(const struct find *find);
 
-/* Print all answers. Prints errors and returns an exit status. */
+/* Print the results of the search. Prints errors and returns an exit status. */
 int find_text(const struct find *find);
 int find_json(struct find *find);
 

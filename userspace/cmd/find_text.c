@@ -16,7 +16,7 @@
 
 /* The frame */
 
-/* "20000 free, 5000 anonymous"; of one frame only the kind. The caller frees it. */
+/* "20000 free, 5000 anonymous"; only the kind for one frame. The caller frees it. */
 static char *kinds_text(const struct question *question)
 {
 	char *one, *more, *all = NULL;
@@ -43,7 +43,7 @@ static const char *plural(__u64 count)
 	return count == 1 ? "" : "s";
 }
 
-/* Print where a question comes from and what its number may mean. */
+/* Print the line of the log that contains the address, and a note on its format. */
 static void print_source(const struct find *find, const struct question *question)
 {
 	if (question->source) {
@@ -56,8 +56,8 @@ static void print_source(const struct find *find, const struct question *questio
 	}
 	if (question->bank && find->amd)
 		printf("  note: this may not be a system physical address:\n"
-		       "  memory controllers of AMD (UMC) log another kind of address:\n"
-		       "  see \"Two traps\" in vmwalk-find(1)\n");
+		       "  memory controllers of AMD (UMC) log normalized addresses:\n"
+		       "  see \"Before you search\" in vmwalk-find(1)\n");
 }
 
 static void print_cgroup(const struct question *question)
@@ -129,10 +129,10 @@ static void print_unmapped(const struct find *find, const struct question *quest
 	else if (question_is_unmapped(question))
 		printf("  not mapped by any process\n");
 	else
-		printf("  not found in any of the processes\n");
+		printf("  not found in the processes that were searched\n");
 	if (question->kinds[KPAGE_POISONED])
 		printf("  the kernel has unmapped the poisoned memory:\n"
-		       "  which processes had mapped it can't be found any more\n");
+		       "  the processes that mapped it can't be found any more\n");
 }
 
 /* Rows */
@@ -143,8 +143,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /*
- * "204 postgres, 2 pg_dump": processes by name, and how many have other names.
- * Returns NULL without memory; the caller frees it.
+ * "204 postgres, 2 pg_dump": number of processes per name, and in total for the
+ * names beyond MAX_NAMES. Returns NULL if memory is short. The caller frees it.
  */
 static char *owners_text(const struct find *find, const struct hit *hits, size_t count)
 {
@@ -153,7 +153,7 @@ static char *owners_text(const struct find *find, const struct hit *hits, size_t
 	struct buffer all = {};
 	char *one;
 
-	/* A process has all its hits in a row. */
+	/* The hits of one process follow each other. */
 	for (i = 0; names && i < count; i++)
 		if (!i || hits[i].owner != hits[i - 1].owner)
 			names[nr_names++] = find->search.owners[hits[i].owner].process.comm;
@@ -207,13 +207,13 @@ static int print_question(const struct find *find, const struct question *questi
 	if (shown < question->nr_hits)
 		print_rest(find, hits + shown, question->nr_hits - shown);
 	if (question->gone)
-		printf("%llu of these %llu mappings %s gone when the search ended\n",
-		       question->gone, question->found, question->gone == 1 ? "was" : "were");
+		printf("%llu of these %llu mappings no longer existed at the end of the search\n",
+		       question->gone, question->found);
 	else
-		printf("still mapped there when the search ended\n");
+		printf("all of these mappings still existed at the end of the search\n");
 	if (question->counted && question->exact && question->found < question->mappings)
 		printf("the kernel counted %llu mappings:\n"
-		       "the others are those of vmwalk itself, or changed meanwhile\n",
+		       "the others belong to vmwalk itself, or changed during the search\n",
 		       question->mappings);
 	return EXIT_SUCCESS;
 }

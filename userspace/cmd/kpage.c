@@ -107,7 +107,7 @@ ssize_t kpages_read(int fd, __u64 pfn, __u64 *entries, size_t nr)
 
 	if (fd < 0)
 		return -1;
-	/* No frame has such a number; its offset in the file would overflow. */
+	/* No frame has such a number, and its offset in the file would overflow. */
 	if (pfn > INT64_MAX / sizeof(*entries))
 		return 0;
 	got = pread(fd, entries, nr * sizeof(*entries), pfn * sizeof(*entries));
@@ -116,7 +116,7 @@ ssize_t kpages_read(int fd, __u64 pfn, __u64 *entries, size_t nr)
 
 enum kpage_kind kpage_kind(__u64 flags)
 {
-	/* The first one that matches: a poisoned page may have been anything. */
+	/* The first match decides: a poisoned page keeps its other flags. */
 	static const struct {
 		__u64 flags;
 		enum kpage_kind kind;
@@ -160,7 +160,7 @@ bool kpage_is_counted(enum kpage_kind kind)
 	case KPAGE_FILE:
 		return true;
 	default:
-		/* A driver may map its slab or reserved memory. */
+		/* A driver may map slab or reserved memory, which is not counted. */
 		return false;
 	}
 }
@@ -183,7 +183,7 @@ char *kpage_flag_names(__u64 flags)
 	return names.text;
 }
 
-/* nftw() passes no pointer of the caller's. */
+/* nftw() passes no private pointer to its callback. */
 static struct {
 	__u64 inode;
 	size_t prefix; /* length of the mount point */
@@ -217,7 +217,7 @@ char *kpage_cgroup_path(__u64 inode)
 	return search.path;
 }
 
-/* Number of the memory block that contains an address; -1: there are no blocks */
+/* Number of the memory block that contains an address; -1: no memory blocks */
 static long long memory_block(__u64 addr)
 {
 	char *path = system_path("/sys/devices/system/memory/block_size_bytes");

@@ -28,7 +28,7 @@ enum kpage_kind {
 	KPAGE_SHMEM,
 	KPAGE_FILE,
 	KPAGE_RESERVED,
-	KPAGE_OTHER, /* no flag tells */
+	KPAGE_OTHER, /* the flags do not show the use */
 	KPAGE_KINDS
 };
 
@@ -57,7 +57,7 @@ const char *kpage_kind_name(enum kpage_kind kind);
  */
 bool kpage_is_counted(enum kpage_kind kind);
 
-/* Comma-separated names of flags, as those of page-types(1). The caller frees them. */
+/* Comma-separated names of flags, as in page-types(1). The caller frees the text. */
 char *kpage_flag_names(__u64 flags);
 
 /* Path of the memory cgroup with an inode number, below its mount point, or NULL */

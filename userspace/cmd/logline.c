@@ -16,12 +16,13 @@ enum unit {
 	UNIT_BYTE,
 	UNIT_BANK, /* also in bytes, from a machine-check bank */
 	UNIT_PAGE,
-	UNIT_PAGE_AND_OFFSET, /* the offset follows the other word */
+	UNIT_PAGE_AND_OFFSET, /* @other precedes the offset in the page */
 };
 
 /*
- * A number in the line: it follows a word that no other word precedes directly.
- * The line must also contain @other, since the word alone is too common.
+ * A number in the line, which follows a given word. The word must not be the end
+ * of a longer word. The line must also contain @other, since the word alone is
+ * too common.
  */
 static const struct format {
 	const char *word, *other;
@@ -33,7 +34,7 @@ static const struct format {
 	/* The trace event mc_event, and rasdaemon's text of it */
 	{ "address:0x", " grain:", 16, UNIT_BYTE },
 	{ "address: 0x", " grain:", 16, UNIT_BYTE },
-	/* ras-mc-ctl --errors prints a number of its database. */
+	/* ras-mc-ctl --errors prints a decimal number from its database. */
 	{ "addr ", ", grain ", 10, UNIT_BYTE },
 	/* Firmware (GHES), and the trace event extlog_mem_event */
 	{ "physical_address: 0x", "", 16, UNIT_BYTE },

@@ -13,26 +13,26 @@
 #include <linux/types.h>
 
 enum logline {
-	LOGLINE_NONE,    /* the line names no physical address */
+	LOGLINE_NONE,    /* the line contains no physical address */
 	LOGLINE_UNKNOWN, /* the hardware did not report the address */
 	LOGLINE_ADDRESS,
 };
 
 struct logged {
 	__u64 addr;
-	const char *text; /* the part of the line that names the address */
+	const char *text; /* the part of the line with the address */
 	size_t len;
 	/*
-	 * The address is that of a machine-check bank, as the hardware reports
-	 * it: not translated to a system physical address.
+	 * The address is from a machine-check bank, as reported by the hardware:
+	 * it is not translated to a system physical address.
 	 */
 	bool bank;
 };
 
 /*
- * Find the physical address that a line of the kernel log, mcelog or rasdaemon
- * names. Only formats whose number has one meaning are known: other numbers in
- * the line are never taken for an address.
+ * Find the physical address in a line of the kernel log, mcelog or rasdaemon. A
+ * number counts as an address only in the known formats, where it cannot mean
+ * anything else.
  */
 enum logline logline_parse(const char *line, __u32 page_size, struct logged *logged);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frames that vmwalk find is asked for: from operands or a log
+ * vmwalk find: the addresses to search for, from operands or a log
  *
  * Copyright (C) The vmwalk authors
  */
@@ -37,7 +37,7 @@ static void set_frames(struct question *question, __u32 page_size)
 {
 	question->pfn = question->start / page_size;
 	question->pages = 1;
-	/* A part of a frame counts: /proc/iomem prints ranges up to ...fff. */
+	/* Round to whole frames: ranges in /proc/iomem end with ...fff. */
 	if (question->range)
 		question->pages = (question->end - 1) / page_size + 1 - question->pfn;
 }
@@ -156,7 +156,7 @@ static int by_frame(const void *a, const void *b)
 	return left->line < right->line ? -1 : left->line > right->line;
 }
 
-/* A log names a frame again with each error. */
+/* Merge questions about the same frames: a log has a line for each error. */
 static void merge(struct questions *questions)
 {
 	struct question *last = NULL, *question;
@@ -203,7 +203,7 @@ static void ask_kernel(struct question *question, const struct kpages *kpages)
 		left = question->pages - done;
 		if (left > BATCH)
 			left = BATCH;
-		/* The count is read last: if it is 0, the kind is not from before. */
+		/* Read the count last: it then includes a frame that was mapped meanwhile. */
 		got = kpages_read(kpages->flags, question->pfn + done, flags, left);
 		counted = kpages_read(kpages->count, question->pfn + done, counts, left);
 		if (got < 0) {
@@ -240,7 +240,7 @@ int questions_prepare(struct questions *questions)
 	kpages_open(&kpages);
 	if (kpages.error)
 		fprintf(stderr, "vmwalk: find: %s: /proc/kpageflags: %s\n",
-			"what the frames are is unknown", strerror(kpages.error));
+			"the use of the frames is unknown", strerror(kpages.error));
 	for (i = 0; i < questions->count; i++) {
 		if (!kpages.error)
 			ask_kernel(&questions->vec[i], &kpages);
@@ -285,8 +285,8 @@ bool question_is_unmapped(const struct question *question)
 bool question_is_answered(const struct question *question)
 {
 	/*
-	 * hugetlb: a page table that processes share is counted once. Of a large
-	 * folio, new kernels only count an average.
+	 * hugetlb: a page table that processes share is counted once. For large
+	 * folios, the count of newer kernels is an average over the pages.
 	 */
 	return question_is_unmapped(question) ||
 		(question->counted && question->exact && !question->kinds[KPAGE_HUGETLB] &&

@@ -13,7 +13,7 @@
 /* 32 MiB. A range of frames may have more mappings than memory can hold. */
 #define MAX_HITS 524288UL
 
-/* Ends processes_walk() when all is found; no exit status */
+/* Ends processes_walk() when all mappings are found; not an exit status */
 #define SEARCH_ENDED 256
 
 /* Flags that are shown. Others would split extents. */
@@ -29,7 +29,7 @@ static int by_text(const void *a, const void *b)
 	return order ? order : strcmp(left->name, right->name);
 }
 
-/* Get the only copy of what is shown of a mapping. Returns NULL without memory. */
+/* Find or add the struct mapped of a mapping. Returns NULL if memory is short. */
 static const struct mapped *find_mapped(struct search *search, const struct mapping *mapping)
 {
 	struct mapped key = { .name = mapping->name }, *mapped, **found;
@@ -50,7 +50,7 @@ static const struct mapped *find_mapped(struct search *search, const struct mapp
 	return NULL;
 }
 
-/* Add the process that is scanned to the owners. Returns -1 without memory. */
+/* Add the process that is scanned to the owners. Returns -1 if memory is short. */
 static int add_owner(struct search *search)
 {
 	struct owner *owners = search->owners;
@@ -71,7 +71,7 @@ static int add_owner(struct search *search)
 	return 0;
 }
 
-/* Whether a zero page comes after others: all of them have one frame. */
+/* Whether a zero page follows zero pages: all of them have the same frame. */
 static bool continues(const struct search *search, const struct hit *last, const struct hit *hit)
 {
 	return hit->flags & VMWALK_ZERO && last->flags == hit->flags && last->pfn == hit->pfn &&
@@ -166,8 +166,7 @@ static int scan_extent(const struct vmwalk_extent *extent, void *data)
 			maps_part(search->maps, part.addr, left, questions->page_size, &mapping);
 		if (match(search, &part, mapping))
 			return errno == EFBIG
-				? failure("more than %lu mappings: ask for a smaller range",
-					  MAX_HITS)
+				? failure("more than %lu mappings: use a smaller range", MAX_HITS)
 				: failure("%m");
 		part.addr += part.pages * questions->page_size;
 		part.pfn += part.pages;
@@ -222,7 +221,7 @@ static int by_question(const void *a, const void *b)
 	return left->addr < right->addr ? -1 : left->addr > right->addr;
 }
 
-/* Whether all pages of a hit, or its first zero page, still are at their addresses */
+/* Whether all pages of a hit, or its first zero page, are still mapped */
 static bool still_there(const struct search *search, struct target *target, const struct hit *hit)
 {
 	__u32 page_size = search->questions->page_size;
@@ -242,7 +241,7 @@ static bool still_there(const struct search *search, struct target *target, cons
 		(extent->pages == hit->pages || hit->flags & VMWALK_ZERO);
 }
 
-/* Check whether the hits of one process are still there. */
+/* Check whether the hits of one process are still mapped. */
 static void look_again(struct search *search, struct hit *hits, size_t count)
 {
 	struct target *target = &search->processes.target;

@@ -25,10 +25,10 @@ struct hit {
 	__u32 flags;
 	__u16 page_shift;
 	__s16 node;
-	bool gone; /* at the end of the search */
+	bool gone; /* no longer mapped at the end of the search */
 };
 
-/* What is shown of a mapping. The hits of all processes share it. */
+/* Columns of a mapping, shared by the hits of all processes */
 struct mapped {
 	char *name;
 	char perms[5];
@@ -37,13 +37,13 @@ struct mapped {
 struct search {
 	struct questions *questions;
 	struct processes processes;
-	bool failed;      /* the options are right, but the search was not completed */
+	bool failed;      /* the options are valid, but the search failed */
 	struct hit *hits; /* sorted by question, and then as found */
 	size_t nr_hits;
 	struct owner *owners;
 	size_t nr_owners;
 	void *mapped; /* tree of struct mapped */
-	/* Of the process that is scanned */
+	/* State of the scan of the current process */
 	struct maps *maps;
 	struct target *target;
 	const struct process *process;
@@ -51,9 +51,9 @@ struct search {
 };
 
 /*
- * Find all mappings of the frames in the selected processes, and whether they
- * still exist at the end. The search ends early if the kernel's count of the
- * mappings is reached. Prints errors; returns an exit status.
+ * Find all mappings of the frames in the selected processes, and check at the
+ * end whether they still exist. The search ends early when the number of
+ * mappings reaches the kernel's count. Prints errors; returns an exit status.
  */
 int search_run(struct search *search, struct questions *questions,
 	       const struct process_filter *filter);
