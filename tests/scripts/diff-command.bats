@@ -52,7 +52,7 @@ diff_of()
 	changes old new
 }
 
-@test "diff: every change of a page" {
+@test "diff: reports every kind of change" {
 	local old new wanted
 
 	while IFS='|' read -r old new wanted; do
@@ -130,7 +130,7 @@ diff_of()
 	prints </dev/null
 }
 
-@test "diff: a table has the two scans, and the changes with the largest first" {
+@test "diff: prints the two scans and a table of the changes, the largest first" {
 	save old <<<'extent 0x400000 0x1000 768 0x1 12 0'
 	save new <<-'END'
 		extent 0x400000 0x2000 256 0x1 12 1
@@ -158,7 +158,7 @@ diff_of()
 		.from.pid == 4242 and .to.name == "student" and (.from.begun | startswith("20"))' <<<"$output"
 }
 
-@test "diff: --mappings prints the changes of each mapping, of the later one if there are two" {
+@test "diff: --mappings prints the changes of each mapping, with the name in the second scan" {
 	save old <<-'END'
 		extent 0x42b000 0x1000 2 0x1 12 0
 		extent 0x7ffd0000 0x3000 2 0x1 12 0
@@ -179,7 +179,7 @@ diff_of()
 	END
 }
 
-@test "diff: scans that do not belong together are refused" {
+@test "diff: scans of different processes, boots or ranges are an error" {
 	save old <<<'extent 0x400000 0x1000 4 0x1 12 0'
 	save late <<<'extent 0x400000 0x1000 4 0x1 12 0'
 	run --separate-stderr vmwalk diff late old
@@ -188,21 +188,21 @@ diff_of()
 	sed -i 's/ 4242 8192000/ 4243 8192000/' "$VMWALK_SYSROOT/proc/4242/stat"
 	save restarted <<<'extent 0x400000 0x1000 4 0x1 12 0'
 	run --separate-stderr vmwalk diff old restarted
-	fails 1 "vmwalk: diff: old and restarted: the scans are of two processes, 4242 and 4242 $(
-		)(the PID was used again); --force compares them anyway"
+	fails 1 "vmwalk: diff: old and restarted: the scans are of different processes, 4242 and 4242 $(
+		)(the PID was reused); --force compares them anyway"
 	run changes --force old restarted
 	prints <<<'same 0 0 4096 4096 4'
 
 	echo 99999999-2222-3333-4444-555555555555 >"$VMWALK_SYSROOT/proc/sys/kernel/random/boot_id"
 	save booted <<<'extent 0x400000 0x1000 4 0x1 12 0'
 	run --separate-stderr vmwalk diff old booted
-	fails 1 'vmwalk: diff: old and booted: the machine was booted in between; --force compares them anyway'
+	fails 1 'vmwalk: diff: old and booted: the machine was rebooted between the scans; --force compares them anyway'
 	run changes --force old booted
 	prints <<<'same 0 0 4096 4096 4'
 
 	save part --start 400000 <<<'extent 0x400000 0x1000 4 0x1 12 0'
 	run --separate-stderr vmwalk diff --force old part
-	fails 1 'vmwalk: diff: old and part: the scans have different ranges of addresses'
+	fails 1 'vmwalk: diff: old and part: the scans have different address ranges'
 	{
 		echo 'info 16384 4 4242'
 	} >"$VMWALK_REPLAY"
@@ -218,7 +218,7 @@ damage()
 	printf '%b' "$2" | dd of=bad bs=1 seek="$1" conv=notrunc status=none
 }
 
-@test "diff: files that are damaged or of another kind are refused" {
+@test "diff: damaged files and files of another format are an error" {
 	local header=$((8 + 4 * 4 + 8 * 8 + 40 + 64)) text
 
 	save whole <<-'END'
@@ -257,7 +257,7 @@ damage()
 	done
 }
 
-@test "scan --save: the file is private, and is replaced as a whole" {
+@test "scan --save: the file is readable by its owner only, and is replaced atomically" {
 	umask 0
 	save file <<<'extent 0x400000 0x1000 4 0x1 12 0'
 	[[ $(stat --format=%a file) == 600 ]]
@@ -273,7 +273,7 @@ damage()
 	[[ $status == 1 && ! $(compgen -G '.file.*') ]]
 }
 
-@test "scan --save: refuses what is not a regular file, and says why it can't write" {
+@test "scan --save: fails for files that are not regular, and reports errors of writing" {
 	mkdir directory
 	ln -s before link
 	for file in link /dev/null; do
@@ -344,7 +344,7 @@ usage()
 	done
 }
 
-@test "diff: a process now and later" {
+@test "diff: compares a process with itself after --seconds" {
 	printf '%s\n' 'info 4096 4 4242' 'extent 0x400000 0x1000 4 0x1 12 0' >"$VMWALK_REPLAY"
 	run replay vmwalk diff -d demo --seconds 0.3 --mappings
 	[[ $status == 0 && $output =~ 'took 0.'[0-9]+' s, 0.'[3-9][0-9]+' s later' ]]

@@ -62,7 +62,7 @@ step()
 	[[ $(changes) == "other_frame 1 0 $PAGE $PAGE $((2 * MIB))" ]]
 }
 
-@test "diff: a huge page that is moved stays huge" {
+@test "diff: a migrated huge page stays huge" {
 	(($(nodes) > 1)) || skip 'one NUMA node'
 	start_actor thp 4
 	act write 'move 0'
@@ -89,7 +89,7 @@ step()
 		END { exit sum != size }'
 }
 
-@test "diff: pages that are freed are gone, and new when they are touched again" {
+@test "diff: freed pages are gone, and new after they are touched again" {
 	start_actor anon 2
 	act write
 	step free
@@ -98,7 +98,7 @@ step()
 	changes | awk -v size=$((2 * MIB)) '$1 != "new" { exit 1 } { sum += $6 } END { exit sum != size }'
 }
 
-@test "diff: the zero page is not memory until it is written to" {
+@test "diff: the zero page is reported separately, until it is written to" {
 	start_actor anon 2
 	step read
 	[[ $(changes) == "new_zero - - - $PAGE $((2 * MIB))" ]]
@@ -131,7 +131,7 @@ wait_between_scans()
 	until grep -qE '^(230|115) ' "/proc/$1/syscall"; do sleep 0.1; done
 }
 
-@test "diff: a process now and later" {
+@test "diff: compares a process with itself after --seconds" {
 	local status=0
 
 	start_actor anon 2
@@ -144,7 +144,7 @@ wait_between_scans()
 	grep -qx "gone [0-9]* $first" out
 }
 
-@test "diff: pages that were migrated meanwhile are told with the reason" {
+@test "diff: --seconds prints the number of migrated pages with the reason" {
 	local status=0
 
 	(($(nodes) > 1)) || skip 'one NUMA node'
@@ -159,7 +159,7 @@ wait_between_scans()
 	jq -e --argjson pages $((2 * MIB / PAGE)) '.migrated.syscall_or_cpuset >= $pages and
 		.lost == 0' out
 	run vmwalk diff $$ --seconds 0.1
-	[[ $output == *$'\nmeanwhile, the kernel migrated pages of all processes: '* ]]
+	[[ $output == *$'\nmigrated by the kernel between the scans, in all processes: '* ]]
 }
 
 @test "diff: a poisoned page counts as swapped out" {
@@ -169,7 +169,7 @@ wait_between_scans()
 	[[ $(changes | grep -v '^same') == "swapped_out "*" $PAGE - $PAGE" ]]
 }
 
-@test "diff: a process that has exited meanwhile is an error" {
+@test "diff: a process that exits between the scans is an error" {
 	local status=0
 
 	start_actor anon 1
@@ -181,15 +181,15 @@ wait_between_scans()
 	[[ $(<errors) == "vmwalk: diff: process $pid has exited, or has started another program" ]]
 }
 
-@test "diff: scans of two processes are refused" {
+@test "diff: scans of different processes are an error" {
 	start_actor anon 1
 	save old
 	vmwalk scan --pid $$ --start "$first" --end "$last" --save new
 	run --separate-stderr vmwalk diff old new
-	[[ $status == 1 && ${stderr-} == *"the scans are of two processes, $pid and $$; --force compares them anyway" ]]
+	[[ $status == 1 && ${stderr-} == *"the scans are of different processes, $pid and $$; --force compares them anyway" ]]
 }
 
-@test "diff: two saved scans of everything are in the order of addresses" {
+@test "diff: saved scans of memory of every kind are sorted by address" {
 	start_actor anon 1
 	act write
 	vmwalk scan --pid "$pid" --save old

@@ -6,7 +6,7 @@
  */
 #include "compare.h"
 
-/* What is at an address */
+/* Content of an address */
 enum kind { NONE, PAGE, ZERO, SWAP, MOVING, KINDS };
 
 static const char *const change_names[CHANGE_KINDS] = {
@@ -29,7 +29,7 @@ static const char *const change_names[CHANGE_KINDS] = {
 	[CHANGE_SAME] = "same",
 };
 
-/* From the first index to the second one; a page to a page depends on the frames. */
+/* Indexed by old and new content. For two pages, compare the frames instead. */
 static const enum change changes[KINDS][KINDS] = {
 	[NONE] = { [PAGE] = CHANGE_NEW,
 		   [ZERO] = CHANGE_NEW_ZERO,
@@ -112,12 +112,12 @@ static void cut(const struct compare *compare, struct vmwalk_extent *extent, __u
 {
 	extent->start += pages * compare->page_size;
 	extent->pages -= pages;
-	/* Only present pages have a PFN. It is 0 if it is hidden, or of the zero page. */
+	/* PFN 0: not present, or hidden. All zero pages of an extent have one PFN. */
 	if (extent->pfn && !(extent->flags & VMWALK_ZERO))
 		extent->pfn += pages;
 }
 
-/* Make sure that there is a current extent of the first scan, unless that has ended. */
+/* Read the next extent of the first scan, if the current one is used up. */
 static int read_old(struct compare *compare)
 {
 	int ret;
@@ -131,7 +131,7 @@ static int read_old(struct compare *compare)
 	return ret < 0 ? -1 : 0;
 }
 
-/* Report what only the first scan has, up to @end. */
+/* Report the pages before @end that only the first scan has. */
 static int report_old(struct compare *compare, __u64 end)
 {
 	static const struct side none = { .node = -1 };

@@ -9,7 +9,7 @@
 
 #include "command.h"
 
-/* What differs between the two scans at one address, in the order of the output */
+/* Kinds of changes at one address, in the order of the output */
 enum change {
 	CHANGE_OTHER_FRAME,
 	CHANGE_RESIZED,
@@ -33,7 +33,7 @@ enum change {
 
 const char *change_name(enum change change);
 
-/* Pages of one of the scans; all zero where it has none */
+/* Pages of one of the scans; all zero if the scan has none here */
 struct side {
 	__u64 pfn;
 	__u32 flags;
@@ -52,22 +52,22 @@ struct compare {
 	/* Reads the next extent of the first scan: 1, 0 at the end, -1 with errno set. */
 	int (*next)(void *from, struct vmwalk_extent *extent);
 	void *from;
-	/* Called for all pages that one of the scans has, in the order of addresses */
+	/* Called for all pages of both scans, in the order of addresses */
 	int (*fn)(const struct difference *difference, void *data);
 	void *data;
-	struct vmwalk_extent old; /* what is left of the current extent of the first scan */
-	bool ended;               /* the first scan */
+	struct vmwalk_extent old; /* rest of the current extent of the first scan */
+	bool ended;               /* the first scan has no more extents */
 };
 
 /*
- * Compare the next extent of the second scan, and all that the first one has up
- * to it. The fields above `old` are set by the caller, the others are zero.
- * Returns 0, -1 with errno set, or what the function has returned to end the
+ * Compare the next extent of the second scan with the extents of the first scan
+ * up to its end. The fields above `old` are set by the caller, the others are
+ * zero. Returns 0; -1 with errno set; or the value that @fn returned to end the
  * comparison. Memory use does not depend on the number of extents.
  */
 int compare_next(struct compare *compare, const struct vmwalk_extent *extent);
 
-/* Compare what the first scan has after the end of the second one. */
+/* Compare the extents of the first scan after the last one of the second scan. */
 int compare_rest(struct compare *compare);
 
 #endif /* _VMWALK_COMPARE_H */

@@ -29,26 +29,26 @@ static int check_pair(const struct saved *old, const struct saved *new, bool for
 		return failure("%s and %s: the page sizes differ: %u and %u bytes", old->path,
 			       new->path, from->page_size, to->page_size);
 	if (from->start != to->start || from->end != to->end)
-		return failure("%s and %s: the scans have different ranges of addresses", old->path,
+		return failure("%s and %s: the scans have different address ranges", old->path,
 			       new->path);
 	if (force)
 		return EXIT_SUCCESS;
 	if (strcmp(from->boot_id, to->boot_id))
-		return failure("%s and %s: the machine was booted in between; "
+		return failure("%s and %s: the machine was rebooted between the scans; "
 			       "--force compares them anyway",
 			       old->path, new->path);
 	if (from->pid != to->pid || from->process_start != to->process_start)
-		return failure("%s and %s: the scans are of two processes, %d and %d%s; "
+		return failure("%s and %s: the scans are of different processes, %d and %d%s; "
 			       "--force compares them anyway",
 			       old->path, new->path, from->pid, to->pid,
-			       from->pid == to->pid ? " (the PID was used again)" : "");
+			       from->pid == to->pid ? " (the PID was reused)" : "");
 	if (from->begun_boot > to->begun_boot)
 		return failure("%s is newer than %s: exchange them, or use --force", old->path,
 			       new->path);
 	return EXIT_SUCCESS;
 }
 
-/* Returns 0 or an error. *@which is set to the scan that an error is about. */
+/* Returns 0 or an error. Sets *@which to the scan that caused the error. */
 static int compare_saved(struct diff *diff, struct saved *old, struct saved *new,
 			 const struct saved **which)
 {
@@ -153,7 +153,7 @@ static int copy_maps(pid_t pid, struct maps **maps)
 	return *maps ? 0 : ENOMEM;
 }
 
-/* Scan all of the target. Returns 0 or an error. */
+/* Scan the whole target. Returns 0 or an error. */
 static int scan_all(const struct target *target, struct saved_header *header,
 		    int (*fn)(const struct vmwalk_extent *extent, void *data), void *data)
 {
@@ -239,7 +239,7 @@ static bool parse_seconds(const char *text, double *seconds)
 	return !*end && *seconds > 0 && *seconds <= MAX_SECONDS;
 }
 
-/* Check what the command line selects. Returns an exit status. */
+/* Check which scans the command line selects. Returns an exit status. */
 static int check_operands(struct target_options *target, const char *seconds, int count,
 			  char **operands)
 {
@@ -299,31 +299,31 @@ const struct verb diff_verb = {
 	.name = "diff",
 	.args = "[FILE]...",
 	.max_args = 2,
-	.summary = "Show what differs between two scans of a process",
+	.summary = "Show the differences between two scans of a process",
 	.details =
-		"The scans are two files of vmwalk scan --save, the older one first, or those\n"
-		"of a process now and after --seconds. Instead of --pid, the PID can be given\n"
-		"as an argument. The first scan of a process is kept in memory, up to 32 MiB,\n"
-		"and then in a temporary file in $TMPDIR or /var/tmp.\n"
+		"Compares two files that vmwalk scan --save has written, the older one first.\n"
+		"With --seconds, scans a process twice and compares the scans. The PID can be\n"
+		"given as an argument or with --pid. The first scan is kept in memory, up to\n"
+		"32 MiB, and then in a temporary file in $TMPDIR or /var/tmp.\n"
 		"\n"
 		"A change is a difference at one address. It does not show the cause: a page with\n"
-		"another frame was migrated, or freed and touched again. --seconds also prints\n"
-		"how many pages the kernel has migrated between the scans, in all processes,\n"
-		"and for which reasons, if perf events can be used.\n"
+		"another frame was migrated, or freed and touched again. If perf events can be\n"
+		"used, --seconds also prints how many pages of all processes the kernel has\n"
+		"migrated between the scans, and for which reasons.\n"
 		"\n"
 		"Changes:\n"
 		"  other_frame   the page has another frame\n"
 		"  resized       the same frame, mapped by an entry of another size\n"
-		"  swapped_out   a page was mapped, and then a swap entry\n"
-		"  swapped_in    a swap entry, and then a page\n"
+		"  swapped_out   the page was replaced by a swap entry\n"
+		"  swapped_in    a swap entry was replaced by a page\n"
 		"  new           only the second scan has a page\n"
 		"  gone          only the first scan has a page\n"
 		"  new_swapped   only the second scan has a swap entry\n"
 		"  gone_swapped  only the first scan has a swap entry\n"
 		"  new_zero      only the second scan has the zero page\n"
 		"  gone_zero     only the first scan has the zero page\n"
-		"  from_zero     the zero page was mapped, and then another page\n"
-		"  to_zero       a page was mapped, and then the zero page\n"
+		"  from_zero     the zero page was replaced by another page\n"
+		"  to_zero       the page was replaced by the zero page\n"
 		"  migrating     the kernel migrated the page during one of the scans\n"
 		"  hidden        PFNs are hidden: the opener lacks CAP_SYS_ADMIN\n"
 		"  same_zero     the zero page in both scans\n"

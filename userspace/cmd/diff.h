@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * vmwalk diff: what it adds up and prints
+ * vmwalk diff: totals and output
  *
  * Copyright (C) The vmwalk authors
  */
@@ -25,12 +25,12 @@ struct diff {
 	struct table *table;
 	bool mappings;
 	struct migrations *migrations; /* between the scans; NULL: unknown */
-	/* Totals of the mapping at hand, or of all */
+	/* Totals of the current mapping, or of all mappings */
 	struct total *totals;
-	size_t nr_totals, last; /* last: the one that was used last */
+	size_t nr_totals, last; /* last: index of the total that was used last */
 	struct label name;
-	unsigned long line; /* of the mapping, in its maps */
-	size_t source;      /* index of these maps */
+	unsigned long line; /* line of the mapping in maps */
+	size_t source;      /* index in maps[] */
 	__u64 start;
 };
 
@@ -43,12 +43,12 @@ int diff_add(const struct difference *difference, void *diff);
 int diff_begin(struct diff *diff, struct table_options *options);
 
 /*
- * End the output, after a comparison that has failed with @error, or 0. Returns
- * the first error.
+ * End the output. @error is that of the comparison, or 0. Returns the first
+ * error.
  */
 int diff_end(struct diff *diff, const struct table_options *options, int error);
 
-/* Print the two scans, and what was migrated between them. */
+/* Print the two scans, and the pages migrated between them. */
 void diff_heading(const struct diff *diff);
 void diff_json_scans(const struct diff *diff);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vmwalk diff: the two scans, and what was migrated between them
+ * vmwalk diff: the two scans, and the pages migrated between them
  *
  * Copyright (C) The vmwalk authors
  */
@@ -46,7 +46,7 @@ static void print_migrations(const struct migrations *migrations)
 	char *name;
 	size_t i;
 
-	printf("meanwhile, the kernel migrated pages of all processes:");
+	printf("migrated by the kernel between the scans, in all processes:");
 	for (i = 0; i < MAX_MIGRATION_REASONS; i++) {
 		if (!migrations->pages[i])
 			continue;

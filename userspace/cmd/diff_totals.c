@@ -22,7 +22,7 @@ enum {
 };
 
 const struct column diff_columns[] = {
-	[COL_CHANGE] = { "CHANGE", "what differs, see Changes", CELL_STRING },
+	[COL_CHANGE] = { "CHANGE", "kind of change: see Changes", CELL_STRING },
 	[COL_FROM_NODE] = { "FROM_NODE", "NUMA node in the first scan", CELL_NUMBER, true },
 	[COL_TO_NODE] = { "TO_NODE", "NUMA node in the second scan", CELL_NUMBER, true },
 	[COL_FROM_SIZE] = { "FROM_SIZE", "bytes per page-table entry in the first scan",
@@ -30,7 +30,7 @@ const struct column diff_columns[] = {
 	[COL_TO_SIZE] = { "TO_SIZE", "bytes per page-table entry in the second scan", CELL_NUMBER,
 			  true },
 	[COL_BYTES] = { "BYTES", "size of all pages with this change", CELL_NUMBER, true },
-	[COL_PAGES] = { "PAGES", "number of these base pages", CELL_NUMBER, true,
+	[COL_PAGES] = { "PAGES", "number of base pages with this change", CELL_NUMBER, true,
 			.optional = true },
 	[COL_START] = { "START", "address of the mapping, with --mappings", CELL_STRING, true,
 			.optional = true },
@@ -111,7 +111,7 @@ static int add_total(struct diff *diff, const struct total *total)
 	return 0;
 }
 
-/* In the order of the changes, the largest first */
+/* By change, and then by size, the largest first */
 static int by_change(const void *a, const void *b)
 {
 	const struct total *left = a, *right = b;
@@ -143,15 +143,15 @@ static int print_totals(struct diff *diff)
 }
 
 /*
- * Start the totals of the mapping that has pages. Sets *@pages to the number of
- * those that are in this mapping.
+ * Start the totals of the mapping that contains the first of the pages. Sets
+ * *@pages to the number of pages that are in this mapping.
  */
 static int enter_mapping(struct diff *diff, __u64 addr, __u64 *pages)
 {
 	const struct mapping *mappings[2], *mapping;
 	size_t i, source;
 
-	/* The later mapping counts, if there is one. */
+	/* Prefer the mapping of the second scan. */
 	for (i = 0; i < 2; i++)
 		*pages = maps_part(diff->maps[i], addr, *pages, diff->headers[0].page_size,
 				   &mappings[i]);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages that the kernel migrates: events of the tracepoint mm_migrate_pages,
- * which name the reason, but not the process that has the pages. Perf events end
- * with the command, unlike what is set up in tracefs.
+ * Pages that the kernel migrates, counted by events of the tracepoint
+ * mm_migrate_pages. The events contain the reason, but not the process. Perf
+ * events end with the command, while settings in tracefs would remain.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -22,7 +22,7 @@
 /* Per CPU; a power of two */
 #define RING_PAGES 16
 
-/* The rings are read so often, before they are full. */
+/* Interval in which the rings are read, so that they do not overflow */
 #define INTERVAL_MS 50
 
 struct ring {
@@ -151,7 +151,7 @@ static bool open_rings(struct migrations *migrations, __u64 id)
 	return migrations->nr_rings;
 }
 
-/* Copy from a ring, whose end continues at its beginning. */
+/* Copy from a ring, across its end if necessary. */
 static void copy_out(const struct ring *ring, __u64 at, void *to, size_t len)
 {
 	const char *data = (const char *)ring->page + ring->page->data_offset;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Pages that the kernel migrates, of all processes, and why
+ * Number of pages of all processes that the kernel migrates, by reason
  *
  * Copyright (C) The vmwalk authors
  */
@@ -13,7 +13,7 @@
 
 struct migrations {
 	char *reasons[MAX_MIGRATION_REASONS]; /* names, or NULL */
-	__u64 pages[MAX_MIGRATION_REASONS];   /* that were migrated */
+	__u64 pages[MAX_MIGRATION_REASONS];   /* migrated pages */
 	__u64 lost;                           /* events without a known reason or number */
 	/* Offsets of fields in an event */
 	unsigned int reason_at, pages_at;
@@ -22,15 +22,15 @@ struct migrations {
 };
 
 /*
- * Start to count, with the tracepoint mm_migrate_pages and perf events. Returns
- * NULL if the kernel has no such tracepoint, or the caller may not use it.
+ * Start to count perf events of the tracepoint mm_migrate_pages. Returns NULL if
+ * the kernel does not have the tracepoint, or the caller may not use it.
  */
 struct migrations *migrations_start(void);
 
-/* Count for some time. If @migrations is NULL, only wait. */
+/* Wait, and count. If @migrations is NULL, only wait. */
 void migrations_wait(struct migrations *migrations, double seconds);
 
-/* Count what has happened up to now. */
+/* Count the events up to now. */
 void migrations_read(struct migrations *migrations);
 
 void migrations_free(struct migrations *migrations);

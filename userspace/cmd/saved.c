@@ -37,7 +37,7 @@ void saved_begin(struct saved_header *header, const struct target *target,
 {
 	struct process process = { .pid = target->pid };
 
-	/* The file also has the padding. */
+	/* Initialize the padding, too: it is written to the file. */
 	memset(header, 0, sizeof(*header));
 	memcpy(header->magic, magic, sizeof(magic));
 	header->version = SAVED_VERSION;
@@ -94,7 +94,7 @@ __u64 saved_copy_maps(pid_t pid, FILE *to)
 	return size;
 }
 
-/* Write all to the temporary file. Returns an exit status. */
+/* Write the whole scan to the temporary file. Returns an exit status. */
 static int write_scan(struct writer *writer, struct vmwalk_scan *range, const char *path)
 {
 	struct saved_header *header = &writer->header;

@@ -11,7 +11,7 @@
 
 #define SAVED_VERSION 1
 
-/* Flags that a saved scan has. Other flags change all the time. */
+/* State flags in a saved scan. Other flags change too often to be compared. */
 #define SAVED_FLAGS                                                                    \
 	(VMWALK_PRESENT | VMWALK_SWAP | VMWALK_MIGRATION | VMWALK_FILE | VMWALK_ZERO | \
 	 VMWALK_HUGETLB | VMWALK_SPECIAL | VMWALK_HUGE)
@@ -38,7 +38,7 @@ struct saved_header {
 
 /*
  * Describe the target in the header of a scan that begins now. saved_end() sets
- * when it has ended.
+ * the time when it ends.
  */
 void saved_begin(struct saved_header *header, const struct target *target,
 		 const struct vmwalk_scan *range);
@@ -51,12 +51,12 @@ void saved_end(struct saved_header *header);
 int saved_write(const struct target *target, struct vmwalk_scan *range, const char *path);
 
 /*
- * Append /proc/PID/maps to a file, nothing if it is not readable. Returns the
- * number of bytes. For errors of the output see ferror().
+ * Append /proc/PID/maps to a file, if maps is readable. Returns the number of
+ * bytes. For errors of the output see ferror().
  */
 __u64 saved_copy_maps(pid_t pid, FILE *to);
 
-/* A saved scan that is read */
+/* A saved scan that is open for reading */
 struct saved {
 	const char *path;
 	FILE *file;

@@ -2,8 +2,8 @@
 /*
  * Buffer for the extents of a scan, in memory or a temporary file
  *
- * The file is in $TMPDIR or else /var/tmp, since /tmp often is memory. It has no
- * name, so that it is gone with the command.
+ * The file is in $TMPDIR or else in /var/tmp, since /tmp is often in memory. It
+ * has no name, so the kernel removes it when the command ends.
  *
  * Copyright (C) The vmwalk authors
  */

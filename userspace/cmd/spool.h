@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Extents of a scan that are kept, in memory or a temporary file
+ * Buffer for the extents of a scan, in memory or a temporary file
  *
  * Copyright (C) The vmwalk authors
  */
@@ -16,7 +16,7 @@
 struct spool {
 	struct vmwalk_extent *vec;
 	size_t count, next; /* in memory */
-	FILE *file;         /* the extents before those in memory, or NULL */
+	FILE *file;         /* extents that precede those in memory, or NULL */
 };
 
 /* These return -1 with errno set on error. */
