@@ -68,7 +68,7 @@ attributes()
 	[[ $(find "$VMWALK/a" -type f -perm /200 | wc -l) == 11 ]]
 }
 
-@test "save: the file shows what vmwalk-restore will do, readable for all" {
+@test "save: the file is in the documented format, and readable by all users" {
 	cd "$BATS_TEST_TMPDIR"
 	vmwalk-create b size=8K live=0
 	(umask 077; vmwalk-save saved)
@@ -114,7 +114,7 @@ attributes()
 	[[ $(get_attribute a size) == 8192 ]]
 }
 
-@test "save, restore: any name" {
+@test "save, restore: names with any characters" {
 	# shellcheck disable=SC1003,SC2016 # literal
 	names=(a -a .a 'two words' ' blanks ' a=b a] '[a]' '#a' 'size=8K' '\x41' '\' '*' '?' '$(ls)' é $'\xff'
 		$'two\nlines' $'\t' $'\e[2J' $'\x7f' "$(printf '%0255d' 0)")
@@ -132,20 +132,20 @@ attributes()
 	grep -qxF '[two\x0alines]' saved
 }
 
-@test "save: target_pid is left out, with a message" {
+@test "save: does not save target_pid, and prints a message" {
 	vmwalk-create a target_pid=$$ live=0
 	run --separate-stderr vmwalk-save -
 	[[ $status == 0 && $output == *'[a]'* && $output != *target_pid* ]]
 	[[ $stderr == "vmwalk-save: a: target_pid $$ is not saved" ]]
 }
 
-@test "save: temporary instances of the vmwalk command are left out" {
+@test "save: does not save temporary instances of the vmwalk command" {
 	mkdir "$VMWALK"/vmwalk-command-{17-0,17,x-0}
 	run vmwalk-save -
 	[[ $output != *17-0* && $output == *'[vmwalk-command-17]'* && $output == *'[vmwalk-command-x-0]'* ]]
 }
 
-@test "save: replaces the file in one step, and keeps its owner, its mode and links to it" {
+@test "save: replaces the file atomically, and keeps its owner, its mode and links to it" {
 	cd "$BATS_TEST_TMPDIR"
 	echo old >file
 	chown 1:2 file
@@ -160,7 +160,7 @@ attributes()
 	[[ $(ls -A) == $'file\nlink' ]]
 }
 
-@test "save: a failure leaves the file, and nothing beside it" {
+@test "save: on failure, keeps the old file and leaves no temporary file" {
 	cd "$BATS_TEST_TMPDIR"
 	vmwalk-create a live=0
 	mkdir full
@@ -191,7 +191,7 @@ attributes()
 	expect 1 'vmwalk-save: cannot write to standard output'
 }
 
-@test "save: other users can print, but not write the default file" {
+@test "save: other users can print the configuration, but not write the default file" {
 	vmwalk-create a live=0
 	run as_nobody vmwalk-save -
 	[[ $status == 0 && $output == *'[a]'* ]]
@@ -215,14 +215,14 @@ attributes()
 	wait
 }
 
-@test "restore: an instance that exists is left as it is" {
+@test "restore: does not change an instance that exists" {
 	vmwalk-create a size=8K
 	restore_lines format=1 '[a]' size=16K '[b]' size=16K
 	expect 0 'vmwalk-restore: a: exists; not changed'
 	[[ $(get_attribute a size) == 8192 && $(get_attribute b size) == 16384 ]]
 }
 
-@test "restore: what the driver refuses is reported with its reason, all else is restored" {
+@test "restore: prints the error message of the driver, and creates the other instances" {
 	mkdir "$VMWALK/reference"
 	run ! set_attribute reference size 8X
 	message=$(get_attribute reference last_error)
@@ -234,7 +234,7 @@ attributes()
 	[[ $(cd "$VMWALK" && echo */) == 'b/ e/ reference/' ]]
 }
 
-@test "restore: an instance with a line that is not understood is refused, the others are restored" {
+@test "restore: an instance with an invalid line is not created, the others are" {
 	sections=()
 	for bad in size 'size 8K' ' size=8K' '=8K' size= Size=8K '../b/live=0' 'si ze=8K' $'fill=zero\tx' $'size=8K\r' \
 		'include other'; do
@@ -253,7 +253,7 @@ attributes()
 	no_instances
 }
 
-@test "restore: a section whose name is not understood is refused with all of its lines" {
+@test "restore: a section with an invalid name is ignored with all of its lines" {
 	sections=()
 	for bad in '[' '[]' '[b' '[b]x' '[b] ' '[\]' '[\x4]' '[\x4G]' '[a\x00]' '[.]' '[..]' '[a/b]' '[a\x2fb]' $'[a\tb]' '[a]'; do
 		sections+=("$bad" size=16K live=0)
@@ -267,7 +267,7 @@ attributes()
 	[[ $(cd "$VMWALK" && echo */) == 'a/ z/' && $(get_attribute a size) == 8192 ]]
 }
 
-@test "restore: nothing is restored from a file of another format, or none" {
+@test "restore: a file with another format or without one is an error, and no instance is created" {
 	for first in format=2 format= format '[a]' live=0 format=01 'format=1 '; do
 		restore_lines '# comment' '' "$first" '[a]'
 		[[ $status == 1 && ${#lines[@]} == 1 ]]
@@ -290,13 +290,13 @@ attributes()
 	no_instances
 }
 
-@test "restore: a line before the first section is refused" {
+@test "restore: an attribute before the first section is an error" {
 	restore_lines format=1 size=8K '[a]'
 	expect 1 "$(line 2 "'size=8K' is not in the section of an instance")"
 	[[ $(get_attribute a size) == 1048576 ]]
 }
 
-@test "restore: reads standard input, and a last line without its end" {
+@test "restore: reads standard input, and a last line without a newline" {
 	run vmwalk-restore - < <(printf 'format=1\n[a]\n# size=8K\n\nsize=16K')
 	expect 0 ''
 	[[ $(get_attribute a size) == 16384 ]]
@@ -351,7 +351,7 @@ teardown()
 	vmwalk_teardown
 }
 
-@test "udev: a device has a link with the name of its instance as long as it is live" {
+@test "udev: an instance has a link with its name while it is live" {
 	start_udev
 	make_instance b live=0
 	make_instance a
@@ -384,7 +384,7 @@ teardown()
 	[[ $(head -c 3 /dev/vmwalk/lab) == abc ]]
 }
 
-@test "udev: the group vmwalk can use devices, others cannot, and neither can create" {
+@test "udev: the group vmwalk can use devices, other users cannot, and neither can create instances" {
 	start_udev
 	make_instance a fill=letters
 	udevadm settle
@@ -398,7 +398,7 @@ teardown()
 	[[ $status == 1 && $output == *'no permission to write'* ]]
 }
 
-@test "udev: characters that a link cannot have become _" {
+@test "udev: replaces characters that are not allowed in a link by _" {
 	start_udev
 	make_instance 'two words'
 	make_instance $'a\nb\\$%'
