@@ -308,7 +308,7 @@ static void expect_limits(const char *type, int node, size_t pages)
 	vw_ok(vw_rmdir("t"));
 }
 
-VW_TEST(buffers_lie_below_the_limit_or_are_refused)
+VW_TEST(buffers_lie_below_the_limit_or_live_fails)
 {
 	read_zones();
 	for (size_t i = 0; i < COUNT(types); i++) {
@@ -329,7 +329,7 @@ static void need_dma(void)
 		vw_skip("buffer_type dma is not available");
 }
 
-VW_TEST(dma_buffers_lie_below_the_limit_or_are_refused)
+VW_TEST(dma_buffers_lie_below_the_limit_or_live_fails)
 {
 	char message[512];
 	int smallest, rc;
@@ -446,7 +446,7 @@ static unsigned long long fail_half_way(int bits)
 	return bytes;
 }
 
-VW_TEST(a_failure_half_way_gives_all_chunks_back)
+VW_TEST(a_failure_half_way_frees_all_chunks)
 {
 	const struct zone *zone = small_zone();
 	int bits = smallest_by_zones("huge", ANY_NODE), count;

@@ -314,7 +314,7 @@ VW_TEST(mappings_work_after_rmdir)
 
 /* --- What the kernel does to huge pages ----------------------------------- */
 
-VW_TEST(the_kernel_neither_locks_nor_collapses_nor_reclaims)
+VW_TEST(the_kernel_neither_locks_nor_collapses_nor_reclaims_chunks)
 {
 	static const int advices[] = {
 		MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_HUGEPAGE, MADV_COLD, MADV_PAGEOUT,
@@ -597,7 +597,7 @@ static int damage_and_map(void *arg)
 }
 
 /* The last test: the damaged page stays damaged. */
-VW_TEST(damage_of_a_page_leaves_the_others)
+VW_TEST(a_damaged_page_does_not_affect_the_others)
 {
 	struct huge huge = make_huge();
 	struct vw_child child = vw_fork(damage_and_map, &huge);

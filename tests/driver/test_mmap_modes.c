@@ -1061,7 +1061,7 @@ static __u64 alias_flags(const char *cache)
  * Linux 5.10, which has no epoll_pwait2(), does not call drivers in mprotect(),
  * and only x86-64 keeps the cache mode of entries without that.
  */
-VW_TEST_ALL(private_mappings_are_refused_if_mprotect_would_change_the_cache_mode)
+VW_TEST_ALL(private_mappings_fail_if_mprotect_would_change_the_cache_mode)
 {
 	bool old = syscall(SYS_epoll_pwait2, -1, NULL, 0, NULL, NULL) < 0 && errno == ENOSYS;
 	struct cell cell;

@@ -345,7 +345,7 @@ VW_TEST_ALL(page_prot_matches_the_pte)
 
 /* --- Mappings of the device ----------------------------------------------- */
 
-VW_TEST(the_advice_on_huge_pages_is_told_and_shared_memory_is_told_from_files)
+VW_TEST(attrs_contain_the_advice_on_huge_pages_and_distinguish_shmem_from_files)
 {
 	const __u32 rw = VMWALK_VMA_READ | VMWALK_VMA_WRITE;
 	char *anon = vw_anon(3 * PAGE);

@@ -102,7 +102,7 @@ need()
 	[[ $(wc -l <"$BATS_TEST_TMPDIR/out") -gt 80 ]]
 }
 
-@test "node_exporter serves the file as it is, with types, and reports no error" {
+@test "node_exporter serves all samples and types of the file, and reports no error" {
 	local file=$BATS_TEST_TMPDIR/text/vmwalk.prom port=$((20000 + RANDOM % 10000)) exporter
 
 	need prometheus-node-exporter
@@ -128,7 +128,7 @@ need()
 		<(grep '^# TYPE vmwalk' "$BATS_TEST_TMPDIR/served" | sort)
 }
 
-@test "counters are those of sysfs, in base units, and pages are bytes" {
+@test "counters have the values in sysfs, in base units: seconds and bytes" {
 	local page
 
 	capture_live demo vmwalk3 7
@@ -143,21 +143,21 @@ need()
 	[[ $output != *pending* ]]
 }
 
-@test "temporary instances are no instances of the user" {
+@test "temporary instances of the command have no metrics" {
 	capture_live vmwalk-command-17-0 vmwalk3 7
 	capture_live vmwalk-command-17-0x vmwalk4 7
 	run --separate-stderr replay vmwalk metrics
 	[[ $output == *'"vmwalk-command-17-0x"'* && $output != *'"vmwalk-command-17-0"'* ]]
 }
 
-@test "a counter that can not be read has no series, and is not 0" {
+@test "a counter that cannot be read has no series instead of the value 0" {
 	capture_live demo vmwalk3 7
 	rm "$VMWALK_SYSROOT/sys/class/vmwalk/vmwalk3/stats/mapped_pages"
 	run --separate-stderr replay vmwalk metrics
 	[[ $status == 0 && $output != *$'\nvmwalk_instance_mapped_bytes'* ]]
 }
 
-@test "a group counts each frame once, and groups together, too" {
+@test "each frame counts once per group, and once in the total of all groups" {
 	local part='vmwalk_group_mapped_bytes{group="s",backing'
 
 	capture_processes
@@ -175,7 +175,7 @@ need()
 	[[ $(sample vmwalk_mapped_distinct_bytes) == $((2097152 + 6 * 4096)) ]]
 }
 
-@test "a group has the same series whether it is empty or not" {
+@test "an empty group has the same series as others" {
 	local series
 
 	capture_processes
@@ -187,7 +187,7 @@ need()
 	[[ $(sample 'vmwalk_group_processes{group="b"}') == 0 ]]
 }
 
-@test "skipped processes are counted, and the scan is not complete" {
+@test "skipped processes are counted, and make the scan incomplete" {
 	capture_processes
 	capture_process 13 other
 	cat >>"$VMWALK_REPLAY" <<-'END'
@@ -201,7 +201,7 @@ need()
 	[[ $(sample 'vmwalk_scan_complete{group="s"}') == 1 ]]
 }
 
-@test "groups by cgroup and unit have the processes below them" {
+@test "groups by cgroup and unit contain the processes in cgroups below" {
 	capture_processes
 	echo '0::/system.slice/postgresql@15-main.service' >"$VMWALK_SYSROOT/proc/10/cgroup"
 	echo '0::/system.slice/postgresql@15-main.service/below' >"$VMWALK_SYSROOT/proc/11/cgroup"
@@ -219,7 +219,7 @@ need()
 	done
 }
 
-@test "wrong groups are usage errors, and more than 50 are not cut" {
+@test "invalid groups and more than 50 groups are usage errors" {
 	local arg groups=()
 
 	mkdir -p "$VMWALK_SYSROOT/sys/kernel/config/vmwalk"
@@ -241,7 +241,7 @@ need()
 	fails 2 'vmwalk: metrics: --group: more than 50 groups' "Try 'vmwalk metrics --help'."
 }
 
-@test "hidden PFNs are an error, since no frame can be counted once" {
+@test "hidden PFNs are an error, because frames cannot be counted once" {
 	capture_processes
 	sed -i -e 's/ 0x200000 512 0x10001/ 0 512 0x18001/' "$VMWALK_REPLAY"
 	run --separate-stderr replay vmwalk metrics -g s=comm:server
@@ -249,7 +249,7 @@ need()
 	[[ $stderr == "vmwalk: metrics: frames can't be counted: PFNs are hidden: "* ]]
 }
 
-@test "--output replaces the file with one that all can read, or leaves it alone" {
+@test "--output replaces the file, readable by all users, or does not change it on failure" {
 	local file=$BATS_TEST_TMPDIR/text/vmwalk.prom
 
 	mkdir "$BATS_TEST_TMPDIR/text"
@@ -279,7 +279,7 @@ need()
 	[[ $(ls -A "$BATS_TEST_TMPDIR") != *text.* ]]
 }
 
-@test "--openmetrics names types and ends as OpenMetrics wants it" {
+@test "--openmetrics prints the types and the end mark of OpenMetrics" {
 	capture_live demo vmwalk3 7
 	capture_processes
 	run --separate-stderr replay vmwalk metrics --openmetrics -g s=comm:server
@@ -292,7 +292,7 @@ need()
 }
 
 # The dashboard is in the source tree only.
-@test "the dashboard is JSON and shows metrics that exist" {
+@test "the dashboard is valid JSON and uses existing metrics only" {
 	local dashboard=$BATS_TEST_DIRNAME/../../docs/grafana-dashboard.json
 
 	[[ $(jq '.panels | length' "$dashboard") -gt 5 ]]

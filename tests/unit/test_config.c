@@ -705,7 +705,7 @@ VW_TEST(messages_quote_32_bytes_of_a_number)
 	}
 }
 
-VW_TEST(messages_are_one_printable_line_whatever_the_value)
+VW_TEST(messages_are_one_printable_line_for_any_value)
 {
 	struct vmwalk_config config;
 	struct vmwalk_errmsg errmsg;
@@ -771,7 +771,7 @@ static void expect_verdict(const char *type, const char *map_mode, const char *c
 	vw_ok(memcmp(&before, &config, sizeof(config)));
 }
 
-VW_TEST(validate_decides_every_combination)
+VW_TEST(validate_accepts_valid_combinations_only)
 {
 	static const char *const cache_modes[] = { "wb", "wc", "uc" };
 	static const struct {
@@ -811,7 +811,7 @@ VW_TEST(validate_decides_every_combination)
 }
 
 /* These attributes have no invalid combinations. */
-VW_TEST(validate_ignores_sizes_places_and_fills)
+VW_TEST(validate_ignores_size_location_and_fill)
 {
 	struct vmwalk_config config = not_default;
 	struct vmwalk_errmsg errmsg;
