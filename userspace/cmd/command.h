@@ -71,8 +71,8 @@ bool parse_address(const char *text, __u64 *addr);
 bool parse_pid(const char *text, pid_t *pid);
 
 /*
- * Write to standard output. The command fails with the first error, when it
- * ends; ferror(stdout) tells whether there was one.
+ * Write to standard output. The command reports the first error when it ends;
+ * ferror(stdout) shows whether there was one.
  */
 void output(const char *text, size_t len);
 void output_flush(void);
@@ -155,9 +155,9 @@ void cell_text(struct cell *cell, const char *text);
 void cell_take(struct cell *cell, char *text);
 /* Names of state flags; in a table without "present" */
 void cell_state(struct cell *cell, __u32 state);
-/* Whether values must not be abbreviated, since the output is raw or JSON */
+/* Whether values must not be abbreviated, because the output is raw or JSON */
 bool cell_exact(const struct cell *cell);
-/* The same, or since sizes are to be printed in bytes */
+/* The same, or because --bytes is given */
 bool cell_bytes(const struct cell *cell);
 
 /*

@@ -42,7 +42,7 @@ static __u64 *part_of(struct frames *frames, __u64 pfn)
 	return frames->parts[i];
 }
 
-/* The bits of frames in the word of the first one. Sets *@count to their number. */
+/* Mask of the frames that share a word with the first. Sets *@count to their number. */
 static __u64 word_mask(__u64 pfn, __u64 pages, unsigned int *count)
 {
 	unsigned int first = pfn % 64;

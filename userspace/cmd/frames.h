@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Sets of frames: a bitmap, of which only parts with frames take memory
+ * Sets of frames: a bitmap that uses memory only for parts with frames
  *
  * Copyright (C) The vmwalk authors
  */
@@ -22,7 +22,7 @@ struct frames {
  */
 int frames_add(struct frames *frames, __u64 pfn, __u64 pages, __u64 *fresh);
 
-/* Number of some frames that are in the set */
+/* Number of the given frames that are in the set */
 __u64 frames_count(const struct frames *frames, __u64 pfn, __u64 pages);
 
 /* Add the frames of another set. Returns -1 with errno set if memory is short. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guarded instances: removed when the command ends, whatever ends it
+ * Guarded instances: removed when the command ends, even if it is killed
  *
  * - A signal handler removes the instance before the command dies.
  * - The guard, a child process in its own session, waits for end of file on a

@@ -12,7 +12,7 @@
 
 #include "metrics.h"
 
-/* More series would be a burden for the database: each group has dozens. */
+/* Limits the load on the database: each group has dozens of series. */
 #define MAX_GROUPS 50
 
 /* Command line */

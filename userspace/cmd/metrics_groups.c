@@ -2,9 +2,9 @@
 /*
  * vmwalk metrics: groups of processes
  *
- * A series of 0 is written, too: a series that comes and goes has gaps in graphs
- * and breaks rules for alerts. So entry sizes and nodes are those of the machine,
- * and others if a group has them.
+ * Series with the value 0 are written, too: a series that disappears leaves gaps
+ * in graphs and breaks alerting rules. Therefore write a series for each entry
+ * size and node of the machine, and for others that a group has.
  *
  * Copyright (C) The vmwalk authors
  */

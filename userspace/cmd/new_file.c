@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Write a file that others cannot read, as a whole or not at all
+ * Write a private file: complete, or not at all
  *
  * Copyright (C) The vmwalk authors
  */

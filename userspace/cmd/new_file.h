@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Write a file that others cannot read, as a whole or not at all
+ * Write a private file: complete, or not at all
  *
  * Copyright (C) The vmwalk authors
  */
@@ -16,7 +16,7 @@ struct new_file {
 };
 
 /*
- * Create a file with the mode 0600, which gets its name when it is closed. The
+ * Create a file with mode 0600, which gets its name when it is closed. The
  * path "-" is standard output. Prints errors and returns an exit status.
  */
 int new_file_open(struct new_file *file, const char *path);

@@ -3,8 +3,8 @@
  * vmwalk scan --pagemap: write a file with the layout of /proc/PID/pagemap
  *
  * The entry of page N is at offset N * 8, so a program that reads pagemap can
- * read the file instead. The file has holes where no pages are: its space, like
- * the time of the scan, depends on what is mapped and not on what is reserved.
+ * read the file instead. The file has holes for unmapped addresses: its disk
+ * space and the time of the scan depend on the mapped memory only.
  *
  * A scan for extents finds the pages. Their entries are read and written in
  * blocks, which fill a page of the file.
@@ -107,7 +107,7 @@ static void show_progress(const struct pagemap *pagemap, __u64 addr)
 	progress_print("scan: %d%% of the mapped memory", percent);
 }
 
-/* Add the blocks of an extent. Write the previous ones if they are apart. */
+/* Add the blocks of an extent. First write previous blocks that are not adjacent. */
 static int add_extent(const struct vmwalk_extent *extent, void *data)
 {
 	struct pagemap *pagemap = data;

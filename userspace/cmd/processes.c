@@ -97,7 +97,7 @@ char *process_cgroup(pid_t pid)
 		if (!path)
 			continue;
 		*path++ = '\0';
-		/* Version 2 names no controllers. In version 1, memory is what counts. */
+		/* cgroup v2 lists no controllers. In v1, use the memory controller. */
 		if (!*controllers || strstr(controllers, "memory"))
 			found = path;
 		if (*controllers && found == path)
@@ -127,7 +127,7 @@ static pid_t thread_group(pid_t pid)
 
 /* Filters */
 
-/* Whether a cgroup is another one or below it. Both begin with a slash. */
+/* Whether @path is @cgroup or below it. Both begin with a slash. */
 static bool is_below(const char *path, const char *cgroup)
 {
 	size_t len = strlen(cgroup);
@@ -293,8 +293,8 @@ static int compare_memory(const struct process *left, const struct process *righ
 }
 
 /*
- * Find the first process with the memory of each one. @sorted has those found
- * so far in the order of their memory.
+ * Find the first process with the same memory as each process. @sorted contains
+ * the processes found so far, sorted by their memory.
  */
 static void find_shared(struct processes *processes, size_t *sorted)
 {
@@ -402,7 +402,7 @@ static int set_target(struct processes *processes, const struct process *process
 	if (!processes->target.temporary)
 		return 0;
 	if (target_set(&processes->target, process->pid)) {
-		/* EINVAL: it is a kernel thread, so the PID was used again. */
+		/* EINVAL: a kernel thread has reused the PID. */
 		if (errno == EINVAL)
 			errno = ESRCH;
 		return -1;

@@ -9,7 +9,7 @@
 
 #include "command.h"
 
-/* A PID can be used again: the time of the start tells its processes apart. */
+/* PIDs are reused: the start time distinguishes processes with the same PID. */
 struct process {
 	pid_t pid;
 	__u64 start;   /* in clock ticks after the boot */
@@ -18,8 +18,8 @@ struct process {
 };
 
 /*
- * What selects processes: --device or --pid, or else the other options, of which
- * one has to match.
+ * Selection of processes: by --device or --pid, or by the other options, one of
+ * which must match.
  */
 struct process_filter {
 	const char *device;
@@ -36,7 +36,7 @@ extern const struct verb_option process_verb_options[];
 /* Store an option that selects processes. Returns false for any other option. */
 bool process_option(struct process_filter *filter, int option, const char *arg);
 
-/* The selected processes and, after processes_walk(), what became of them */
+/* The selected processes and, after processes_walk(), the results of the walk */
 struct processes {
 	struct process *vec; /* in the order of --pid, or sorted by PID */
 	size_t count;

@@ -47,7 +47,7 @@ struct scan {
 	const struct vmwalk_scan *range;
 	struct table *table;
 	struct maps *maps;
-	/* Of the mapping that was printed last; most rows are in the same. */
+	/* State of the mapping that was printed last, which most rows share */
 	unsigned long line; /* in the maps; 0: no mapping */
 	struct label perm, name;
 };

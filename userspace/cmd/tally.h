@@ -51,7 +51,7 @@ struct tally_part {
 enum tally_window {
 	TALLY_HUGE,  /* mapped as one huge page */
 	TALLY_SMALL, /* has all its pages, but as small pages */
-	TALLY_HOLES, /* misses pages */
+	TALLY_HOLES, /* lacks pages */
 	TALLY_WINDOWS,
 };
 
@@ -77,12 +77,12 @@ struct tally_mapping {
 	const struct tally *tally;
 };
 
-/* Pages of one mapping that are the same in all that is accounted */
+/* Pages of one mapping with the same accounted properties */
 struct tally_piece {
 	__u64 start, end, pages;
 	__u64 pfn; /* 0: hidden, or not present */
 	enum tally_kind kind;
-	__u32 flags; /* those that the driver told */
+	__u32 flags; /* reported by the driver */
 	unsigned int shift;
 	int node;
 	__u64 fresh; /* pages whose frames are new to the group */

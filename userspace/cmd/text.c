@@ -20,7 +20,7 @@ void buffer_free(struct buffer *buffer)
 	*buffer = (struct buffer){};
 }
 
-/* Make room for @len more bytes. */
+/* Ensure capacity for @len more bytes. */
 void buffer_grow(struct buffer *buffer, size_t len)
 {
 	size_t size = buffer->size ? buffer->size : FIRST_SIZE;

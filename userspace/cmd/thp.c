@@ -3,8 +3,8 @@
  * Which mappings may have transparent huge pages, by the flags of the mapping
  * and the settings in sysfs
  *
- * THPeligible in /proc/PID/smaps tells this, too, but reading smaps walks all
- * page tables once more.
+ * THPeligible in /proc/PID/smaps shows this, too, but reading smaps walks all
+ * page tables again.
  *
  * Copyright (C) The vmwalk authors
  */

@@ -65,7 +65,7 @@ _TRANSLATION = struct.Struct("=QQIHh")
 
 
 class Error(OSError):
-    """An error of the driver or the library. strerror is a sentence that says why."""
+    """An error of the driver or the library. strerror contains the error message."""
 
 
 class NotFoundError(Error, FileNotFoundError):
@@ -275,7 +275,7 @@ class Vma(NamedTuple):
 
 
 class Location(NamedTuple):
-    """Where a byte of the buffer is: see VMWALK_IOC_LOCATE."""
+    """The location of a byte of the buffer: see VMWALK_IOC_LOCATE."""
 
     kaddr: int
     linear: int
@@ -341,7 +341,7 @@ class Instance:
         return text
 
     def set(self, attribute: str, value: str | int) -> None:
-        """Write an attribute. True and False mean 1 and 0. A failure has the driver's message."""
+        """Write an attribute. True and False mean 1 and 0. Errors have the driver's message."""
         if not isinstance(value, (str, int)):
             raise TypeError(f"{attribute} must be str or int, not {type(value).__name__}")
         text = value if isinstance(value, str) else str(int(value))
@@ -498,7 +498,7 @@ class File:
         return _error(f"{self.path}: {what} {addr:#x}", message)
 
     def close(self) -> None:
-        """Close the device. Mappings stay. Closing it twice is harmless."""
+        """Close the device. Mappings stay. It may be closed twice."""
         self._handle = None
         self._finalize()
 
@@ -611,7 +611,7 @@ class File:
                          category_inverted=invert, return_mask=report)
 
     def _extents(self, scan: _abi.Scan, vec: int, length: int) -> int:
-        """Fill in vec, and move start to where the scan goes on."""
+        """Fill in vec, and set start to the address to continue from."""
         scan.vec, scan.vec_len = vec, length
         count = int(_lib.vmwalk_file_extents(self._open(), scan))
         if count < 0:
