@@ -74,9 +74,10 @@ union ioctl_arg {
 };
 
 /*
- * @_out is the offset of the fields at the end that are outputs: they are not
- * copied in, but read as 0. The size of the structure, if the handler calls
- * vmwalk_call_respond() before it acts: a call that fails must not change them.
+ * @_out is the offset of the outputs at the end of the structure. They are not
+ * copied in, and read as 0. If the handler calls vmwalk_call_respond() before
+ * it acts, pass the size of the structure instead, so that the caller's values
+ * are copied in: a call that fails must not change them.
  */
 #define IOCTL_OP(_cmd, _handler, _struct, _out, _min_size, _flags)		\
 	[_IOC_NR(_cmd)] = {							\
@@ -183,7 +184,7 @@ static int get_arg(union ioctl_arg *arg, const struct ioctl_op *op, void __user 
 static long call_with_struct(struct vmwalk_file *vf, const struct ioctl_op *op, void __user *user)
 {
 	struct vmwalk_call call = { .vf = vf, .size = op->size, .user = user };
-	/* get_arg() sets all that a handler uses: do not clear it before. */
+	/* get_arg() sets all fields that a handler uses: do not clear them. */
 	union ioctl_arg arg __uninitialized;
 	int err;
 

@@ -22,7 +22,7 @@
 /* Bits of a PTE that its pagemap entry depends on, apart from the PFN. */
 #define COMPARED	(VMWALK_FLAGS_MASK & ~(unsigned long)VMWALK_USE_MASK)
 
-/* Runs of PTEs in a table that is reported quickly. */
+/* A table with at most this number of runs of PTEs is quick to report. */
 #define BRIEF_RUNS	8
 
 /* Pages to report per hold of mmap_lock, present or not. */

@@ -22,7 +22,7 @@
 #include "compat.h"
 #include "scan.h"
 
-/* Runs of PTEs plus new extents of a table that is scanned quickly. */
+/* A table with at most this number of runs and new extents is quick to scan. */
 #define BRIEF_RUNS	8
 
 /* Is a page with this state reported? Uses the formula of PAGEMAP_SCAN. */
