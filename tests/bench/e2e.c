@@ -151,7 +151,7 @@ static pid_t start(const struct command *command, int out, bool traced)
 		bench_die("ptrace: %m");
 	if (command)
 		exec_command(command, &rows);
-	/* A file of its own, with a buffer: that of the benchmark has lines. */
+	/* A separate file with a buffer: that of the benchmark is line-buffered. */
 	setvbuf(stdout, NULL, _IOFBF, BUFSIZ);
 	print_pagemap(&rows);
 	_exit(EXIT_SUCCESS);
@@ -306,7 +306,7 @@ void bench_e2e_scan(const struct bench_row *row)
 	bench_release(&rows);
 }
 
-/* What smaps tells of a whole process, as the kernel adds it up */
+/* Read smaps_rollup: the sums in smaps of a whole process. */
 static double read_smaps(void *unused)
 {
 	char text[4096];

@@ -976,8 +976,8 @@ struct collector {
 };
 
 /*
- * Clears and copies the reported pages, until told to stop or until
- * the device is removed.
+ * Clears and copies the reported pages, until the test sets a flag or the
+ * device is removed.
  */
 static void *keep_collecting(void *arg)
 {

@@ -55,7 +55,7 @@ static struct huge make_huge(void)
 	return huge;
 }
 
-/* Unmaps everything. Nothing may have happened to the buffer. */
+/* Unmaps everything. The buffer must be unchanged. */
 static void remove_huge(struct huge *huge)
 {
 	vw_ok(vw_sys(munmap(huge->area, SIZE + 2 * PMD_SIZE)));

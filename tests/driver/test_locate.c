@@ -160,7 +160,7 @@ VW_TEST(linear_equals_phys_in_the_linear_map_only)
 			struct vmwalk_locate location = locate_at(offset);
 			bool right = location.linear == location.phys, in_linear_map;
 
-			/* The buffer of type kmalloc tells the base of the linear map. */
+			/* The buffer of type kmalloc shows the base of the linear map. */
 			if (!linear_map)
 				linear_map = location.kaddr - location.phys;
 			in_linear_map = location.kaddr - location.phys == linear_map;

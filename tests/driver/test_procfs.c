@@ -503,7 +503,7 @@ VW_TEST(each_category_selects_the_same_pages_as_pagemap_scan)
 
 /*
  * The kernel marks write-protected and read-write-protected pages with the same
- * bit of an entry. The mode of the VMA tells which they are.
+ * bit of an entry. The mode of the VMA distinguishes them.
  */
 VW_TEST(read_write_protected_pages_are_not_reported_as_write_protected)
 {

@@ -129,7 +129,7 @@ static enum result discarded(struct kind_memory *memory)
 	return result;
 }
 
-/* Whether pagemap says that all pages are swapped out */
+/* Whether, according to pagemap, all pages are swapped out */
 static bool is_swapped_out(const struct kind_memory *memory)
 {
 	off_t offset = (uintptr_t)memory->start / page_size * sizeof(__u64);

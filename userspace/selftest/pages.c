@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ask each interface about the same pages, and compare the answers.
+ * Read the same pages through each interface, and compare the results.
  *
  * Copyright (C) The vmwalk authors
  */

@@ -16,17 +16,17 @@
  *   device    shared mapping of /dev/vmwalk0
  *
  * Then reads commands, one per line, and answers each with "ok", or with "skip
- * REASON" if this kernel can't do it:
+ * REASON" if this kernel does not support it:
  *
  *   write     write to all pages
  *   read      read all pages
  *   fork      start a child that also has the memory, until this process ends
- *   free      give all pages back
+ *   free      free all pages
  *   out       swap all pages out
  *   move N    move all pages to NUMA node N
  *   collapse  make huge pages
  *   split     map the huge pages by small entries
- *   poison    let the kernel treat the first page as broken
+ *   poison    let the kernel treat the first page as damaged
  *   unmap     unmap all
  *
  * Copyright (C) The vmwalk authors
@@ -61,7 +61,7 @@ static size_t page, size;
 static char *memory;
 static unsigned char sum; /* of the bytes that were read */
 
-/* Aligned to huge pages, with nothing beside it to merge with */
+/* Aligned to huge pages, with gaps around it, so that it does not merge */
 static char *map_aligned(int flags)
 {
 	char *at = mmap(NULL, size + 2 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -179,7 +179,7 @@ static int swap_out(void)
 	return nr_present() ? -1 : 0;
 }
 
-/* Changing a part of the mapping splits its entries; then it is one again. */
+/* Change a part of the mapping to split its entries, and undo the change. */
 static int split(void)
 {
 	size_t offset;

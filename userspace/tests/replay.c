@@ -27,7 +27,7 @@
  * repeat	adds COUNT copies of the last extent, each STRIDE bytes further
  * gate		Scans that reach an extent at or above ADDR, and VMA look-ups
  *		there, wait until the FIFO $VMWALK_REPLAY_GATE is opened.
- * process	What follows, up to the next such line, is of this target only.
+ * process	The lines up to the next process line are for this target only.
  * error	fails walks and translations, and scans and VMA look-ups that
  *		find nothing more
  *
@@ -65,7 +65,7 @@ static int error;
 /* The instance that was created last: a command has one. */
 static char item[512];
 
-/* Make room for one more element. The size is a power of two. */
+/* Ensure capacity for one more element. The size is a power of two. */
 static void *grow(void *vec, unsigned int count, size_t size)
 {
 	if (count & (count - 1))
@@ -188,7 +188,7 @@ static void replay_file(void)
 		fclose(file);
 }
 
-/* The path of a file that a descriptor of a directory and a name denote */
+/* The path of a file, from the descriptor of its directory and its name */
 static void path_at(char *path, size_t size, int dir, const char *name)
 {
 	char link[64];

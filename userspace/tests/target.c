@@ -19,7 +19,7 @@
  *   shmemout  like shmem, and swapped out
  *   file      private mapping of this program, read
  *
- * Exits with status 4 if this kernel can't make a kind.
+ * Exits with status 4 if this kernel does not support a kind.
  *
  * Copyright (C) The vmwalk authors
  */
@@ -58,7 +58,7 @@ static char *map(size_t size, int prot, int flags, int fd)
 	return at;
 }
 
-/* Aligned, with a gap before and after it, so that it stays a mapping of its own */
+/* Aligned, with gaps around it, so that it does not merge with other mappings */
 static char *anonymous(size_t size, int advice)
 {
 	char *at = map(size + 2 * BORDER, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
@@ -164,7 +164,7 @@ static void make(const char *kind, size_t size)
 		pause();
 }
 
-/* As vfork() does, but the parent goes on. */
+/* Like vfork(), but the parent continues. */
 static void start_sharing(void)
 {
 	const size_t size = 64 * 1024;
