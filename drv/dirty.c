@@ -96,7 +96,7 @@ static struct file *open_unmap_test(struct vmwalk_device *device, struct vfsmoun
  * Does unmap_mapping_range() unmap refcounted pages? Older kernels mistake
  * pages that are not in the page cache for copies of a private mapping, and
  * skip them. Map a page into the caller's memory to find out. Other threads of
- * the caller may unmap or move the mapping meanwhile: look it up again, and
+ * the caller may unmap or move the mapping at any time: look it up again, and
  * hold references to the file and the page.
  *
  * Return: 1 or 0; a negative errno if the test is not possible.
@@ -276,7 +276,7 @@ static bool is_dirty(struct vmwalk_device *device, unsigned long index)
  * @device: the device
  *
  * Return: the number; -EINTR on a fatal signal; -ENODEV if the device is
- * withdrawn meanwhile.
+ * withdrawn during the call.
  */
 long vmwalk_dirty_count(struct vmwalk_device *device)
 {
@@ -358,7 +358,7 @@ static int clear_batch(struct vmwalk_device *device, unsigned long first, unsign
  * @bitmap: one bit per page of the range, all 0; set for each written page
  *
  * Return: 0; -EINTR on a fatal signal; -ENODEV if the device is withdrawn
- * meanwhile. On error @bitmap has the pages that were collected so far.
+ * during the call. On error @bitmap has the pages that were collected so far.
  */
 int vmwalk_dirty_collect(struct vmwalk_device *device, unsigned long first, unsigned long count,
 			 bool clear, unsigned long *bitmap)

@@ -165,7 +165,7 @@ static int scan_extents(struct mm_struct *mm, struct vmwalk_scan *scan, bool hid
 }
 
 /*
- * Sets the number of pages reported, also if the scan fails after some of them.
+ * Sets the number of pages reported, even if the scan fails after some pages.
  * Returns as scan_range().
  */
 static int scan_pagemap(struct mm_struct *mm, struct vmwalk_scan *scan, bool hide_pfns,

@@ -691,7 +691,7 @@ void vmwalk_map_init(struct vmwalk_device *device)
  * Return: 0; -EINVAL if the range exceeds the buffer; -EPERM for PROT_EXEC;
  * -EOPNOTSUPP if mprotect() would map the buffer with a wrong memory type;
  * -ENOMEM without memory for page tables; -EINTR on a fatal signal. On error
- * the core unmaps what was installed.
+ * the core unmaps the installed pages.
  */
 int vmwalk_map(struct vmwalk_device *device, struct vm_area_struct *vma)
 {

@@ -81,7 +81,7 @@ static struct vm_area_struct *to_vma(struct rb_node *node)
  * @device: the device
  *
  * Return: the number of VMAs; -EINTR on a fatal signal; -ENODEV if the device
- * is withdrawn meanwhile.
+ * is withdrawn during the call.
  */
 long vmwalk_rmap_count_vmas(struct vmwalk_device *device)
 {
@@ -184,8 +184,8 @@ static int count_batch(struct vmwalk_device *device, struct cursor *cursor, unsi
  * Walks the page tables of every mapping. During the walk, a process that maps
  * or unmaps the device waits for one batch, and for find_cursor().
  *
- * Return: the count, exact unless mappings change meanwhile; -EINTR on a fatal
- * signal; -ENODEV if the device is withdrawn meanwhile.
+ * Return: the count, exact unless mappings change during the call; -EINTR on a
+ * fatal signal; -ENODEV if the device is withdrawn during the call.
  */
 long vmwalk_rmap_count_pages(struct vmwalk_device *device)
 {

@@ -43,8 +43,8 @@ struct vmwalk_scan_template {
  * @flushed: extents that were moved out of @out
  * @pages_left: pages that may still be reported
  * @template: a PTE that other PTEs are compared with, valid in @vma
- * @other: the template before that, also valid in @vma: often, two kinds of
- *         PTEs alternate, such as writable and read-only ones
+ * @other: the previous template, also valid in @vma: often, two kinds of PTEs
+ *         alternate, such as writable and read-only ones
  * @span: the span that enter_span() entered last
  * @done: the scan is complete: the range, vec_len or max_pages is used up
  */

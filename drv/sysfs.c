@@ -77,7 +77,7 @@ static ssize_t read_phys(struct file *file, u64 phys, char *buf, loff_t offset, 
 	return memory_read_from_buffer(buf, count, &offset, text, len);
 }
 
-/* Reads 0x0 also if the buffer is not contiguous. */
+/* Also reads 0x0 if the buffer is not contiguous. */
 static ssize_t phys_addr_read(struct file *file, struct kobject *kobj, vmwalk_bin_attribute *attr,
 			      char *buf, loff_t offset, size_t count)
 {

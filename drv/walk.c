@@ -237,7 +237,7 @@ static unsigned long walk_ptes(struct mm_struct *mm, pmd_t *pmdp, pmd_t pmd, uns
 }
 
 /**
- * vmwalk_walk_finish - release what a walk holds between two VMAs
+ * vmwalk_walk_finish - unlock the table that a walk keeps between two VMAs
  * @walker: the walk
  *
  * Call this after the last call of vmwalk_walk_range(), before the lock that

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Page-table entries: what the kernel has no generic helper for.
+ * Page-table entries: operations for which the kernel has no generic helper.
  *
  * Copyright (C) The vmwalk authors
  *
