@@ -24,7 +24,7 @@ enum kpage_kind {
 	KPAGE_PAGE_TABLE,
 	KPAGE_ZERO,
 	KPAGE_HUGETLB,
-	KPAGE_ANON, /* also if KSM has merged it */
+	KPAGE_ANON, /* including pages that KSM has merged */
 	KPAGE_SHMEM,
 	KPAGE_FILE,
 	KPAGE_RESERVED,

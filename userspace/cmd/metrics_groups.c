@@ -202,7 +202,7 @@ static const struct {
 	{ "vmwalk_group_largest_run_bytes",
 	  "Longest run of contiguous frames at contiguous addresses.", largest_run_bytes },
 	{ "vmwalk_group_processes", "Processes that were scanned.", nr_processes },
-	{ "vmwalk_scan_skipped_processes", "Processes that ended meanwhile, or may not be scanned.",
+	{ "vmwalk_scan_skipped_processes", "Processes that exited, or may not be scanned.",
 	  nr_skipped },
 	{ "vmwalk_scan_complete", "1 if no process of the group was skipped.", is_complete },
 };

@@ -66,7 +66,7 @@ static void free_instance(struct instance *instance)
 	free(instance->map_mode);
 }
 
-/* Instances that are removed meanwhile are left out. */
+/* Skip instances that are removed during the call. */
 static int add_instance(struct vmwalk_instance *handle, void *data)
 {
 	const char *dev_name = vmwalk_instance_dev_name(handle);

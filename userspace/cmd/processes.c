@@ -283,7 +283,7 @@ static int select_matching(struct processes *processes, const struct process_fil
 
 /* Processes that share their memory: CLONE_VM without CLONE_THREAD, or vfork() */
 
-/* Order of two processes by their memory; 0 also if it is not known */
+/* Order of two processes by their memory; 0 if it is the same or unknown */
 static int compare_memory(const struct process *left, const struct process *right, bool *same)
 {
 	long order = syscall(SYS_kcmp, left->pid, right->pid, KCMP_VM, 0, 0);

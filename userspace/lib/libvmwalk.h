@@ -235,7 +235,7 @@ int vmwalk_file_info(struct vmwalk_file *file, struct vmwalk_info *info);
  * vmwalk_file_get_pfn() - get the PFN of a page of the target
  * @file: the file, opened with CAP_SYS_ADMIN
  * @addr: an address in the page, in bytes
- * @pfn: set to the page frame number, also if it does not fit into an int
+ * @pfn: set to the page frame number, even if it does not fit into an int
  *
  * Return: 0, or -1 with errno set. ENOENT: no page is present. EPERM: the
  * opener lacks CAP_SYS_ADMIN, or CAP_SYS_PTRACE for another process.
@@ -279,7 +279,7 @@ int vmwalk_file_extents(struct vmwalk_file *file, struct vmwalk_scan *scan);
  * @file: the file
  * @scan: start, end and the masks are set by the caller; flags and max_pages
  *        must be 0; vec and vec_len are ignored. walk_end is set to the address
- *        at which the scan ended and can be resumed, also if it failed.
+ *        at which the scan ended and can be resumed, even if it failed.
  * @fn: the function, called in address order. A return value other than 0 ends
  *      the scan after that extent.
  * @data: passed to @fn
@@ -288,7 +288,7 @@ int vmwalk_file_extents(struct vmwalk_file *file, struct vmwalk_scan *scan);
  * number. The first batch is small, so @fn is called early.
  *
  * Return: 0, the value with which @fn ended the scan, or -1 with errno set.
- * EINVAL: also if flags or max_pages is not 0.
+ * EINVAL: as for VMWALK_IOC_SCAN, and if flags or max_pages is not 0.
  */
 int vmwalk_file_scan(struct vmwalk_file *file, struct vmwalk_scan *scan,
 		     int (*fn)(const struct vmwalk_extent *extent, void *data), void *data);
