@@ -20,7 +20,7 @@ need_python()
 	python3 -m pytest -p no:cacheprovider --quiet --tb=short --durations=3 -rs "$BATS_TEST_DIRNAME/../python"
 }
 
-@test "python: the examples of docs/python.md run and print what it shows" {
+@test "python: the examples of docs/python.md run and print the output shown there" {
 	need_python
 	cd "$BATS_TEST_TMPDIR"
 	# Each example begins with the name of its file.

@@ -142,7 +142,7 @@ compare()
 	nodes_match_numa_maps
 }
 
-@test "small anonymous pages are those of smaps" {
+@test "small anonymous pages match smaps" {
 	start_memory small=8
 	compare
 	(($(column ANON) >= 8 * MIB && $(column SWAP) == 0))
@@ -155,7 +155,7 @@ compare()
 	[[ $(column THP) != 0 ]] || skip 'no free huge pages'
 }
 
-@test "a window with every second page is one with holes" {
+@test "a window that lacks every second page counts as one with holes" {
 	local row
 
 	((PMD)) || skip 'no transparent huge pages'
@@ -165,7 +165,7 @@ compare()
 	expect 'windows' "$row" "0 0 $((8 * MIB))"
 }
 
-@test "windows full of small pages are told from those mapped by one entry" {
+@test "windows full of small pages are distinguished from windows mapped by one entry" {
 	local huge small holes
 
 	((PMD)) || skip 'no transparent huge pages'
@@ -190,7 +190,7 @@ compare()
 	echo 0 >/proc/sys/vm/nr_hugepages
 }
 
-@test "shared memory is counted as such, and files in tmpfs are, too" {
+@test "shared memory and files in tmpfs count as shared memory" {
 	local file shmem
 
 	start_memory shmem=8 file=1
@@ -206,13 +206,13 @@ compare()
 	fi
 }
 
-@test "swapped pages are those of smaps" {
+@test "swapped pages match smaps" {
 	start_memory swap=4
 	compare
 	expect SWAP "$(column SWAP)" $((4 * MIB))
 }
 
-@test "no entry shows that shared memory was swapped out, unlike smaps" {
+@test "swapped-out shared memory is not counted, unlike in smaps" {
 	start_memory shmemout=4
 	compare
 	expect SWAP "$(column SWAP)" 0
@@ -220,7 +220,7 @@ compare()
 	(($(smaps Swap) > 3 * MIB))
 }
 
-@test "zero pages are counted apart, and are not in RSS" {
+@test "zero pages are counted separately, and are not in RSS" {
 	start_memory zero=4
 	compare
 	expect ZERO "$(column ZERO)" $((4 * MIB))
@@ -259,7 +259,7 @@ compare()
 	((rss_total < rss + n * 16 * PAGE + 64 * PAGE))
 }
 
-@test "the sums over mappings are those of the process" {
+@test "the sums over mappings equal the totals of the process" {
 	local kind sums
 
 	start_memory small=2 thp=4 shmem=2
@@ -269,7 +269,7 @@ compare()
 	done
 }
 
-@test "runs add up to the memory that has frames" {
+@test "the lengths of runs add up to the memory that has frames" {
 	local runs
 
 	start_memory small=2 thp=4 shmem=2
@@ -297,7 +297,7 @@ compare()
 	[[ $status == 0 && $output == "process $pid (target)"* ]]
 }
 
-@test "kernel threads and processes that have ended are refused by PID, and left out otherwise" {
+@test "kernel threads and exited processes are an error with --pid, and are skipped otherwise" {
 	run --separate-stderr vmwalk summary --pid 2
 	[[ $status == 1 && ! $output ]]
 	[[ $stderr == 'vmwalk: summary: process 2 has no memory: it is a kernel thread, or has exited' ]]
@@ -310,7 +310,7 @@ compare()
 	[[ " ${lines[*]} " != *' 2 '* && " ${lines[*]} " == *" $$ "* ]]
 }
 
-@test "without CAP_SYS_ADMIN what needs PFNs is hidden, and nothing is 0 instead" {
+@test "without CAP_SYS_ADMIN, values that need PFNs are hidden, not 0" {
 	start_memory small=2 shmem=1
 	make_instance demo target_pid="$pid"
 	run --separate-stderr setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin -- \

@@ -629,7 +629,7 @@ AS_JSON='"a\ufffdb\ufffd\ufffdc\ufffd\ufffdd\ufffd\ufffd\ufffde\ufffd\ufffd\ufff
 	END
 }
 
-@test "walk: without a page, says what the last entry is" {
+@test "walk: without a page, describes the last entry" {
 	for stop in '0 21 3 1:none: the pmd entry, which covers 2M, is empty:empty' \
 		'0x80 12 4 2:none: the pte entry is a swap or migration entry:absent' \
 		'0x400 12 4 2:none: the pte entry is a marker:absent'; do
@@ -1221,7 +1221,7 @@ pagemap_entries()
 	[[ -f $file && ! -s $file ]]
 }
 
-@test "scan: --pagemap reports what it can't do" {
+@test "scan: --pagemap rejects options for rows and special files, and reports errors" {
 	local option file=$BATS_TEST_TMPDIR/pagemap
 
 	for option in --json -r -n -b -O '-o PFN' '-m write' '-f write'; do
@@ -1431,7 +1431,7 @@ capture_summary()
 	END
 }
 
-@test "summary: sums what pages are, how they are mapped, and where" {
+@test "summary: prints totals by kind, entry size and node" {
 	capture_summary
 	run --separate-stderr replay vmwalk summary --device demo
 	prints <<-'END'
@@ -1519,7 +1519,7 @@ capture_summary()
 	[[ $(replay vmwalk summary --device demo) != *windows* ]]
 }
 
-@test "summary: what needs PFNs is hidden without them, and nothing is 0 instead" {
+@test "summary: values that need PFNs are hidden if PFNs are, and not 0" {
 	local word start pfn pages flags rest
 
 	capture_summary
@@ -1600,7 +1600,7 @@ capture_summary()
 	[[ $status == 1 && $stderr == 'vmwalk: summary: process 11: Operation not permitted: '* ]]
 }
 
-@test "summary: wrong selections are usage errors" {
+@test "summary: invalid selections are usage errors" {
 	local pid
 
 	capture_process 10 server

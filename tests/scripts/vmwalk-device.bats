@@ -287,7 +287,7 @@ start_target()
 	[[ $(vmwalk-list | wc -l) == 12 ]]
 }
 
-@test "list tells configfs that is not mounted from a module that is not loaded" {
+@test "list distinguishes unmounted configfs from a module that is not loaded" {
 	# shellcheck disable=SC2016 # for the shell inside
 	run --separate-stderr unshare --mount bash -c '
 		umount -l /sys/kernel/config && vmwalk list'
@@ -398,7 +398,7 @@ start_target()
 		}
 }
 
-@test "walk says why an address has no page" {
+@test "walk prints why an address has no page" {
 	start_target --size 1
 	run --separate-stderr vmwalk walk --pid "$pid" "${region_start[reserved]}"
 	[[ $status == 0 && $output == *'  page      none: the '*', is empty'* ]]
@@ -542,7 +542,7 @@ entries()
 	(($(stat -c '%b * %B' "$BATS_TEST_TMPDIR/pagemap") < 1 << 20))
 }
 
-@test "scan --pagemap hides frames from others than root" {
+@test "scan --pagemap hides frames from unprivileged users" {
 	local directory
 
 	vmwalk create demo
