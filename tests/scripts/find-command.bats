@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 #
-# vmwalk find without the driver: its arguments, the lines of a log, and what it
-# prints for captured processes and captured files of the kernel.
+# vmwalk find without the driver: its arguments, the lines of a log, and its
+# output for captured processes and captured files of the kernel.
 #
 # Copyright (C) The vmwalk authors
 
@@ -22,7 +22,7 @@ number()
 		)\\x${hex:4:2}\\x${hex:2:2}\\x${hex:0:2}"
 }
 
-# kpage PFN FLAGS [COUNT [INODE]]: sets what the captured kernel says of a frame.
+# kpage PFN FLAGS [COUNT [INODE]]: sets the captured kernel's data of a frame.
 kpage()
 {
 	local file values=("${@:2}")
@@ -392,7 +392,8 @@ usage()
 	[[ $status == 0 && $output == *$'\nthe kernel counted 4 mappings:\nthe others belong to vmwalk itself'* ]]
 }
 
-# source LINE: prints what vmwalk find takes from a line: the address, and the text.
+# source_of LINE: prints what vmwalk find extracts from a line: the address, whether
+# it is from a machine-check bank, and the text.
 source_of()
 {
 	printf '%s\n' "$1" | replay vmwalk find --json --pid 10 2>/dev/null |
