@@ -174,6 +174,30 @@ static inline struct vm_area_struct *vmwalk_vma_next(struct vmwalk_vma_iter *ite
 #endif
 }
 
+/*
+ * Keep the VMAs and page tables of an mm until vmwalk_mm_release(). The caller
+ * holds mmap_lock for reading. Fails if no process uses the mm any more. Before
+ * Linux 5.17, exit_mmap() frees them without mmap_lock, so mm_users is needed:
+ * the last process then exits without freeing its memory, which a worker frees.
+ * Some newer kernels without struct vma_iterator do not need this.
+ */
+static inline bool vmwalk_mm_keep(struct mm_struct *mm)
+{
+#ifdef VMWALK_HAVE_VMA_ITERATOR
+	return atomic_read(&mm->mm_users);
+#else
+	return mmget_not_zero(mm);
+#endif
+}
+
+/* mmap_lock is not held. */
+static inline void vmwalk_mm_release(struct mm_struct *mm)
+{
+#ifndef VMWALK_HAVE_VMA_ITERATOR
+	mmput_async(mm);
+#endif
+}
+
 /* Is this a private mapping that may be written to? */
 static inline bool vmwalk_vma_is_cow(const struct vm_area_struct *vma)
 {

@@ -339,8 +339,8 @@ int vmwalk_target_access(struct vmwalk_file *vf, unsigned long addr, void *buf, 
  * mm_count keeps the structure and the top-level page table, but not the
  * memory. If mm_users is not zero under mmap_lock, no VMA is freed before the
  * lock is released: exit_mmap() takes mmap_lock for writing before it frees
- * VMAs and page tables. Page-table entries may become empty at any time, as by
- * madvise().
+ * VMAs and page tables. vmwalk_mm_keep() does the same for older kernels.
+ * Page-table entries may become empty at any time, as by madvise().
  *
  * Return: 0, to be followed by vmwalk_target_unlock(); -EINTR on a fatal
  * signal; -ESRCH if no process uses the mm any more.
@@ -350,7 +350,7 @@ int vmwalk_target_lock(struct mm_struct *mm)
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 
-	if (!atomic_read(&mm->mm_users)) {
+	if (!vmwalk_mm_keep(mm)) {
 		mmap_read_unlock(mm);
 		return -ESRCH;
 	}
@@ -361,4 +361,5 @@ int vmwalk_target_lock(struct mm_struct *mm)
 void vmwalk_target_unlock(struct mm_struct *mm)
 {
 	mmap_read_unlock(mm);
+	vmwalk_mm_release(mm);
 }

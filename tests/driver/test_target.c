@@ -423,6 +423,68 @@ VW_TEST(walks_of_exiting_targets_succeed_or_fail_with_esrch)
 	vw_ok(bad[1]);
 }
 
+#define HUGETLB	200UL		/* mappings */
+
+/* A walk takes a lock of the file for each mapping, and may sleep there. */
+static int map_hugetlb_file(void *arg)
+{
+	int file = memfd_create("hugetlb", MFD_HUGETLB);
+
+	(void)arg;
+	if (file < 0)
+		return VW_CHILD_SKIPPED;
+	vw_run_on(1, SCHED_OTHER);
+	for (size_t i = 0; i < HUGETLB; i++)
+		vw_check(mmap(NULL, PMD_SIZE, RW, MAP_SHARED | MAP_NORESERVE, file, 0) !=
+			 MAP_FAILED);
+	vw_sync(0);
+	return 0;
+}
+
+static void *scan_in_idle_time(void *arg)
+{
+	vw_run_on(0, SCHED_IDLE);
+	return scan_repeatedly(arg);
+}
+
+static int keep_cpu_0_busy(void *arg)
+{
+	(void)arg;
+	vw_run_on(0, SCHED_OTHER);
+	for (;;)
+		continue;
+	return 0;
+}
+
+/*
+ * On CPU 0, a scan gets little time. It sleeps with mmap_lock held, while the
+ * target exits on CPU 1.
+ */
+VW_TEST(a_target_can_exit_while_a_walk_sleeps)
+{
+	pthread_t thread;
+	int bad = 0;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		vw_skip("needs two CPUs");
+	dev = vw_device_make();
+	__atomic_store_n(&stop_scanning, false, __ATOMIC_RELAXED);
+	assert_int_equal(pthread_create(&thread, NULL, scan_in_idle_time, &bad), 0);
+	for (int round = 0; round < 10; round++) {
+		struct vw_child child = vw_fork(map_hugetlb_file, NULL), busy;
+
+		vw_hear(&child);
+		vw_set_target(child.pid);
+		busy = vw_fork(keep_cpu_0_busy, NULL);
+		usleep(100000);
+		vw_kill(&child);
+		vw_kill(&busy);
+	}
+	__atomic_store_n(&stop_scanning, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	vw_ok(bad);
+}
+
 /* --- Pages that stay mapped are found exactly once ------------------------ */
 
 #define STATIC_PAGES	1000UL
