@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/pagemap.h>
 #include <linux/pgtable.h>
 #include <linux/sched.h>
@@ -229,7 +230,7 @@ static inline unsigned long vmwalk_unmapped_pmd_area(struct file *file, unsigned
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
 	unsigned long padded, ret = thp_get_unmapped_area(file, addr, len, pgoff, flags);
 
-	if (IS_ERR_VALUE(ret) || addr || len < PMD_SIZE ||
+	if (IS_ERR_VALUE(ret) || addr || flags & MAP_FIXED || len < PMD_SIZE ||
 	    IS_ALIGNED(ret - (pgoff << PAGE_SHIFT), PMD_SIZE))
 		return ret;
 

@@ -272,6 +272,29 @@ VW_TEST(discarded_pages_are_mapped_again)
 	remove_huge(&huge);
 }
 
+/* An offset for which the kernel would choose another address than 0. */
+static int map_at_0(void *arg)
+{
+	struct huge *huge = arg;
+	const off_t offset = PMD_SIZE - PAGE;
+
+	vw_check(mmap(NULL, PMD_SIZE, RW, MAP_SHARED | MAP_FIXED, huge->buffer.fd, offset) == NULL);
+	vw_check(!munmap(NULL, PMD_SIZE));
+	vw_become(VW_NOBODY, 0);
+	vw_check(mmap(NULL, PMD_SIZE, RW, MAP_SHARED | MAP_FIXED, huge->buffer.fd, offset) ==
+		 MAP_FAILED);
+	vw_check(errno == EPERM);
+	return 0;
+}
+
+VW_TEST(map_fixed_at_address_0_maps_there_or_fails)
+{
+	struct huge huge = make_huge();
+
+	vw_in_child(map_at_0, &huge);
+	remove_huge(&huge);
+}
+
 static int touch_on_command(void *arg)
 {
 	struct huge *huge = arg;
