@@ -307,6 +307,27 @@ bool vmwalk_buffer_maps_pmds(const struct vmwalk_buffer *buffer)
 }
 
 /**
+ * vmwalk_buffer_prot - the protection of entries that map a buffer
+ * @buffer: the buffer
+ * @vm_flags: flags of the VMA
+ *
+ * Return: the protection of the flags, with the memory type of cache_mode.
+ */
+pgprot_t vmwalk_buffer_prot(const struct vmwalk_buffer *buffer, unsigned long vm_flags)
+{
+	pgprot_t prot = vm_get_page_prot(vm_flags);
+
+	switch (buffer->cache_mode) {
+	case VMWALK_CACHE_WC:
+		return pgprot_writecombine(prot);
+	case VMWALK_CACHE_UC:
+		return pgprot_noncached(prot);
+	default:
+		return prot;
+	}
+}
+
+/**
  * vmwalk_buffer_kmap - map a byte of the buffer into the kernel
  * @buffer: the buffer
  * @offset: offset of the byte, less than the buffer's size

@@ -61,6 +61,7 @@ int vmwalk_buffer_create(struct vmwalk_buffer *buffer, const struct vmwalk_confi
 void vmwalk_buffer_destroy(struct vmwalk_buffer *buffer);
 bool vmwalk_buffer_is_pfnmap(const struct vmwalk_buffer *buffer);
 bool vmwalk_buffer_maps_pmds(const struct vmwalk_buffer *buffer);
+pgprot_t vmwalk_buffer_prot(const struct vmwalk_buffer *buffer, unsigned long vm_flags);
 void *vmwalk_buffer_kmap(const struct vmwalk_buffer *buffer, size_t offset);
 void vmwalk_buffer_kunmap(const struct vmwalk_buffer *buffer, const void *addr);
 unsigned long vmwalk_buffer_kaddr(const struct vmwalk_buffer *buffer, size_t offset);

@@ -58,13 +58,14 @@ static bool has_page_flags(const struct vmwalk_device *device)
 
 static int unmap_test_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	struct page *page = file->private_data;
+	const struct vmwalk_buffer *buffer = READ_ONCE(file->private_data);
 
 	/* remap_file_pages() calls this function a second time. */
-	if (!page)
+	if (!buffer)
 		return -ENODEV;
 	vm_flags_mod(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTCOPY, 0);
-	return vm_insert_page(vma, vma->vm_start, page);
+	vma->vm_page_prot = vmwalk_buffer_prot(buffer, vma->vm_flags);
+	return vm_insert_page(vma, vma->vm_start, buffer->pages[0]);
 }
 
 static const struct file_operations unmap_test_fops = {
@@ -87,7 +88,7 @@ static struct file *open_unmap_test(struct vmwalk_device *device, struct vfsmoun
 		return file;
 	}
 	/* fput() also puts the module. */
-	file->private_data = device->buffer.pages[0];
+	file->private_data = &device->buffer;
 
 	return file;
 }
@@ -116,7 +117,7 @@ static int unmaps_refcounted(struct vmwalk_device *device, struct vfsmount *moun
 		return PTR_ERR(file);
 
 	addr = vm_mmap(file, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
-	file->private_data = NULL;
+	WRITE_ONCE(file->private_data, NULL);
 	if (IS_ERR_VALUE(addr)) {
 		fput(file);
 		return addr;

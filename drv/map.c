@@ -64,20 +64,6 @@ static bool is_chunk_mapping(const struct vm_area_struct *vma)
 	return !(vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP));
 }
 
-static pgprot_t page_prot(const struct vmwalk_device *device, unsigned long vm_flags)
-{
-	pgprot_t prot = vm_get_page_prot(vm_flags);
-
-	switch (device->buffer.cache_mode) {
-	case VMWALK_CACHE_WC:
-		return pgprot_writecombine(prot);
-	case VMWALK_CACHE_UC:
-		return pgprot_noncached(prot);
-	default:
-		return prot;
-	}
-}
-
 /**
  * struct pfn_range - pages to install, all in one page table
  * @vma: the VMA
@@ -109,8 +95,9 @@ static int fill_ptes(pte_t *ptep, unsigned long addr, void *data)
 	struct vm_area_struct *vma = range->vma;
 	const struct vmwalk_device *device = vma->vm_private_data;
 	struct page **pages = device->buffer.pages + range->index;
-	pgprot_t prot = vmwalk_vma_is_cow(vma) ? page_prot(device, vma->vm_flags) :
-						 vma->vm_page_prot;
+	pgprot_t prot = vmwalk_vma_is_cow(vma) ?
+			vmwalk_buffer_prot(&device->buffer, vma->vm_flags) :
+			vma->vm_page_prot;
 	unsigned long i, contig;
 
 	/* Set contiguous PFNs at once; skip entries that exist. */
@@ -329,7 +316,8 @@ static vm_fault_t map_dirty_pfn(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	struct vmwalk_device *device = vma->vm_private_data;
 
-	return vmwalk_dirty_pfn_mkwrite(device, vmf, page_prot(device, vma->vm_flags));
+	return vmwalk_dirty_pfn_mkwrite(device, vmf,
+					vmwalk_buffer_prot(&device->buffer, vma->vm_flags));
 }
 
 /*
@@ -669,8 +657,9 @@ static void set_up_vma(struct vmwalk_device *device, struct vm_area_struct *vma)
 		      tracked ? &vmwalk_vm_tracked_ops : &vmwalk_vm_ops;
 	/* With track_dirty: read-only, as the core makes it after ->mmap(). */
 	if (!cow)
-		vma->vm_page_prot = page_prot(device, tracked ? vma->vm_flags & ~VM_SHARED :
-								vma->vm_flags);
+		vma->vm_page_prot = vmwalk_buffer_prot(&device->buffer,
+						       tracked ? vma->vm_flags & ~VM_SHARED :
+								 vma->vm_flags);
 }
 
 /**
