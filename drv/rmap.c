@@ -19,7 +19,7 @@
 #include "rmap.h"
 #include "walk.h"
 
-/* VMAs that are counted between two checks for an interruption. */
+/* VMAs that are counted before i_mmap_rwsem is released. */
 #define COUNT_BATCH	1024
 
 /**
@@ -77,29 +77,6 @@ static struct vm_area_struct *to_vma(struct rb_node *node)
 }
 
 /**
- * vmwalk_rmap_count_vmas - count the VMAs that map a device
- * @device: the device
- *
- * Return: the number of VMAs; -EINTR on a fatal signal; -ENODEV if the device
- * is withdrawn during the call.
- */
-long vmwalk_rmap_count_vmas(struct vmwalk_device *device)
-{
-	struct address_space *mapping = device->inode->i_mapping;
-	struct rb_node *node;
-	long count = 0;
-	int err = 0;
-
-	i_mmap_lock_read(mapping);
-	for (node = rb_first_cached(&mapping->i_mmap); node && !err; node = rb_next(node))
-		if (!(++count % COUNT_BATCH))
-			err = vmwalk_device_interrupted(device);
-	i_mmap_unlock_read(mapping);
-
-	return err ?: count;
-}
-
-/**
  * struct cursor - where to resume counting after i_mmap_rwsem was released
  * @pgoff: vm_pgoff of the next VMA; the interval tree is sorted by it
  * @nth: index of this VMA among those with the same vm_pgoff
@@ -128,6 +105,53 @@ static struct rb_node *find_cursor(struct address_space *mapping, const struct c
 		found = rb_next(found);
 
 	return found;
+}
+
+/*
+ * Count one batch of VMAs from the cursor on. Returns 1 if VMAs are left, 0 if
+ * not, or the error of vmwalk_device_interrupted().
+ */
+static int count_vmas(struct vmwalk_device *device, struct cursor *cursor, long *count)
+{
+	struct rb_node *node = find_cursor(device->inode->i_mapping, cursor);
+	/* find_cursor() takes longer for a larger nth: grow the batch. */
+	unsigned long left = COUNT_BATCH + cursor->nth / 8;
+
+	for (; node && left; node = rb_next(node), left--) {
+		if (to_vma(node)->vm_pgoff != cursor->pgoff)
+			*cursor = (struct cursor) { .pgoff = to_vma(node)->vm_pgoff };
+		cursor->nth++;
+		++*count;
+	}
+
+	return node ? vmwalk_device_interrupted(device) ?: 1 : 0;
+}
+
+/**
+ * vmwalk_rmap_count_vmas - count the VMAs that map a device
+ * @device: the device
+ *
+ * A process that maps or unmaps the device waits for one batch, and for
+ * find_cursor().
+ *
+ * Return: the number of VMAs, exact unless mappings change during the call;
+ * -EINTR on a fatal signal; -ENODEV if the device is withdrawn during the call.
+ */
+long vmwalk_rmap_count_vmas(struct vmwalk_device *device)
+{
+	struct address_space *mapping = device->inode->i_mapping;
+	struct cursor cursor = { };
+	long count = 0;
+	int more;
+
+	do {
+		i_mmap_lock_read(mapping);
+		more = count_vmas(device, &cursor, &count);
+		i_mmap_unlock_read(mapping);
+		vmwalk_walk_yield(&mapping->i_mmap_rwsem);
+	} while (more > 0);
+
+	return more ?: count;
 }
 
 /*

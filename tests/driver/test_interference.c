@@ -606,6 +606,44 @@ VW_TEST(mmap_and_munmap_make_progress_while_pages_are_counted)
 	munmap(progress, PAGE);
 }
 
+#define MANY	15000UL		/* mappings of a process */
+
+static int map_many(void *arg)
+{
+	(void)arg;
+	/* Mappings of the same page are not merged. */
+	for (size_t i = 0; i < MANY; i++)
+		vw_check(mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0) != MAP_FAILED);
+	vw_sync(0);
+	return 0;
+}
+
+static void count_mappings(void)
+{
+	assert_true(vw_stat(n, "mappings") >= (long long)(4 * MANY));
+}
+
+VW_TEST(mmap_and_munmap_make_progress_while_mappings_are_counted)
+{
+	struct vw_child children[4], mapper;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		vw_skip("needs two CPUs");
+	progress = vw_map(-1, PAGE, 0, RW, MAP_SHARED | MAP_ANONYMOUS);
+	n = vw_make("t", "buffer_type", "kmalloc", "size", vw_pages_text(1), NULL);
+	fd = vw_open_rw(n);
+	for (size_t i = 0; i < COUNT(children); i++) {
+		children[i] = vw_fork(map_many, NULL);
+		vw_hear(&children[i]);
+	}
+	mapper = vw_fork(map_and_unmap_the_device, NULL);
+	expect_rounds_within_a_call(count_mappings, "mappings");
+	vw_kill(&mapper);
+	for (size_t i = 0; i < COUNT(children); i++)
+		vw_kill(&children[i]);
+	munmap(progress, PAGE);
+}
+
 struct reader {
 	int file;
 	bool begun;
