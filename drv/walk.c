@@ -457,7 +457,6 @@ unsigned long vmwalk_walk_range(struct vm_area_struct *vma, unsigned long addr, 
 				struct vmwalk_walker *walker)
 {
 	struct address_space *shared;
-	unsigned int failures = 0;
 	unsigned long next;
 
 	if (walk_same_table(vma, &addr, end, walker))
@@ -466,13 +465,13 @@ unsigned long vmwalk_walk_range(struct vm_area_struct *vma, unsigned long addr, 
 	shared = lock_shared_tables(vma);
 	walker->hstate = vma_hstate(vma);
 	for (; addr < end && !walker->stop; addr = next) {
-		walker->waits = failures == TRIES;
+		walker->waits = walker->failures == TRIES;
 		next = walker->waits ? walk_step_waiting(vma->vm_mm, addr, end, walker) :
 				       walk_step_trying(vma->vm_mm, addr, end, walker);
 		if (next != addr)
-			failures = 0;
-		else if (failures < TRIES)
-			failures++;
+			walker->failures = 0;
+		else if (walker->failures < TRIES)
+			walker->failures++;
 		count_step(walker);
 	}
 	unlock_shared_tables(shared);
