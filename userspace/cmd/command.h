@@ -8,6 +8,7 @@
 #define _VMWALK_COMMAND_H
 
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -299,6 +300,14 @@ void guard_remove(struct vmwalk_instance *instance);
  * command must not fail after it has kept the instance.
  */
 void guard_release(struct vmwalk_instance *instance);
+
+/*
+ * Block the signals that end the command, so that it can clean up first. Sets
+ * *@before to the signal mask to restore: then a signal that waits ends the
+ * command. Returns a descriptor that is readable while one waits, or -1 with
+ * errno set.
+ */
+int guard_block_signals(sigset_t *before);
 
 /*
  * mkstemp(3), of a file that a signal removes when it ends the command, until

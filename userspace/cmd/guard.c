@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,24 +80,39 @@ static bool is_fatal(int number)
 	return true;
 }
 
-static void catch_signals(void)
+/* Signals ignored by nohup or the shell stay ignored. */
+static bool is_ignored(int number)
 {
-	struct sigaction action = { .sa_handler = end_by_signal }, before;
+	struct sigaction action;
+
+	return sigaction(number, NULL, &action) || action.sa_handler == SIG_IGN;
+}
+
+/* Sets *@set to the signals that are caught now. */
+static void catch_signals(sigset_t *set)
+{
+	struct sigaction action = { .sa_handler = end_by_signal };
 	int number;
 
+	sigemptyset(set);
 	sigfillset(&action.sa_mask);
-	for (number = 1; number <= SIGRTMAX; number++) {
-		if (!is_fatal(number) || sigaction(number, NULL, &before))
-			continue;
-		/* Signals ignored by nohup or the shell stay ignored. */
-		if (before.sa_handler != SIG_IGN)
-			sigaction(number, &action, NULL);
-	}
+	for (number = 1; number <= SIGRTMAX; number++)
+		if (is_fatal(number) && !is_ignored(number) && !sigaction(number, &action, NULL))
+			sigaddset(set, number);
+}
+
+int guard_block_signals(sigset_t *before)
+{
+	sigset_t set;
+
+	catch_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, before);
+	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
 int guard_mkstemp(char *path)
 {
-	sigset_t all, before;
+	sigset_t all, before, caught;
 	int saved, fd;
 
 	sigfillset(&all);
@@ -105,7 +121,7 @@ int guard_mkstemp(char *path)
 	saved = errno;
 	if (fd >= 0) {
 		guard.file = path;
-		catch_signals();
+		catch_signals(&caught);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	errno = saved;
@@ -271,7 +287,7 @@ static int remove_leftover(struct vmwalk_instance *instance, void *data)
 struct vmwalk_instance *guard_create(const char *name)
 {
 	struct vmwalk_instance *instance;
-	sigset_t all, before;
+	sigset_t all, before, caught;
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
@@ -281,7 +297,7 @@ struct vmwalk_instance *guard_create(const char *name)
 		instance = NULL;
 	}
 	if (instance)
-		catch_signals();
+		catch_signals(&caught);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 
 	if (instance && !name)
