@@ -340,7 +340,7 @@ static int none_failure(const struct process_filter *filter)
 	return failure("no process found");
 }
 
-static int nr_filters(const struct process_filter *filter)
+unsigned int process_filters(const struct process_filter *filter)
 {
 	return !!filter->device + !!filter->pids + !!filter->comm + !!filter->cgroup +
 		!!filter->unit + filter->all;
@@ -369,8 +369,8 @@ int processes_select(struct processes *processes, const struct process_filter *f
 	size_t *sorted;
 	int status;
 
-	*processes = (struct processes){};
-	if (nr_filters(filter) != 1)
+	*processes = (struct processes){ .optional = filter->optional };
+	if (process_filters(filter) != 1)
 		return usage_failure("specify one way to select processes; --help lists them");
 	if (filter->device)
 		status = select_device(processes, filter);
@@ -457,7 +457,8 @@ int processes_walk(struct processes *processes,
 		}
 		if (status > 0)
 			break;
-		if (processes->count == 1 || (errno != ESRCH && errno != EPERM))
+		if ((processes->count == 1 && !processes->optional) ||
+		    (errno != ESRCH && errno != EPERM))
 			return target_failure(&processes->target, NULL, errno);
 		if (errno == EPERM) {
 			processes->denied++;

@@ -28,13 +28,16 @@ struct process_filter {
 	const char *cgroup;
 	const char *unit;
 	bool all;
-	bool optional; /* no process may match */
+	bool optional; /* it is no error if no process matches, or if the only one ends */
 };
 
 extern const struct verb_option process_verb_options[];
 
 /* Store an option that selects processes. Returns false for any other option. */
 bool process_option(struct process_filter *filter, int option, const char *arg);
+
+/* Number of options that select processes */
+unsigned int process_filters(const struct process_filter *filter);
 
 /* The selected processes and, after processes_walk(), the results of the walk */
 struct processes {
@@ -46,6 +49,7 @@ struct processes {
 	size_t shared;        /* have the memory of a process that is walked */
 	struct target target; /* opened by the first walk */
 	bool open;
+	bool optional; /* as in the filter */
 };
 
 /*
@@ -63,8 +67,8 @@ int processes_select(struct processes *processes, const struct process_filter *f
  *
  * @fn returns 0; -1 with errno set; or an exit status, which ends the walk, after
  * printing an error. ESRCH (the process has ended) and EPERM are counted, and end
- * the walk only if one process was selected. Prints errors and returns an exit
- * status.
+ * the walk only if one process was selected that is not optional. Prints errors
+ * and returns an exit status.
  */
 int processes_walk(struct processes *processes,
 		   int (*fn)(struct target *target, const struct process *process, void *data),
