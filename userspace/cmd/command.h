@@ -292,6 +292,9 @@ struct vmwalk_instance *guard_create(const char *name);
 /* Whether this is the name of a temporary instance, perhaps of another command */
 bool guard_is_temporary(const char *name);
 
+/* Whether this is the child process that guards the instance */
+bool guard_is_process(pid_t pid);
+
 /* Remove the instance and close its handle. */
 void guard_remove(struct vmwalk_instance *instance);
 

@@ -305,6 +305,11 @@ struct vmwalk_instance *guard_create(const char *name)
 	return instance;
 }
 
+bool guard_is_process(pid_t pid)
+{
+	return guard.pid && guard.pid == pid;
+}
+
 void guard_remove(struct vmwalk_instance *instance)
 {
 	sigset_t all, before;

@@ -180,7 +180,7 @@ static bool in_cgroup(pid_t pid, const struct process_filter *filter)
 static bool matches(const struct process *process, const struct process_filter *filter)
 {
 	if (filter->all)
-		return process->pid != getpid();
+		return process->pid != getpid() && !guard_is_process(process->pid);
 	if (filter->comm)
 		return !strncmp(process->comm, filter->comm, COMM_LEN);
 	return in_cgroup(process->pid, filter);

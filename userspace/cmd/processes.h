@@ -55,8 +55,8 @@ struct processes {
 /*
  * Select processes. Kernel threads and zombies have no memory: they are left
  * out, but naming one with --pid is an error. --all leaves out the command
- * itself. Unless the filter is optional, it is an error if no process matches.
- * Prints errors and returns an exit status.
+ * itself and its guard. Unless the filter is optional, it is an error if no
+ * process matches. Prints errors and returns an exit status.
  */
 int processes_select(struct processes *processes, const struct process_filter *filter);
 
