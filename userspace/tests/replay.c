@@ -406,7 +406,7 @@ static int replay_vma(struct vmwalk_vma *arg)
 	unsigned int i;
 
 	wait_at_gate(arg->addr);
-	if (nr_vmas && vmas[last].start > arg->addr)
+	if (last >= nr_vmas || vmas[last].start > arg->addr)
 		last = 0;
 	for (i = last; i < nr_vmas; i++) {
 		if (vmas[i].end <= arg->addr)
