@@ -10,6 +10,7 @@
  *   translation ADDR PHYS STATE PAGE_SHIFT NODE
  *   extent START PFN PAGES FLAGS PAGE_SHIFT NODE
  *   repeat COUNT STRIDE
+ *   next
  *   vma START END VM_FLAGS PAGE_PROT PGOFF INODE DEV_MAJOR DEV_MINOR ATTRS PAGE_SHIFT
  *   gate ADDR
  *   process PID
@@ -24,12 +25,19 @@
  *		the part in its range of an extent that begins before; with
  *		VMWALK_SCAN_PAGEMAP the entries of their pages, and soft-dirty
  *		empty pages.
+ * next	The following extents replace the previous ones in the second scan
+ *		that starts at address 0, and so on.
  * repeat	adds COUNT copies of the last extent, each STRIDE bytes further
  * gate		Scans that reach an extent at or above ADDR, and VMA look-ups
  *		there, wait until the FIFO $VMWALK_REPLAY_GATE is opened.
  * process	The lines up to the next process line are for this target only.
  * error	fails walks and translations, and scans and VMA look-ups that
  *		find nothing more
+ *
+ * If $VMWALK_REPLAY_CLOCK is set, CLOCK_MONOTONIC starts at 1 s. A scan that starts
+ * at address 0 takes so many milliseconds of it, and a sleep as long as it should,
+ * but both end at once. If $VMWALK_REPLAY_GATE is set, too, a sleep ends when the
+ * FIFO is opened.
  *
  * It also stands in for configfs: a directory that is created in the captured
  * tree gets the attributes of an instance, whose device is vmwalk9, and can be
@@ -48,16 +56,20 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/vmwalk.h>
 
 static struct vmwalk_info info;
 static struct vmwalk_walk walk;
-static struct vmwalk_extent *extents;
+static struct vmwalk_extent *all_extents, *extents;
 static struct vmwalk_translation translations[16];
 static struct vmwalk_vma *vmas;
-static unsigned int nr_levels, nr_extents, nr_translations, nr_vmas;
+static unsigned int nr_levels, nr_extents, nr_all_extents, nr_translations, nr_vmas;
+static unsigned int phases[16], nr_phases, phase; /* extents up to each "next" */
+static bool scanned;
 static __u64 repeats, stride;
 static __u64 gate;
 static int error;
@@ -98,8 +110,10 @@ static void replay_line(const char *what, const long long *field)
 		level->index = field[2];
 		level->flags = field[3];
 	} else if (!strcmp(what, "extent")) {
-		extents = grow(extents, nr_extents, sizeof(*extents));
-		extents[nr_extents++] = (struct vmwalk_extent){
+		nr_extents += !nr_phases;
+		all_extents = grow(all_extents, nr_all_extents, sizeof(*all_extents));
+		extents = all_extents;
+		all_extents[nr_all_extents++] = (struct vmwalk_extent){
 			.start = field[0],
 			.pfn = field[1],
 			.pages = field[2],
@@ -107,6 +121,8 @@ static void replay_line(const char *what, const long long *field)
 			.page_shift = field[4],
 			.node = field[5],
 		};
+	} else if (!strcmp(what, "next") && nr_phases < 16) {
+		phases[nr_phases++] = nr_all_extents;
 	} else if (!strcmp(what, "repeat")) {
 		repeats = field[0];
 		stride = field[1];
@@ -172,6 +188,11 @@ static void replay_file(void)
 	nr_vmas = 0;
 	nr_translations = 0;
 	nr_levels = 0;
+	nr_all_extents = 0;
+	nr_phases = 0;
+	phase = 0;
+	extents = all_extents;
+	scanned = false;
 	repeats = 0;
 	error = 0;
 	file = path ? fopen(path, "re") : NULL;
@@ -250,17 +271,64 @@ static int fail(int errnum)
 	return -1;
 }
 
-static void wait_at_gate(__u64 addr)
+/* Returns a descriptor, or -1 if there is no gate. */
+static int open_fifo(void)
 {
 	const char *path = getenv("VMWALK_REPLAY_GATE");
+
+	return path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+}
+
+static void wait_at_gate(__u64 addr)
+{
 	int fd;
 
-	if (!gate || addr < gate || !path)
+	if (!gate || addr < gate || !getenv("VMWALK_REPLAY_GATE"))
 		return;
 	gate = 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open_fifo();
 	if (fd >= 0)
 		close(fd);
+}
+
+/* Clock */
+
+#define SECOND 1000000000ULL
+
+static __u64 clock_now = SECOND; /* in nanoseconds */
+
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+	if (clock != CLOCK_MONOTONIC || !getenv("VMWALK_REPLAY_CLOCK"))
+		return (int)syscall(SYS_clock_gettime, clock, time);
+	time->tv_sec = clock_now / SECOND;
+	time->tv_nsec = clock_now % SECOND;
+	return 0;
+}
+
+int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, struct timespec *left)
+{
+	char byte;
+	int fd;
+
+	if (!getenv("VMWALK_REPLAY_CLOCK"))
+		return syscall(SYS_clock_nanosleep, clock, flags, time, left) ? errno : 0;
+	clock_now += time->tv_sec * SECOND + time->tv_nsec;
+	fd = open_fifo();
+	/* The next sleep must not end because this writer is still there. */
+	while (fd >= 0 && read(fd, &byte, 1) > 0)
+		;
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}
+
+static void take_time(void)
+{
+	const char *milliseconds = getenv("VMWALK_REPLAY_CLOCK");
+
+	if (milliseconds)
+		clock_now += strtoull(milliseconds, NULL, 10) * (SECOND / 1000);
 }
 
 /* Repeated extents are not stored: tests measure the command's memory use. */
@@ -304,14 +372,33 @@ static void clip(struct vmwalk_extent *extent, const struct vmwalk_scan *scan)
 		extent->pfn += before;
 }
 
+/* Switch to the extents of the next scan, if there are any. */
+static void next_phase(void)
+{
+	unsigned int end;
+
+	if (scanned && phase < nr_phases) {
+		phase++;
+		end = phase < nr_phases ? phases[phase] : nr_all_extents;
+		extents = all_extents + phases[phase - 1];
+		nr_extents = end - phases[phase - 1];
+	}
+	scanned = true;
+}
+
 static int replay_scan(struct vmwalk_scan *scan)
 {
 	struct vmwalk_extent *vec = (struct vmwalk_extent *)(uintptr_t)scan->vec;
-	__u64 i = extent_from(scan->start);
 	struct vmwalk_extent extent;
 	int count = 0;
+	__u64 i;
 
+	if (!scan->start) {
+		next_phase();
+		take_time();
+	}
 	scan->walk_end = scan->end;
+	i = extent_from(scan->start);
 	if (i) {
 		extent = extent_at(i - 1);
 		if (extent.start + extent.pages * info.page_size > scan->start)
