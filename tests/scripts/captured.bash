@@ -100,3 +100,37 @@ capture_process()
 		7ffd0000-80000000 rw-p 00000000 00:00 0                    [stack]
 	END
 }
+
+# Two processes "server", which share 4 KiB of file and 2 MiB of anonymous
+# memory, and a process "other" that may not be read.
+capture_servers()
+{
+	local thp=$VMWALK_SYSROOT/sys/kernel/mm/transparent_hugepage
+
+	capture_process 10 server
+	capture_process 11 server
+	capture_process 12 other
+	mkdir -p "$thp" "$VMWALK_SYSROOT/sys/devices/system/node"
+	echo 2097152 >"$thp/hpage_pmd_size"
+	echo '[always] madvise never' >"$thp/enabled"
+	echo 0-1 >"$VMWALK_SYSROOT/sys/devices/system/node/online"
+	mkdir -p "$VMWALK_SYSROOT/sys/kernel/mm/hugepages/hugepages-2048kB"
+	cat >"$VMWALK_REPLAY" <<-'END'
+		info 4096 4 0
+		process 10
+		extent 0x400000 0x1000 1 0x801 12 0
+		extent 0x40000000 0x200000 512 0x10001 21 1
+		extent 0x40200000 0x300000 3 0x1 12 0
+		vma 0x400000 0x42c000 5 0 1 1234 8 1 0x15 12
+		vma 0x40000000 0x41000000 3 0 0 0 0 0 0x3 12
+		process 11
+		extent 0x400000 0x1000 1 0x801 12 0
+		extent 0x40000000 0x200000 512 0x10001 21 1
+		extent 0x40200000 0x400000 2 0x1 12 0
+		extent 0x40400000 0 2 0x80 12 -1
+		vma 0x400000 0x42c000 5 0 1 1234 8 1 0x15 12
+		vma 0x40000000 0x41000000 3 0 0 0 0 0 0x3 12
+		process 12
+		error 1
+	END
+}

@@ -25,40 +25,6 @@ capture_live()
 	done
 }
 
-# Two processes "server", which share 4 KiB of file and 2 MiB of anonymous
-# memory, and a process "other" that may not be read.
-capture_processes()
-{
-	local thp=$VMWALK_SYSROOT/sys/kernel/mm/transparent_hugepage
-
-	capture_process 10 server
-	capture_process 11 server
-	capture_process 12 other
-	mkdir -p "$thp" "$VMWALK_SYSROOT/sys/devices/system/node"
-	echo 2097152 >"$thp/hpage_pmd_size"
-	echo '[always] madvise never' >"$thp/enabled"
-	echo 0-1 >"$VMWALK_SYSROOT/sys/devices/system/node/online"
-	mkdir -p "$VMWALK_SYSROOT/sys/kernel/mm/hugepages/hugepages-2048kB"
-	cat >"$VMWALK_REPLAY" <<-'END'
-		info 4096 4 0
-		process 10
-		extent 0x400000 0x1000 1 0x801 12 0
-		extent 0x40000000 0x200000 512 0x10001 21 1
-		extent 0x40200000 0x300000 3 0x1 12 0
-		vma 0x400000 0x42c000 5 0 1 1234 8 1 0x15 12
-		vma 0x40000000 0x41000000 3 0 0 0 0 0 0x3 12
-		process 11
-		extent 0x400000 0x1000 1 0x801 12 0
-		extent 0x40000000 0x200000 512 0x10001 21 1
-		extent 0x40200000 0x400000 2 0x1 12 0
-		extent 0x40400000 0 2 0x80 12 -1
-		vma 0x400000 0x42c000 5 0 1 1234 8 1 0x15 12
-		vma 0x40000000 0x41000000 3 0 0 0 0 0 0x3 12
-		process 12
-		error 1
-	END
-}
-
 # sample NAME: prints the value of a series in the output.
 sample()
 {
@@ -96,7 +62,7 @@ need()
 	need promtool
 	capture_live demo vmwalk3 7
 	capture_live "a \"quoted\\ name"$'\n\xff' vmwalk4 8
-	capture_processes
+	capture_servers
 	replay vmwalk metrics --group servers=comm:server --group none=comm:nobody >"$BATS_TEST_TMPDIR/out"
 	promtool check metrics <"$BATS_TEST_TMPDIR/out" 2>&1
 	[[ $(wc -l <"$BATS_TEST_TMPDIR/out") -gt 80 ]]
@@ -108,7 +74,7 @@ need()
 	need prometheus-node-exporter
 	mkdir "$BATS_TEST_TMPDIR/text"
 	capture_live "a \"quoted\\ name"$'\n\xff' vmwalk4 8
-	capture_processes
+	capture_servers
 	replay vmwalk metrics --group servers=comm:server --output "$file"
 	prometheus-node-exporter --collector.disable-defaults --collector.textfile \
 		--collector.textfile.directory "$BATS_TEST_TMPDIR/text" \
@@ -160,7 +126,7 @@ need()
 @test "each frame counts once per group, and once in the total of all groups" {
 	local part='vmwalk_group_mapped_bytes{group="s",backing'
 
-	capture_processes
+	capture_servers
 	run --separate-stderr replay vmwalk metrics -g s=comm:server -g one=pid:10
 	[[ $status == 0 && ! $stderr ]]
 	[[ $(sample "$part=\"file\",entry_bytes=\"4096\",node=\"0\"}") == 4096 ]]
@@ -178,7 +144,7 @@ need()
 @test "an empty group has the same series as others" {
 	local series
 
-	capture_processes
+	capture_servers
 	run --separate-stderr replay vmwalk metrics -g a=comm:server -g b=comm:nobody
 	[[ $status == 0 && ! $stderr ]]
 	series=$(grep -c 'group="a"' <<<"$output")
@@ -188,7 +154,7 @@ need()
 }
 
 @test "skipped processes are counted, and make the scan incomplete" {
-	capture_processes
+	capture_servers
 	capture_process 13 other
 	cat >>"$VMWALK_REPLAY" <<-'END'
 		process 13
@@ -202,7 +168,7 @@ need()
 }
 
 @test "groups by cgroup and unit contain the processes in cgroups below" {
-	capture_processes
+	capture_servers
 	echo '0::/system.slice/postgresql@15-main.service' >"$VMWALK_SYSROOT/proc/10/cgroup"
 	echo '0::/system.slice/postgresql@15-main.service/below' >"$VMWALK_SYSROOT/proc/11/cgroup"
 	echo '0::/system.slice/postgresql@15-main.service2' >"$VMWALK_SYSROOT/proc/12/cgroup"
@@ -234,7 +200,7 @@ need()
 	for ((arg = 0; arg < 50; arg++)); do
 		groups+=(-g "g$arg=comm:x")
 	done
-	capture_processes
+	capture_servers
 	run --separate-stderr replay vmwalk metrics "${groups[@]}"
 	[[ $status == 0 && ! $stderr ]]
 	run --separate-stderr replay vmwalk metrics "${groups[@]}" -g g50=comm:x
@@ -242,7 +208,7 @@ need()
 }
 
 @test "hidden PFNs are an error, because frames cannot be counted once" {
-	capture_processes
+	capture_servers
 	sed -i -e 's/ 0x200000 512 0x10001/ 0 512 0x18001/' "$VMWALK_REPLAY"
 	run --separate-stderr replay vmwalk metrics -g s=comm:server
 	[[ $status == 1 && ! $output ]]
@@ -281,7 +247,7 @@ need()
 
 @test "--openmetrics prints the types and the end mark of OpenMetrics" {
 	capture_live demo vmwalk3 7
-	capture_processes
+	capture_servers
 	run --separate-stderr replay vmwalk metrics --openmetrics -g s=comm:server
 	[[ $status == 0 && ! $stderr && ${lines[-1]} == '# EOF' ]]
 	[[ $output == *'# TYPE vmwalk_build info'*'vmwalk_build_info{version='* ]]
@@ -297,7 +263,7 @@ need()
 
 	[[ $(jq '.panels | length' "$dashboard") -gt 5 ]]
 	capture_live demo vmwalk3 7
-	capture_processes
+	capture_servers
 	replay vmwalk metrics -g s=comm:server | sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' | sort \
 		>"$BATS_TEST_TMPDIR/metrics"
 	jq -r '.panels[].targets[].expr' "$dashboard" | grep -o 'vmwalk_[a-z_]*' | sort -u \
