@@ -52,7 +52,7 @@ with_lock()
 # Programs in the guest, also for tests/run --command in the root
 guest_packages=(
 	bash bats coreutils diffutils findutils fio gawk grep gzip jq kmod mount ncurses-bin procps psmisc sed
-	strace util-linux util-linux-extra
+	strace tmux util-linux util-linux-extra
 )
 
 # debootstrap DIRECTORY SUITE SOURCE OPTION...: creates a Debian system in
