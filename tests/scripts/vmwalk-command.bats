@@ -10,7 +10,7 @@ bats_require_minimum_version 1.5.0
 
 load captured
 
-COMMANDS='create set destroy list show walk translate scan vmas summary metrics find diff map help'
+COMMANDS='create set destroy list show walk translate scan vmas summary metrics find diff map top help'
 
 # Commands with a target, with their arguments
 TARGET_COMMANDS=('walk 1000' 'translate 1000' scan vmas)
@@ -58,7 +58,7 @@ usage_error()
 			part == "summary" && NR == 3 { bad = bad || !/^[A-Z].*\.$/; next }
 			$0 == "Options:" || $0 == "Columns:" { part = $0; parts = parts part; next }
 			part == "Options:" { bad = bad || !/^  -[a-zA-Z], --[a-z-]+( [A-Z]+)?  +[^ ]/ }
-			part == "Columns:" { bad = bad || !/^  [A-Z_]+  +[^ ]/ }
+			part == "Columns:" { bad = bad || !/^  [A-Z0-9][A-Z0-9_+%\/s]*  +[^ ]/ }
 			bad { print; exit }
 			END { exit bad || parts !~ /^Options:(Columns:)?$/ }'
 	done

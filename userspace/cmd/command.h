@@ -51,7 +51,7 @@ struct verb {
 
 extern const struct verb create_verb, set_verb, destroy_verb, list_verb, show_verb, walk_verb,
 	translate_verb, scan_verb, vmas_verb, summary_verb, metrics_verb, find_verb, diff_verb,
-	map_verb;
+	map_verb, top_verb;
 
 /*
  * Parse the next option of the running verb. Returns its letter and sets *@arg,

@@ -21,9 +21,9 @@
 static const struct verb help_verb;
 
 static const struct verb *const verbs[] = {
-	&create_verb,  &set_verb,       &destroy_verb, &list_verb, &show_verb,
-	&walk_verb,    &translate_verb, &scan_verb,    &vmas_verb, &summary_verb,
-	&metrics_verb, &find_verb,      &diff_verb,    &map_verb,  &help_verb,
+	&create_verb,    &set_verb,  &destroy_verb, &list_verb,    &show_verb,    &walk_verb,
+	&translate_verb, &scan_verb, &vmas_verb,    &summary_verb, &metrics_verb, &find_verb,
+	&diff_verb,      &map_verb,  &top_verb,     &help_verb,
 };
 
 static const struct verb *current; /* the running verb, or NULL */

@@ -192,9 +192,9 @@ _vmwalk_argument()
 		compopt -o filenames 2>/dev/null
 		mapfile -t candidates < <(compgen -f -- "${cur#"$prefix"}")
 		;;
-	COLUMNS)
+	COLUMN | COLUMNS)
 		_vmwalk_section Columns
-		list=1
+		[[ ${kinds[$option]} == COLUMN ]] || list=1
 		candidates+=("${lines[@]%% *}")
 		;;
 	FLAGS)
