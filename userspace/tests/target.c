@@ -10,6 +10,7 @@
  * children end with their parent.
  *
  *   small     anonymous, written, without transparent huge pages
+ *   split     like small, with a mapping for each page
  *   thp       anonymous, written, advised to be huge pages
  *   holes     like thp, but of small pages, and every second one is missing
  *   zero      anonymous, only read, without transparent huge pages
@@ -123,11 +124,18 @@ static void page_out(char *at, size_t size, const char *kind)
 static void make(const char *kind, size_t size)
 {
 	const int rw = PROT_READ | PROT_WRITE;
+	size_t offset;
 	char *at;
 	int fd;
 
 	if (!strcmp(kind, "small")) {
 		touch(anonymous(size, MADV_NOHUGEPAGE), size, page, 1);
+	} else if (!strcmp(kind, "split")) {
+		at = anonymous(size, MADV_NOHUGEPAGE);
+		touch(at, size, page, 1);
+		for (offset = 0; offset < size; offset += 2 * page)
+			if (mprotect(at + offset, page, PROT_READ))
+				err(1, "mprotect");
 	} else if (!strcmp(kind, "thp")) {
 		touch(anonymous(size, MADV_HUGEPAGE), size, page, 1);
 	} else if (!strcmp(kind, "holes")) {
