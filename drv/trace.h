@@ -21,6 +21,13 @@
 #include "stats.h"
 #include "uapi/vmwalk.h"
 
+/* So that user space can decode the values of an enum */
+TRACE_DEFINE_ENUM(VMWALK_READ_FAULTS);
+TRACE_DEFINE_ENUM(VMWALK_WRITE_FAULTS);
+TRACE_DEFINE_ENUM(VMWALK_MKWRITE_FAULTS);
+TRACE_DEFINE_ENUM(VMWALK_HUGE_FAULTS);
+TRACE_DEFINE_ENUM(VMWALK_FAILED_FAULTS);
+
 #define vmwalk_show_type(type)				\
 	__print_symbolic(type,				\
 		{ VMWALK_BUFFER_KMALLOC, "kmalloc" },	\

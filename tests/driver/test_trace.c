@@ -208,6 +208,22 @@ VW_TEST(a_scan_is_traced_with_its_results)
 		     n, start, start + 8 * PAGE, -EFAULT);
 }
 
+/* perf and trace-cmd know no names of an enum. */
+VW_TEST(formats_have_numbers_for_user_space)
+{
+	static const char *const events[] = { "live", "dead", "mmap", "fault", "scan" };
+	char path[128], format[8192];
+	size_t i;
+
+	start_trace();
+	for (i = 0; i < sizeof(events) / sizeof(*events); i++) {
+		snprintf(path, sizeof(path), TRACE "/events/vmwalk/vmwalk_%s/format", events[i]);
+		assert_true(vw_file_read(path, format, sizeof(format)) > 0);
+		assert_non_null(strstr(format, "print fmt: "));
+		assert_null(strstr(format, "VMWALK_"));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	int status = vw_main(argc, argv);
