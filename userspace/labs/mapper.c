@@ -12,6 +12,10 @@
  *   read [FIRST [COUNT]]       NS           read a byte of each page, or
  *   write [FIRST [COUNT]]      NS           write one, in the last mapping
  *   mlock                      NS           mlock() the last mapping
+ *   pin                        NS           register it as a buffer of io_uring
+ *   move                       MOVED        move each page of it to another NUMA
+ *                                           node; MOVED pages are there now
+ *   pageout                    NS           reclaim its pages, MADV_PAGEOUT
  *   unmap                      NS           munmap() all mappings
  *
  * WORDs are the flags in the table below, and "ro" (PROT_READ only), "exec"
@@ -22,17 +26,24 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
+#include <linux/mempolicy.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #ifndef MAP_UNINITIALIZED
 #define MAP_UNINITIALIZED 0x4000000
+#endif
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
 #endif
 
 static const struct {
@@ -61,6 +72,7 @@ static const struct {
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof(*(array)))
 #define MAX_MAPPINGS      64
+#define MAX_NODES         64
 
 static struct {
 	char *start;
@@ -182,6 +194,99 @@ static int lock(void)
 	return 0;
 }
 
+/* As network and storage programs do: the kernel keeps the pages in place. */
+static int pin(void)
+{
+	struct io_uring_params params = {};
+	struct iovec buffer;
+	long long time = now();
+	int ring;
+
+	if (!nr_mappings)
+		return -ENOENT;
+	buffer.iov_base = mappings[nr_mappings - 1].start;
+	buffer.iov_len = mappings[nr_mappings - 1].size;
+	/* The ring stays open until the process exits. */
+	ring = syscall(SYS_io_uring_setup, 1, &params);
+	if (ring < 0 || syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &buffer, 1))
+		return -errno;
+	printf("%lld\n", now() - time);
+	return 0;
+}
+
+/* A node other than @node that has memory */
+static int other_node(int node)
+{
+	char path[64];
+	int i;
+
+	for (i = 0; i < MAX_NODES; i++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/meminfo", i);
+		if (i != node && !access(path, F_OK))
+			return i;
+	}
+	return node;
+}
+
+/* Move @count pages from the nodes in @nodes to other ones. */
+static int move_pages(char *start, size_t count, void **pages, int *nodes, int *status)
+{
+	size_t page = sysconf(_SC_PAGESIZE), i, moved = 0;
+
+	for (i = 0; i < count; i++)
+		pages[i] = start + i * page;
+	/* Without nodes, the call reports where the pages are. */
+	if (syscall(SYS_move_pages, 0, count, pages, NULL, nodes, 0))
+		return -errno;
+	for (i = 0; i < count; i++)
+		nodes[i] = other_node(nodes[i]);
+	if (syscall(SYS_move_pages, 0, count, pages, nodes, status, MPOL_MF_MOVE) < 0)
+		return -errno;
+	for (i = 0; i < count; i++)
+		moved += status[i] == nodes[i];
+	printf("%zu\n", moved);
+	return 0;
+}
+
+static int move(void)
+{
+	size_t page = sysconf(_SC_PAGESIZE), count;
+	int *nodes, *status, error = -ENOMEM;
+	void **pages;
+
+	if (!nr_mappings)
+		return -ENOENT;
+	count = mappings[nr_mappings - 1].size / page;
+	pages = calloc(count, sizeof(*pages));
+	nodes = calloc(count, sizeof(*nodes));
+	status = calloc(count, sizeof(*status));
+	if (pages && nodes && status)
+		error = move_pages(mappings[nr_mappings - 1].start, count, pages, nodes, status);
+	free(pages);
+	free(nodes);
+	free(status);
+	return error;
+}
+
+/* A page that was just written may be in a batch of its CPU: try again. */
+static int pageout(void)
+{
+	long long time = now();
+	int try;
+
+	if (!nr_mappings)
+		return -ENOENT;
+	for (try = 0; try < 4; try++) {
+		madvise(mappings[nr_mappings - 1].start, mappings[nr_mappings - 1].size,
+			MADV_PAGEOUT);
+		usleep(20000);
+	}
+	if (madvise(mappings[nr_mappings - 1].start, mappings[nr_mappings - 1].size, MADV_PAGEOUT))
+		return -errno;
+	printf("%lld\n", now() - time);
+	return 0;
+}
+
 static int unmap(void)
 {
 	long long time = now();
@@ -206,6 +311,12 @@ static int run(char *line)
 		return touch(*command == 'w');
 	if (!strcmp(command, "mlock"))
 		return lock();
+	if (!strcmp(command, "pin"))
+		return pin();
+	if (!strcmp(command, "move"))
+		return move();
+	if (!strcmp(command, "pageout"))
+		return pageout();
 	if (!strcmp(command, "unmap"))
 		return unmap();
 	return -ENOSYS;
