@@ -199,6 +199,18 @@ draw_small()
 	[[ $(grep -c '>node [0-9]*, zone Normal: ' "$SVG") == 336 ]]
 }
 
+@test "zones that are within other zones make each frame part of one zone" {
+	capture_student
+	# Node 1 is within node 0, and so is node 2, which begins in node 1.
+	printf 'Node %d, zone Normal\n  spanned %d\n  start_pfn: %d\n' 0 131072 0 1 4096 73728 2 16384 77000 \
+		>"$VMWALK_SYSROOT/proc/zoneinfo"
+	draw
+	[[ $(grep -c '>node [0-9]*, zone Normal: ' "$SVG") == 1 ]]
+	grep -q '>node 0, zone Normal: 6 MiB of 448 MiB<' "$SVG"
+	[[ $(data .blockSize) == 16 && $(data '.regions[0].blocks') == $((458752 / 64)) ]]
+	[[ $(blocks | awk '{ sum[$2] += $1 } END { print sum[0], sum[2] }') == '505 1024' ]]
+}
+
 @test "cells of scattered pages add up, and are linked to the blocks of all their pages" {
 	# 200,000 pages, one by one: the size of the cells doubles several times.
 	capture_target < <(awk -v present=$PRESENT 'BEGIN {

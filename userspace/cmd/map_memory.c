@@ -79,14 +79,22 @@ static int compare_regions(const void *a, const void *b)
 /* Zones can overlap if nodes alternate: a frame belongs to the first one. */
 static void order_regions(struct map_memory *memory)
 {
+	struct map_region *region;
+	__u64 end = 0;
 	size_t i;
 
 	if (memory->nr_regions)
 		qsort(memory->regions, memory->nr_regions, sizeof(*memory->regions),
 		      compare_regions);
-	for (i = 1; i < memory->nr_regions; i++)
-		if (memory->regions[i].start < memory->regions[i - 1].end)
-			memory->regions[i].start = memory->regions[i - 1].end;
+	for (i = 0; i < memory->nr_regions; i++) {
+		region = &memory->regions[i];
+		if (region->start < end)
+			region->start = end;
+		/* It is in the previous ones as a whole, and becomes empty. */
+		if (region->end < region->start)
+			region->end = region->start;
+		end = region->end;
+	}
 }
 
 static int read_regions(struct map_memory *memory)

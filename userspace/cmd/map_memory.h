@@ -38,9 +38,9 @@ struct map_region {
 /* Frames from @start on. A block ends where its region ends. */
 struct map_block {
 	__u64 start;
-	__u32 pages;            /* of memory: a block can have holes */
-	__u32 used[MAP_FRAMES]; /* pages that the process has; each frame counts once */
-	__u32 region;
+	__u64 pages;            /* of memory: a block can have holes */
+	__u64 used[MAP_FRAMES]; /* pages that the process has; each frame counts once */
+	size_t region;
 };
 
 struct map_memory {
