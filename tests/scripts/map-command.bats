@@ -211,6 +211,21 @@ draw_small()
 	[[ $(blocks | awk '{ sum[$2] += $1 } END { print sum[0], sum[2] }') == '505 1024' ]]
 }
 
+@test "a mapping that replaces another one during the scan has no cell in common with it" {
+	capture_target <<-END
+		info 4096 4 4242
+		extent 0x10000000 0x2000 3 $PRESENT 12 0
+		extent 0x10003000 0x2003 20000 $PRESENT 12 0
+		vma 0x10000000 0x10003000 3 0 0 0 0 0 0x3 12
+		vma 0x10001000 0x20000000 3 0 0 0 0 0 0x3 12
+	END
+	capture_maps '10000000-10003000 rw-p 00000000 00:00 0 one' '10003000-20000000 rw-p 00000000 00:00 0 two'
+	draw
+	cells_match
+	# Cells of two pages, of which both mappings have one in the same block
+	[[ $(data .cellSize) == 2 && $(cells | awk 'NR == 3 { print $1, $2 }') == '0x10003000 0x10004000' ]]
+}
+
 @test "cells of scattered pages add up, and are linked to the blocks of all their pages" {
 	# 200,000 pages, one by one: the size of the cells doubles several times.
 	capture_target < <(awk -v present=$PRESENT 'BEGIN {

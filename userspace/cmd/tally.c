@@ -321,9 +321,10 @@ static int end_mapping(struct state *state)
 static int enter_mapping(struct state *state, __u64 addr)
 {
 	struct vmwalk_vma *vma = &state->vma;
+	__u64 start = vma->start, end = vma->end;
 	int i;
 
-	if (addr < vma->end)
+	if (addr < end)
 		return 0;
 	if (end_mapping(state))
 		return -1;
@@ -336,6 +337,9 @@ static int enter_mapping(struct state *state, __u64 addr)
 	/* The mapping was unmapped after its pages were found. */
 	if (vma->start > addr)
 		*vma = (struct vmwalk_vma){ .start = addr, .end = vma->start };
+	/* Another mapping has taken the place of the previous one: mappings never overlap. */
+	if (vma->start < end && vma->start != start)
+		vma->start = end;
 	for (i = 0; i < THP_SIZES; i++)
 		state->eligible[i] = vma->attrs && thp_eligible(state->walk->thp, i, vma);
 	return 0;
