@@ -448,6 +448,23 @@ capture_mappings()
 	[[ ! $(ls -A "$directory") ]]
 }
 
+@test "a picture is the same in a language with a decimal comma" {
+	need localedef
+	capture_student
+	draw
+	cp "$SVG" "$BATS_TEST_TMPDIR/point.svg"
+	printf '%s\n' 'comment_char %' 'escape_char /' LC_NUMERIC 'decimal_point ","' 'thousands_sep "."' \
+		'grouping 3' 'END LC_NUMERIC' >"$BATS_TEST_TMPDIR/comma"
+	mkdir "$BATS_TEST_TMPDIR/locales"
+	localedef --no-archive --force --quiet -i "$BATS_TEST_TMPDIR/comma" -f ANSI_X3.4-1968 \
+		"$BATS_TEST_TMPDIR/locales/comma" || true
+	export LOCPATH=$BATS_TEST_TMPDIR/locales LC_NUMERIC=comma
+	unset LC_ALL
+	[[ $(bash -c 'printf %.1f 1,5') == 1,5 ]]
+	draw
+	diff "$SVG" "$BATS_TEST_TMPDIR/point.svg"
+}
+
 @test "- is standard output" {
 	capture_student
 	draw

@@ -306,6 +306,8 @@ int main(int argc, char **argv)
 	/* Write each message with one system call. */
 	setlinebuf(stderr);
 	setlocale(LC_ALL, "");
+	/* Pictures have a decimal point, whatever the language is. */
+	setlocale(LC_NUMERIC, "C");
 	if (argc < 2)
 		return usage_failure("missing argument COMMAND");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
