@@ -448,6 +448,22 @@ capture_mappings()
 	[[ ! $(ls -A "$directory") ]]
 }
 
+@test "two pictures in one file are a usage error" {
+	local file
+
+	capture_student
+	for file in - "$BATS_TEST_TMPDIR/map"; do
+		run --separate-stderr replay vmwalk map -d demo --html "$file" --svg "$file"
+		fails 2 "vmwalk: map: --svg and --html both write to '$file'" \
+			"Try 'vmwalk map --help'."
+		run --separate-stderr replay vmwalk map -d demo --png "$file" --html "$file"
+		fails 2 "vmwalk: map: --html and --png both write to '$file'" \
+			"Try 'vmwalk map --help'."
+	done
+	[[ ! -e $BATS_TEST_TMPDIR/map ]]
+	replay vmwalk map -d demo --svg - --html "$BATS_TEST_TMPDIR/map" | grep -q '</svg>'
+}
+
 @test "a picture is the same in a language with a decimal comma" {
 	need localedef
 	capture_student

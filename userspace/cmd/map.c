@@ -19,7 +19,8 @@
 
 /* A kind of picture, and the file that it is written to */
 struct picture {
-	char letter; /* of the option */
+	const char *name; /* of the option */
+	char letter;
 	int (*print)(FILE *out, const struct map *map);
 	const char *path; /* NULL: not wanted */
 };
@@ -95,6 +96,20 @@ static int write_picture(const struct picture *picture, const struct map *map)
 	return replacement_close(&file, 0600, status);
 }
 
+/* Two pictures in a file would be of no use. Returns an exit status. */
+static int check_files(const struct picture *pictures, size_t count)
+{
+	size_t i, j;
+
+	for (i = 1; i < count; i++)
+		for (j = 0; pictures[i].path && j < i; j++)
+			if (pictures[j].path && !strcmp(pictures[j].path, pictures[i].path))
+				return usage_failure("--%s and --%s both write to '%s'",
+						     pictures[j].name, pictures[i].name,
+						     pictures[i].path);
+	return EXIT_SUCCESS;
+}
+
 static void map_free(struct map *map)
 {
 	map_cells_free(&map->cells);
@@ -107,7 +122,9 @@ static void map_free(struct map *map)
 
 static int map(int argc, char **argv)
 {
-	struct picture pictures[] = { { 's', map_svg }, { 'H', map_html }, { 'P', map_png } };
+	struct picture pictures[] = { { "svg", 's', map_svg },
+				      { "html", 'H', map_html },
+				      { "png", 'P', map_png } };
 	struct target_options target_options = {};
 	struct map map = { .frames = true };
 	int option, status;
@@ -127,7 +144,9 @@ static int map(int argc, char **argv)
 	}
 	if (!any)
 		return usage_failure("specify --svg, --html or --png");
-	status = target_open(&map.target, &target_options);
+	status = check_files(pictures, ARRAY_SIZE(pictures));
+	if (!status)
+		status = target_open(&map.target, &target_options);
 	if (status)
 		return status;
 	status = scan_process(&map);
@@ -147,7 +166,7 @@ const struct verb map_verb = {
 		   "filled in proportion to its pages: by the size of their page-table entries,\n"
 		   "by node, swapped or not. The totals are those of 'vmwalk summary'. In the\n"
 		   "page of --html, point at a cell of one picture to see its pages in the other\n"
-		   "one.\n"
+		   "one. Each picture needs a FILE of its own.\n"
 		   "\n"
 		   "Only the owner can read FILE, because it contains addresses. Without\n"
 		   "--no-frames, it also contains frame numbers. Both make attacks easier, on the\n"
