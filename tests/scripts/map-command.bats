@@ -302,6 +302,25 @@ draw_small()
 	[[ $(data '.names | join(" ")') == 'unknown one two three' ]]
 }
 
+@test "the name of a row is the end of a path, or a name in brackets, and is cut between characters" {
+	local -A labels=(
+		[/usr/lib/libc.so]='libc.so' ['/memfd:a b (deleted)']='memfd:a b (deleted)' ['[anon:/x/y]']='[anon:/x/y]'
+		[/x/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaéb]=aaaaaaaaaaaaaaaaaaaaaaaaaaaaa… [/]=/
+	)
+	local name
+
+	capture_target <<-END
+		info 4096 4 4242
+		extent 0x10000000 0x2000 1 $PRESENT 12 0
+		vma 0x10000000 0x10001000 3 0 0 0 0 0 0x3 12
+	END
+	for name in "${!labels[@]}"; do
+		capture_maps "10000000-10001000 rw-p 00000000 00:00 0 $name"
+		draw
+		grep -qF "class=\"small\">${labels[$name]}</text>" "$SVG" || { echo "$name"; return 1; }
+	done
+}
+
 # capture_mappings COUNT: a process with mappings of two pages, one of which is present
 capture_mappings()
 {

@@ -234,19 +234,25 @@ static void put_block_tile(struct svg *svg, const struct map_tile *tile, int y)
 
 /* Rows */
 
-/* The end of a name, since paths differ there */
+/* The end of a path, since paths differ there. Names in brackets are no paths. */
 static void put_name(struct svg *svg, const char *name, int others)
 {
-	const char *slash = strrchr(name, '/');
-	char label[NAME_LEN + 32];
-	int length;
+	const char *slash = *name == '[' ? NULL : strrchr(name, '/');
+	size_t max = NAME_LEN - (others ? 10 : 0), len;
+	char more[32] = "", *label;
 
 	if (slash && slash[1])
 		name = slash + 1;
-	length = snprintf(label, sizeof(label), "%.*s", NAME_LEN - (others ? 10 : 0), name);
-	if (length && others)
-		snprintf(label + strlen(label), 24, " + %d more", others);
-	svg_text(svg, SVG_LEFT + MAP_WIDTH + 10, "small", label);
+	len = strlen(name);
+	if (len > max)
+		/* Not within a character */
+		for (len = max; len && (name[len] & 0xc0) == 0x80;)
+			len--;
+	if (others)
+		snprintf(more, sizeof(more), " + %d more", others);
+	label = text("%.*s%s%s", (int)len, name, name[len] ? "…" : "", more);
+	svg_text(svg, SVG_LEFT + MAP_WIDTH + 10, "small", label ? label : "?");
+	free(label);
 }
 
 /* Label a row with the mapping that has the most pages in it. */

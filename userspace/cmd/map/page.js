@@ -329,7 +329,8 @@ class Picture {
 			if (!best || sum > best.sum)
 				best = {sum, name: nameOf(cell.group, cell.start)};
 		}
-		return best.name.replace(/.*\/(?=.)/, '') + (pages.size > 1 ? ` + ${pages.size - 1} more` : '');
+		// The end of a path. Names in brackets are no paths.
+		return best.name.replace(/^[^[].*\/(?=.)/, '') + (pages.size > 1 ? ` + ${pages.size - 1} more` : '');
 	}
 
 	drawTile(i) {
