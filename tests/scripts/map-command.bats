@@ -134,6 +134,14 @@ draw_small()
 	totals
 	diff <(totals) <(summary_totals)
 	[[ $(totals | wc -l) == 5 ]]
+	# By kind, size of the entries, and node
+	diff <(sed -n 's,^<tr><td>\([^<]*\)</td><td>\([^<]*\)</td><td>\([^<]*\)<.*,\1 \2 \3,p' "$PAGE") - <<-END
+		anonymous 4K 0
+		anonymous 4K 1
+		anonymous 2M 1
+		file 4K 0
+		swap 4K -
+	END
 	# Resident: 1024 + 500 + 1 + 1 anonymous pages, 4 of the file
 	grep -q '>resident.*<td class="number">6266880</td>' "$PAGE"
 }
@@ -148,6 +156,8 @@ draw_small()
 @test "the totals of the static picture are those of vmwalk summary" {
 	capture_student
 	draw
+	grep -q '>6 MiB is resident, and 66.9% of it is huge: mapped by entries of 2M or more. 48 KiB is swapped out.<' "$SVG"
+	grep -q '>Of the resident memory, 33.0% is on node 0, 67.0% on node 1.<' "$SVG"
 	grep -q '>2M entries 4 MiB (66.9%)<' "$SVG"
 	grep -q '>4K entries 2 MiB (33.1%)<' "$SVG"
 	grep -q '>node 0 2 MiB (33.0%)<' "$SVG"
@@ -610,11 +620,14 @@ UNIT='print:document.querySelector("#cells .unit").textContent'
 		'print:[...document.querySelectorAll("#totals tbody td:nth-child(4)")]
 			.reduce((sum, cell) => sum + Number(cell.textContent), 0)' \
 		'print:addresses.tiles.reduce((sum, tile) => sum + addresses.sums(tile).all, 0) * data.page' \
-		'print:memory.tiles.reduce((sum, tile) => sum + memory.sums(tile).all, 0)'
+		'print:memory.tiles.reduce((sum, tile) => sum + memory.sums(tile).all, 0)' \
+		'print:document.querySelector(".lead").innerText'
 	[[ ${lines[0]} == "The cells of the address space add up to ${lines[1]} bytes." ]]
 	[[ ${lines[2]} == "${lines[1]}" && ${lines[1]} == 6316032 ]]
 	# Without the 12 pages in swap and the second mapping of a page
 	[[ ${lines[3]} == $((6316032 / 4096 - 13)) ]]
+	[[ ${lines[4]} == '6 MiB is resident, and 66.9% of it is huge: '* ]]
+	[[ ${lines[5]} == 'Of the resident memory, 33.0% is on node 0, 67.0% on node 1.' ]]
 }
 
 @test "the page: keys move, choose and zoom in three levels" {
@@ -645,13 +658,15 @@ UNIT='print:document.querySelector("#cells .unit").textContent'
 		extent 0x10000000 0 100 0x8033 12 1
 		vma 0x10000000 0x10800000 3 0 0 0 0 0 0x3 12
 	END
-	capture_maps '10000000-10800000 rw-p 00000000 00:00 0 </script><script>alert(1)</script>'
+	capture_maps '10000000-10800000 rw-p 00000000 00:00 0 [anon:/x]</script><script>alert(1)</script>'
 	draw
 	browse 'click:#cells [data-tile="0"]' "$INFO" \
 		'print:document.getElementById("reason").innerText' \
-		'print:document.querySelectorAll("#blocks [data-tile]").length'
+		'print:document.querySelectorAll("#blocks [data-tile]").length' \
+		'print:document.querySelector("#cells .row span").textContent'
 	echo "$output"
-	[[ ${lines[0]} == *'mapping: rw-p </script><script>alert(1)</script>; 4K entries: '* ]]
+	[[ ${lines[0]} == *'mapping: rw-p [anon:/x]</script><script>alert(1)</script>; 4K entries: '* ]]
+	[[ ${lines[3]} == '[anon:/x]</script><script>alert(1)</script>' ]]
 	[[ ${lines[0]} != *' frames: '* && ${lines[1]} == *'frame numbers are hidden'* && ${lines[2]} == 0 ]]
 }
 

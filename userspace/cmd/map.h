@@ -69,6 +69,15 @@ void map_print_text(FILE *out, const char *text);
 /* Print "postgres (2231) on 2026-11-30 12:00". */
 void map_print_title(FILE *out, const struct map *map);
 
+/* Bytes of some kinds, which @kinds has a bit for */
+__u64 map_bytes(const struct map *map, unsigned int kinds);
+
+/* Print how much is resident, and which share of it is huge. */
+void map_print_huge(FILE *out, const struct map *map);
+
+/* Print "Of the resident memory, 58.5% is on node 0, 41.5% on node 1." */
+void map_print_nodes(FILE *out, const struct map *map);
+
 /* Print "16.3 GiB in 62 mappings." */
 void map_print_mapped(FILE *out, const struct map *map);
 

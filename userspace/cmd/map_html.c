@@ -40,16 +40,32 @@ static void put_row(struct html *html, const struct tally_part *part)
 	free(size);
 }
 
+static int compare_parts(const void *a, const void *b)
+{
+	const struct tally_part *left = *(const struct tally_part *const *)a;
+	const struct tally_part *right = *(const struct tally_part *const *)b;
+
+	if (left->kind != right->kind)
+		return left->kind < right->kind ? -1 : 1;
+	if (left->shift != right->shift)
+		return left->shift < right->shift ? -1 : 1;
+	return left->node < right->node ? -1 : left->node > right->node;
+}
+
 static int put_rows(struct html *html)
 {
 	const struct tally *sum = &html->map->sum;
-	unsigned int kind;
+	const struct tally_part **parts = calloc(sum->nr_parts + 1, sizeof(*parts));
 	size_t i;
 
-	for (kind = 0; kind < TALLY_KINDS; kind++)
-		for (i = 0; i < sum->nr_parts; i++)
-			if (sum->parts[i].kind == kind && sum->parts[i].bytes)
-				put_row(html, &sum->parts[i]);
+	if (!parts)
+		return -1;
+	for (i = 0; i < sum->nr_parts; i++)
+		parts[i] = &sum->parts[i];
+	qsort(parts, sum->nr_parts, sizeof(*parts), compare_parts);
+	for (i = 0; i < sum->nr_parts; i++)
+		put_row(html, parts[i]);
+	free(parts);
 	return 0;
 }
 
@@ -77,6 +93,18 @@ static int put_style(struct html *html)
 static int put_totals(struct html *html)
 {
 	return map_svg_totals(html->out, html->map);
+}
+
+static int put_huge(struct html *html)
+{
+	map_print_huge(html->out, html->map);
+	return 0;
+}
+
+static int put_nodes(struct html *html)
+{
+	map_print_nodes(html->out, html->map);
+	return 0;
 }
 
 static int put_mapped(struct html *html)
@@ -126,6 +154,7 @@ static const struct {
 	int (*put)(struct html *html);
 } fields[] = {
 	{ "@TITLE@", put_title },       { "@STYLE@", put_style },
+	{ "@HUGE@", put_huge },         { "@NODES@", put_nodes },
 	{ "@TOTALS@", put_totals },     { "@MAPPED@", put_mapped },
 	{ "@HINT@", put_hint },         { "@MEMORY_HINT@", put_memory_hint },
 	{ "@REASON@", put_reason },     { "@ROWS@", put_rows },

@@ -357,7 +357,7 @@ static void put_memory_rows(struct svg *svg, const struct map_layout *layout)
 static void put_heading(struct svg *svg, const char *heading)
 {
 	svg->y += 26;
-	svg_text(svg, SVG_MARGIN, "heading", heading);
+	svg_text(svg, svg->margin, "heading", heading);
 	svg->y += 20;
 }
 
@@ -372,7 +372,7 @@ static void put_unit(struct svg *svg, __u64 bytes, const char *what)
 
 static void begin_caption(struct svg *svg)
 {
-	fprintf(svg->out, "<text x=\"%d\" y=\"%d\">", SVG_MARGIN, svg->y);
+	fprintf(svg->out, "<text x=\"%d\" y=\"%d\">", svg->margin, svg->y);
 }
 
 static void end_caption(struct svg *svg)
@@ -389,9 +389,9 @@ static void put_cells_caption(struct svg *svg, const struct map_layout *layout)
 	put_unit(svg, layout->unit, layout->shared ? "one or more mappings" : "one mapping");
 	fputs("; a narrow cell is less.", svg->out);
 	end_caption(svg);
-	svg_text(svg, SVG_MARGIN, "", map_cells_hint);
+	svg_text(svg, svg->margin, "", map_cells_hint);
 	svg->y += SVG_LINE;
-	svg_text(svg, SVG_MARGIN, "", map_gaps_hint);
+	svg_text(svg, svg->margin, "", map_gaps_hint);
 	svg->y += 12;
 }
 
@@ -404,6 +404,15 @@ static void put_memory_caption(struct svg *svg, const struct map_layout *layout)
 		fputs("One row is a zone", svg->out);
 	fprintf(svg->out, ". %s", map_memory_hint);
 	end_caption(svg);
+}
+
+/* A sentence below the title */
+static void put_lead(struct svg *svg, void (*print)(FILE *out, const struct map *map))
+{
+	svg->y += SVG_LINE;
+	fprintf(svg->out, "<text x=\"%d\" y=\"%d\" class=\"lead\">", svg->margin, svg->y);
+	print(svg->out, svg->map);
+	fputs("</text>\n", svg->out);
 }
 
 static int put_picture(struct svg *svg)
@@ -422,9 +431,12 @@ static int put_picture(struct svg *svg)
 	fprintf(svg->out, "</title>\n<style>\n%s</style>\n%s", map_colours, map_patterns);
 	fputs("<rect class=\"page\" width=\"100%\" height=\"100%\"/>\n", svg->out);
 	svg->y = 32;
-	fprintf(svg->out, "<text x=\"%d\" y=\"%d\" class=\"title\">", SVG_MARGIN, svg->y);
+	fprintf(svg->out, "<text x=\"%d\" y=\"%d\" class=\"title\">", svg->margin, svg->y);
 	map_print_title(svg->out, svg->map);
 	fputs("</text>\n", svg->out);
+	svg->y += 7;
+	put_lead(svg, map_print_huge);
+	put_lead(svg, map_print_nodes);
 	svg->y += 14;
 	svg_totals(svg);
 	put_heading(svg, "Address space");
@@ -432,7 +444,7 @@ static int put_picture(struct svg *svg)
 	put_cell_rows(svg, &cells);
 	put_heading(svg, "Physical memory");
 	if (reason) {
-		svg_text(svg, SVG_MARGIN, "", reason);
+		svg_text(svg, svg->margin, "", reason);
 	} else {
 		put_memory_caption(svg, &memory);
 		put_memory_rows(svg, &memory);
@@ -443,9 +455,10 @@ static int put_picture(struct svg *svg)
 	return 0;
 }
 
-int svg_print(FILE *out, const struct map *map, int (*put)(struct svg *svg), const char *attributes)
+int svg_print(FILE *out, const struct map *map, int (*put)(struct svg *svg), int margin,
+	      const char *attributes)
 {
-	struct svg svg = { .map = map };
+	struct svg svg = { .map = map, .margin = margin };
 	int ret = -1, width = SVG_LEFT + MAP_WIDTH + SVG_RIGHT;
 	char *body = NULL;
 	size_t size = 0;
@@ -470,5 +483,5 @@ int svg_print(FILE *out, const struct map *map, int (*put)(struct svg *svg), con
 
 int map_svg(FILE *out, const struct map *map)
 {
-	return svg_print(out, map, put_picture, "") ? failure("%m") : EXIT_SUCCESS;
+	return svg_print(out, map, put_picture, SVG_MARGIN, "") ? failure("%m") : EXIT_SUCCESS;
 }

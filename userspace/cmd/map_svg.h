@@ -22,7 +22,8 @@
 struct svg {
 	FILE *out;
 	const struct map *map;
-	int y; /* where the next line begins */
+	int margin; /* on the left */
+	int y;      /* where the next line begins */
 };
 
 void svg_text(struct svg *svg, int x, const char *class, const char *text);
@@ -38,7 +39,7 @@ void svg_totals(struct svg *svg);
  * Print a picture that @put draws. Its height is known at the end. Returns -1
  * with errno set if memory is short, or if @put does.
  */
-int svg_print(FILE *out, const struct map *map, int (*put)(struct svg *svg),
+int svg_print(FILE *out, const struct map *map, int (*put)(struct svg *svg), int margin,
 	      const char *attributes);
 
 #endif /* _VMWALK_MAP_SVG_H */

@@ -8,6 +8,11 @@
 
 #include "map.h"
 
+__u64 map_bytes(const struct map *map, unsigned int kinds)
+{
+	return tally_bytes(&map->sum, kinds, TALLY_ANY_SHIFT, TALLY_ANY_NODE);
+}
+
 char *map_amount(__u64 bytes)
 {
 	char *amount = amount_text(bytes), *result;
@@ -53,6 +58,57 @@ void map_print_title(FILE *out, const struct map *map)
 	fputs("Where the memory of ", out);
 	map_print_text(out, *map->comm ? map->comm : "process");
 	fprintf(out, " (%d) is, %s", map->target.pid, time);
+}
+
+static double percent(__u64 part, __u64 whole)
+{
+	return (double)part * 100 / (double)whole;
+}
+
+static void print_amount(FILE *out, const char *before, __u64 bytes, const char *after)
+{
+	char *amount = bytes ? map_amount(bytes) : NULL;
+
+	if (amount)
+		fprintf(out, "%s%s%s", before, amount, after);
+	free(amount);
+}
+
+void map_print_huge(FILE *out, const struct map *map)
+{
+	unsigned int shift = 2 * __builtin_ctzll(map->cells.page_size) - 3; /* of a PMD entry */
+	__u64 resident = map_bytes(map, TALLY_RESIDENT), huge = 0;
+	char *size = size_text(1ULL << shift);
+
+	for (; shift < 64; shift++)
+		huge += tally_bytes(&map->sum, TALLY_RESIDENT, shift, TALLY_ANY_NODE);
+	print_amount(out, "", resident, " is resident");
+	if (resident)
+		fprintf(out, ", and %.1f%% of it is huge: mapped by entries of %s or more.",
+			percent(huge, resident), size ? size : "?");
+	else
+		fputs("No memory is resident.", out);
+	print_amount(out, " ", map_bytes(map, 1U << TALLY_HUGETLB),
+		     " of hugetlb pages come in addition.");
+	print_amount(out, " ", map_bytes(map, 1U << TALLY_SWAP), " is swapped out.");
+	free(size);
+}
+
+void map_print_nodes(FILE *out, const struct map *map)
+{
+	__u64 resident = map_bytes(map, TALLY_RESIDENT), bytes;
+	const char *before = "Of the resident memory, ", *is = " is";
+	int node, nodes = tally_nodes(&map->sum);
+
+	for (node = 0; node < nodes; node++) {
+		bytes = tally_bytes(&map->sum, TALLY_RESIDENT, TALLY_ANY_SHIFT, node);
+		if (!bytes)
+			continue;
+		fprintf(out, "%s%.1f%%%s on node %d", before, percent(bytes, resident), is, node);
+		before = ", ";
+		is = "";
+	}
+	fputs(*is ? "" : ".", out);
 }
 
 void map_print_mapped(FILE *out, const struct map *map)

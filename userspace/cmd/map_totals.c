@@ -33,7 +33,7 @@ static void begin_legend(struct legend *legend, struct svg *svg, const char *lab
 {
 	*legend = (struct legend){ .svg = svg, .x = SVG_LEFT, .at = SVG_LEFT, .bar = svg->y };
 	svg->y += 16;
-	svg_text(svg, SVG_MARGIN, "strong", label);
+	svg_text(svg, svg->margin, "strong", label);
 	if (!bar)
 		return;
 	svg->y += 30;
@@ -218,5 +218,5 @@ static int put_totals_only(struct svg *svg)
 
 int map_svg_totals(FILE *out, const struct map *map)
 {
-	return svg_print(out, map, put_totals_only, " class=\"totals\" aria-label=\"Totals\"");
+	return svg_print(out, map, put_totals_only, 0, " class=\"totals\" aria-label=\"Totals\"");
 }
