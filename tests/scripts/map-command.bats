@@ -120,12 +120,8 @@ summary_json()
 # draw_small: the same in 64 MiB of memory
 draw_small()
 {
-	local hard
-
-	hard=$(ulimit -H -d)
-	ulimit -S -d 65536
-	draw
-	ulimit -S -d "$hard"
+	SVG=$BATS_TEST_TMPDIR/map.svg PAGE=$BATS_TEST_TMPDIR/map.html
+	peak env LD_PRELOAD="$REPLAY" vmwalk map --device demo --svg "$SVG" --html "$PAGE"
 }
 
 @test "the totals of the page are those of vmwalk summary" {
@@ -306,6 +302,7 @@ draw_small()
 	draw
 	[[ $(cells | cut -d' ' -f1,2 | paste -sd' ') == \
 		'0x10000000 0x10001000 0x20000000 0x30000000 0x30000000 0x30001000' ]]
+	grep -q '>4 KiB is resident, and none of it is huge: ' "$SVG"
 	# A long range without pages is dotted.
 	[[ $(grep -c '<rect class="empty"' "$SVG") == 1 ]]
 	grep -q '>one + 2 more<' "$SVG"
@@ -397,6 +394,17 @@ capture_mappings()
 	draw
 	[[ $(data .cellSize) == 2 && $(cells | wc -l) == 8193 ]]
 	cells_match
+}
+
+@test "a process without mappings has empty pictures" {
+	capture_target <<<'info 4096 4 4242'
+	: >"$VMWALK_SYSROOT/proc/4242/maps"
+	draw
+	grep -q '>No memory is resident.<' "$SVG"
+	grep -q '>0 bytes in 0 mappings. ' "$SVG"
+	grep -q '>node 1, zone Normal: 0 bytes of 192 MiB<' "$SVG"
+	[[ $(data '.cells | length') == 0 ]]
+	absent grep -iE 'nan|inf[^o]' "$SVG"
 }
 
 @test "pages of mappings that are not in the maps are counted" {

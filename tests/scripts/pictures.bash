@@ -7,6 +7,18 @@
 #
 # Copyright (C) The vmwalk authors
 
+# peak COMMAND...: runs COMMAND, and sets PEAK to the largest size of its resident memory
+# in KiB. Fails if it is more than 64 MiB.
+peak()
+{
+	type -P python3 >/dev/null || skip 'python3 is not installed'
+	PEAK=$(python3 -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$@")
+	echo "peak: $PEAK KiB"
+	((PEAK <= 64 * 1024))
+}
+
 # data FILTER: applies a filter of jq to the data of the page.
 data()
 {

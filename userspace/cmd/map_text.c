@@ -78,14 +78,16 @@ void map_print_huge(FILE *out, const struct map *map)
 {
 	unsigned int shift = 2 * __builtin_ctzll(map->cells.page_size) - 3; /* of a PMD entry */
 	__u64 resident = map_bytes(map, TALLY_RESIDENT), huge = 0;
-	char *size = size_text(1ULL << shift);
+	char *size = size_text(1ULL << shift), share[16] = "none";
 
 	for (; shift < 64; shift++)
 		huge += tally_bytes(&map->sum, TALLY_RESIDENT, shift, TALLY_ANY_NODE);
+	if (huge)
+		snprintf(share, sizeof(share), "%.1f%%", percent(huge, resident));
 	print_amount(out, "", resident, " is resident");
 	if (resident)
-		fprintf(out, ", and %.1f%% of it is huge: mapped by entries of %s or more.",
-			percent(huge, resident), size ? size : "?");
+		fprintf(out, ", and %s of it is huge: mapped by entries of %s or more.", share,
+			size ? size : "?");
 	else
 		fputs("No memory is resident.", out);
 	print_amount(out, " ", map_bytes(map, 1U << TALLY_HUGETLB),

@@ -29,14 +29,15 @@ static double bar_width(const struct svg *svg, __u64 bytes)
 	return whole ? MAP_WIDTH * (double)bytes / (double)whole : 0;
 }
 
-static void begin_legend(struct legend *legend, struct svg *svg, const char *label, bool bar)
+/* The height is that of the bar, 0 if there is none. */
+static void begin_legend(struct legend *legend, struct svg *svg, const char *label, int height)
 {
 	*legend = (struct legend){ .svg = svg, .x = SVG_LEFT, .at = SVG_LEFT, .bar = svg->y };
 	svg->y += 16;
 	svg_text(svg, svg->margin, "strong", label);
-	if (!bar)
+	if (!height)
 		return;
-	svg->y += 30;
+	svg->y += height + 5;
 	fprintf(svg->out, "<rect class=\"line\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>\n",
 		SVG_LEFT, legend->bar, MAP_WIDTH, SVG_BODY);
 }
@@ -110,7 +111,7 @@ static void put_entries(struct svg *svg)
 	unsigned int shift;
 	char name[32], *size;
 
-	begin_legend(&legend, svg, "Mapped by", true);
+	begin_legend(&legend, svg, "Mapped by", SVG_BODY + SVG_STRIP);
 	for (shift = 1; shift < 64; shift++) {
 		if (!(tally_shifts(sum, TALLY_RESIDENT) >> shift & 1))
 			continue;
@@ -144,7 +145,7 @@ static void put_nodes(struct svg *svg)
 	static const unsigned int hugetlb = 1U << TALLY_HUGETLB;
 	struct legend legend;
 
-	begin_legend(&legend, svg, "NUMA node", true);
+	begin_legend(&legend, svg, "NUMA node", SVG_BODY);
 	put_bar_nodes(&legend, TALLY_RESIDENT, TALLY_ANY_SHIFT, legend.bar, SVG_BODY);
 	put_bar_nodes(&legend, hugetlb, TALLY_ANY_SHIFT, legend.bar, SVG_BODY);
 	put_node_labels(&legend, "node ", TALLY_RESIDENT);
@@ -168,7 +169,7 @@ static void put_resident(struct svg *svg)
 
 	label = text("%s: anonymous %s, file %s, shared memory %s", all ? all : "?",
 		     anonymous ? anonymous : "?", file ? file : "?", shmem ? shmem : "?");
-	begin_legend(&legend, svg, "Resident", false);
+	begin_legend(&legend, svg, "Resident", 0);
 	svg_text(svg, SVG_LEFT, "", label ? label : "?");
 	svg->y += 6;
 	free(label);
@@ -193,7 +194,7 @@ static void put_others(struct svg *svg)
 	struct legend legend;
 	size_t i;
 
-	begin_legend(&legend, svg, "Not in RSS", false);
+	begin_legend(&legend, svg, "Not in RSS", 0);
 	for (i = 0; i < ARRAY_SIZE(others); i++)
 		put_amounts(&legend, "k", others[i].class, others[i].name,
 			    bytes_of(svg, 1U << others[i].kind, TALLY_ANY_SHIFT, TALLY_ANY_NODE),
