@@ -19,6 +19,9 @@
  *   shmem     shared anonymous memory, written
  *   shmemout  like shmem, and swapped out
  *   file      private mapping of this program, read
+ *   pieces    like small, but each page is a mapping, and every second one is missing
+ *   reserved  anonymous, not accounted; of 64 MiB one page is written, without
+ *             transparent huge pages
  *
  * Exits with status 4 if this kernel does not support a kind.
  *
@@ -121,6 +124,16 @@ static void page_out(char *at, size_t size, const char *kind)
 		errx(SKIP, "%s: %zu pages could not be swapped out", kind, left);
 }
 
+/* Make each page a mapping of its own. */
+static void protect_pages(char *at, size_t size)
+{
+	size_t offset;
+
+	for (offset = 0; offset < size; offset += 2 * page)
+		if (mprotect(at + offset, page, PROT_READ))
+			err(SKIP, "pieces: mprotect");
+}
+
 static void make(const char *kind, size_t size)
 {
 	const int rw = PROT_READ | PROT_WRITE;
@@ -156,6 +169,14 @@ static void make(const char *kind, size_t size)
 		touch(at, size, page, 1);
 		if (!strcmp(kind, "shmemout"))
 			page_out(at, size, kind);
+	} else if (!strcmp(kind, "pieces")) {
+		at = anonymous(size, MADV_NOHUGEPAGE);
+		touch(at, size, 2 * page, 1);
+		protect_pages(at, size);
+	} else if (!strcmp(kind, "reserved")) {
+		at = map(size, rw, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+		madvise(at, size, MADV_NOHUGEPAGE);
+		touch(at, size, 64 * MIB, 1);
 	} else if (!strcmp(kind, "file")) {
 		fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 		touch(map(page, PROT_READ, MAP_PRIVATE, fd), page, page, 0);
