@@ -285,7 +285,7 @@ draw_small()
 	# One rectangle of the class in a cell, of a height of at least 2, and the
 	# sample of the legend
 	[[ $(grep -c 'class="k8"' "$SVG") == 2 ]]
-	grep -o 'class="k8"[^>]*height="2"' "$SVG"
+	grep -o 'class="k8" d="M[0-9.]* [0-9.]*h[0-9.]*v2h' "$SVG"
 }
 
 @test "every mapping has a cell, with or without pages" {
@@ -304,7 +304,7 @@ draw_small()
 		'0x10000000 0x10001000 0x20000000 0x30000000 0x30000000 0x30001000' ]]
 	grep -q '>4 KiB is resident, and none of it is huge: ' "$SVG"
 	# A long range without pages is dotted.
-	[[ $(grep -c '<rect class="empty"' "$SVG") == 1 ]]
+	[[ $(grep -c '<path class="empty"' "$SVG") == 1 ]]
 	grep -q '>one + 2 more<' "$SVG"
 	[[ $(data '.names | join(" ")') == 'unknown one two three' ]]
 }
