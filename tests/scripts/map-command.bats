@@ -590,8 +590,12 @@ UNIT='print:document.querySelector("#cells .unit").textContent'
 	draw
 	# The first of the heap: the program has a cell with pages and 10 without.
 	browse 'click:#cells [data-tile="11"]' "$INFO" "$LINKED" \
-		'click:#blocks .linked' "$INFO" "$LINKED"
+		'click:#blocks .linked' "$INFO" "$LINKED" 'click:#cells [data-tile="11"]' \
+		'print:[...document.querySelectorAll("#info dt")].every((term) =>
+			term.getBoundingClientRect().x === term.nextSibling.getBoundingClientRect().x)'
 	echo "$output"
+	# A term and its text are in the same column.
+	[[ ${lines[4]} == True ]]
 	[[ ${lines[0]} == 'addresses: 0x10000000 to 0x10004000; size: 16 KiB; mapping: rw-p [heap];'* ]]
 	[[ ${lines[0]} == *'; 2M entries: 16 KiB; node 1: 16 KiB; flags of any page: '*' huge; '* ]]
 	[[ ${lines[0]} == *'; frames: 0x15000 to 0x15003, consecutive; in physical memory: marked: 1 cell' ]]

@@ -503,10 +503,12 @@ function linkedTiles(selection)
 function add(list, term, text)
 {
 	const name = document.createElement('dt'), value = document.createElement('dd');
+	const pair = document.createElement('div'); // which is not split between columns
 
 	name.textContent = term;
 	value.textContent = text;
-	list.append(name, value);
+	pair.append(name, value);
+	list.append(pair);
 }
 
 function addSums(list, sums)
