@@ -7,8 +7,8 @@
 usage: python3 tests/browser/browser.py FILE ACTION...
 
 An action is click:SELECTOR, point:SELECTOR, key:KEY, print:EXPRESSION, size:WIDTHxHEIGHT,
-scheme:light or dark, or screenshot:FILE. Fails if a script has failed, or if the page has loaded
-anything else.
+scheme:light or dark, media:screen or print, or screenshot:FILE. Fails if a script has failed, or
+if the page has loaded anything else.
 """
 
 import base64
@@ -108,6 +108,10 @@ class Browser:
         """Prefer a dark or a light colour scheme."""
         self.call("Emulation.setEmulatedMedia",
                   features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def media(self, media: str) -> None:
+        """Show the page as on a screen, or as on paper."""
+        self.call("Emulation.setEmulatedMedia", media=media)
 
     def open(self, path: str) -> None:
         """Load a file and wait until it is there."""
