@@ -505,16 +505,30 @@ source_of()
 	[[ $status == 2 && $stderr == *'vmwalk: find: standard output: No space left on device' ]]
 }
 
-@test "find: memory use does not depend on the number of extents" {
+# capture_scattered COUNT: a process with this number of pages, none of which has the
+# frame after that of the page before
+capture_scattered()
+{
 	capture_process 10 server
-	cat >"$VMWALK_REPLAY" <<-'END'
-		info 4096 4 0
-		process 10
-		extent 0x400000 0x1000 1 0x801 12 0
-		repeat 3000000 8192
-	END
-	find_frames --raw -n -o ADDRESS 1000000
+	printf '%s\n' 'info 4096 4 0' 'process 10' 'extent 0x400000 0x1000 1 0x801 12 0' \
+		"repeat $(($1 - 1)) 8192" >"$VMWALK_REPLAY"
+}
+
+@test "find: 16 MiB are enough for a process of 64 GiB whose frames are scattered" {
+	capture_scattered 16777216
+	run --separate-stderr replay bash -c 'ulimit -d 16384; exec vmwalk find -r -n -o ADDRESS 1000000'
 	prints <<<0x400000
-	run --separate-stderr replay bash -c 'ulimit -v 200000; exec vmwalk find 1000000'
-	[[ $status == 0 ]]
+}
+
+@test "find: 64 MiB are enough for as many rows as it keeps, and more are an error" {
+	local count pages
+	# shellcheck disable=SC2016 # for the inner shell
+	local find='ulimit -d 65536; exec vmwalk find --raw --noheadings --output PAGES --pfn "$1"'
+
+	capture_scattered 524289
+	read -r count pages < <(replay bash -c "$find" - 1000-101000 2>/dev/null | uniq -c)
+	[[ $count == 524288 && $pages == 1 ]]
+	run --separate-stderr replay bash -c "$find" - 1000-101001
+	[[ $status == 2 && ! $output ]]
+	[[ $stderr == *'vmwalk: find: more than 524288 mappings: ask for a smaller range'* ]]
 }
