@@ -58,6 +58,8 @@ static const struct bench_row rows[] = {
 	{ "target_p99",		"round",	bench_target_p99 },
 	{ "e2e_scan",		"row",		bench_e2e_scan },
 	{ "e2e_summary",	"extent",		bench_e2e_summary },
+	{ "e2e_find",		"extent",		bench_e2e_find },
+	{ "e2e_diff",		"extent",		bench_e2e_diff },
 	{ "map_insert",		"page",		bench_map_insert },
 	{ "map_insert_pages",	"page",		bench_map_insert_pages },
 	{ "map_insert_huge",	"page",		bench_map_insert_huge },

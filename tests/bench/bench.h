@@ -99,6 +99,8 @@ void bench_instance_1000(const struct bench_row *row);
 /* e2e.c */
 void bench_e2e_scan(const struct bench_row *row);
 void bench_e2e_summary(const struct bench_row *row);
+void bench_e2e_find(const struct bench_row *row);
+void bench_e2e_diff(const struct bench_row *row);
 
 /* --- Sides ------------------------------------------------------------ */
 

@@ -30,9 +30,10 @@
 
 /*
  * "vmwalk scan" of the range, with the address of its end as text, or another
- * command on the whole process.
+ * command on the whole process, or any command line.
  */
 struct command {
+	const char *args[8];	/* the command line, ends with NULL; or none */
 	const char *verb;	/* NULL: scan */
 	const char *format;	/* option for the format of the output, or NULL */
 	const char *columns;	/* argument of --output, or NULL */
@@ -74,6 +75,10 @@ _Noreturn static void exec_command(const struct command *command, const struct b
 	char start[24];
 	size_t count = 4;
 
+	if (command->args[0]) {
+		execv(COMMAND, (char **)command->args);
+		bench_die(COMMAND ": %m");
+	}
 	snprintf(start, sizeof(start), "%llx", range->start);
 	if (!command->verb) {
 		argv[count++] = "--noheadings";
@@ -337,9 +342,89 @@ void bench_e2e_summary(const struct bench_row *row)
 	rows = reserve_rows();
 	rows.units = ROWS;
 	all = scan_to("--raw", NULL, rows.end);
-	bench_measure(sides, BENCH_COUNT(sides));
-	bench_print(row, &sides[0], &sides[1]);
-	bench_print(row, &sides[0], &sides[2]);
+	bench_compare(row, sides, BENCH_COUNT(sides));
 	print_peaks("e2e_summary_memory", peak_of(&summary), peak_of(&all), "scan");
+	bench_release(&rows);
+}
+
+/* What a program does without vmwalk: look for the frame in all of pagemap. */
+static double search_pagemap(void *frame)
+{
+	static __u64 entries[ENTRIES];
+	__u64 pfn = *(__u64 *)frame, found = 0, started, ended;
+	ssize_t got;
+
+	started = bench_now();
+	for (__u64 at = rows.start; at < rows.end; at += got / sizeof(entries[0]) * BENCH_PAGE) {
+		got = pread(rows.pagemap, entries, sizeof(entries),
+			    at / BENCH_PAGE * sizeof(entries[0]));
+		if (got <= 0)
+			bench_die("reading pagemap at 0x%llx: %m", at);
+		for (size_t i = 0; i < got / sizeof(entries[0]); i++)
+			found += (entries[i] & PM_PRESENT) && (entries[i] & PM_FRAME) == pfn;
+	}
+	ended = bench_now();
+	if (!found)
+		bench_die("the frame 0x%llx is not in pagemap", pfn);
+	return (double)(ended - started) / rows.units;
+}
+
+static __u64 frame_at(__u64 addr)
+{
+	__u64 entry;
+
+	if (pread(rows.pagemap, &entry, sizeof(entry), addr / BENCH_PAGE * sizeof(entry)) !=
+	    sizeof(entry))
+		bench_die("reading pagemap at 0x%llx: %m", addr);
+	return entry & PM_FRAME;
+}
+
+void bench_e2e_find(const struct bench_row *row)
+{
+	char pfn[24];
+	struct command find = {
+		.args = { "vmwalk", "find", "--device", "bench", "--raw", "--pfn", pfn },
+	};
+	struct command all = { .format = "--raw" };
+	__u64 frame;
+	struct bench_side sides[] = {
+		{ .name = "find", .run = run, .arg = &find, .slow = true },
+		{ .name = "scan", .run = run, .arg = &all, .slow = true },
+		{ .name = "pagemap", .run = search_pagemap, .arg = &frame, .slow = true },
+	};
+
+	rows = reserve_rows();
+	rows.units = ROWS;
+	frame = frame_at(rows.start);
+	snprintf(pfn, sizeof(pfn), "%llx", frame);
+	all = scan_to("--raw", NULL, rows.end);
+	bench_compare(row, sides, BENCH_COUNT(sides));
+	print_peaks("e2e_find_memory", peak_of(&find), peak_of(&all), "scan");
+	bench_release(&rows);
+}
+
+void bench_e2e_diff(const struct bench_row *row)
+{
+	struct command save = {
+		.args = { "vmwalk", "scan", "--device", "bench", "--save", "/tmp/old" },
+	};
+	struct command diff = { .args = { "vmwalk", "diff", "--raw", "/tmp/old", "/tmp/new" } };
+	struct command all = { .format = "--raw" };
+	struct bench_side sides[] = {
+		{ .name = "diff", .run = run, .arg = &diff, .slow = true },
+		{ .name = "save", .run = run, .arg = &save, .slow = true },
+		{ .name = "scan", .run = run, .arg = &all, .slow = true },
+	};
+
+	rows = reserve_rows();
+	rows.units = ROWS;
+	all = scan_to("--raw", NULL, rows.end);
+	run(&save);
+	save.args[5] = "/tmp/new";
+	run(&save);
+	bench_compare(row, sides, BENCH_COUNT(sides));
+	print_peaks("e2e_diff_memory", peak_of(&diff), peak_of(&save), "save");
+	unlink("/tmp/old");
+	unlink("/tmp/new");
 	bench_release(&rows);
 }
