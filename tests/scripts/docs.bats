@@ -133,6 +133,20 @@ runs_as_shown()
 	runs_as_shown map 6 without_sizes
 }
 
+@test "docs: a test runs the sessions of every page" {
+	local page count=0
+
+	cd /usr/share/doc/vmwalk/docs
+	# uapi and labs: see below; man: man.bats
+	for page in *.md; do
+		grep -qx '```console' "$page" || continue
+		echo "$page"
+		grep -q -e "DIRNAME/$page" -e "runs_as_shown ${page%.md} " "$BATS_TEST_DIRNAME"/*.bats
+		count=$((count + 1))
+	done
+	((count > 5))
+}
+
 @test "guide: every message that it explains can occur" {
 	# The text between "…" must be in the driver, the scripts, the command, the C library or rmmod.
 	programs=("$(modinfo --field filename vmwalk)" /usr/sbin/vmwalk-* /usr/libexec/vmwalk/vmwalk-common.bash
