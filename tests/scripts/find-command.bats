@@ -530,5 +530,5 @@ capture_scattered()
 	[[ $count == 524288 && $pages == 1 ]]
 	run --separate-stderr replay bash -c "$find" - 1000-101001
 	[[ $status == 2 && ! $output ]]
-	[[ $stderr == *'vmwalk: find: more than 524288 mappings: ask for a smaller range'* ]]
+	[[ $stderr == *'vmwalk: find: more than 524288 mappings: use a smaller range'* ]]
 }
