@@ -17,7 +17,7 @@ setup_file()
 {
 	type -P perf && [[ -d $EVENTS/mmap_lock ]] || return 0
 	vmwalk_setup
-	cd "$BATS_FILE_TMPDIR"
+	cd "$BATS_FILE_TMPDIR" || return
 	sessions "$PAGE"
 	vmwalk_teardown
 }
@@ -26,7 +26,7 @@ ran()
 {
 	type -P perf || skip 'perf is not installed'
 	[[ -d $EVENTS/mmap_lock ]] || skip 'this kernel has no events of mmap_lock'
-	cd "$BATS_FILE_TMPDIR"
+	cd "$BATS_FILE_TMPDIR" || return
 }
 
 # without_times: replaces what differs between two runs.
