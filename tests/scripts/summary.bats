@@ -10,29 +10,18 @@
 bats_require_minimum_version 1.5.0
 
 load helper
+load procfs
 
 MIB=1048576
-PAGE=$(awk '/^KernelPageSize:/ { print $2 * 1024; exit }' /proc/self/smaps)
-PMD=$(cat /sys/kernel/mm/transparent_hugepage/hpage_pmd_size 2>/dev/null || echo 0)
-KHUGEPAGED=/sys/kernel/mm/transparent_hugepage/khugepaged
 
-# khugepaged must not fill the windows that have holes, nor collapse others, while
-# the sums are compared.
 setup_file()
 {
-	((PMD)) || return 0
-	export MAX_PTES_NONE SCAN_SLEEP
-	MAX_PTES_NONE=$(<"$KHUGEPAGED/max_ptes_none")
-	SCAN_SLEEP=$(<"$KHUGEPAGED/scan_sleep_millisecs")
-	echo 0 >"$KHUGEPAGED/max_ptes_none"
-	echo 100000000 >"$KHUGEPAGED/scan_sleep_millisecs"
+	stop_khugepaged
 }
 
 teardown_file()
 {
-	((PMD)) || return 0
-	echo "$MAX_PTES_NONE" >"$KHUGEPAGED/max_ptes_none"
-	echo "$SCAN_SLEEP" >"$KHUGEPAGED/scan_sleep_millisecs"
+	start_khugepaged
 }
 
 # start_program COMMAND: starts a program that waits for its input, and stops it.
@@ -60,97 +49,15 @@ smaps()
 		"/proc/$pid/smaps"
 }
 
-# smaps_sums: prints assignments of the sums that are compared.
-smaps_sums()
-{
-	awk '
-		/^[0-9a-f]+-/ { private = substr($2, 4, 1) == "p" }
-		$1 == "Swap:" && !private { next }
-		{ sum[$1] += $2 }
-		END {
-			printf "rss=%.0f ", sum["Rss:"] * 1024
-			printf "anonymous=%.0f ", sum["Anonymous:"] * 1024
-			printf "files=%.0f ", (sum["Rss:"] - sum["Anonymous:"]) * 1024
-			printf "hugetlb=%.0f ", (sum["Private_Hugetlb:"] + sum["Shared_Hugetlb:"]) * 1024
-			printf "private_swap=%.0f ", sum["Swap:"] * 1024
-			printf "anonymous_pmd=%.0f ", sum["AnonHugePages:"] * 1024
-			printf "shmem_pmd=%.0f\n", sum["ShmemPmdMapped:"] * 1024
-		}' "/proc/$pid/smaps"
-}
-
-# expect TEXT ACTUAL WANTED
-expect()
-{
-	[[ $2 == "$3" ]] || { echo "$1: got $2, wanted $3"; return 1; }
-}
-
-# Compares the sums of the process with smaps, for each kind. smaps also has the
-# swapped pages of shared memory, which no entry shows: private_swap is without.
-matches_smaps()
-{
-	expect 'the sums' "$(vmwalk summary --pid "$pid" --json | jq -r --argjson pmd "$PMD" '
-		def pmd(kind): [.parts[] | select(.kind == kind and .entry == $pmd).bytes] | add // 0;
-		.processes[0] |
-		"rss=\(.resident) anonymous=\(.anonymous) files=\(.file + .shmem) hugetlb=\(.hugetlb) " +
-		"private_swap=\(.swap) anonymous_pmd=\(pmd("anonymous")) shmem_pmd=\(pmd("shmem"))"')" \
-		"$(smaps_sums)"
-}
-
-# Prints the bytes on each node in numa_maps, as in the column NODES. The page of
-# the vdso is left out: it is part of the kernel's image.
-numa_maps()
-{
-	awk '/ \[vdso\]/ { next }
-		{
-			for (i = 2; i <= NF; i++)
-				if ($i ~ /^kernelpagesize_kB=/) size = substr($i, 19)
-			for (i = 2; i <= NF; i++)
-				if ($i ~ /^N[0-9]+=/) {
-					split(substr($i, 2), part, "=")
-					sum[part[1]] += part[2] * size * 1024
-				}
-		}
-		END {
-			for (node = 0; node < 64; node++)
-				if (sum[node]) printf "%s%d:%.0f", separator, node, sum[node], separator = ","
-			print ""
-		}' "/proc/$pid/numa_maps"
-}
-
-nodes_match_numa_maps()
-{
-	[[ -e /proc/$pid/numa_maps ]] || return 0
-	vmwalk summary --pid "$pid" --raw --noheadings --mappings --output NODES,MAPPING |
-		awk '$2 != "[vdso]" {
-			n = split($1, parts, ",")
-			for (i = 1; i <= n && $1 != "-"; i++) {
-				split(parts[i], part, ":")
-				sum[part[1]] += part[2]
-			}
-		}
-		END {
-			for (node = 0; node < 64; node++)
-				if (sum[node]) printf "%s%d:%.0f", separator, node, sum[node], separator = ","
-			print ""
-		}' >"$BATS_TEST_TMPDIR/nodes"
-	expect NODES "$(<"$BATS_TEST_TMPDIR/nodes")" "$(numa_maps)"
-}
-
-compare()
-{
-	matches_smaps
-	nodes_match_numa_maps
-}
-
 @test "small anonymous pages match smaps" {
 	start_memory small=8
-	compare
+	matches_procfs "$pid"
 	(($(column ANON) >= 8 * MIB && $(column SWAP) == 0))
 }
 
 @test "pages that a PMD entry maps are AnonHugePages, and cover their windows" {
 	start_memory thp=8
-	compare
+	matches_procfs "$pid"
 	expect THP "$(column THP)" "$(smaps AnonHugePages)"
 	[[ $(column THP) != 0 ]] || skip 'no free huge pages'
 }
@@ -160,7 +67,7 @@ compare()
 
 	((PMD)) || skip 'no transparent huge pages'
 	start_memory holes=8
-	compare
+	matches_procfs "$pid"
 	read -r row < <(column THP,THP_SMALL,THP_HOLES)
 	expect 'windows' "$row" "0 0 $((8 * MIB))"
 }
@@ -181,7 +88,7 @@ compare()
 	grep -q '^HugePages_Total' /proc/meminfo || skip 'no hugetlb'
 	echo 8 >/proc/sys/vm/nr_hugepages
 	start_memory hugetlb=8
-	compare
+	matches_procfs "$pid"
 	rss=$(awk '/^VmRSS:/ { print $2 * 1024 }' "/proc/$pid/status")
 	expect HUGETLB "$(column HUGETLB)" $((8 * MIB))
 	((rss < 8 * MIB && $(column RSS) < 8 * MIB))
@@ -194,7 +101,7 @@ compare()
 	local file shmem
 
 	start_memory shmem=8 file=1
-	compare
+	matches_procfs "$pid"
 	expect 'shared memory' "$(column MAPPING,SHMEM --mappings | sed -n 's,^/dev/zero.* ,,p')" \
 		$((8 * MIB))
 	read -r file shmem < <(column MAPPING,FILE,SHMEM --mappings |
@@ -208,13 +115,13 @@ compare()
 
 @test "swapped pages match smaps" {
 	start_memory swap=4
-	compare
+	matches_procfs "$pid"
 	expect SWAP "$(column SWAP)" $((4 * MIB))
 }
 
 @test "swapped-out shared memory is not counted, unlike in smaps" {
 	start_memory shmemout=4
-	compare
+	matches_procfs "$pid"
 	expect SWAP "$(column SWAP)" 0
 	expect 'shared memory' "$(column MAPPING,SHMEM --mappings | grep -c '^/dev/zero' || true)" 0
 	(($(smaps Swap) > 3 * MIB))
@@ -222,7 +129,7 @@ compare()
 
 @test "zero pages are counted separately, and are not in RSS" {
 	start_memory zero=4
-	compare
+	matches_procfs "$pid"
 	expect ZERO "$(column ZERO)" $((4 * MIB))
 	(($(column RSS) < 4 * MIB))
 }
@@ -231,13 +138,13 @@ compare()
 	local program programs
 
 	start_memory small=2 thp=4 holes=4 zero=1 swap=1 shmem=2 file=1
-	compare
+	matches_procfs "$pid"
 	programs=(bash 'sleep 1000' 'tail -f /dev/null' 'grep x' cat sort 'dd status=none' wc
 		'sed p' od)
 	for program in "${programs[@]}"; do
 		start_program "$program"
 		echo "$program"
-		compare
+		matches_procfs "$pid"
 		kill -KILL "$pid"
 	done
 }
