@@ -43,6 +43,7 @@ help:
 	@echo '  make demo           create an instance and walk a process'
 	@echo '  make check          run the tests, except those of the labs'
 	@echo '  make check-labs     test the labs'
+	@echo '  make check-programs compare vmwalk with the kernel on PostgreSQL and Node.js'
 	@echo '  make check-matrix   test all kernels and architectures'
 	@echo '  make check-debug    run the driver tests on a kernel with KASAN, lockdep, kmemleak'
 	@echo '  make bench          compare the cost of vmwalk and of kernel interfaces'
@@ -276,6 +277,10 @@ check-debug:
 		/usr/lib/vmwalk/tests/run --driver $(addprefix --except ,$(slow)) -- \
 		/usr/lib/vmwalk/tests/run $(slow)
 
+# The programs are large, and starting them is slow in the VM.
+check-programs:
+	@$(vm)/run $(vm-kernel) --programs --timeout 3600 -- /usr/lib/vmwalk/tests/run programs.bats
+
 check-matrix:
 	@$(vm)/matrix
 
@@ -302,4 +307,4 @@ clean:
 .PHONY: all help module module-uncounted check-path userspace install install-module no-module \
 	install-userspace install-docs install-boot install-dkms uninstall dist deb kernel-patch tag \
 	check-packages install-uncounted install-tests load demo lab labs no-lab check check-labs \
-	check-matrix check-debug bench unit lint format kerneldoc clean
+	check-programs check-matrix check-debug bench unit lint format kerneldoc clean

@@ -3,11 +3,11 @@
  * A process with memory of chosen kinds, to test commands that read the memory
  * of processes
  *
- *   target [KIND=MIB]... [children=N] [sharing=N]
+ *   target [KIND=MIB]... [threads=N] [children=N] [sharing=N]
  *
- * Maps MIB mebibytes of each kind, starts N children that have copies of the
- * mappings, or that share the address space, prints "ready", and sleeps. The
- * children end with their parent.
+ * Maps MIB mebibytes of each kind, starts N threads that have memory of their own,
+ * children that have copies of the mappings, or children that share the address
+ * space, prints "ready", and sleeps. The children end with their parent.
  *
  *   small     anonymous, written, without transparent huge pages
  *   split     like small, with a mapping for each page
@@ -30,6 +30,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -193,6 +194,35 @@ static void make(const char *kind, size_t size)
 		pause();
 }
 
+/* malloc() gives each thread an arena of its own. */
+static void *run_thread(void *barrier)
+{
+	const size_t size = 64 * 1024;
+	char *volatile memory = malloc(size);
+
+	if (!memory)
+		err(1, "malloc");
+	memset(memory, 1, size);
+	pthread_barrier_wait(barrier);
+	for (;;)
+		pause();
+}
+
+static void start_threads(unsigned long count)
+{
+	static pthread_barrier_t barrier;
+	pthread_t thread;
+	unsigned long i;
+
+	pthread_barrier_init(&barrier, NULL, count + 1);
+	for (i = 0; i < count; i++) {
+		errno = pthread_create(&thread, NULL, run_thread, &barrier);
+		if (errno)
+			err(1, "pthread_create");
+	}
+	pthread_barrier_wait(&barrier);
+}
+
 /* Like vfork(), but the parent continues. */
 static void start_sharing(void)
 {
@@ -205,7 +235,7 @@ static void start_sharing(void)
 
 int main(int argc, char **argv)
 {
-	unsigned long number, children = 0, sharing = 0;
+	unsigned long number, children = 0, sharing = 0, threads = 0;
 	char *value;
 	int i;
 
@@ -220,6 +250,8 @@ int main(int argc, char **argv)
 			children = number;
 		else if (!strcmp(argv[i], "sharing"))
 			sharing = number;
+		else if (!strcmp(argv[i], "threads"))
+			threads = number;
 		else
 			make(argv[i], number * MIB);
 	}
@@ -228,6 +260,7 @@ int main(int argc, char **argv)
 			wait_for_parent(NULL);
 	while (sharing--)
 		start_sharing();
+	start_threads(threads);
 	puts("ready");
 	fflush(stdout);
 	for (;;)
