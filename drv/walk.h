@@ -31,8 +31,8 @@ struct vmwalk_level;
  * @contended_mm: the walk stops as soon as a task waits for the mmap_lock of
  *                this mm; NULL if the caller holds another lock
  * @hstate: hstate of a hugetlb VMA, otherwise NULL; set by vmwalk_walk_range()
- * @failures: failed attempts in a row to take a page-table lock. They count over
- *            several calls: contention may end each call after one attempt
+ * @failures: failed attempts in a row to take a page-table lock, in all calls:
+ *            contention may end each call after one attempt
  * @waits: true: wait for page-table locks, with interrupts on; false: only try
  *         to take them, with interrupts off. Set by vmwalk_walk_range()
  * @stop: stops the walk: set by @ptes or @leaf, and by the walk itself when

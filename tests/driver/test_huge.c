@@ -278,7 +278,7 @@ static int map_at_0(void *arg)
 	struct huge *huge = arg;
 	const off_t offset = PMD_SIZE - PAGE;
 
-	vw_check(mmap(NULL, PMD_SIZE, RW, MAP_SHARED | MAP_FIXED, huge->buffer.fd, offset) == NULL);
+	vw_check(!mmap(NULL, PMD_SIZE, RW, MAP_SHARED | MAP_FIXED, huge->buffer.fd, offset));
 	vw_check(!munmap(NULL, PMD_SIZE));
 	vw_become(VW_NOBODY, 0);
 	vw_check(mmap(NULL, PMD_SIZE, RW, MAP_SHARED | MAP_FIXED, huge->buffer.fd, offset) ==

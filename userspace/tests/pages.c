@@ -15,7 +15,7 @@
  */
 #include <err.h>
 #include <fcntl.h>
-#include <stdint.h>
+#include <linux/types.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,9 +23,9 @@
 #include <unistd.h>
 
 #define BATCH         4096
-#define PRESENT       (UINT64_C(1) << 63)
-#define SWAPPED       (UINT64_C(1) << 62)
-#define FRAME         ((UINT64_C(1) << 55) - 1)
+#define PRESENT       (1ULL << 63)
+#define SWAPPED       (1ULL << 62)
+#define FRAME         ((1ULL << 55) - 1)
 #define MPOL_MOVE_ALL 4 /* MPOL_MF_MOVE_ALL */
 
 static unsigned long page;
@@ -33,7 +33,7 @@ static unsigned long page;
 /* Pages at hand */
 static size_t count;
 static void *addrs[BATCH];
-static uint64_t entries[BATCH];
+static __u64 entries[BATCH];
 
 /* Moves the pages, if node is not -1, or prints them. */
 static void flush(int pid, int node)
@@ -59,8 +59,8 @@ static void flush(int pid, int node)
 /* The pages of one mapping */
 static void read_mapping(int pid, int node, int pagemap, unsigned long start, unsigned long end)
 {
-	static uint64_t read_entries[BATCH];
-	uint64_t wanted = node < 0 ? PRESENT | SWAPPED : PRESENT;
+	static __u64 read_entries[BATCH];
+	__u64 wanted = node < 0 ? PRESENT | SWAPPED : PRESENT;
 	ssize_t i, got;
 
 	for (; start < end; start += got * page) {

@@ -198,11 +198,12 @@ static void make(const char *kind, size_t size)
 static void *run_thread(void *barrier)
 {
 	const size_t size = 64 * 1024;
-	char *volatile memory = malloc(size);
+	char *memory = malloc(size);
 
 	if (!memory)
 		err(1, "malloc");
-	memset(memory, 1, size);
+	/* The compiler keeps these stores. */
+	explicit_bzero(memory, size);
 	pthread_barrier_wait(barrier);
 	for (;;)
 		pause();
