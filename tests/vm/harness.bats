@@ -518,23 +518,24 @@ not ok 3 - c: works
 	[[ $(grep -c ended "$TMP/ended") == 2 ]]
 }
 
-# runs_each_file_once FOLDER: of the two parts of the last run, one leaves out the
-# files that the other one names. They are in FOLDER.
+# runs_each_file_once FOLDER ARGUMENTS: of the two parts in ARGUMENTS of
+# tests/vm/check, one leaves out the files that the other one names. They are in
+# FOLDER.
 runs_each_file_once()
 {
-	local excepted named
+	local excepted named name
 
-	excepted=$(grep -o -e '--except [^ ]*' <<<"$output" | cut -d ' ' -f 2 | sort)
-	named=$(sed 's, -- ,\n,g' <<<"$output" | grep 'tests/run ' | grep -v -e '--except' | xargs -n 1 |
+	excepted=$(grep -o -e '--except [^ ]*' <<<"$2" | cut -d ' ' -f 2 | sort)
+	named=$(grep 'tests/run ' <<<"${2// -- /$'\n'}" | grep -v -e '--except' | xargs -n 1 |
 		grep -v -e / -e '^--' | sort)
-	[[ $excepted && $excepted == "$named" ]]
-	for name in $named; do compgen -G "$SOURCE/$1/$name*"; done
+	[[ $excepted && $excepted == "$named" ]] || return
+	for name in $named; do compgen -G "$SOURCE/$1/$name*" || return; done
 }
 
 @test "make check: runs each file of the scripts once, and the driver's tests" {
 	stub tests/vm/check <<<'echo "$*"'
 	run -0 make check
-	runs_each_file_once tests/scripts
+	runs_each_file_once tests/scripts "$output"
 	output_has 'tests/run --driver '
 	output_has 'tests/run --scripts '
 }
@@ -544,14 +545,14 @@ runs_each_file_once()
 	mkdir -p userspace/labs
 	touch userspace/labs/{caching,contiguous,follow-the-walk,kernel-fault,kernel-map,tlb-flush}.sh
 	run -0 make check-labs
-	runs_each_file_once tests/scripts
+	runs_each_file_once tests/scripts "$output"
 	output_has 'tests/run --labs '
 }
 
 @test "make check-debug: runs each driver test once" {
 	stub tests/vm/check <<<'echo "$*"'
 	run -0 make check-debug
-	runs_each_file_once tests/driver
+	runs_each_file_once tests/driver "$output"
 	output_has 'tests/run --driver '
 }
 
