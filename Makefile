@@ -41,8 +41,8 @@ help:
 	@echo
 	@echo 'In a throw-away VM:'
 	@echo '  make demo           create an instance and walk a process'
-	@echo '  make check          run the tests, except those of the labs'
-	@echo '  make check-labs     test the labs'
+	@echo '  make check          test the driver, the library and the commands'
+	@echo '  make check-more     test the labs, and vmwalk with systemd, Python, fio and perf'
 	@echo '  make check-programs compare vmwalk with the kernel on PostgreSQL and Node.js'
 	@echo '  make check-matrix   test all kernels and architectures'
 	@echo '  make check-debug    run the driver tests on a kernel with KASAN, lockdep, kmemleak'
@@ -257,18 +257,18 @@ no-lab:
 	@printf '  %s\n' $(lab-names) >&2
 	@false
 
-# The bats files of the first VM, which then runs about as long as the second.
-check: first := configfs-scripts.bats docs.bats
+# Files that need more programs, or run them for long
+more-files := boot.bats python.bats real-tools.bats top.bats tracing.bats
+# The file that the first VM runs: then both take about as long.
+check: first := docs.bats
 check:
-	@$(vm)/check --command --lockdown '$(check-lockdown)' $(check-more) $(vm-kernel) $(check-levels) \
-		--timeout 3600 -- \
-		/usr/lib/vmwalk/tests/run --driver $(first) -- \
-		/usr/lib/vmwalk/tests/run --scripts $(addprefix --except ,$(first))
+	@$(vm)/check --command --lockdown '$(check-lockdown)' $(vm-kernel) $(check-levels) --timeout 3600 -- \
+		/usr/lib/vmwalk/tests/run --driver $(first) -- /usr/lib/vmwalk/tests/run --scripts \
+		$(addprefix --except ,$(first) $(more-files) programs.bats)
 
-check-labs: first := $(foreach lab,$(wordlist 1,5,$(lab-names)),lab-$(lab).bats)
-check-labs:
-	@$(vm)/check $(vm-kernel) $(check-levels) -- /usr/lib/vmwalk/tests/run $(first) -- \
-		/usr/lib/vmwalk/tests/run --labs $(addprefix --except ,$(first))
+check-more:
+	@$(vm)/check $(check-more) $(vm-kernel) $(check-levels) --timeout 3600 -- \
+		/usr/lib/vmwalk/tests/run --labs -- /usr/lib/vmwalk/tests/run $(more-files)
 
 # These take about as long as all others together.
 check-debug: slow := test_failslab test_gup test_mmap_modes test_scale test_translate
@@ -306,5 +306,5 @@ clean:
 
 .PHONY: all help module module-uncounted check-path userspace install install-module no-module \
 	install-userspace install-docs install-boot install-dkms uninstall dist deb kernel-patch tag \
-	check-packages install-uncounted install-tests load demo lab labs no-lab check check-labs \
+	check-packages install-uncounted install-tests load demo lab labs no-lab check check-more \
 	check-programs check-matrix check-debug bench unit lint format kerneldoc clean

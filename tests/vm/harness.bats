@@ -518,10 +518,9 @@ not ok 3 - c: works
 	[[ $(grep -c ended "$TMP/ended") == 2 ]]
 }
 
-# runs_each_file_once FOLDER ARGUMENTS: of the two parts in ARGUMENTS of
-# tests/vm/check, one leaves out the files that the other one names. They are in
-# FOLDER.
-runs_each_file_once()
+# each_file_runs_once FOLDER ARGUMENTS: in ARGUMENTS of tests/vm/check, one part
+# leaves out the files that the others name. They are in FOLDER.
+each_file_runs_once()
 {
 	local excepted named name
 
@@ -532,27 +531,20 @@ runs_each_file_once()
 	for name in $named; do compgen -G "$SOURCE/$1/$name*" || return; done
 }
 
-@test "make check: runs each file of the scripts once, and the driver's tests" {
+@test "make check, check-more, check-programs: run each file of the scripts and labs once" {
 	stub tests/vm/check <<<'echo "$*"'
-	run -0 make check
-	runs_each_file_once tests/scripts "$output"
-	output_has 'tests/run --driver '
-	output_has 'tests/run --scripts '
-}
-
-@test "make check-labs: runs each lab's tests once" {
-	stub tests/vm/check <<<'echo "$*"'
-	mkdir -p userspace/labs
-	touch userspace/labs/{caching,contiguous,follow-the-walk,kernel-fault,kernel-map,tlb-flush}.sh
-	run -0 make check-labs
-	runs_each_file_once tests/scripts "$output"
-	output_has 'tests/run --labs '
+	cp tests/vm/check tests/vm/run
+	run -0 make check check-more check-programs
+	each_file_runs_once tests/scripts "$output"
+	for suite in driver scripts labs; do
+		[[ $(grep -o -e "tests/run --$suite" <<<"$output" | wc -l) == 1 ]]
+	done
 }
 
 @test "make check-debug: runs each driver test once" {
 	stub tests/vm/check <<<'echo "$*"'
 	run -0 make check-debug
-	runs_each_file_once tests/driver "$output"
+	each_file_runs_once tests/driver "$output"
 	output_has 'tests/run --driver '
 }
 
@@ -695,7 +687,7 @@ stub_steps()
 @test "ci: prints and adds up the tests of all steps, and fails if one fails" {
 	stub_steps
 	run -1 .ci/run
-	for step in 'make lint' 'make check' 'make check-labs' 'make check-debug' tests/vm/matrix; do
+	for step in 'make lint' 'make check' 'make check-more' 'make check-debug' tests/vm/matrix; do
 		output_has "=== $step"
 	done
 	output_has '=== make check failed with status 1'
