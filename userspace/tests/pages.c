@@ -23,9 +23,9 @@
 #include <unistd.h>
 
 #define BATCH         4096
-#define PRESENT       (1ULL << 63)
-#define SWAPPED       (1ULL << 62)
-#define FRAME         ((1ULL << 55) - 1)
+#define PRESENT       0x8000000000000000ULL
+#define SWAPPED       0x4000000000000000ULL
+#define FRAME         0x007fffffffffffffULL
 #define MPOL_MOVE_ALL 4 /* MPOL_MF_MOVE_ALL */
 
 static unsigned long page;
