@@ -216,7 +216,7 @@ moves()
 }
 
 # start_container: starts an actor with 2 MiB and a child in a pid namespace with
-# its own /proc. Sets pid, as this namespace has it.
+# its own /proc. Sets pid to its PID in this namespace.
 start_container()
 {
 	start_actor anon 2 unshare --pid --mount-proc --fork --kill-child

@@ -150,7 +150,7 @@ row()
 	[[ $status == 0 && ${lines[1]} == '0 of 1 processes scanned' && $(table PID) == "$pid - "* ]]
 }
 
-# shows TEXT: waits until the screen has it.
+# shows TEXT: waits until TEXT is on the screen.
 shows()
 {
 	local i
