@@ -140,15 +140,9 @@ static int scan_extent(const struct vmwalk_extent *extent, void *data)
 {
 	struct search *search = data;
 	const struct questions *questions = search->questions;
-	struct hit part = {
-		.addr = extent->start,
-		.pfn = extent->pfn,
-		.flags = extent->flags,
-		.page_shift = extent->page_shift,
-		.node = extent->node,
-	};
 	const struct mapping *mapping;
 	__u64 left = extent->pages;
+	struct hit part;
 	size_t i;
 
 	if (extent->flags & VMWALK_HIDDEN)
@@ -159,6 +153,13 @@ static int scan_extent(const struct vmwalk_extent *extent, void *data)
 	if (i == questions->count || questions->vec[i].pfn >= extent->pfn + extent->pages)
 		return 0;
 
+	part = (struct hit){
+		.addr = extent->start,
+		.pfn = extent->pfn,
+		.flags = extent->flags,
+		.page_shift = extent->page_shift,
+		.node = extent->node,
+	};
 	if (!search->maps)
 		search->maps = maps_open(search->target->pid);
 	for (; left; left -= part.pages) {

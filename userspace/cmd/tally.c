@@ -324,8 +324,6 @@ static int enter_mapping(struct state *state, __u64 addr)
 	__u64 start = vma->start, end = vma->end;
 	int i;
 
-	if (addr < end)
-		return 0;
 	if (end_mapping(state))
 		return -1;
 	*vma = (struct vmwalk_vma){ .addr = addr };
@@ -419,7 +417,7 @@ static int add_extent(const struct vmwalk_extent *extent, void *data)
 
 	for (piece.end = extent->start; piece.end < end;) {
 		piece.start = piece.end;
-		if (enter_mapping(state, piece.start))
+		if (piece.start >= state->vma.end && enter_mapping(state, piece.start))
 			return -1;
 		piece.end = state->vma.end < end ? state->vma.end : end;
 		piece.kind = kind_of(extent->flags, state->vma.attrs);

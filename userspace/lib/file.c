@@ -16,7 +16,7 @@
 
 /* Extents per VMWALK_IOC_SCAN: few at first, so that fn is called early. */
 #define FIRST_BATCH 16
-#define MAX_BATCH   512
+#define MAX_BATCH   4096
 
 struct vmwalk_file {
 	int fd;
