@@ -149,19 +149,29 @@ static void mark(bool begin)
 #endif
 }
 
-__u64 bench_now(void)
+static __u64 read_clock(clockid_t clock)
 {
 	static bool within;
 	struct timespec now;
 
 	if (profiled && within)
 		mark(false);
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	within = profiled && !within;
 	if (within)
 		mark(true);
 
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+__u64 bench_now(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+__u64 bench_cpu_now(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static int compare(const void *a, const void *b)

@@ -132,6 +132,8 @@ void bench_compare(const struct bench_row *row, struct bench_side *sides, size_t
 
 /* The time in nanoseconds; the number of instructions in a VM with --icount. */
 __u64 bench_now(void);
+/* The same, without the time for which the calling thread does not run. */
+__u64 bench_cpu_now(void);
 
 _Noreturn __printf(1, 2)
 void bench_die(const char *fmt, ...);
