@@ -78,7 +78,7 @@ END {
 		met = goal == "" ? "-" : figure + 0 <= goal + 0 ? "yes" : "no"
 		missed += met == "no"
 		range = (row in low) ? low[row] " to " high[row] : "-"
-		if (hows[row] == "icount" && (row in high) && figure > high[row] * 1.05) {
+		if (hows[row] == "icount" && (row in high) && figure + 0 > high[row] * 1.05) {
 			range = range ", WORSE"
 			worse++
 		}

@@ -588,6 +588,14 @@ stub_bench()
 	[[ ${lines[-1]} == '3 rows, 1 goals missed, 1 figures worse than recorded' ]]
 }
 
+@test "bench: compares figures with different numbers of digits" {
+	stub_bench 1000
+	printf '%s\n' 'walk_one 700 900' 'map_remap 21 100' >tests/bench/ranges/6.12
+	run -1 tests/vm/bench
+	output_has '700 to 900, WORSE'
+	[[ ${lines[-1]} == '3 rows, 1 goals missed, 1 figures worse than recorded' ]]
+}
+
 @test "bench: fails if a recorded row was not measured" {
 	stub_bench 700
 	echo 'scan_dense 5 6' >>tests/bench/ranges/6.12
