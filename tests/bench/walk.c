@@ -642,6 +642,24 @@ static double disturb_by_pagemap(void *arg)
 	return disturb(arg, bench_read_pagemap);
 }
 
+/* Reads one entry of pagemap repeatedly: short holds of mmap_lock. */
+static double read_one_entry(void *arg)
+{
+	const struct bench_range *range = arg;
+	__u64 entry;
+
+	for (int i = 0; i < 64; i++)
+		if (pread(range->pagemap, &entry, sizeof(entry),
+			  range->start / BENCH_PAGE * sizeof(entry)) != sizeof(entry))
+			bench_die("reading pagemap: %m");
+	return 0;
+}
+
+static double disturb_by_one_entry(void *arg)
+{
+	return disturb(arg, read_one_entry);
+}
+
 static double disturb_by_nothing(void *arg)
 {
 	return disturb(arg, NULL);
@@ -688,6 +706,7 @@ void bench_target_p99(const struct bench_row *row)
 		{ .name = "scan", .run = disturb_by_scan },
 		{ .name = "alone", .run = disturb_by_nothing },
 		{ .name = "pagemap", .run = disturb_by_pagemap },
+		{ .name = "one_entry", .run = disturb_by_one_entry },
 	};
 	struct target target;
 
