@@ -423,6 +423,9 @@ char *amount_text(__u64 bytes);
 /* Format a path and prefix VMWALK_SYSROOT. */
 [[gnu::format(printf, 1, 2)]] char *system_path(const char *format, ...);
 
+/* Open the file with such a path for reading. Returns NULL with errno set on error. */
+[[gnu::format(printf, 1, 2)]] FILE *system_open(const char *format, ...);
+
 /*
  * Read the start of /proc/PID/@name into @text, and terminate it. Returns its
  * length, 0 on error.

@@ -139,11 +139,10 @@ int find_table(const struct find *find, const struct hit *hits, size_t count)
 /* Whether machine-check banks of this machine may log normalized addresses */
 static bool is_amd(void)
 {
-	char *path = system_path("/proc/cpuinfo"), line[128];
-	FILE *file = path ? fopen(path, "re") : NULL;
+	FILE *file = system_open("/proc/cpuinfo");
 	bool amd = false;
+	char line[128];
 
-	free(path);
 	while (file && !amd && fgets(line, sizeof(line), file))
 		amd = !strncmp(line, "vendor_id", 9) &&
 			(strstr(line, "AuthenticAMD") || strstr(line, "HygonGenuine"));

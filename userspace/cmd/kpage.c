@@ -220,11 +220,9 @@ char *kpage_cgroup_path(__u64 inode)
 /* Number of the memory block that contains an address; -1: no memory blocks */
 static long long memory_block(__u64 addr)
 {
-	char *path = system_path("/sys/devices/system/memory/block_size_bytes");
-	FILE *file = path ? fopen(path, "re") : NULL;
+	FILE *file = system_open("/sys/devices/system/memory/block_size_bytes");
 	unsigned long long size = 0;
 
-	free(path);
 	if (file) {
 		if (fscanf(file, "%llx", &size) != 1)
 			size = 0;
@@ -253,12 +251,11 @@ int kpage_node(__u64 addr)
 
 char *kpage_resource(__u64 addr)
 {
-	char *path = system_path("/proc/iomem"), *line = NULL, *name = NULL, *at;
-	FILE *file = path ? fopen(path, "re") : NULL;
+	FILE *file = system_open("/proc/iomem");
+	char *line = NULL, *name = NULL, *at;
 	unsigned long long start, end;
 	size_t size = 0;
 
-	free(path);
 	/* Nested ranges follow the range that contains them. */
 	while (file && getline(&line, &size, file) >= 0) {
 		at = strstr(line, " : ");

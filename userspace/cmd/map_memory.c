@@ -99,13 +99,12 @@ static void order_regions(struct map_memory *memory)
 
 static int read_regions(struct map_memory *memory)
 {
-	char *path = system_path("/proc/zoneinfo"), line[256];
-	FILE *file = path ? fopen(path, "re") : NULL;
+	FILE *file = system_open("/proc/zoneinfo");
 	struct map_region region = {};
 	__u64 spanned = 0, number;
+	char line[256];
 	int ret = 0;
 
-	free(path);
 	while (file && !ret && fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "Node %d, zone %15s", &region.node, region.zone) == 2) {
 			spanned = 0;
@@ -145,12 +144,11 @@ static int add_range(struct ranges *ranges, __u64 start, __u64 end)
 /* Lines such as "  00100000-7fffffff : System RAM", in the order of addresses */
 static int read_ranges(struct ranges *ranges, __u64 page_size)
 {
-	char *path = system_path("/proc/iomem"), line[256], name[16];
-	FILE *file = path ? fopen(path, "re") : NULL;
+	FILE *file = system_open("/proc/iomem");
+	char line[256], name[16];
 	__u64 start, end;
 	int ret = 0;
 
-	free(path);
 	while (file && !ret && fgets(line, sizeof(line), file))
 		if (sscanf(line, " %llx-%llx : %15[^\n]", &start, &end, name) == 3 &&
 		    !strncmp(name, "System RAM", 10) && end)

@@ -30,10 +30,8 @@ struct maps *maps_read(FILE *file)
 
 struct maps *maps_open(pid_t pid)
 {
-	char *path = system_path("/proc/%d/maps", pid);
-	FILE *file = path ? fopen(path, "re") : NULL;
+	FILE *file = system_open("/proc/%d/maps", pid);
 
-	free(path);
 	return file ? maps_read(file) : NULL;
 }
 

@@ -27,11 +27,10 @@ typedef __u64 (*group_value)(const struct metrics_group *group);
 /* Parse a list such as "0-1,3". Without the file, there is node 0. */
 static void read_nodes(bool *nodes)
 {
-	char *path = system_path("/sys/devices/system/node/online"), list[4096] = "0", *at = list;
-	FILE *file = path ? fopen(path, "re") : NULL;
+	FILE *file = system_open("/sys/devices/system/node/online");
+	char list[4096] = "0", *at = list;
 	unsigned long first, last;
 
-	free(path);
 	if (file) {
 		if (!fgets(list, sizeof(list), file))
 			list[0] = '\0';

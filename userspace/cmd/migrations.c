@@ -62,11 +62,10 @@ static void find_reasons(struct migrations *migrations, const char *format)
 
 static char *read_format(void)
 {
-	char *path = system_path(EVENT "/format"), *format = NULL;
-	FILE *file = path ? fopen(path, "re") : NULL;
+	FILE *file = system_open(EVENT "/format");
+	char *format = NULL;
 	size_t size = 0;
 
-	free(path);
 	if (!file)
 		return NULL;
 	/* The file has no NUL byte. */
@@ -93,12 +92,10 @@ static bool read_description(struct migrations *migrations)
 
 static bool read_id(__u64 *id)
 {
-	char *path = system_path(EVENT "/id");
-	FILE *file = path ? fopen(path, "re") : NULL;
+	FILE *file = system_open(EVENT "/id");
 	unsigned long long number;
 	bool known = file && fscanf(file, "%llu", &number) == 1;
 
-	free(path);
 	if (file)
 		fclose(file);
 	if (known)

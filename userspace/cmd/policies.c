@@ -22,11 +22,9 @@ struct policies {
 struct policies *policies_open(pid_t pid)
 {
 	struct policies *policies = calloc(1, sizeof(*policies));
-	char *path = system_path("/proc/%d/numa_maps", pid);
 
-	if (policies && path)
-		policies->file = fopen(path, "re");
-	free(path);
+	if (policies)
+		policies->file = system_open("/proc/%d/numa_maps", pid);
 	if (policies && !policies->file) {
 		free(policies);
 		return NULL;

@@ -19,10 +19,8 @@ static const char magic[8] = "vmwscan";
 
 static void read_boot_id(char *id, size_t size)
 {
-	char *path = system_path("/proc/sys/kernel/random/boot_id");
-	FILE *file = path ? fopen(path, "re") : NULL;
+	FILE *file = system_open("/proc/sys/kernel/random/boot_id");
 
-	free(path);
 	*id = '\0';
 	if (!file)
 		return;
@@ -81,12 +79,11 @@ static int write_extent(const struct vmwalk_extent *extent, void *data)
 
 __u64 saved_copy_maps(pid_t pid, FILE *to)
 {
-	char *path = system_path("/proc/%d/maps", pid), block[8192];
-	FILE *maps = path ? fopen(path, "re") : NULL;
+	FILE *maps = system_open("/proc/%d/maps", pid);
+	char block[8192];
 	__u64 size = 0;
 	size_t len;
 
-	free(path);
 	for (; maps && (len = fread(block, 1, sizeof(block), maps)); size += len)
 		fwrite(block, 1, len, to);
 	if (maps)

@@ -55,31 +55,50 @@ char *text(const char *format, ...)
 	return result;
 }
 
-char *system_path(const char *format, ...)
+static char *vsystem_path(const char *format, va_list args)
 {
 	const char *root = secure_getenv("VMWALK_SYSROOT");
-	char *below, *path;
-	va_list args;
+	char *below = vformat(format, args);
+	char *path = below ? text("%s%s", root ? root : "", below) : NULL;
 
-	va_start(args, format);
-	below = vformat(format, args);
-	va_end(args);
-	path = below ? text("%s%s", root ? root : "", below) : NULL;
 	free(below);
 	return path;
 }
 
+char *system_path(const char *format, ...)
+{
+	va_list args;
+	char *path;
+
+	va_start(args, format);
+	path = vsystem_path(format, args);
+	va_end(args);
+	return path;
+}
+
+FILE *system_open(const char *format, ...)
+{
+	va_list args;
+	FILE *file;
+	char *path;
+
+	va_start(args, format);
+	path = vsystem_path(format, args);
+	va_end(args);
+	file = path ? fopen(path, "re") : NULL;
+	free(path);
+	return file;
+}
+
 size_t read_process_file(pid_t pid, const char *name, char *text, size_t size)
 {
-	char *path = system_path("/proc/%d/%s", pid, name);
-	FILE *file = path ? fopen(path, "re") : NULL;
+	FILE *file = system_open("/proc/%d/%s", pid, name);
 	size_t len = 0;
 
 	if (file) {
 		len = fread(text, 1, size - 1, file);
 		fclose(file);
 	}
-	free(path);
 	text[len] = '\0';
 	return len;
 }

@@ -21,10 +21,9 @@
  */
 static bool read_setting(char *value, size_t size, const char *file)
 {
-	char *path = system_path(SYSFS "%s", file), line[256] = "", *word = line, *end;
-	FILE *in = path ? fopen(path, "re") : NULL;
+	FILE *in = system_open(SYSFS "%s", file);
+	char line[256] = "", *word = line, *end;
 
-	free(path);
 	if (!in)
 		return false;
 	if (!fgets(line, sizeof(line), in))
@@ -131,10 +130,9 @@ static void read_mounts(struct thp *thp, FILE *mountinfo)
 
 void thp_read_process(struct thp *thp, pid_t pid)
 {
-	char *path = system_path("/proc/%d/status", pid), line[256];
-	FILE *file = path ? fopen(path, "re") : NULL;
+	FILE *file = system_open("/proc/%d/status", pid);
+	char line[256];
 
-	free(path);
 	thp_free(thp);
 	thp->forbidden = false;
 	while (file && fgets(line, sizeof(line), file))
@@ -143,9 +141,7 @@ void thp_read_process(struct thp *thp, pid_t pid)
 	if (file)
 		fclose(file);
 
-	path = system_path("/proc/%d/mountinfo", pid);
-	file = path ? fopen(path, "re") : NULL;
-	free(path);
+	file = system_open("/proc/%d/mountinfo", pid);
 	if (!file)
 		return;
 	read_mounts(thp, file);
