@@ -10,7 +10,9 @@
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <elf.h>
+#include <linux/userfaultfd.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -646,6 +648,35 @@ static void core_dump_of_files(struct cell *cell, char *word)
 	core_dump(cell, "0x3f", word);
 }
 
+static void register_with(const struct cell *cell, __u64 features, __u64 mode, char *word)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	struct uffdio_register reg = {
+		.range = { (uintptr_t)cell->map, cell->pages * PAGE },
+		.mode = mode,
+	};
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	/* Not all kernels have all features. */
+	if (uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api)) {
+		if (ioctl(uffd, UFFDIO_REGISTER, &reg))
+			put_errno(word, errno);
+		else
+			snprintf(word, WORD, "accepted");
+	}
+	close(uffd);
+}
+
+/* Since Linux 6.7, asynchronous write protection works on more kinds of memory. */
+static void userfaultfd(struct cell *cell, char *word)
+{
+	const __u64 wp_async = BIT_ULL(15);
+
+	register_with(cell, 0, UFFDIO_REGISTER_MODE_MISSING, word);
+	if (is(word, "EINVAL"))
+		register_with(cell, wp_async, UFFDIO_REGISTER_MODE_WP, word);
+}
+
 static void remote_read(struct cell *cell, char *word)
 {
 	struct iovec remote = { cell->map + 30 * PAGE, 8 }, local;
@@ -753,6 +784,7 @@ static const struct row {
 	{ "process_vm_readv()", remote_read },
 	{ "process_vm_writev()", remote_write },
 	{ "PTRACE_PEEKDATA", ptrace_peek },
+	{ "UFFDIO_REGISTER", userfaultfd },
 };
 
 /* --- The tables of docs/mmap.md ------------------------------------------- */
