@@ -84,7 +84,7 @@ cost()
 	fi
 }
 
-@test "the sessions go as the page shows them" {
+@test "the sessions give the output that the page shows" {
 	expect_session
 }
 

@@ -64,7 +64,7 @@ buffer()
 	grep -x 'other device, read at .* (kernel text): Bad address' "$LAB_OUTPUT"
 }
 
-@test "the sessions go as the page shows them" {
+@test "the sessions give the output that the page shows" {
 	expect_session
 }
 

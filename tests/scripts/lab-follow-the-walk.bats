@@ -63,7 +63,7 @@ KINDS=("a 4 KiB page" "a 2 MiB page" "an untouched page")
 	fi
 }
 
-@test "the sessions go as the page shows them" {
+@test "the sessions give the output that the page shows" {
 	expect_session
 }
 

@@ -46,7 +46,7 @@ faults()
 	[[ ${buffer[1]} == "${buffer[0]}" ]]
 }
 
-@test "the sessions go as the page shows them" {
+@test "the sessions give the output that the page shows" {
 	expect_session
 }
 

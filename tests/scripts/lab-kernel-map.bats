@@ -107,7 +107,7 @@ of()
 	fi
 }
 
-@test "the sessions go as the page shows them" {
+@test "the sessions give the output that the page shows" {
 	expect_session
 }
 

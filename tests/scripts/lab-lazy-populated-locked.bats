@@ -164,7 +164,7 @@ flags()
 	END
 }
 
-@test "the sessions go as the page shows them" {
+@test "the sessions give the output that the page shows" {
 	expect_session
 }
 

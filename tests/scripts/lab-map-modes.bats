@@ -66,7 +66,7 @@ is()
 	grep -E '^kmalloc, insert: .*buffer_type kmalloc .*map_mode insert' "$LAB_OUTPUT"
 }
 
-@test "the sessions go as the page shows them" {
+@test "the sessions give the output that the page shows" {
 	expect_session
 }
 

@@ -50,7 +50,7 @@ row()
 	done
 }
 
-@test "the sessions go as the page shows them" {
+@test "the sessions give the output that the page shows" {
 	expect_session
 }
 

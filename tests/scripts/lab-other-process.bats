@@ -37,7 +37,7 @@ shown()
 	[[ $(shown ps) == "watch 1h 2m 3s" ]]
 }
 
-@test "the sessions go as the page shows them" {
+@test "the sessions give the output that the page shows" {
 	expect_session
 }
 

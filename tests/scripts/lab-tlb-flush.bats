@@ -92,7 +92,7 @@ no_flush()
 	no_instances
 }
 
-@test "the sessions go as the page shows them" {
+@test "the sessions give the output that the page shows" {
 	expect_session
 }
 

@@ -92,7 +92,7 @@ after()
 	grep -Ex '  IOCTL_GET_PFN without CAP_SYS_ADMIN: 0x[0-9a-f]+ EPERM' "$LAB_OUTPUT"
 }
 
-@test "the sessions go as the page shows them" {
+@test "the sessions give the output that the page shows" {
 	expect_session
 }
 

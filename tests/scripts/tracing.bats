@@ -36,7 +36,7 @@ without_times()
 		-e '/^# grep --count vmwalk:vmwalk_scan/{n;s/^[1-9][0-9]*$/#/}'
 }
 
-@test "the sessions go as the page shows them" {
+@test "the sessions give the output that the page shows" {
 	ran
 	[[ $(wc -l <script) -gt 20 ]]
 	diff <(without_times <shown) <(without_times <ran)
