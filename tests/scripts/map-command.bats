@@ -328,6 +328,19 @@ draw_small()
 	done
 }
 
+@test "a size that rounds to 1024 is 1 of the next unit" {
+	capture_target <<-END
+		info 4096 4 4242
+		extent 0x10000000 0x2000 1 $PRESENT 12 0
+		vma 0x10000000 0x10001000 3 0 0 0 0 0 0x3 12
+		vma 0x10010000000 0x10010001000 3 0 0 0 0 0 0x3 12
+	END
+	capture_maps '10000000-10001000 rw-p 00000000 00:00 0 one' \
+		'10010000000-10010001000 rw-p 00000000 00:00 0 two'
+	draw
+	grep -q '>1 TiB not mapped<' "$SVG"
+}
+
 # capture_mappings COUNT: a process with mappings of two pages, one of which is present
 capture_mappings()
 {

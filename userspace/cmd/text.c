@@ -224,8 +224,12 @@ char *amount_text(__u64 bytes)
 		unit *= 1024;
 		i++;
 	}
-	/* Rounded to a tenth: this may give 1024.0. */
+	/* Rounded to a tenth, which may give 1024.0: 1 of the next unit */
 	tenths = bytes / unit * 10 + (bytes % unit / (unit / 1024) * 10 + 512) / 1024;
+	if (tenths == 10240 && i < sizeof(units) - 2) {
+		tenths = 10;
+		i++;
+	}
 	if (tenths % 10)
 		return text("%llu.%llu%c", tenths / 10, tenths % 10, units[i]);
 	return text("%llu%c", tenths / 10, units[i]);

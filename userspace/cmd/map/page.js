@@ -113,7 +113,8 @@ function amount(pages)
 {
 	let value = pages * data.page, unit = 0;
 
-	for (; value >= 1024 && unit < 6; unit++)
+	// 1023.95 would be rounded to 1024.
+	for (; value >= (unit ? 1023.95 : 1024) && unit < 6; unit++)
 		value /= 1024;
 	return `${+value.toFixed(1)} ${['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'][unit]}`;
 }
