@@ -152,7 +152,8 @@ draw_small()
 @test "the totals of the static picture are those of vmwalk summary" {
 	capture_student
 	draw
-	grep -q '>6 MiB is resident, and 66.9% of it is huge: mapped by entries of 2M or more. 48 KiB is swapped out.<' "$SVG"
+	grep -q '>6 MiB is resident. 66.9% of it is huge (mapped by entries of 2M or more).<' "$SVG"
+	grep -q '>48 KiB is swapped out.<' "$SVG"
 	grep -q '>Of the resident memory, 33.0% is on node 0, 67.0% on node 1.<' "$SVG"
 	grep -q '>2M entries 4 MiB (66.9%)<' "$SVG"
 	grep -q '>4K entries 2 MiB (33.1%)<' "$SVG"
@@ -302,17 +303,18 @@ draw_small()
 	draw
 	[[ $(cells | cut -d' ' -f1,2 | paste -sd' ') == \
 		'0x10000000 0x10001000 0x20000000 0x30000000 0x30000000 0x30001000' ]]
-	grep -q '>4 KiB is resident, and none of it is huge: ' "$SVG"
+	grep -q '>4 KiB is resident. None of it is huge (' "$SVG"
 	# A long range without pages is dotted.
 	[[ $(grep -c '<path class="empty"' "$SVG") == 1 ]]
-	grep -q '>one + 2 more<' "$SVG"
+	grep -q ">one<" "$SVG"
+	grep -q ">+ 2 more<" "$SVG"
 	[[ $(data '.names | join(" ")') == 'unknown one two three' ]]
 }
 
 @test "the name of a row is the end of a path, or a name in brackets, and is cut between characters" {
 	local -A labels=(
 		[/usr/lib/libc.so]='libc.so' ['/memfd:a b (deleted)']='memfd:a b (deleted)' ['[anon:/x/y]']='[anon:/x/y]'
-		[/x/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaéb]=aaaaaaaaaaaaaaaaaaaaaaaaaaaaa… [/]=/
+		[/x/aaaaaaaaaaaaaaaaaaaaaaaéb]=aaaaaaaaaaaaaaaaaaaaaaa… [/]=/
 	)
 	local name
 
@@ -576,7 +578,7 @@ capture_mappings()
 	capture_student
 	draw --png "$BATS_TEST_TMPDIR/map.png"
 	[[ $(od -An -tx1 -N8 "$BATS_TEST_TMPDIR/map.png") == ' 89 50 4e 47 0d 0a 1a 0a' ]]
-	[[ $(od -An -tu4 --endian=big -j16 -N4 "$BATS_TEST_TMPDIR/map.png") -eq 2276 ]]
+	[[ $(od -An -tu4 --endian=big -j16 -N4 "$BATS_TEST_TMPDIR/map.png") -eq 1928 ]]
 	[[ $(stat -c %a "$BATS_TEST_TMPDIR/map.png") == 600 ]]
 }
 
@@ -596,6 +598,52 @@ INFO='print:[...document.querySelectorAll("#info dt")].map((term) =>
 LINKED='print:[...document.querySelectorAll(".linked")].map((cell) =>
 	`${cell.closest("figure").id} ${cell.dataset.tile}`).join(" ")'
 UNIT='print:document.querySelector("#cells .unit").textContent'
+
+# What labels cover: other labels, cells, or what is beyond the picture. A line of text is
+# higher than its letters.
+# shellcheck disable=SC2016 # JavaScript
+COVERED='print:((find) => {
+	const labels = find("text"), cells = find("path, rect.line"), width = find("svg:has(text)")[0].right;
+	const over = (a, b) => a.left < b.right && b.left < a.right && a.top + 4 < b.bottom && b.top + 4 < a.bottom;
+	return labels.filter((a) => a.right > width || cells.some((b) => over(a, b)) ||
+		labels.some((b) => a !== b && over(a, b))).map((a) => a.text).join(", ") || "nothing";
+})((selector) => [...document.querySelectorAll(selector)].map((element) => {
+	const {left, right, top, bottom} = element.getBoundingClientRect();
+	return {left, right, top, bottom: bottom - 4, text: element.textContent};
+}).filter((box) => box.right > box.left))'
+
+@test "labels cover neither cells nor each other, and are within the picture" {
+	local name=libraries-with-a-long-name.so picture=$BATS_TEST_TMPDIR/map.svg
+
+	need chromium-headless-shell
+	capture_student
+	sed -i "s,\[heap],/usr/lib/$name," "$VMWALK_SYSROOT/proc/4242/maps"
+	sed -i 's/^7ffd0000-80000000 \(.*\)/7ffffffe0000-7ffffffff000 \1/' "$VMWALK_SYSROOT/proc/4242/maps"
+	sed -i 's/0x7ffff000 /0x7fffffffe000 /; s/0x7ffd0000 0x80000000/0x7ffffffe0000 0x7ffffffff000/' \
+		"$VMWALK_REPLAY"
+	draw
+	grep -q '>128 TiB not mapped<' "$picture"
+	grep -q ">${name:0:24}…<" "$picture"
+	PAGE=$picture browse "$COVERED"
+	[[ $output == nothing ]] || { echo "$output"; return 1; }
+	PAGE=$picture browse 'print:[...document.querySelectorAll("text")].map((text) => text.setAttribute("x", 140))' \
+		"$COVERED"
+	[[ $output == *'[stack]'* ]]
+}
+
+@test "the page: a narrow window has totals of its own, whose letters are not small" {
+	need chromium-headless-shell
+	capture_student
+	draw
+	browse size:600x900 "$COVERED" \
+		'print:Math.min(...[...document.querySelectorAll("svg text")].map((text) => text.getBoundingClientRect().height)
+			.filter((height) => height)) >= 14' \
+		'print:document.documentElement.scrollWidth <= 600' \
+		'print:document.querySelectorAll(".narrow path[class^=k]").length' \
+		'print:document.querySelectorAll(".wide path[class^=k]").length'
+	echo "$output"
+	[[ ${lines[0]} == nothing && ${lines[1]} == True && ${lines[2]} == True && ${lines[3]} == "${lines[4]}" ]]
+}
 
 @test "the page: a click on a cell shows its pages, and marks the memory that they are in" {
 	need chromium-headless-shell
@@ -651,7 +699,7 @@ UNIT='print:document.querySelector("#cells .unit").textContent'
 	[[ ${lines[2]} == "${lines[1]}" && ${lines[1]} == 6316032 ]]
 	# Without the 12 pages in swap and the second mapping of a page
 	[[ ${lines[3]} == $((6316032 / 4096 - 13)) ]]
-	[[ ${lines[4]} == '6 MiB is resident, and 66.9% of it is huge: '* ]]
+	[[ ${lines[4]} == '6 MiB is resident. 66.9% of it is huge ('* ]]
 	[[ ${lines[5]} == 'Of the resident memory, 33.0% is on node 0, 67.0% on node 1.' ]]
 }
 

@@ -47,8 +47,8 @@ struct map_layout {
 };
 
 /* Width of a row, and of a tile that stands for a whole unit */
-#define MAP_WIDTH 768
-#define MAP_TILE  24
+#define MAP_WIDTH 640
+#define MAP_TILE  20
 
 #define MAP_MAX_TILES        640
 #define MAP_MAX_MEMORY_TILES 320
@@ -78,11 +78,15 @@ void map_print_huge(FILE *out, const struct map *map);
 /* Print "Of the resident memory, 58.5% is on node 0, 41.5% on node 1." */
 void map_print_nodes(FILE *out, const struct map *map);
 
+/* Print how much is in hugetlb pages, and how much is swapped out, if any is. */
+void map_print_others(FILE *out, const struct map *map);
+
 /* Print "16.3 GiB in 62 mappings." */
 void map_print_mapped(FILE *out, const struct map *map);
 
 /* Captions of the pictures */
 extern const char map_cells_hint[], map_gaps_hint[], map_memory_hint[];
+extern const char *const map_strip_hint;
 
 /* "node 0, zone Normal: 1.5 GiB of 16 GiB" */
 char *map_region_name(const struct map *map, size_t region);

@@ -107,6 +107,12 @@ static int put_nodes(struct html *html)
 	return 0;
 }
 
+static int put_others(struct html *html)
+{
+	map_print_others(html->out, html->map);
+	return 0;
+}
+
 static int put_mapped(struct html *html)
 {
 	map_print_mapped(html->out, html->map);
@@ -115,7 +121,7 @@ static int put_mapped(struct html *html)
 
 static int put_hint(struct html *html)
 {
-	fprintf(html->out, "%s %s", map_cells_hint, map_gaps_hint);
+	fprintf(html->out, "%s %s %s", map_cells_hint, map_strip_hint, map_gaps_hint);
 	return 0;
 }
 
@@ -158,8 +164,8 @@ static const struct {
 	{ "@TOTALS@", put_totals },     { "@MAPPED@", put_mapped },
 	{ "@HINT@", put_hint },         { "@MEMORY_HINT@", put_memory_hint },
 	{ "@REASON@", put_reason },     { "@ROWS@", put_rows },
-	{ "@RESIDENT@", put_resident }, { "@DATA@", put_data },
-	{ "@SCRIPT@", put_script },
+	{ "@RESIDENT@", put_resident }, { "@OTHERS@", put_others },
+	{ "@DATA@", put_data },         { "@SCRIPT@", put_script },
 };
 
 int map_html(FILE *out, const struct map *map)

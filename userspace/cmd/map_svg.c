@@ -12,7 +12,13 @@
 #define ROW        34 /* distance of the rows of addresses, with strips */
 #define MEMORY_ROW 28
 #define BREAK      20 /* space above a row that follows a gap */
-#define NAME_LEN   30
+#define NAME_LEN   24
+#define NAME_LINE  15
+
+/* Characters that fit in a line */
+#define CAPTION_LEN 112
+#define LEAD_LEN    92
+#define LEAD_LINE   22
 
 /* Sums of the pages of a tile */
 struct sums {
@@ -44,6 +50,23 @@ void svg_rect(struct svg *svg, const char *class, unsigned int number, double x,
 	fprintf(svg->out, "<path class=\"%s%u\" d=\"", class, number);
 	put_box(svg, x, y, width, height);
 	fputs("\"/>", svg->out);
+}
+
+/* Print text in lines that fit in the picture. */
+static void put_lines(struct svg *svg, const char *class, size_t max, int height, const char *text)
+{
+	char line[128];
+	size_t len;
+
+	for (; *text; text += len + strspn(text + len, " ")) {
+		len = strlen(text);
+		if (len > max)
+			for (len = max; len > 1 && text[len] != ' ';)
+				len--;
+		snprintf(line, sizeof(line), "%.*s", (int)len, text);
+		svg_text(svg, svg->margin, class, line);
+		svg->y += height;
+	}
 }
 
 /* Tiles */
@@ -205,7 +228,9 @@ static void put_cell_tile(struct svg *svg, const struct map_tile *tile, int y)
 		add_sums(&sums, &cells->vec[i], cells->page_size);
 	fputs("<g>", svg->out);
 	put_cell_title(svg, tile, &sums);
-	put_area(svg, tile->empty ? "empty" : "none", tile, y);
+	/* The stack of a full tile covers its area. */
+	if (sums.all < tile->size / cells->page_size)
+		put_area(svg, tile->empty ? "empty" : "none", tile, y);
 	put_stack(svg, &sums, (double)tile->size / (double)cells->page_size, tile, y);
 	put_strip(svg, tile, &sums, y + SVG_BODY);
 	fputs("</g>\n", svg->out);
@@ -244,20 +269,26 @@ static void put_block_tile(struct svg *svg, const struct map_tile *tile, int y)
 static void put_name(struct svg *svg, const char *name, int others)
 {
 	const char *slash = *name == '[' ? NULL : strrchr(name, '/');
-	size_t max = NAME_LEN - (others ? 10 : 0), len;
-	char more[32] = "", *label;
+	int x = SVG_LEFT + MAP_WIDTH + 10, y = svg->y;
+	char more[32], *label;
+	size_t len;
 
 	if (slash && slash[1])
 		name = slash + 1;
 	len = strlen(name);
-	if (len > max)
+	if (len > NAME_LEN)
 		/* Not within a character */
-		for (len = max; len && (name[len] & 0xc0) == 0x80;)
+		for (len = NAME_LEN; len && (name[len] & 0xc0) == 0x80;)
 			len--;
-	if (others)
-		snprintf(more, sizeof(more), " + %d more", others);
-	label = text("%.*s%s%s", (int)len, name, name[len] ? "…" : "", more);
-	svg_text(svg, SVG_LEFT + MAP_WIDTH + 10, "small", label ? label : "?");
+	label = text("%.*s%s", (int)len, name, name[len] ? "…" : "");
+	if (others) {
+		snprintf(more, sizeof(more), "+ %d more", others);
+		svg->y += NAME_LINE / 2 + 3;
+		svg_text(svg, x, "small", more);
+		svg->y -= NAME_LINE;
+	}
+	svg_text(svg, x, "small", label ? label : "?");
+	svg->y = y;
 	free(label);
 }
 
@@ -367,58 +398,65 @@ static void put_heading(struct svg *svg, const char *heading)
 	svg->y += 20;
 }
 
-/* Tell the size of a cell of full width. */
-static void put_unit(struct svg *svg, __u64 bytes, const char *what)
+static void put_caption(struct svg *svg, const char *caption)
 {
-	char *amount = map_amount(bytes);
-
-	fprintf(svg->out, "One cell is %s of %s", amount ? amount : "?", what);
-	free(amount);
+	put_lines(svg, "", CAPTION_LEN, SVG_LINE, caption ? caption : "?");
 }
 
-static void begin_caption(struct svg *svg)
+/* What @print prints, in memory that the caller frees, or NULL */
+static char *printed(const struct map *map, void (*print)(FILE *out, const struct map *map))
 {
-	fprintf(svg->out, "<text x=\"%d\" y=\"%d\">", svg->margin, svg->y);
-}
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
 
-static void end_caption(struct svg *svg)
-{
-	fputs("</text>\n", svg->out);
-	svg->y += SVG_LINE;
+	if (!out)
+		return NULL;
+	print(out, map);
+	if (!fclose(out))
+		return text;
+	free(text);
+	return NULL;
 }
 
 static void put_cells_caption(struct svg *svg, const struct map_layout *layout)
 {
-	begin_caption(svg);
-	map_print_mapped(svg->out, svg->map);
-	fputs(" ", svg->out);
-	put_unit(svg, layout->unit, layout->shared ? "one or more mappings" : "one mapping");
-	fputs("; a narrow cell is less.", svg->out);
-	end_caption(svg);
-	svg_text(svg, svg->margin, "", map_cells_hint);
-	svg->y += SVG_LINE;
-	svg_text(svg, svg->margin, "", map_gaps_hint);
-	svg->y += 12;
+	char *mapped = printed(svg->map, map_print_mapped), *unit = map_amount(layout->unit);
+	char *caption = NULL, *hint = text("%s %s", map_cells_hint, map_strip_hint);
+
+	if (mapped && unit)
+		caption = text("%s One cell is %s of %s; a narrow cell is less.", mapped, unit,
+			       layout->shared ? "one or more mappings" : "one mapping");
+	put_caption(svg, caption);
+	put_caption(svg, hint);
+	put_caption(svg, map_gaps_hint);
+	svg->y -= 7;
+	free(hint);
+	free(caption);
+	free(unit);
+	free(mapped);
 }
 
 static void put_memory_caption(struct svg *svg, const struct map_layout *layout)
 {
-	begin_caption(svg);
-	if (svg->map->frames)
-		put_unit(svg, layout->unit * svg->map->cells.page_size, "memory");
-	else
-		fputs("One row is a zone", svg->out);
-	fprintf(svg->out, ". %s", map_memory_hint);
-	end_caption(svg);
+	char *unit = map_amount(layout->unit * svg->map->cells.page_size), *caption = NULL;
+
+	if (!svg->map->frames)
+		caption = text("One row is a zone. %s", map_memory_hint);
+	else if (unit)
+		caption = text("One cell is %s of memory. %s", unit, map_memory_hint);
+	put_caption(svg, caption);
+	free(caption);
+	free(unit);
 }
 
 /* A sentence below the title */
 static void put_lead(struct svg *svg, void (*print)(FILE *out, const struct map *map))
 {
-	svg->y += SVG_LINE;
-	fprintf(svg->out, "<text x=\"%d\" y=\"%d\" class=\"lead\">", svg->margin, svg->y);
-	print(svg->out, svg->map);
-	fputs("</text>\n", svg->out);
+	char *lead = printed(svg->map, print);
+
+	put_lines(svg, "lead", LEAD_LEN, LEAD_LINE, lead ? lead : "?");
+	free(lead);
 }
 
 static int put_picture(struct svg *svg)
@@ -440,17 +478,18 @@ static int put_picture(struct svg *svg)
 	fprintf(svg->out, "<text x=\"%d\" y=\"%d\" class=\"title\">", svg->margin, svg->y);
 	map_print_title(svg->out, svg->map);
 	fputs("</text>\n", svg->out);
-	svg->y += 7;
+	svg->y += 29;
 	put_lead(svg, map_print_huge);
 	put_lead(svg, map_print_nodes);
-	svg->y += 14;
+	put_lead(svg, map_print_others);
+	svg->y -= 8;
 	svg_totals(svg);
 	put_heading(svg, "Address space");
 	put_cells_caption(svg, &cells);
 	put_cell_rows(svg, &cells);
 	put_heading(svg, "Physical memory");
 	if (reason) {
-		svg_text(svg, svg->margin, "", reason);
+		put_caption(svg, reason);
 	} else {
 		put_memory_caption(svg, &memory);
 		put_memory_rows(svg, &memory);
@@ -461,25 +500,23 @@ static int put_picture(struct svg *svg)
 	return 0;
 }
 
-int svg_print(FILE *out, const struct map *map, int (*put)(struct svg *svg), int margin,
-	      const char *attributes)
+int svg_print(FILE *out, struct svg *svg, int (*put)(struct svg *svg), const char *attributes)
 {
-	struct svg svg = { .map = map, .margin = margin };
-	int ret = -1, width = SVG_LEFT + MAP_WIDTH + SVG_RIGHT;
 	char *body = NULL;
 	size_t size = 0;
+	int ret = -1;
 
-	svg.out = open_memstream(&body, &size);
-	if (svg.out) {
-		ret = put(&svg);
-		ret |= ferror(svg.out);
-		ret |= fclose(svg.out);
+	svg->out = open_memstream(&body, &size);
+	if (svg->out) {
+		ret = put(svg);
+		ret |= ferror(svg->out);
+		ret |= fclose(svg->out);
 	}
 	if (!ret) {
 		fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\"%s",
 			attributes);
-		fprintf(out, " width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n", width, svg.y,
-			width, svg.y);
+		fprintf(out, " width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n", svg->width,
+			svg->y, svg->width, svg->y);
 		fwrite(body, 1, size, out);
 		fputs("</svg>\n", out);
 	}
@@ -489,5 +526,13 @@ int svg_print(FILE *out, const struct map *map, int (*put)(struct svg *svg), int
 
 int map_svg(FILE *out, const struct map *map)
 {
-	return svg_print(out, map, put_picture, SVG_MARGIN, "") ? failure("%m") : EXIT_SUCCESS;
+	struct svg svg = {
+		.map = map,
+		.width = SVG_LEFT + MAP_WIDTH + SVG_RIGHT,
+		.margin = SVG_MARGIN,
+		.left = SVG_LEFT,
+		.bar = MAP_WIDTH,
+	};
+
+	return svg_print(out, &svg, put_picture, "") ? failure("%m") : EXIT_SUCCESS;
 }

@@ -9,8 +9,8 @@
 
 #include "map.h"
 
-#define SVG_LEFT   140 /* of the rows: addresses */
-#define SVG_RIGHT  230 /* names */
+#define SVG_LEFT   134 /* of the rows: addresses */
+#define SVG_RIGHT  190 /* names */
 #define SVG_MARGIN 16
 #define SVG_BODY   20 /* height of a tile */
 #define SVG_STRIP  5  /* height of its nodes */
@@ -22,7 +22,10 @@
 struct svg {
 	FILE *out;
 	const struct map *map;
-	int margin; /* on the left */
+	int width;  /* of the picture */
+	int margin; /* on its left */
+	int left;   /* of the bars; 0: their labels are above */
+	int bar;    /* width of the bars */
 	int y;      /* where the next line begins */
 };
 
@@ -39,7 +42,6 @@ void svg_totals(struct svg *svg);
  * Print a picture that @put draws. Its height is known at the end. Returns -1
  * with errno set if memory is short, or if @put does.
  */
-int svg_print(FILE *out, const struct map *map, int (*put)(struct svg *svg), int margin,
-	      const char *attributes);
+int svg_print(FILE *out, struct svg *svg, int (*put)(struct svg *svg), const char *attributes);
 
 #endif /* _VMWALK_MAP_SVG_H */

@@ -78,39 +78,55 @@ void map_print_huge(FILE *out, const struct map *map)
 {
 	unsigned int shift = 2 * __builtin_ctzll(map->cells.page_size) - 3; /* of a PMD entry */
 	__u64 resident = map_bytes(map, TALLY_RESIDENT), huge = 0;
-	char *size = size_text(1ULL << shift), share[16] = "none";
+	char *size = size_text(1ULL << shift), share[16] = "None";
 
 	for (; shift < 64; shift++)
 		huge += tally_bytes(&map->sum, TALLY_RESIDENT, shift, TALLY_ANY_NODE);
 	if (huge)
 		snprintf(share, sizeof(share), "%.1f%%", percent(huge, resident));
-	print_amount(out, "", resident, " is resident");
+	print_amount(out, "", resident, " is resident.");
 	if (resident)
-		fprintf(out, ", and %s of it is huge: mapped by entries of %s or more.", share,
+		fprintf(out, " %s of it is huge (mapped by entries of %s or more).", share,
 			size ? size : "?");
 	else
 		fputs("No memory is resident.", out);
-	print_amount(out, " ", map_bytes(map, 1U << TALLY_HUGETLB),
-		     " of hugetlb pages come in addition.");
-	print_amount(out, " ", map_bytes(map, 1U << TALLY_SWAP), " is swapped out.");
 	free(size);
 }
 
-void map_print_nodes(FILE *out, const struct map *map)
+/* The shares of the nodes, if there are any: "58.5% is on node 0, 41.5% on node 1." */
+static void print_nodes(FILE *out, const struct map *map, const char *before, unsigned int kinds)
 {
-	__u64 resident = map_bytes(map, TALLY_RESIDENT), bytes;
-	const char *before = "Of the resident memory, ", *is = " is";
+	__u64 all = map_bytes(map, kinds), bytes;
 	int node, nodes = tally_nodes(&map->sum);
+	const char *is = " is";
 
 	for (node = 0; node < nodes; node++) {
-		bytes = tally_bytes(&map->sum, TALLY_RESIDENT, TALLY_ANY_SHIFT, node);
+		bytes = tally_bytes(&map->sum, kinds, TALLY_ANY_SHIFT, node);
 		if (!bytes)
 			continue;
-		fprintf(out, "%s%.1f%%%s on node %d", before, percent(bytes, resident), is, node);
+		fprintf(out, "%s%.1f%%%s on node %d", before, percent(bytes, all), is, node);
 		before = ", ";
 		is = "";
 	}
 	fputs(*is ? "" : ".", out);
+}
+
+void map_print_nodes(FILE *out, const struct map *map)
+{
+	print_nodes(out, map, "Of the resident memory, ", TALLY_RESIDENT);
+}
+
+void map_print_others(FILE *out, const struct map *map)
+{
+	static const unsigned int hugetlb = 1U << TALLY_HUGETLB, swap = 1U << TALLY_SWAP;
+
+	if (map_bytes(map, hugetlb)) {
+		print_amount(out, "", map_bytes(map, hugetlb),
+			     " of hugetlb pages come in addition:");
+		print_nodes(out, map, " ", hugetlb);
+	}
+	print_amount(out, map_bytes(map, hugetlb) ? " " : "", map_bytes(map, swap),
+		     " is swapped out.");
 }
 
 void map_print_mapped(FILE *out, const struct map *map)
@@ -131,7 +147,8 @@ void map_print_mapped(FILE *out, const struct map *map)
 }
 
 const char map_cells_hint[] =
-	"Cells are filled in proportion to their pages. The strip below shows their nodes.";
+	"Cells are filled in proportion to their pages. Even one page can be seen.";
+const char *const map_strip_hint = "The strip below shows their nodes.";
 const char map_gaps_hint[] =
 	"Dotted: many cells without pages, drawn as one. A space between cells: not mapped.";
 const char map_memory_hint[] =

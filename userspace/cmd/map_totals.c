@@ -8,7 +8,8 @@
 
 #include "map_svg.h"
 
-#define CHARACTER 7 /* width of a character, for what must not overlap */
+#define CHARACTER 8   /* width of a character, for what must not overlap */
+#define NARROW    560 /* width of totals for a narrow window */
 
 struct legend {
 	struct svg *svg;
@@ -26,20 +27,22 @@ static double bar_width(const struct svg *svg, __u64 bytes)
 {
 	__u64 whole = bytes_of(svg, TALLY_FRAMES, TALLY_ANY_SHIFT, TALLY_ANY_NODE);
 
-	return whole ? MAP_WIDTH * (double)bytes / (double)whole : 0;
+	return whole ? svg->bar * (double)bytes / (double)whole : 0;
 }
 
 /* The height is that of the bar, 0 if there is none. */
 static void begin_legend(struct legend *legend, struct svg *svg, const char *label, int height)
 {
-	*legend = (struct legend){ .svg = svg, .x = SVG_LEFT, .at = SVG_LEFT, .bar = svg->y };
+	*legend = (struct legend){ .svg = svg, .x = svg->left, .at = svg->left };
 	svg->y += 16;
 	svg_text(svg, svg->margin, "strong", label);
-	if (!height)
-		return;
-	svg->y += height + 5;
-	fprintf(svg->out, "<rect class=\"line\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>\n",
-		SVG_LEFT, legend->bar, MAP_WIDTH, SVG_BODY);
+	svg->y += svg->left ? -16 : 8;
+	legend->bar = svg->y;
+	svg->y += height ? height + 21 : 16;
+	if (height)
+		fprintf(svg->out,
+			"<rect class=\"line\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"/>\n",
+			svg->left, legend->bar, svg->bar, SVG_BODY);
 }
 
 /* A sample of a colour, with text beside it */
@@ -49,15 +52,15 @@ static void put_label(struct legend *legend, const char *class, unsigned int num
 	struct svg *svg = legend->svg;
 	int width = 18 + (int)strlen(label) * CHARACTER;
 
-	if (legend->x > SVG_LEFT && legend->x + width > SVG_LEFT + MAP_WIDTH + SVG_RIGHT) {
-		legend->x = SVG_LEFT;
+	if (legend->x > svg->left && legend->x + width > svg->width) {
+		legend->x = svg->left;
 		svg->y += SVG_LINE;
 	}
 	svg_rect(svg, class, number, legend->x, svg->y - 11, 12, 12);
 	fprintf(svg->out, "<rect class=\"line\" x=\"%d\" y=\"%d\" width=\"12\" height=\"12\"/>",
 		legend->x, svg->y - 11);
-	svg_text(svg, legend->x + 18, "", label);
-	legend->x += width + 14;
+	svg_text(svg, legend->x + 18, "legend", label);
+	legend->x += width + 18;
 }
 
 /* The amount and, unless it is hugetlb, the share of the resident memory */
@@ -170,7 +173,7 @@ static void put_resident(struct svg *svg)
 	label = text("%s: anonymous %s, file %s, shared memory %s", all ? all : "?",
 		     anonymous ? anonymous : "?", file ? file : "?", shmem ? shmem : "?");
 	begin_legend(&legend, svg, "Resident", 0);
-	svg_text(svg, SVG_LEFT, "", label ? label : "?");
+	svg_text(svg, svg->left, "legend", label ? label : "?");
 	svg->y += 6;
 	free(label);
 	free(shmem);
@@ -210,14 +213,26 @@ void svg_totals(struct svg *svg)
 	put_others(svg);
 }
 
-static int put_totals_only(struct svg *svg)
+static int put_totals(struct svg *svg)
 {
-	fputs(map_patterns, svg->out);
 	svg_totals(svg);
 	return 0;
 }
 
 int map_svg_totals(FILE *out, const struct map *map)
 {
-	return svg_print(out, map, put_totals_only, 0, " class=\"totals\" aria-label=\"Totals\"");
+	struct svg wide = {
+		.map = map,
+		.width = SVG_LEFT + MAP_WIDTH + SVG_RIGHT,
+		.left = SVG_LEFT,
+		.bar = MAP_WIDTH,
+	};
+	struct svg narrow = { .map = map, .width = NARROW, .bar = NARROW };
+
+	/* Patterns in a picture that is not displayed have no effect. */
+	fprintf(out, "<svg class=\"patterns\" width=\"0\" height=\"0\">%s</svg>\n", map_patterns);
+	if (svg_print(out, &wide, put_totals, " class=\"wide totals\" aria-label=\"Totals\""))
+		return -1;
+	return svg_print(out, &narrow, put_totals,
+			 " class=\"narrow totals\" aria-label=\"Totals\"");
 }

@@ -5,7 +5,7 @@
 
 const data = JSON.parse(document.getElementById('data').textContent);
 const SVG = 'http://www.w3.org/2000/svg';
-const WIDTH = 768, TILE = 24, MIN_WIDTH = 4, EMPTY_WIDTH = 12, GAP_WIDTH = 3;
+const WIDTH = 640, TILE = 20, MIN_WIDTH = 4, EMPTY_WIDTH = 12, GAP_WIDTH = 3;
 const BODY = 20, STRIP = 5, MIN_HEIGHT = 2;
 const MAX_TILES = 640, MAX_MEMORY_TILES = 320, EMPTY_BLOCKS = 16, LEVELS = 3;
 const BREAK = 2 ** 30 / data.page, MAX_BREAKS = 8;
@@ -331,7 +331,7 @@ class Picture {
 				best = {sum, name: nameOf(cell.group, cell.start)};
 		}
 		// The end of a path. Names in brackets are no paths.
-		return best.name.replace(/^[^[].*\/(?=.)/, '') + (pages.size > 1 ? ` + ${pages.size - 1} more` : '');
+		return best.name.replace(/^[^[].*\/(?=.)/, '') + (pages.size > 1 ? `\n+ ${pages.size - 1} more` : '');
 	}
 
 	drawTile(i) {
