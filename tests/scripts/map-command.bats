@@ -743,6 +743,27 @@ COVERED='print:((find) => {
 	[[ ${lines[0]} != *' frames: '* && ${lines[1]} == *'frame numbers are hidden'* && ${lines[2]} == 0 ]]
 }
 
+@test "the page: the name of a row is the end of a path, or a name in brackets" {
+	need chromium-headless-shell
+	capture_target <<-END
+		info 4096 4 4242
+		extent 0x10000000 0x2000 1 $PRESENT 12 0
+		extent 0x60000000 0x2000 1 $PRESENT 12 0
+		extent 0xb0000000 0x2000 1 $PRESENT 12 0
+		extent 0x100000000 0x2000 1 $PRESENT 12 0
+		vma 0x10000000 0x10001000 3 0 0 0 0 0 0x3 12
+		vma 0x60000000 0x60001000 3 0 0 0 0 0 0x3 12
+		vma 0xb0000000 0xb0001000 3 0 0 0 0 0 0x3 12
+		vma 0x100000000 0x100001000 3 0 0 0 0 0 0x3 12
+	END
+	capture_maps '10000000-10001000 rw-p 00000000 00:00 0 /usr/lib/libc.so' \
+		'60000000-60001000 rw-p 00000000 00:00 0 /anon_hugepage (deleted)' \
+		'b0000000-b0001000 rw-p 00000000 00:00 0 [anon:/x/y]' '100000000-100001000 rw-p 00000000 00:00 0 /'
+	draw
+	browse 'print:[...document.querySelectorAll("#cells .row span")].map((name) => name.textContent).join(", ")'
+	[[ $output == 'libc.so, anon_hugepage (deleted), [anon:/x/y], /' ]] || { echo "$output"; return 1; }
+}
+
 @test "the page: --no-frames shows no frame, but marks zones" {
 	need chromium-headless-shell
 	capture_student

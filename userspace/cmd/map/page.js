@@ -331,7 +331,7 @@ class Picture {
 				best = {sum, name: nameOf(cell.group, cell.start)};
 		}
 		// The end of a path. Names in brackets are no paths.
-		return best.name.replace(/^[^[].*\/(?=.)/, '') + (pages.size > 1 ? `\n+ ${pages.size - 1} more` : '');
+		return best.name.replace(/^(?!\[).*\/(?=.)/, '') + (pages.size > 1 ? `\n+ ${pages.size - 1} more` : '');
 	}
 
 	drawTile(i) {
