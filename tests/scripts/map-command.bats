@@ -152,7 +152,7 @@ draw_small()
 @test "the totals of the static picture are those of vmwalk summary" {
 	capture_student
 	draw
-	grep -q '>6 MiB is resident. 66.9% of it is huge (mapped by entries of 2M or more).<' "$SVG"
+	grep -q '>6 MiB is resident, 66.9% of it huge (mapped by entries of 2M or more).<' "$SVG"
 	grep -q '>48 KiB is swapped out.<' "$SVG"
 	grep -q '>Of the resident memory, 33.0% is on node 0, 67.0% on node 1.<' "$SVG"
 	grep -q '>2M entries 4 MiB (66.9%)<' "$SVG"
@@ -303,7 +303,7 @@ draw_small()
 	draw
 	[[ $(cells | cut -d' ' -f1,2 | paste -sd' ') == \
 		'0x10000000 0x10001000 0x20000000 0x30000000 0x30000000 0x30001000' ]]
-	grep -q '>4 KiB is resident. None of it is huge (' "$SVG"
+	grep -q '>4 KiB is resident, none of it huge (' "$SVG"
 	# A long range without pages is dotted.
 	[[ $(grep -c '<path class="empty"' "$SVG") == 1 ]]
 	grep -q ">one<" "$SVG"
@@ -328,6 +328,20 @@ draw_small()
 		draw
 		grep -qF "class=\"small\">${labels[$name]}</text>" "$SVG" || { echo "$name"; return 1; }
 	done
+}
+
+@test "the sentences do not round a small part, or the rest, away" {
+	capture_target <<-END
+		info 4096 4 4242
+		extent 0x10000000 0x2000 1 $PRESENT 12 0
+		extent 0x20000000 0x15000 5120 $HUGE 21 1
+		vma 0x10000000 0x10001000 3 0 0 0 0 0 0x3 12
+		vma 0x20000000 0x30000000 3 0 0 0 0 0 0x3 12
+	END
+	capture_maps '10000000-10001000 rw-p 00000000 00:00 0 one' '20000000-30000000 rw-p 00000000 00:00 0 two'
+	draw
+	grep -q '>20 MiB is resident, more than 99.9% of it huge (' "$SVG"
+	grep -q '>Of the resident memory, less than 0.1% is on node 0, more than 99.9% on node 1.<' "$SVG"
 }
 
 @test "a size that rounds to 1024 is 1 of the next unit" {
@@ -699,7 +713,7 @@ COVERED='print:((find) => {
 	[[ ${lines[2]} == "${lines[1]}" && ${lines[1]} == 6316032 ]]
 	# Without the 12 pages in swap and the second mapping of a page
 	[[ ${lines[3]} == $((6316032 / 4096 - 13)) ]]
-	[[ ${lines[4]} == '6 MiB is resident. 66.9% of it is huge ('* ]]
+	[[ ${lines[4]} == '6 MiB is resident, 66.9% of it huge ('* ]]
 	[[ ${lines[5]} == 'Of the resident memory, 33.0% is on node 0, 67.0% on node 1.' ]]
 }
 

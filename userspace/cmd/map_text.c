@@ -60,9 +60,19 @@ void map_print_title(FILE *out, const struct map *map)
 	fprintf(out, " (%d) is, %s", map->target.pid, time);
 }
 
-static double percent(__u64 part, __u64 whole)
+/* Print a share in a sentence. Neither a small part nor the rest is rounded away. */
+static void print_share(FILE *out, __u64 part, __u64 whole)
 {
-	return (double)part * 100 / (double)whole;
+	double percent = (double)part * 100 / (double)whole;
+
+	if (!part)
+		fputs("none", out);
+	else if (percent < 0.05)
+		fputs("less than 0.1%", out);
+	else if (part < whole && percent >= 99.95)
+		fputs("more than 99.9%", out);
+	else
+		fprintf(out, "%.1f%%", percent);
 }
 
 static void print_amount(FILE *out, const char *before, __u64 bytes, const char *after)
@@ -78,18 +88,17 @@ void map_print_huge(FILE *out, const struct map *map)
 {
 	unsigned int shift = 2 * __builtin_ctzll(map->cells.page_size) - 3; /* of a PMD entry */
 	__u64 resident = map_bytes(map, TALLY_RESIDENT), huge = 0;
-	char *size = size_text(1ULL << shift), share[16] = "None";
+	char *size = size_text(1ULL << shift);
 
 	for (; shift < 64; shift++)
 		huge += tally_bytes(&map->sum, TALLY_RESIDENT, shift, TALLY_ANY_NODE);
-	if (huge)
-		snprintf(share, sizeof(share), "%.1f%%", percent(huge, resident));
-	print_amount(out, "", resident, " is resident.");
-	if (resident)
-		fprintf(out, " %s of it is huge (mapped by entries of %s or more).", share,
-			size ? size : "?");
-	else
+	print_amount(out, "", resident, " is resident, ");
+	if (resident) {
+		print_share(out, huge, resident);
+		fprintf(out, " of it huge (mapped by entries of %s or more).", size ? size : "?");
+	} else {
 		fputs("No memory is resident.", out);
+	}
 	free(size);
 }
 
@@ -104,7 +113,9 @@ static void print_nodes(FILE *out, const struct map *map, const char *before, un
 		bytes = tally_bytes(&map->sum, kinds, TALLY_ANY_SHIFT, node);
 		if (!bytes)
 			continue;
-		fprintf(out, "%s%.1f%%%s on node %d", before, percent(bytes, all), is, node);
+		fputs(before, out);
+		print_share(out, bytes, all);
+		fprintf(out, "%s on node %d", is, node);
 		before = ", ";
 		is = "";
 	}
