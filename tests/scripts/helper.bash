@@ -172,7 +172,8 @@ sessions()
 # run_lab NAME: runs a lab once for all tests of a file, called by setup_file.
 # $LAB_OUTPUT is the file with its output. Runs the sessions on the lab's page,
 # whose first command is the lab: "shown" and "ran" are in $BATS_FILE_TMPDIR.
-# Runs the lab a second time concurrently, in an unusual environment.
+# Runs the lab a second time concurrently, in an unusual environment. Its picture
+# is in $TMPDIR.
 # $LAB_STATUS has the exit status of both runs.
 run_lab()
 {
@@ -183,9 +184,10 @@ run_lab()
 	export LAB_PAGE
 	vmwalk_setup
 	cd "$BATS_FILE_TMPDIR" || return
+	mkdir 'other files'
 	# shellcheck disable=SC2016 # for the script
 	sessions "$LAB_PAGE" \
-		"(umask 077; env SHELLOPTS=noclobber POSIXLY_CORRECT=1 CDPATH=/ $lab) >second 2>&1 &" \
+		"(umask 077; env SHELLOPTS=noclobber POSIXLY_CORRECT=1 CDPATH=/ TMPDIR='other files' $lab) >second 2>&1 &" \
 		'first=$?; wait $!; echo "$first $?" >status'
 	LAB_STATUS=$(<status)
 	# The lines between the first two commands
@@ -210,6 +212,38 @@ expect_session()
 	done
 	[[ -s $BATS_TEST_TMPDIR/shown ]]
 	diff "$BATS_TEST_TMPDIR"/{shown,ran}
+}
+
+# picture_matches: the picture of a lab has the totals that the lab prints.
+picture_matches()
+{
+	local file label labels
+
+	file=$(sed -n 's/^picture: //p' "$LAB_OUTPUT")
+	[[ $(tail -n 1 "$file") == '</svg>' ]]
+	# "  mapped by    2M entries 4M (25.5%), 4K entries 11.7M (74.5%)"
+	mapfile -t labels < <(awk '
+		function amount(text) { return sub(/[KMGT]$/, " &iB", text) ? text : text " bytes" }
+		/^  mapped by / { for (i = 3; i < NF; i += 4) print ">" $i " entries " amount($(i + 2)) " " $(i + 3) "<" }
+		/^  nodes / { for (i = 2; i < NF; i += 2) print ">node " $i " " amount($(i + 1)) " (" }
+		/^  not in RSS / { print ">device memory " amount($NF) "<" }
+		' < <(sed -n '/^picture: /,/^$/{ s/[:,]//g; p }' "$LAB_OUTPUT"))
+	((${#labels[@]} >= 3))
+	for label in "${labels[@]}"; do
+		grep -qF -- "$label" "$file" || { echo "$file has no '$label'"; return 1; }
+	done
+}
+
+# picture_sum ADDRESS: prints CLASS=KIB for each class of pages in the picture of a lab, of
+# the cells that begin with these digits.
+picture_sum()
+{
+	awk -v address="$1" '
+		/<title>/ { cell = sub(/.*<title>/, "") && index($1, address) == 1 }
+		{ sub(/<\/title>.*/, "") }
+		cell && $NF ~ /^[KM]iB$/ && $1 !~ /^(0x|node)/ { sum[$1] += $(NF - 1) * ($NF == "MiB" ? 1024 : 1) }
+		END { for (class in sum) print class "=" sum[class] }
+		' "$(sed -n 's/^picture: //p' "$LAB_OUTPUT")" | sort | paste -sd ' '
 }
 
 # keeps_users_instance LAB NAME: succeeds if the lab fails because an instance

@@ -15,7 +15,7 @@ setup_file()
 # rows KIND: the rows with the entries of one walk.
 rows()
 {
-	awk -v kind="$1:" 'index($0, "a") == 1 { on = index($0, kind) == 1 }
+	awk -v kind="$1:" '/^(a|an|the) / { on = index($0, kind) == 1 }
 		on && $1 ~ /^p(g|4|u|m|t)[de]$/ && $2 != "folded"' "$LAB_OUTPUT"
 }
 
@@ -61,6 +61,25 @@ KINDS=("a 4 KiB page" "a 2 MiB page" "an untouched page")
 		[[ $(grep -c '^p4d *folded$' "$LAB_OUTPUT") == 3 ]]
 		[[ $(rows "${KINDS[0]}" | awk '{ print $2 }' | xargs) == "47-39 38-30 29-21 20-12" ]]
 	fi
+}
+
+@test "the tree has each table once, and the pages that the walks end at" {
+	local table address kind
+
+	sed -n '/^the three walks/,$p' "$LAB_OUTPUT" >"$BATS_TEST_TMPDIR/tree"
+	for kind in "${KINDS[@]}"; do
+		rows "$kind" | awk '{ print $1, $6 }'
+	done | sort -u >"$BATS_TEST_TMPDIR/tables"
+	[[ $(wc -l <"$BATS_TEST_TMPDIR/tables") -ge 5 ]]
+	while read -r table; do
+		[[ $(grep -cE "(^| )$table\$" "$BATS_TEST_TMPDIR/tree") == 1 ]]
+	done <"$BATS_TEST_TMPDIR/tables"
+	for kind in "${KINDS[@]:0:2}"; do
+		address=$(sed -n "s/.*$kind: \(0x[0-9a-f]*\)\$/\1/p" "$BATS_TEST_TMPDIR/tree")
+		# Without the zeros of the offset
+		grep "^physical address: ${address%"${address##*[!0]}"}" "$LAB_OUTPUT"
+	done
+	[[ $(grep -c 'an untouched page: none$' "$BATS_TEST_TMPDIR/tree") == 1 ]]
 }
 
 @test "the sessions give the output that the page shows" {

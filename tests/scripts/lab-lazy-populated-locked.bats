@@ -164,6 +164,15 @@ flags()
 	END
 }
 
+@test "the picture has the totals of vmwalk summary" {
+	picture_matches
+}
+
+@test "the picture shows what each mapping has" {
+	[[ ! $(picture_sum 0x300) && $(picture_sum 0x400) == zero=4 && $(picture_sum 0x500) == 4K=4 ]]
+	[[ $(picture_sum 0x600) == 4K=128 && $(picture_sum 0x700) == 4K=64 && $(picture_sum 0x800) == 4K=128 ]]
+}
+
 @test "the sessions give the output that the page shows" {
 	expect_session
 }

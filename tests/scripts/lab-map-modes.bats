@@ -66,6 +66,15 @@ is()
 	grep -E '^kmalloc, insert: .*buffer_type kmalloc .*map_mode insert' "$LAB_OUTPUT"
 }
 
+@test "the picture has the totals of vmwalk summary" {
+	picture_matches
+}
+
+@test "the picture shows what each mode has mapped" {
+	[[ $(picture_sum 0x300) == device=1024 && $(picture_sum 0x400) == device=1024 ]]
+	[[ $(picture_sum 0x500) == 4K=4 && $(picture_sum 0x600) == 4K=64 && $(picture_sum 0x700) == 4K=1024 ]]
+}
+
 @test "the sessions give the output that the page shows" {
 	expect_session
 }

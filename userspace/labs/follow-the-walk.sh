@@ -43,7 +43,7 @@ pagemap()
 # the others are what the driver reports.
 follow()
 {
-	local address rows levels=0 shift level state table index entry next=- physical=none
+	local address rows levels=0 shift level state table index entry next=- physical=none via=
 
 	printf -v address '0x%x' "$2"
 	rows=$(vmwalk walk --device "$run-walk" --json "$address" |
@@ -62,6 +62,8 @@ follow()
 			continue
 		fi
 		[[ $state != unread ]] || break
+		steps+="${via:+[$via] }$level $table"$'\n'
+		via=$index
 		# A table has 512 entries: 9 bits of the address per level.
 		shift=$((shift - 9))
 		printf '%-6s  %5s  %8d %5d  %15s %15s  0x%016x  %s\n' "$level" "$((shift + 8))-$shift" \
@@ -70,7 +72,7 @@ follow()
 		printf -v next '0x%x' $((entry & 0x000ffffffffff000))
 		if [[ $state == leaf ]]; then
 			# Bits within a large page are not part of its address.
-			next=$((entry & 0x000fffffffffffff & -(1 << shift)))
+			printf -v next '0x%x' $((entry & 0x000fffffffffffff & -(1 << shift)))
 			printf -v physical '0x%x' $((next + (address & (1 << shift) - 1)))
 			printf '%-6s  %5s  %8s\n' offset "$((shift - 1))-0" \
 				"$(printf '0x%x' $((address & (1 << shift) - 1)))"
@@ -79,6 +81,41 @@ follow()
 
 	printf 'physical address: %s computed, %s in /proc/%d/pagemap\n\n' "$physical" \
 		"$(pagemap "$address")" "$pid"
+	[[ $physical != none ]] || next=none
+	steps+="[$via] $1: $next"$'\n\n'
+}
+
+# The steps of each walk, a line for each table, and one for the page
+steps=''
+
+# draw_tree: draw the walks in $steps together. A step that walks have in common,
+# from the first one on, is one branch.
+draw_tree()
+{
+	awk -v RS= -F '\n' '
+		function draw(path, indent,	i, last)
+		{
+			for (i = 1; i <= count[path]; i++) {
+				last = i == count[path]
+				print indent (last ? "└─ " : "├─ ") text[child[path, i]]
+				draw(child[path, i], indent (last ? "   " : "│  "))
+			}
+		}
+		{
+			path = ""
+			for (i = 1; i <= NF; i++) {
+				parent = path
+				path = path "/" $i
+				if (path in text)
+					continue
+				text[path] = $i
+				child[parent, ++count[parent]] = path
+			}
+		}
+		END {
+			print text[child["", 1]]
+			draw(child["", 1], "")
+		}' <<<"$steps"
 }
 
 "${labs%/labs}/examples/memory_intensive" --size 4 >"$regions" &
@@ -95,3 +132,6 @@ create walk target_pid="$pid"
 	follow 'a 2 MiB page' $((huge + 0x12345))
 	follow 'an untouched page' $((alternate + 0x1000))
 }
+
+echo 'the three walks; [N] is the index of an entry in the table above it'
+draw_tree

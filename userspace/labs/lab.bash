@@ -74,6 +74,17 @@ wait_until()
 	done
 }
 
+# picture PID: draw where the memory of a process is, and print its totals. The
+# process must not change its memory meanwhile.
+picture()
+{
+	local file=${TMPDIR:-/tmp}/${0##*/}.svg
+
+	vmwalk map --pid "$1" --no-frames --svg "$file"
+	printf 'picture: %s\n' "$file"
+	vmwalk summary --pid "$1" | grep -E '^  (resident|not in RSS|mapped by|nodes) '
+}
+
 # lock_lab: wait for other runs of this lab to finish. For labs that measure or
 # change state of the whole system.
 lock_lab()

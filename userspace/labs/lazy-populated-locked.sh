@@ -14,14 +14,17 @@ size=$((32 * page))
 # Any free address: a fixed one is easy to find in smaps.
 at=0x20000000000
 configfs=$(awk '$3 == "configfs" { print $2; exit }' /proc/self/mounts)/vmwalk
-file=$(mktemp)
-head --bytes="$size" /dev/zero | tr '\0' f >"$file"
+# mapper runs in the directory of the file, because a path in a command to mapper
+# must not have spaces.
+directory=$(mktemp --directory)
+file="file"
+head --bytes="$size" /dev/zero | tr '\0' f >"$directory/$file"
 cleanup_lab()
 {
-	rm -f "$file"
+	rm -rf "$directory"
 }
 
-coproc mapper { exec "$bin/mapper"; }
+coproc mapper { cd "$directory"; exec "$bin/mapper"; }
 # shellcheck disable=SC2154 # set by coproc
 pid=$mapper_PID
 
@@ -216,7 +219,7 @@ copy_on_write()
 
 printf '\nCopy on write                  PFN          flags\n'
 copy_on_write file "$file"
-printf '  %-28s %s\n' 'first byte of the file' "$(head --bytes=1 "$file")"
+printf '  %-28s %s\n' 'first byte of the file' "$(head --bytes=1 "$directory/$file")"
 copy_on_write device "${devices[fault]}"
 map "$file" populate
 printf '  %-28s %s KiB\n' 'copied by MAP_POPULATE' "$(smaps Anonymous)"
@@ -264,3 +267,25 @@ for name in fault tracked; do
 	step '  page 0 written' "$name"
 	tell unmap
 done
+
+# --- Picture ---
+
+# draw LABEL STEP WHAT [WORD]...: map, and do the step if it is not empty. A gap
+# before the mapping begins a row of the picture.
+draw()
+{
+	at=$((at + (1 << 40)))
+	printf -v at '0x%x' "$at"
+	map "${@:3}"
+	[[ ! $2 ]] || tell "$2"
+	printf '  %s\n' "$1"
+}
+
+printf '\nMappings in the picture, from the top\n'
+draw 'anonymous, private' '' anonymous
+draw '  one byte read' 'read 0' anonymous
+draw '  one byte written' 'write 0' anonymous
+draw '  MAP_LOCKED' '' anonymous locked
+draw 'file, one byte read' 'read 0' "$file"
+draw 'device, map_mode insert' '' "${devices[insert]}" shared
+picture "$pid"

@@ -140,5 +140,24 @@ line '  mmap()' time_map
 line '  reading a byte of each page' time_touch
 line '  total' time
 
+# draw BUFFER_TYPE MAP_MODE [FAULT_AROUND]: map and read one byte. A gap before the
+# mapping begins a row of the picture.
+draw()
+{
+	create "draw-$1-$2-${3-}" buffer_type="$1" map_mode="$2" fault_around="${3:-64K}" size="$size"
+	at=$((at + (1 << 40)))
+	tell map "$device" "$size" shared "at=$at"
+	tell read 0
+	printf '  %s: %s, %s\n' "${device#/dev/}" "$1" "$2${3:+ $3}"
+}
+
+printf '\nmappings in the picture, after reading one byte\n'
+draw kmalloc remap
+draw vmalloc remap
+draw vmalloc fault "$((page_size / 1024))K"
+draw vmalloc fault 64K
+draw vmalloc insert
+picture "$pid"
+
 printf '\nkmalloc, insert: '
 create invalid buffer_type=kmalloc map_mode=insert 2>&1 || true

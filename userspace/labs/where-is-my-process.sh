@@ -142,3 +142,4 @@ page=$(awk '$1 == "anonymous" { printf "0x%s\n", substr($2, 3, length($2) - 5) }
 chmod 666 "$device"
 printf '  IOCTL_GET_PFN without CAP_SYS_ADMIN: %s\n' \
 	"$(chroot --userspec=65534:65534 --groups= / "$program" "$device" "$page")"
+picture "$pid"
