@@ -134,6 +134,30 @@ print_directories()
 	[[ $output == output && $stderr == *error* ]]
 }
 
+@test "run: starts the guest again if it hangs before it runs the command" {
+	stub "$TMP/bin/sleep" <<<''
+	stub "$TMP/bin/qemu-system-x86_64" <<-'END'
+		echo start >>"$TMP/starts"
+		[[ $(wc -l <"$TMP/starts") == 2 ]] || exec tail -f /dev/null
+		echo 7 >status
+	END
+	run -7 timeout 60 tests/vm/run --accel tcg true
+	output_has 'starting it again'
+	[[ $(wc -l <"$TMP/starts") == 2 ]]
+}
+
+@test "run: waits for a command that has started" {
+	stub "$TMP/bin/sleep" <<<''
+	stub "$TMP/bin/qemu-system-x86_64" <<-'END'
+		echo start >>"$TMP/starts"
+		echo 'vmwalk: running the command' >console
+		for ((i = 0; i < 100000; i++)); do :; done
+		echo 7 >status
+	END
+	run -7 timeout 60 tests/vm/run --accel tcg true
+	[[ $(wc -l <"$TMP/starts") == 1 ]]
+}
+
 @test "run, make demo: the tree's path may have any characters" {
 	stub_qemu
 	make_tree "$TMP/$ODD"
