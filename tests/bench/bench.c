@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -287,26 +286,6 @@ static int show_usage(const char *wrong)
 	return 2;
 }
 
-/*
- * The allocator first returns the frames between those in use, so those of the
- * first rows would not be consecutive. How many there are depends on the boot.
- * The pages are not mapped in the processes of the rows.
- */
-static void use_up_fragments(void)
-{
-	const size_t size = 512 * BENCH_MIB;
-	char *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (at == MAP_FAILED)
-		bench_die("mmap of %zu bytes: %m", size);
-	/* Fails on kernels without THP, which is fine. */
-	madvise(at, size, MADV_NOHUGEPAGE);
-	if (madvise(at, size, MADV_DONTFORK))
-		bench_die("MADV_DONTFORK: %m");
-	for (size_t offset = 0; offset < size; offset += BENCH_PAGE)
-		__atomic_store_n(at + offset, 1, __ATOMIC_RELAXED);
-}
-
 int main(int argc, char **argv)
 {
 	bool good = true;
@@ -330,7 +309,7 @@ int main(int argc, char **argv)
 	running = "setup";
 	if (!access(PAGELISTS, F_OK))
 		bench_write(PAGELISTS, "1000");
-	use_up_fragments();
+	bench_use_up_fragments();
 
 	for (int i = 2; i < argc; i++)
 		good &= run_row(find_row(argv[i]));

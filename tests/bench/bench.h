@@ -205,6 +205,13 @@ struct bench_range {
 };
 
 /*
+ * The allocator first returns the frames between those in use, so those of the
+ * first rows would not be consecutive. How many there are depends on the boot.
+ * The pages stay allocated, but are not mapped in the processes of the rows.
+ */
+void bench_use_up_fragments(void);
+
+/*
  * Maps a range of the caller without present pages, which never has huge pages,
  * and creates BENCH_INSTANCE to walk it.
  */

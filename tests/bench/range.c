@@ -55,6 +55,25 @@ static void touch(void *at, size_t size)
 		__atomic_store_n((char *)at + offset, 0, __ATOMIC_RELAXED);
 }
 
+/* Fails on kernels without THP, which is fine. */
+static void forbid_thp(void *at, size_t size)
+{
+	madvise(at, size, MADV_NOHUGEPAGE);
+}
+
+void bench_use_up_fragments(void)
+{
+	const size_t size = 512 * BENCH_MIB;
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		bench_die("mmap of %zu bytes: %m", size);
+	forbid_thp(at, size);
+	if (madvise(at, size, MADV_DONTFORK))
+		bench_die("MADV_DONTFORK: %m");
+	touch(at, size);
+}
+
 struct bench_range bench_reserve(size_t size, bool to_buffer)
 {
 	struct bench_area buffer = bench_buffer("vmalloc", "fault", NULL, sizeof(copied));
@@ -74,8 +93,7 @@ struct bench_range bench_reserve(size_t size, bool to_buffer)
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 	if (at == MAP_FAILED)
 		bench_die("mmap of %zu bytes: %m", size);
-	/* Fails on kernels without THP, which is fine. */
-	madvise(at, size, MADV_NOHUGEPAGE);
+	forbid_thp(at, size);
 
 	touch(copied, sizeof(copied));
 	touch(entries, sizeof(entries));

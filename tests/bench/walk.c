@@ -646,12 +646,9 @@ static double disturb_by_pagemap(void *arg)
 static double read_one_entry(void *arg)
 {
 	const struct bench_range *range = arg;
-	__u64 entry;
 
 	for (int i = 0; i < 64; i++)
-		if (pread(range->pagemap, &entry, sizeof(entry),
-			  range->start / BENCH_PAGE * sizeof(entry)) != sizeof(entry))
-			bench_die("reading pagemap: %m");
+		bench_frame(range, range->start);
 	return 0;
 }
 

@@ -135,8 +135,7 @@ after()
 	run env PATH="$BATS_TEST_TMPDIR/bin:$PATH" timeout 60 /usr/libexec/vmwalk/labs/where-is-my-process
 	echo "$output"
 	[[ $status == 1 ]]
-	# bash may report the killed job after its own error.
-	[[ $output == *'No such process'* ]]
+	[[ $output == *'No such process' ]]
 	no_instances
 	vmwalk_teardown
 }
